@@ -1,0 +1,109 @@
+#include "common/buf.h"
+
+#include "common/check.h"
+#include "common/err.h"
+#include "common/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void wf_buf_init(struct wf_buf *b, size_t max)
+{
+    *b = (struct wf_buf) WF_BUF_INIT(max);
+}
+
+void wf_buf_fini(struct wf_buf *b)
+{
+    wf_free(b->p);
+    *b = (struct wf_buf) WF_BUF_INIT(b->max);
+}
+
+void wf_buf_clear(struct wf_buf *b)
+{
+    b->len = 0;
+    b->err = 0;
+}
+
+static int reserve(struct wf_buf *b, size_t len)
+{
+    if (b->err != 0) {
+        return b->err;
+    }
+    if (len > b->max - b->len) {
+        return b->err = WEFT_ETOOBIG;
+    }
+    if (len > b->cap - b->len) {
+        size_t cap = b->cap < 64 ? 64 : b->cap;
+        uint8_t *p;
+
+        while (cap - b->len < len) {
+            cap = cap > b->max / 2 ? b->max : cap * 2;
+        }
+        p = wf_realloc(b->p, cap);
+        if (p == NULL) {
+            return b->err = WEFT_ENOMEM;
+        }
+        b->p = p;
+        b->cap = cap;
+    }
+    return 0;
+}
+
+uint8_t *wf_buf_extend(struct wf_buf *b, size_t len)
+{
+    uint8_t *at;
+
+    if (reserve(b, len) != 0) {
+        return NULL;
+    }
+    at = b->p + b->len;
+    b->len += len;
+    return at;
+}
+
+int wf_buf_put(struct wf_buf *b, const void *p, size_t len)
+{
+    uint8_t *at;
+
+    if (len == 0) {
+        return b->err;
+    }
+    at = wf_buf_extend(b, len);
+    if (at == NULL) {
+        return b->err;
+    }
+    memcpy(at, p, len);
+    return 0;
+}
+
+void wf_buf_truncate(struct wf_buf *b, size_t len)
+{
+    WF_CHECK(len <= b->len);
+    b->len = len;
+}
+
+int wf_buf_printf(struct wf_buf *b, const char *fmt, ...)
+{
+    char small[512];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(small, sizeof small, fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        return b->err = WEFT_EINVAL;
+    }
+    if ((size_t) n < sizeof small) {
+        return wf_buf_put(b, small, (size_t) n);
+    }
+    if (reserve(b, (size_t) n + 1) != 0) {
+        return b->err;
+    }
+    va_start(ap, fmt);
+    (void) vsnprintf((char *) b->p + b->len, (size_t) n + 1, fmt, ap);
+    va_end(ap);
+    b->len += (size_t) n;
+    return 0;
+}

@@ -1,7 +1,8 @@
 /* backoff.h - exponential back-off with jitter
  *
- * Each step doubles the window, up to the maximum, and draws a delay uniformly between the
- * minimum and the window, so that many peers that failed together do not return together.
+ * Each step doubles the window, up to the maximum, and draws a delay uniformly between
+ * the minimum and the window, so that many peers that failed together do not return
+ * together.
  */
 #ifndef COMMON_BACKOFF_H
 #define COMMON_BACKOFF_H

@@ -9,14 +9,17 @@
 #include "common/defs.h"
 
 struct wf_buf {
-    uint8_t *p;  /* owned; NULL while empty */
-    size_t len;  /* bytes used */
-    size_t cap;  /* bytes allocated */
-    size_t max;  /* hard limit of len */
-    int err;     /* 0, WEFT_ETOOBIG or WEFT_ENOMEM */
+    uint8_t *p; /* owned; NULL while empty */
+    size_t len; /* bytes used */
+    size_t cap; /* bytes allocated */
+    size_t max; /* hard limit of len */
+    int err;    /* 0, WEFT_ETOOBIG or WEFT_ENOMEM */
 };
 
-#define WF_BUF_INIT(limit) {NULL, 0, 0, (limit), 0}
+#define WF_BUF_INIT(limit)                                                               \
+    {                                                                                    \
+        NULL, 0, 0, (limit), 0                                                           \
+    }
 
 void wf_buf_init(struct wf_buf *b, size_t max);
 void wf_buf_fini(struct wf_buf *b);

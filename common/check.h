@@ -9,11 +9,11 @@
 
 #include <stdlib.h>
 
-#define WF_CHECK(cond)                                                                             \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            abort();                                                                               \
-        }                                                                                          \
+#define WF_CHECK(cond)                                                                   \
+    do {                                                                                 \
+        if (!(cond)) {                                                                   \
+            abort();                                                                     \
+        }                                                                                \
     } while (0)
 
 #endif

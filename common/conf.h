@@ -10,8 +10,9 @@
  *         name = wordcount               # its options, indented by 4 spaces
  *
  * Pure: text in, struct out, no allocation.  At most 1 MiB of UTF-8 in lines of at most
- * 4096 bytes, ended by LF or CRLF (the last may lack it); control characters, tabs outside
- * of values and deeper nesting are refused.  Strings stand in fixed arrays in the struct.
+ * 4096 bytes, ended by LF or CRLF (the last may lack it); control characters, tabs
+ * outside of values and deeper nesting are refused.  Strings stand in fixed arrays in the
+ * struct.
  */
 #ifndef COMMON_CONF_H
 #define COMMON_CONF_H
@@ -19,11 +20,11 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-#define WF_CONF_TEXT_MAX (1u << 20)
-#define WF_CONF_LINE_MAX 4096
+#define WF_CONF_TEXT_MAX    (1u << 20)
+#define WF_CONF_LINE_MAX    4096
 #define WF_CONF_OPTIONS_MAX 64 /* options in one table */
-#define WF_CONF_LIST_MAX 16
-#define WF_CONF_LIST_ITEM 256
+#define WF_CONF_LIST_MAX    16
+#define WF_CONF_LIST_ITEM   256
 
 enum wf_conf_type {
     WF_CONF_STR,      /* char[size]; min and max are lengths in bytes */

@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 #define WF_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define WF_MUST_USE __attribute__((warn_unused_result))
-#define WF_UNUSED __attribute__((unused))
+#define WF_MUST_USE          __attribute__((warn_unused_result))
+#define WF_UNUSED            __attribute__((unused))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member)                                                  \
+    ((type *) ((char *) (ptr) -offsetof(type, member)))
 
 static inline uint64_t wf_min_u64(uint64_t a, uint64_t b)
 {

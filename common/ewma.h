@@ -1,8 +1,8 @@
 /* ewma.h - exponentially weighted moving average and deviation, in integers
  *
- * Kept in sixteenths of the sample's unit.  The first sample sets the mean, and half of it
- * the deviation; each later one moves both by 1/2^shift of the difference, the estimator of
- * TCP's round-trip time (RFC 6298).  Zeroed memory is a valid empty average.
+ * Kept in sixteenths of the sample's unit.  The first sample sets the mean, and half of
+ * it the deviation; each later one moves both by 1/2^shift of the difference, the
+ * estimator of TCP's round-trip time (RFC 6298).  Zeroed memory is a valid empty average.
  */
 #ifndef COMMON_EWMA_H
 #define COMMON_EWMA_H

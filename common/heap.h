@@ -1,8 +1,8 @@
 /* heap.h - binary min-heap of nodes that know their place
  *
  * Nodes are embedded in what is ordered (deadlines, mostly) and borrowed: the heap owns
- * only its array of pointers, which grows by doubling up to `max` nodes.  Equal keys leave
- * in the order they were pushed.  Push, remove and update take O(log n).
+ * only its array of pointers, which grows by doubling up to `max` nodes.  Equal keys
+ * leave in the order they were pushed.  Push, remove and update take O(log n).
  */
 #ifndef COMMON_HEAP_H
 #define COMMON_HEAP_H

@@ -33,7 +33,8 @@ static inline void wf_list_push_back(struct wf_list_node *head, struct wf_list_n
     head->prev = node;
 }
 
-static inline void wf_list_push_front(struct wf_list_node *head, struct wf_list_node *node)
+static inline void wf_list_push_front(struct wf_list_node *head,
+                                      struct wf_list_node *node)
 {
     node->prev = head;
     node->next = head->next;

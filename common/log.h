@@ -35,8 +35,9 @@ size_t wf_log_line(char *dst, size_t cap, enum wf_log_level level, const char *a
 size_t wf_log_vline(char *dst, size_t cap, enum wf_log_level level, const char *area,
                     const char *event, const char *fmt, va_list ap) WF_PRINTF(6, 0);
 
-/* Make bytes a logfmt value: escaped as wf_str_escape() does, in quotes when empty or when
- * they hold a space or `=`.  Returns `dst`, cut short where it ends; cap is at least 8. */
+/* Make bytes a logfmt value: escaped as wf_str_escape() does, in quotes when empty or
+ * when they hold a space or `=`.  Returns `dst`, cut short where it ends; cap is at
+ * least 8. */
 char *wf_log_value(char *dst, size_t cap, const void *src, size_t len);
 
 #endif

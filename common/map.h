@@ -33,7 +33,8 @@ size_t wf_map_len(const struct wf_map *m);
 /* Walk in order of insertion; NULL at the end:
  *     size_t it = 0;
  *     while ((v = wf_map_next(m, &it)) != NULL) { ... }
- * Values may be taken while walking.  A put while walking may make the walk miss values. */
+ * Values may be taken while walking.  A put while walking may make the walk miss values.
+ */
 void *wf_map_next(const struct wf_map *m, size_t *it);
 
 #endif

@@ -1,8 +1,8 @@
 /* rng.h - seeded pseudo-random numbers (splitmix64)
  *
- * For jitter, placement ties and tests: reproducible from the seed, not secret.  Where the
- * seed comes from is the caller's matter.  Source: Steele, Lea, Flood, "Fast splittable
- * pseudorandom number generators", OOPSLA 2014.
+ * For jitter, placement ties and tests: reproducible from the seed, not secret.  Where
+ * the seed comes from is the caller's matter.  Source: Steele, Lea, Flood, "Fast
+ * splittable pseudorandom number generators", OOPSLA 2014.
  */
 #ifndef COMMON_RNG_H
 #define COMMON_RNG_H

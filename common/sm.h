@@ -17,9 +17,11 @@ struct wf_sm_state {
 };
 
 /* 1 when both exist and the move is in the table. */
-int wf_sm_allowed(const struct wf_sm_state *table, unsigned n, unsigned from, unsigned to);
+int wf_sm_allowed(const struct wf_sm_state *table, unsigned n, unsigned from,
+                  unsigned to);
 
-void wf_sm_move(const struct wf_sm_state *table, unsigned n, unsigned *state, unsigned to);
+void wf_sm_move(const struct wf_sm_state *table, unsigned n, unsigned *state,
+                unsigned to);
 
 /* "?" for a state that does not exist.  Static. */
 const char *wf_sm_name(const struct wf_sm_state *table, unsigned n, unsigned state);

@@ -1,7 +1,7 @@
 /* str.h - bounded operations on strings and bytes
  *
- * Every destination comes with its capacity, includes room for the terminating zero, and is
- * terminated even on failure (when its capacity is not 0).
+ * Every destination comes with its capacity, includes room for the terminating zero, and
+ * is terminated even on failure (when its capacity is not 0).
  */
 #ifndef COMMON_STR_H
 #define COMMON_STR_H

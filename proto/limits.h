@@ -1,0 +1,39 @@
+/* limits.h - the largest of everything that crosses the wire, with the reason
+ *
+ * A decoder refuses what is larger; a sender checks before it encodes.  Raising a limit
+ * is compatible, lowering one is not (docs/spec/1-wire.md).
+ */
+#ifndef PROTO_LIMITS_H
+#define PROTO_LIMITS_H
+
+#define WF_PROTO_MIN 1u /* oldest protocol version spoken */
+#define WF_PROTO_MAX 1u /* newest */
+
+#define WF_NAME_MAX     63u        /* a DNS label */
+#define WF_CAP_NAME_MAX 63u        /* without `@version` */
+#define WF_LABEL_MAX    127u       /* "key=value" or "key>=value" */
+#define WF_TEXT_MAX     255u       /* one line for a person */
+#define WF_ENDPOINT_MAX 127u       /* tcp://host:port */
+#define WF_KEY_SIZE     32u        /* CURVE public key, raw */
+#define WF_ID_SIZE      16u        /* job id */
+#define WF_PAYLOAD_MAX  (1u << 20) /* hard limit; brokers set a lower one */
+#define WF_INLINE_DEF   (64u << 10) /* default of that lower one */
+#define WF_OUTPUT_CHUNK (16u << 10) /* one piece of streamed output */
+
+#define WF_CAPS_MAX    64u   /* capabilities of one agent */
+#define WF_LABELS_MAX  32u   /* labels of one node; needs of one job */
+#define WF_ACCELS_MAX  16u   /* accelerators of one node */
+#define WF_METRICS_MAX 16u   /* telemetry values in one report */
+#define WF_RUNS_MAX    8192u /* attempts held by one agent */
+#define WF_PAGE_MAX    256u  /* rows of one reply page */
+#define WF_TRIES_MAX   16u   /* attempts told about in one job_info */
+#define WF_SCORED_MAX  8u    /* candidates told about in one why_info */
+
+/* One ZeroMQ frame: two header bytes, then messages.  A batch is cut at the target; a
+ * single message may be longer, up to the hard limit that MAXMSGSIZE enforces. */
+#define WF_FRAME_MAGIC   0x77u /* 'w' */
+#define WF_FRAME_VERSION 0x01u
+#define WF_FRAME_TARGET  (64u << 10)
+#define WF_FRAME_MAX     (WF_PAYLOAD_MAX + (64u << 10))
+
+#endif

@@ -1,0 +1,92 @@
+/* link.h - the connecting side of a session
+ *
+ *   IDLE --start--> DIALLING --up--> GREETING --welcome--> READY
+ *                      ^  \             |                    |
+ *                      |   +--refused,  |  down, lease over, |
+ *                    back-off   timeout +---- bye, error ----+--> WAITING --due--> DIALLING
+ *
+ * One copy for agent, client and neighbour broker.  Dials its endpoints in turn, opens each
+ * connection with hello, measures the round trip with its heartbeats, gives up on silence,
+ * and backs off with jitter.  A refusal of the key backs off longer: the transport never
+ * retries that by itself.  Times are microseconds of a monotonic clock.  Pure.
+ */
+#ifndef PROTO_LINK_H
+#define PROTO_LINK_H
+
+#include "common/backoff.h"
+#include "common/ewma.h"
+#include "common/rng.h"
+#include "proto/effects.h"
+
+enum wf_link_state {
+    WF_LINK_IDLE,
+    WF_LINK_DIALLING,
+    WF_LINK_GREETING,
+    WF_LINK_READY,
+    WF_LINK_WAITING,
+    WF_LINK_STATES
+};
+
+struct wf_link_config {
+    unsigned role;       /* enum wf_role */
+    uint64_t epoch;      /* boot epoch: random at process start */
+    char software[WF_NAME_MAX + 1];
+    unsigned nendpoints; /* at least 1 */
+    uint64_t retry_min_ms, retry_max_ms;
+    uint64_t dial_ms; /* longest wait for the transport and the welcome together */
+    uint64_t seed;    /* of the jitter */
+};
+
+/* What the broker said in welcome. */
+struct wf_link_welcome {
+    char broker[WF_NAME_MAX + 1];
+    char site[WF_NAME_MAX + 1]; /* the broker's */
+    char name[WF_NAME_MAX + 1]; /* our own name, as enrolled */
+    unsigned role, tier;
+    uint64_t epoch;
+    uint64_t max_payload;
+};
+
+struct wf_link {
+    unsigned state; /* enum wf_link_state; only link.c writes it */
+    struct wf_link_config cfg;
+    struct wf_link_welcome welcome; /* of the present or last session */
+    unsigned endpoint;              /* the one dialled now or last */
+    int error;                      /* why the last session ended; 0: none did yet */
+    char error_text[WF_TEXT_MAX + 1];
+    uint64_t due_us; /* when wf_link_tick() wants to be called */
+    uint64_t heartbeat_us, lease_us;
+    uint64_t heard_us, pinged_us;
+    uint64_t ping_seq, dials;
+    struct wf_ewma rtt_us;
+    uint64_t last_rtt_us;
+    struct wf_backoff backoff;
+    struct wf_rng rng;
+};
+
+void wf_link_init(struct wf_link *l, const struct wf_link_config *cfg);
+
+/* Begin to dial; or hang up for good, saying bye. */
+void wf_link_start(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+void wf_link_stop(struct wf_link *l, struct wf_effects *out);
+
+/* The transport's news: connected; gone; our key was refused. */
+void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+void wf_link_down(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+
+enum wf_link_verdict {
+    WF_LINK_PASS,    /* not the link's: for the caller, who is READY */
+    WF_LINK_HANDLED, /* consumed */
+    WF_LINK_OPENED   /* consumed, and the session has just become READY */
+};
+
+/* Offer a message.  Before READY nothing passes. */
+enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
+                                 const struct wf_msg *msg, struct wf_effects *out);
+
+/* Heartbeats, leases, redialling.  `covered` goes into the ping. */
+void wf_link_tick(struct wf_link *l, uint64_t now_us, uint64_t covered,
+                  struct wf_effects *out);
+
+#endif

@@ -1,0 +1,73 @@
+#include "proto/msg.h"
+
+#include "common/err.h"
+#include "common/str.h"
+
+#include <string.h>
+
+struct wf_slice wf_slice_of(const char *s)
+{
+    return (struct wf_slice) {(const uint8_t *) s, s != NULL ? (uint32_t) strlen(s) : 0};
+}
+
+struct wf_slice wf_slice_make(const void *p, size_t len)
+{
+    return (struct wf_slice) {p, (uint32_t) len};
+}
+
+int wf_slice_eq(struct wf_slice a, struct wf_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+int wf_slice_is(struct wf_slice a, const char *s)
+{
+    return wf_slice_eq(a, wf_slice_of(s));
+}
+
+char *wf_slice_str(struct wf_slice a, char *dst, size_t cap)
+{
+    size_t n = a.len < cap ? a.len : cap - 1;
+
+    if (n != 0) {
+        memcpy(dst, a.p, n);
+    }
+    dst[n] = '\0';
+    return dst;
+}
+
+int wf_id_eq(const struct wf_id *a, const struct wf_id *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+int wf_id_is_zero(const struct wf_id *a)
+{
+    static const struct wf_id zero;
+
+    return wf_id_eq(a, &zero);
+}
+
+int wf_key_eq(const struct wf_key *a, const struct wf_key *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+char *wf_id_text(const struct wf_id *id, char *dst)
+{
+    wf_hex(dst, id->b, sizeof id->b);
+    return dst;
+}
+
+int wf_id_parse(const char *s, struct wf_id *ret_id)
+{
+    struct wf_id id;
+    size_t n = 0;
+
+    if (strlen(s) != 2 * WF_ID_SIZE ||
+        wf_unhex(id.b, sizeof id.b, s, &n) != 0 || n != sizeof id.b) {
+        return WEFT_EINVAL;
+    }
+    *ret_id = id;
+    return 0;
+}

@@ -1,0 +1,104 @@
+/* words.h - enumerations that cross the wire, and their names
+ *
+ * Numbers are part of the protocol: append only.  0 is "not said" where that makes sense.
+ */
+#ifndef PROTO_WORDS_H
+#define PROTO_WORDS_H
+
+#include "common/defs.h"
+
+enum wf_role { WF_ROLE_NONE, WF_ROLE_AGENT, WF_ROLE_CLIENT, WF_ROLE_OPERATOR, WF_ROLE_BROKER };
+enum wf_tier { WF_TIER_NONE, WF_TIER_EDGE, WF_TIER_ONPREM, WF_TIER_CLOUD };
+enum wf_handler_kind { WF_HANDLER_NONE, WF_HANDLER_EXEC, WF_HANDLER_WORKER, WF_HANDLER_INPROC };
+enum wf_job_class { WF_CLASS_BEST, WF_CLASS_FAST, WF_CLASS_DURABLE };
+
+/* ACCEPTED..RUNNING, then exactly one of the last five. */
+enum wf_job_state {
+    WF_JOB_ACCEPTED,
+    WF_JOB_QUEUED,
+    WF_JOB_ASSIGNED,
+    WF_JOB_RUNNING,
+    WF_JOB_OK,
+    WF_JOB_FAILED,
+    WF_JOB_DEAD,
+    WF_JOB_CANCELLED,
+    WF_JOB_EXPIRED,
+    WF_JOB_STATES
+};
+
+enum wf_run_state { WF_RUN_WAITING, WF_RUN_RUNNING, WF_RUN_FINISHED };
+
+/* offline: not seen since this broker started, or gone for good; lost: its lease ended or
+ * its connection broke a moment ago; torpid: connected but silent. */
+enum wf_node_state {
+    WF_NODE_OFFLINE,
+    WF_NODE_UP,
+    WF_NODE_TORPID,
+    WF_NODE_LOST,
+    WF_NODE_DRAINING,
+    WF_NODE_DRAINED,
+    WF_NODE_REVOKED,
+    WF_NODE_STATES
+};
+
+enum wf_key_state { WF_KEY_ACTIVE, WF_KEY_REVOKED, WF_KEY_USED, WF_KEY_EXPIRED };
+
+enum wf_metric {
+    WF_METRIC_LOAD_X100,
+    WF_METRIC_CPU_PM,
+    WF_METRIC_MEM_FREE,
+    WF_METRIC_DISK_FREE,
+    WF_METRIC_TEMP_MC,
+    WF_METRIC_BATTERY_PCT,
+    WF_METRIC_ON_BATTERY,
+    WF_METRIC_ACCEL_PM,
+    WF_METRIC_ACCEL_MEM_FREE,
+    WF_METRIC_UPTIME_S,
+    WF_METRIC_WAITING,
+    WF_METRIC_RUNNING,
+    WF_METRICS
+};
+
+enum wf_query {
+    WF_QUERY_NONE,
+    WF_QUERY_STATUS,
+    WF_QUERY_NODES,
+    WF_QUERY_NODE,
+    WF_QUERY_JOBS,
+    WF_QUERY_JOB,
+    WF_QUERY_WHY,
+    WF_QUERY_EVENTS, /* the last `limit`; key "follow": and all that come */
+    WF_QUERY_KEYS,
+    WF_QUERY_TOKENS,
+    WF_QUERY_LOGS /* the kept tail of a job's output, as output messages, then done */
+};
+
+enum wf_node_action {
+    WF_NODE_ACT_NONE,
+    WF_NODE_ACT_DRAIN,
+    WF_NODE_ACT_UNDRAIN,
+    WF_NODE_ACT_REVOKE,
+    WF_NODE_ACT_LABEL /* text "key=value", or "key=" to remove */
+};
+
+/* Names as people write them; "?" for a number out of range.  Static, thread-safe. */
+const char *wf_role_name(uint64_t v);
+const char *wf_tier_name(uint64_t v);
+const char *wf_handler_name(uint64_t v);
+const char *wf_class_name(uint64_t v);
+const char *wf_job_state_name(uint64_t v);
+const char *wf_node_state_name(uint64_t v);
+const char *wf_key_state_name(uint64_t v);
+const char *wf_metric_name(uint64_t v);
+
+/* The number of a name, or -1. */
+int wf_role_parse(const char *s);
+int wf_tier_parse(const char *s);
+int wf_class_parse(const char *s);
+
+static inline int wf_job_is_final(unsigned state)
+{
+    return state >= WF_JOB_OK;
+}
+
+#endif

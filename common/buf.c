@@ -40,7 +40,8 @@ static int reserve(struct wf_buf *b, size_t len)
         while (cap - b->len < len) {
             cap = cap > b->max / 2 ? b->max : cap * 2;
         }
-        p = wf_realloc(b->p, cap);
+        /* One byte more than counted, for the zero that vsnprintf() writes. */
+        p = cap < SIZE_MAX ? wf_realloc(b->p, cap + 1) : NULL;
         if (p == NULL) {
             return b->err = WEFT_ENOMEM;
         }
@@ -98,7 +99,7 @@ int wf_buf_printf(struct wf_buf *b, const char *fmt, ...)
     if ((size_t) n < sizeof small) {
         return wf_buf_put(b, small, (size_t) n);
     }
-    if (reserve(b, (size_t) n + 1) != 0) {
+    if (reserve(b, (size_t) n) != 0) {
         return b->err;
     }
     va_start(ap, fmt);

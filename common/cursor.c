@@ -45,7 +45,7 @@ static void fail(struct wf_cursor *c)
     c->p = c->end;
 }
 
-/* The next byte, which must be there: callers have checked. */
+/* The next byte; MP_NIL, which no reader takes, when there is none. */
 static uint8_t tag(struct wf_cursor *c)
 {
     if (c->p == c->end) {

@@ -149,7 +149,7 @@ static void link_entry(struct wf_map *m, size_t at)
     m->slots[i] = (struct slot){.hash = h, .entry = (uint32_t) at + 1};
 }
 
-/* Close the holes and fill the index anew, which must be clear. */
+/* Close the holes, then fill the index, which must be clear. */
 static void rebuild(struct wf_map *m)
 {
     size_t to = 0;

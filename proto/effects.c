@@ -11,7 +11,7 @@
 
 void wf_effects_init(struct wf_effects *e)
 {
-    *e = (struct wf_effects) {.bytes = WF_BUF_INIT(BYTES_MAX)};
+    *e = (struct wf_effects){.bytes = WF_BUF_INIT(BYTES_MAX)};
 }
 
 void wf_effects_fini(struct wf_effects *e)
@@ -53,7 +53,7 @@ static void commit(struct wf_effects *e, enum wf_effect_kind kind, uint32_t peer
         e->err = WEFT_ENOMEM;
         return;
     }
-    *x = (struct wf_effect) {kind, peer, arg, at, e->bytes.len - at, obj};
+    *x = (struct wf_effect){kind, peer, arg, at, e->bytes.len - at, obj};
     e->n++;
 }
 

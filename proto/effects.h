@@ -2,9 +2,9 @@
  *
  * A step fills the list; the shell carries it out front to back and clears it.  The order
  * is the contract: what follows a SYNC in time waits for DURABLE, which the core sees to.
- * Messages are encoded here, once, straight from the core's structs; `at` and `len` locate
- * their bytes in `bytes`.  When memory runs out `err` sticks: the shell then closes every
- * session, because resync repairs lost messages.
+ * Messages are encoded here, once, straight from the core's structs; `at` and `len`
+ * locate their bytes in `bytes`.  When memory runs out `err` sticks: the shell then
+ * closes every session, because resync repairs lost messages.
  */
 #ifndef PROTO_EFFECTS_H
 #define PROTO_EFFECTS_H
@@ -12,14 +12,14 @@
 #include "proto/msg.h"
 
 enum wf_effect_kind {
-    WF_EFFECT_SEND,       /* bytes: one encoded message for `peer` */
-    WF_EFFECT_CLOSE,      /* end the session of `peer` after what was sent to it */
-    WF_EFFECT_TRACE,      /* bytes: one line for the log; arg: enum wf_log_level */
-    WF_EFFECT_APPEND,     /* peer: table; bytes: key, then value (none: delete); arg: lsn */
-    WF_EFFECT_SYNC,       /* make all appended durable, then step DURABLE(arg) */
-    WF_EFFECT_START,      /* agent: start the run `obj` */
-    WF_EFFECT_KILL,       /* agent: end run number arg; peer: grace in ms */
-    WF_EFFECT_CONNECT,    /* link: dial endpoint number arg */
+    WF_EFFECT_SEND,    /* bytes: one encoded message for `peer` */
+    WF_EFFECT_CLOSE,   /* end the session of `peer` after what was sent to it */
+    WF_EFFECT_TRACE,   /* bytes: one line for the log; arg: enum wf_log_level */
+    WF_EFFECT_APPEND,  /* peer: table; bytes: key, then value (none: delete); arg: lsn */
+    WF_EFFECT_SYNC,    /* make all appended durable, then step DURABLE(arg) */
+    WF_EFFECT_START,   /* agent: start the run `obj` */
+    WF_EFFECT_KILL,    /* agent: end run number arg; peer: grace in ms */
+    WF_EFFECT_CONNECT, /* link: dial endpoint number arg */
     WF_EFFECT_DISCONNECT, /* link: hang up */
     WF_EFFECT_EXIT        /* agent: drained and asked to leave */
 };
@@ -43,7 +43,8 @@ void wf_effects_init(struct wf_effects *e);
 void wf_effects_fini(struct wf_effects *e);
 void wf_effects_clear(struct wf_effects *e);
 
-/* Encode a message for a peer.  A message over its own limits is our mistake: WF_CHECK. */
+/* Encode a message for a peer.  A message over its own limits is our mistake: WF_CHECK.
+ */
 void wf_effects_send(struct wf_effects *e, uint32_t peer, enum wf_type type,
                      const void *body);
 void wf_effects_close(struct wf_effects *e, uint32_t peer);

@@ -9,14 +9,14 @@
 #define WF_PROTO_MIN 1u /* oldest protocol version spoken */
 #define WF_PROTO_MAX 1u /* newest */
 
-#define WF_NAME_MAX     63u        /* a DNS label */
-#define WF_CAP_NAME_MAX 63u        /* without `@version` */
-#define WF_LABEL_MAX    127u       /* "key=value" or "key>=value" */
-#define WF_TEXT_MAX     255u       /* one line for a person */
-#define WF_ENDPOINT_MAX 127u       /* tcp://host:port */
-#define WF_KEY_SIZE     32u        /* CURVE public key, raw */
-#define WF_ID_SIZE      16u        /* job id */
-#define WF_PAYLOAD_MAX  (1u << 20) /* hard limit; brokers set a lower one */
+#define WF_NAME_MAX     63u         /* a DNS label */
+#define WF_CAP_NAME_MAX 63u         /* without `@version` */
+#define WF_LABEL_MAX    127u        /* "key=value" or "key>=value" */
+#define WF_TEXT_MAX     255u        /* one line for a person */
+#define WF_ENDPOINT_MAX 127u        /* tcp://host:port */
+#define WF_KEY_SIZE     32u         /* CURVE public key, raw */
+#define WF_ID_SIZE      16u         /* job id */
+#define WF_PAYLOAD_MAX  (1u << 20)  /* hard limit; brokers set a lower one */
 #define WF_INLINE_DEF   (64u << 10) /* default of that lower one */
 #define WF_OUTPUT_CHUNK (16u << 10) /* one piece of streamed output */
 

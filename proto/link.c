@@ -23,8 +23,7 @@ static const struct wf_sm_state states[WF_LINK_STATES] = {
                                           WF_SM_TO(WF_LINK_WAITING) |
                                           WF_SM_TO(WF_LINK_IDLE)},
     [WF_LINK_READY] = {"ready", WF_SM_TO(WF_LINK_WAITING) | WF_SM_TO(WF_LINK_IDLE)},
-    [WF_LINK_WAITING] = {"waiting",
-                         WF_SM_TO(WF_LINK_DIALLING) | WF_SM_TO(WF_LINK_IDLE)},
+    [WF_LINK_WAITING] = {"waiting", WF_SM_TO(WF_LINK_DIALLING) | WF_SM_TO(WF_LINK_IDLE)},
 };
 
 static void move(struct wf_link *l, unsigned to)
@@ -34,7 +33,7 @@ static void move(struct wf_link *l, unsigned to)
 
 void wf_link_init(struct wf_link *l, const struct wf_link_config *cfg)
 {
-    *l = (struct wf_link) {.state = WF_LINK_IDLE, .cfg = *cfg, .due_us = UINT64_MAX};
+    *l = (struct wf_link){.state = WF_LINK_IDLE, .cfg = *cfg, .due_us = UINT64_MAX};
     wf_backoff_init(&l->backoff, cfg->retry_min_ms, cfg->retry_max_ms);
     l->rng.s = cfg->seed;
     l->lease_us = LEASE_DEFAULT_MS * MS;
@@ -111,8 +110,8 @@ void wf_link_down(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 
 void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
-    give_up(l, now_us, WEFT_EAUTH,
-            "the broker does not know this key, or it was revoked", out);
+    give_up(l, now_us, WEFT_EAUTH, "the broker does not know this key, or it was revoked",
+            out);
 }
 
 static void ping(struct wf_link *l, uint64_t now_us, uint64_t covered,
@@ -200,14 +199,13 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
         pong(l, now_us, &msg->u.pong);
         return WF_LINK_HANDLED;
     case WF_MSG_bye:
-        refused_by_error(l, now_us, msg->u.bye.code != 0 ? -(int) msg->u.bye.code
-                                                         : WEFT_EUNREACH,
+        refused_by_error(l, now_us,
+                         msg->u.bye.code != 0 ? -(int) msg->u.bye.code : WEFT_EUNREACH,
                          msg->u.bye.text, out);
         return WF_LINK_HANDLED;
     case WF_MSG_error:
         if (l->state == WF_LINK_GREETING) {
-            refused_by_error(l, now_us, -(int) msg->u.error.code, msg->u.error.text,
-                             out);
+            refused_by_error(l, now_us, -(int) msg->u.error.code, msg->u.error.text, out);
             return WF_LINK_HANDLED;
         }
         return WF_LINK_PASS;

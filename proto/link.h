@@ -3,12 +3,14 @@
  *   IDLE --start--> DIALLING --up--> GREETING --welcome--> READY
  *                      ^  \             |                    |
  *                      |   +--refused,  |  down, lease over, |
- *                    back-off   timeout +---- bye, error ----+--> WAITING --due--> DIALLING
+ *                    back-off   timeout +---- bye, error ----+--> WAITING --due-->
+ * DIALLING
  *
- * One copy for agent, client and neighbour broker.  Dials its endpoints in turn, opens each
- * connection with hello, measures the round trip with its heartbeats, gives up on silence,
- * and backs off with jitter.  A refusal of the key backs off longer: the transport never
- * retries that by itself.  Times are microseconds of a monotonic clock.  Pure.
+ * One copy for agent, client and neighbour broker.  Dials its endpoints in turn, opens
+ * each connection with hello, measures the round trip with its heartbeats, gives up on
+ * silence, and backs off with jitter.  A refusal of the key backs off longer: the
+ * transport never retries that by itself.  Times are microseconds of a monotonic clock.
+ * Pure.
  */
 #ifndef PROTO_LINK_H
 #define PROTO_LINK_H
@@ -28,8 +30,8 @@ enum wf_link_state {
 };
 
 struct wf_link_config {
-    unsigned role;       /* enum wf_role */
-    uint64_t epoch;      /* boot epoch: random at process start */
+    unsigned role;  /* enum wf_role */
+    uint64_t epoch; /* boot epoch: random at process start */
     char software[WF_NAME_MAX + 1];
     unsigned nendpoints; /* at least 1 */
     uint64_t retry_min_ms, retry_max_ms;

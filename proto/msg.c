@@ -19,17 +19,14 @@
         enum { number = self_number };                                                   \
         static const char doc[] = self_text;                                             \
         static const struct wf_field fields[] = {
-#define REC(name)                                                                        \
-    const struct wf_desc *wf_desc_##name(void)                                           \
-    BODY(name, 0, "")
+#define REC(name) const struct wf_desc *wf_desc_##name(void) BODY(name, 0, "")
 #define MSG(name, num, text)                                                             \
-    static const struct wf_desc *wf_desc_##name(void)                                    \
-    BODY(name, num, text)
+    static const struct wf_desc *wf_desc_##name(void) BODY(name, num, text)
 #define END(name)                                                                        \
     }                                                                                    \
     ;                                                                                    \
-    static const struct wf_desc desc = {#name,  number, ARRAY_LEN(fields), sizeof(self), \
-                                        fields, doc};                                    \
+    static const struct wf_desc desc = {#name,        number, ARRAY_LEN(fields),         \
+                                        sizeof(self), fields, doc};                      \
     return &desc;                                                                        \
     }
 #define U(name, max)      {#name, WF_KIND_U, offsetof(self, name), max, NULL},
@@ -79,7 +76,8 @@ const struct wf_desc *wf_desc_at(size_t i)
     return NULL;
 }
 
-/* -- encoding -------------------------------------------------------------------------- */
+/* -- encoding --------------------------------------------------------------------------
+ */
 
 static int pack_field(struct wf_buf *out, const struct wf_field *f, const uint8_t *at)
 {
@@ -168,7 +166,8 @@ int wf_rows_add(struct wf_buf *store, struct wf_rows *rows, const struct wf_desc
     return 0;
 }
 
-/* -- decoding -------------------------------------------------------------------------- */
+/* -- decoding --------------------------------------------------------------------------
+ */
 
 static int take_fields(struct wf_cursor *c, const struct wf_desc *d, uint32_t given,
                        void *ret);
@@ -195,7 +194,7 @@ static int take_rows(struct wf_cursor *c, const struct wf_field *f, struct wf_ro
             return WEFT_EPROTO;
         }
     }
-    *ret = (struct wf_rows) {start, (uint32_t) (c->p - start), count};
+    *ret = (struct wf_rows){start, (uint32_t) (c->p - start), count};
     return 0;
 }
 
@@ -218,7 +217,7 @@ static int take_bytes(struct wf_cursor *c, const struct wf_field *f, uint8_t *at
     if (f->kind == WF_KIND_S && !wf_utf8_ok(p, len)) {
         return WEFT_EPROTO;
     }
-    *(struct wf_slice *) (void *) at = (struct wf_slice) {p, len};
+    *(struct wf_slice *) (void *) at = (struct wf_slice){p, len};
     return 0;
 }
 
@@ -300,7 +299,8 @@ int wf_rows_next(struct wf_rows *rows, const struct wf_desc *rec, void *ret_row)
     return 1;
 }
 
-/* -- dumping --------------------------------------------------------------------------- */
+/* -- dumping ---------------------------------------------------------------------------
+ */
 
 static size_t dump_field(char *dst, size_t cap, const struct wf_field *f,
                          const uint8_t *at)
@@ -345,7 +345,6 @@ void wf_msg_dump(char *dst, size_t cap, enum wf_type type, const void *body)
     for (unsigned i = 0; d != NULL && i < d->nfields && used + 1 < cap; i++) {
         const struct wf_field *f = &d->fields[i];
 
-        used +=
-            dump_field(dst + used, cap - used, f, (const uint8_t *) body + f->offset);
+        used += dump_field(dst + used, cap - used, f, (const uint8_t *) body + f->offset);
     }
 }

@@ -33,13 +33,13 @@ struct wf_rows {
     uint32_t count; /* rows */
 };
 
-#define U(name, max)      uint64_t name;
-#define S(name, max)      struct wf_slice name;
-#define D(name, max)      struct wf_slice name;
-#define ID(name)          struct wf_id name;
-#define KEY(name)         struct wf_key name;
-#define L(name, rec, max) struct wf_rows name;
-#define REC(name)         struct wf_##name {
+#define U(name, max)           uint64_t name;
+#define S(name, max)           struct wf_slice name;
+#define D(name, max)           struct wf_slice name;
+#define ID(name)               struct wf_id name;
+#define KEY(name)              struct wf_key name;
+#define L(name, rec, max)      struct wf_rows name;
+#define REC(name)              struct wf_##name {
 #define MSG(name, number, doc) struct wf_##name {
 #define END(name)                                                                        \
     }                                                                                    \
@@ -97,8 +97,8 @@ struct wf_desc;
 struct wf_field {
     const char *name;
     enum wf_kind kind;
-    uint16_t offset;           /* in the struct */
-    uint64_t max;              /* value, bytes or rows */
+    uint16_t offset;                    /* in the struct */
+    uint64_t max;                       /* value, bytes or rows */
     const struct wf_desc *(*rec)(void); /* row type of a list */
 };
 
@@ -137,16 +137,17 @@ const struct wf_desc *wf_desc_at(size_t i);
 #undef KEY
 #undef L
 
-/* Append one message.  `body` is the struct of that type.  WEFT_ETOOBIG when a field is over
- * its limit or the buffer is full, WEFT_ENOMEM; then `out` is as before. */
+/* Append one message.  `body` is the struct of that type.  WEFT_ETOOBIG when a field is
+ * over its limit or the buffer is full, WEFT_ENOMEM; then `out` is as before. */
 int wf_msg_encode(struct wf_buf *out, enum wf_type type, const void *body);
 
 /* Take one message off the cursor.  0; WEFT_EPROTO: malformed, stop reading the frame;
- * WEFT_ESUPPORT: well-formed but of an unknown type, skipped.  `ret_msg` is set only on 0. */
+ * WEFT_ESUPPORT: well-formed but of an unknown type, skipped.  `ret_msg` is set only on
+ * 0. */
 int wf_msg_decode(struct wf_cursor *c, struct wf_msg *ret_msg);
 
-/* Append one row to `store` and count it in `rows`, which borrows from `store`: a store for
- * each list, both empty at first, and left alone until the message is encoded. */
+/* Append one row to `store` and count it in `rows`, which borrows from `store`: a store
+ * for each list, both empty at first, and left alone until the message is encoded. */
 int wf_rows_add(struct wf_buf *store, struct wf_rows *rows, const struct wf_desc *rec,
                 const void *row);
 
@@ -154,8 +155,8 @@ int wf_rows_add(struct wf_buf *store, struct wf_rows *rows, const struct wf_desc
  * the message was decoded. */
 int wf_rows_next(struct wf_rows *rows, const struct wf_desc *rec, void *ret_row);
 
-/* One readable line: "submit job=0f.. capability=\"echo\" payload=12B".  Bytes are shown by
- * their length, text is escaped.  Always terminates `dst`. */
+/* One readable line: "submit job=0f.. capability=\"echo\" payload=12B".  Bytes are shown
+ * by their length, text is escaped.  Always terminates `dst`. */
 void wf_msg_dump(char *dst, size_t cap, enum wf_type type, const void *body);
 
 /* -- slices and ids ------------------------------------------------------------------ */

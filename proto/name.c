@@ -34,8 +34,8 @@ int wf_capability_parse(const char *text, char ret_name[WF_CAP_NAME_MAX + 1],
     if (len > WF_CAP_NAME_MAX || !wf_name_ok(wf_slice_make(text, len))) {
         return WEFT_EINVAL;
     }
-    if (at != NULL && (at[1] < '1' || at[1] > '9' || wf_parse_u64(at + 1, &version) != 0 ||
-                       version > UINT32_MAX)) {
+    if (at != NULL && (at[1] < '1' || at[1] > '9' ||
+                       wf_parse_u64(at + 1, &version) != 0 || version > UINT32_MAX)) {
         return WEFT_EINVAL;
     }
     memcpy(ret_name, text, len);
@@ -73,5 +73,6 @@ int wf_endpoint_ok(const char *text, int listening)
     if (listening && strcmp(colon + 1, "*") == 0) {
         return 1;
     }
-    return wf_parse_u64(colon + 1, &port) == 0 && port <= 65535 && (port > 0 || listening);
+    return wf_parse_u64(colon + 1, &port) == 0 && port <= 65535 &&
+           (port > 0 || listening);
 }

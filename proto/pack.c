@@ -4,7 +4,8 @@
 
 #include <msgpack/pack.h>
 
-/* The packer's write hook: 0 or -1, as msgpack-c wants it; the reason stays in the buffer. */
+/* The packer's write hook: 0 or -1, as msgpack-c wants it; the reason stays in the
+ * buffer. */
 static int put(void *out, const char *p, size_t len)
 {
     return wf_buf_put(out, p, len) == 0 ? 0 : -1;
@@ -12,7 +13,7 @@ static int put(void *out, const char *p, size_t len)
 
 static msgpack_packer packer(struct wf_buf *out)
 {
-    return (msgpack_packer) {out, put};
+    return (msgpack_packer){out, put};
 }
 
 int wf_pack_array(struct wf_buf *out, uint32_t n)

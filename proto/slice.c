@@ -7,12 +7,12 @@
 
 struct wf_slice wf_slice_of(const char *s)
 {
-    return (struct wf_slice) {(const uint8_t *) s, s != NULL ? (uint32_t) strlen(s) : 0};
+    return (struct wf_slice){(const uint8_t *) s, s != NULL ? (uint32_t) strlen(s) : 0};
 }
 
 struct wf_slice wf_slice_make(const void *p, size_t len)
 {
-    return (struct wf_slice) {p, (uint32_t) len};
+    return (struct wf_slice){p, (uint32_t) len};
 }
 
 int wf_slice_eq(struct wf_slice a, struct wf_slice b)
@@ -64,8 +64,8 @@ int wf_id_parse(const char *s, struct wf_id *ret_id)
     struct wf_id id;
     size_t n = 0;
 
-    if (strlen(s) != 2 * WF_ID_SIZE ||
-        wf_unhex(id.b, sizeof id.b, s, &n) != 0 || n != sizeof id.b) {
+    if (strlen(s) != 2 * WF_ID_SIZE || wf_unhex(id.b, sizeof id.b, s, &n) != 0 ||
+        n != sizeof id.b) {
         return WEFT_EINVAL;
     }
     *ret_id = id;

@@ -85,8 +85,10 @@ static int take_token(struct wf_cursor *c, struct wf_token *t, struct wf_err *er
         return wf_err_set(err, WEFT_ETOKEN, "the token is not complete");
     }
     if (version != VERSION) {
-        return wf_err_set(err, WEFT_ETOKEN, "the token is of version %u, this program "
-                          "knows version %u", (unsigned) version, VERSION);
+        return wf_err_set(err, WEFT_ETOKEN,
+                          "the token is of version %u, this program "
+                          "knows version %u",
+                          (unsigned) version, VERSION);
     }
     role = wf_cur_uint(c);
     tier = wf_cur_uint(c);
@@ -138,18 +140,21 @@ int wf_token_parse(const char *text, size_t len, struct wf_token *ret_token,
         len--;
     }
     if (len < strlen(PREFIX) || memcmp(text, PREFIX, strlen(PREFIX)) != 0) {
-        return wf_err_set(err, WEFT_ETOKEN, "this is not a join token: those begin with "
+        return wf_err_set(err, WEFT_ETOKEN,
+                          "this is not a join token: those begin with "
                           "`" PREFIX "`");
     }
     text += strlen(PREFIX);
     len -= strlen(PREFIX);
     if (wf_base64url_decode(bytes, sizeof bytes, text, len, &n) != 0 || n <= CHECKSUM) {
-        return wf_err_set(err, WEFT_ETOKEN, "the token has characters that do not belong "
+        return wf_err_set(err, WEFT_ETOKEN,
+                          "the token has characters that do not belong "
                           "there, or an end that is missing");
     }
     (void) crypto_generichash(sum, sizeof sum, bytes, n - CHECKSUM, NULL, 0);
     if (memcmp(sum, bytes + n - CHECKSUM, CHECKSUM) != 0) {
-        rc = wf_err_set(err, WEFT_ETOKEN, "the token's checksum does not match: part of "
+        rc = wf_err_set(err, WEFT_ETOKEN,
+                        "the token's checksum does not match: part of "
                         "it is missing or altered");
     } else {
         wf_cur_init(&c, bytes, n - CHECKSUM);

@@ -17,8 +17,8 @@
 #define WF_TOKEN_TEXT_MAX  4096
 
 struct wf_token {
-    unsigned role; /* enum wf_role */
-    unsigned tier; /* enum wf_tier */
+    unsigned role;              /* enum wf_role */
+    unsigned tier;              /* enum wf_tier */
     char name[WF_NAME_MAX + 1]; /* empty: the device chooses */
     char site[WF_NAME_MAX + 1];
     unsigned nendpoints;

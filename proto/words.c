@@ -6,15 +6,15 @@ static const char *const roles[] = {"none", "agent", "client", "operator", "brok
 static const char *const tiers[] = {"none", "edge", "onprem", "cloud"};
 static const char *const handlers[] = {"none", "exec", "worker", "inproc"};
 static const char *const classes[] = {"best", "fast", "durable"};
-static const char *const job_states[] = {"ACCEPTED", "QUEUED", "ASSIGNED",  "RUNNING", "OK",
-                                         "FAILED",   "DEAD",   "CANCELLED", "EXPIRED"};
+static const char *const job_states[] = {"ACCEPTED", "QUEUED",    "ASSIGNED",
+                                         "RUNNING",  "OK",        "FAILED",
+                                         "DEAD",     "CANCELLED", "EXPIRED"};
 static const char *const node_states[] = {"offline",  "up",      "torpid", "lost",
                                           "draining", "drained", "revoked"};
 static const char *const key_states[] = {"active", "revoked", "used", "expired"};
 static const char *const metrics[] = {
-    "load_x100",   "cpu_pm",     "mem_free", "disk_free",      "temp_mc",
-    "battery_pct", "on_battery", "accel_pm", "accel_mem_free", "uptime_s",
-    "waiting",     "running"};
+    "load_x100",  "cpu_pm",   "mem_free",       "disk_free", "temp_mc", "battery_pct",
+    "on_battery", "accel_pm", "accel_mem_free", "uptime_s",  "waiting", "running"};
 
 static const char *name_of(const char *const *names, size_t n, uint64_t v)
 {

@@ -7,9 +7,20 @@
 
 #include "common/defs.h"
 
-enum wf_role { WF_ROLE_NONE, WF_ROLE_AGENT, WF_ROLE_CLIENT, WF_ROLE_OPERATOR, WF_ROLE_BROKER };
+enum wf_role {
+    WF_ROLE_NONE,
+    WF_ROLE_AGENT,
+    WF_ROLE_CLIENT,
+    WF_ROLE_OPERATOR,
+    WF_ROLE_BROKER
+};
 enum wf_tier { WF_TIER_NONE, WF_TIER_EDGE, WF_TIER_ONPREM, WF_TIER_CLOUD };
-enum wf_handler_kind { WF_HANDLER_NONE, WF_HANDLER_EXEC, WF_HANDLER_WORKER, WF_HANDLER_INPROC };
+enum wf_handler_kind {
+    WF_HANDLER_NONE,
+    WF_HANDLER_EXEC,
+    WF_HANDLER_WORKER,
+    WF_HANDLER_INPROC
+};
 enum wf_job_class { WF_CLASS_BEST, WF_CLASS_FAST, WF_CLASS_DURABLE };
 
 /* ACCEPTED..RUNNING, then exactly one of the last five. */
@@ -59,7 +70,7 @@ enum wf_metric {
     WF_METRICS
 };
 
-enum wf_query {
+enum wf_query_kind {
     WF_QUERY_NONE,
     WF_QUERY_STATUS,
     WF_QUERY_NODES,

@@ -15,8 +15,10 @@
 
 static unsigned tap_count, tap_failed;
 
-__attribute__((format(printf, 4, 5), unused)) static int
-tap_ok(int cond, const char *file, int line, const char *fmt, ...)
+__attribute__((format(printf, 4, 5), unused)) static int tap_ok(int cond,
+                                                                const char *file,
+                                                                int line, const char *fmt,
+                                                                ...)
 {
     va_list ap;
 
@@ -60,7 +62,7 @@ __attribute__((unused)) static int tap_str(const char *got, const char *want,
 
 /* ok(condition, "what %s should do", ...) */
 #define ok(cond, ...) tap_ok(!!(cond), __FILE__, __LINE__, __VA_ARGS__)
-#define is_int(got, want, what) \
+#define is_int(got, want, what)                                                          \
     tap_int((int64_t) (got), (int64_t) (want), __FILE__, __LINE__, (what))
 #define is_str(got, want, what) tap_str((got), (want), __FILE__, __LINE__, (what))
 

@@ -1,0 +1,72 @@
+/* zsock.h - a ZeroMQ socket as a source of events on the loop
+ *
+ * The descriptor of a ZeroMQ socket signals only that commands wait, and any call on the
+ * socket may swallow the signal.  So the poll callback only wakes the loop; all reading
+ * is done in uv_prepare, with a budget of frames a turn; ZMQ_EVENTS is asked last; an
+ * empty uv_idle keeps the loop from blocking while there is more to do.  A socket on
+ * which nothing happened since is left alone: whoever calls zmq functions on zsock_raw()
+ * by himself calls zsock_kick() after it.
+ */
+#ifndef COMMON_IO_ZSOCK_H
+#define COMMON_IO_ZSOCK_H
+
+#include "common/io/loop.h"
+
+#include <zmq.h>
+
+#define ZSOCK_FRAMES 12  /* frames of one message that are kept; the rest is dropped */
+#define ZSOCK_BUDGET 256 /* frames read in one turn of the loop */
+
+/* Zeros mean the defaults in brackets. */
+struct zsock_opts {
+    size_t max_frame;         /* ZMQ_MAXMSGSIZE [1 MiB + 64 KiB] */
+    int hwm;                  /* messages each way and peer [256] */
+    int heartbeat_ms;         /* [5000]; -1: none */
+    int heartbeat_timeout_ms; /* [15000]; the peer is told 4/3 of it */
+    int handshake_ms;         /* [5000] */
+    int linger_ms;            /* [0]: what is unsent at the end is dropped */
+    int sndbuf, rcvbuf;       /* kernel buffers in bytes [the system's] */
+};
+
+struct zsock_cbs {
+    /* One message came.  The frames are borrowed; `n` counts them all, but only the first
+     * ZSOCK_FRAMES are there. */
+    void (*on_frames)(void *arg, zmq_msg_t *frames, size_t n);
+
+    /* The end of a turn in which something happened, before the loop may block: the time
+     * to flush.  `drained` says that all that had come was read.  May be NULL. */
+    void (*on_turn)(void *arg, bool drained);
+};
+
+struct zsock;
+
+/* A context; one a process.  `compact` makes a received frame own its memory alone
+ * instead of pinning an 8 KiB receive buffer: for brokers.  0 or WEFT_ENOMEM. */
+int zctx_new(bool compact, void **ret_ctx);
+
+/* End it; every socket was freed before.  Waits for lingering sockets.  NULLs *ctx. */
+void zctx_free(void **ctx);
+
+/* A socket of a ZMQ_* type with the options above set, on the loop.  `arg` goes to the
+ * callbacks.  0, WEFT_EIO, WEFT_ENOMEM. */
+int zsock_new(struct wf_loop *l, void *ctx, int type, const struct zsock_opts *opts,
+              const struct zsock_cbs *cbs, void *arg, struct zsock **ret_sock,
+              struct wf_err *err);
+
+/* Close the socket at once.  `on_freed` (may be NULL) runs when uv let go of the last
+ * handle: the place to free `arg`.  NULL is allowed. */
+void zsock_free(struct zsock *z, void (*on_freed)(void *arg));
+
+/* The socket, for options, bind and send; followed by zsock_kick(). */
+void *zsock_raw(struct zsock *z);
+
+/* Something was or will be done on the socket: have a turn before the loop blocks. */
+void zsock_kick(struct zsock *z);
+
+/* Listen; "tcp://127.0.0.1:*" takes a free port.  WEFT_ECONF with the reason. */
+int zsock_bind(struct zsock *z, const char *endpoint, struct wf_err *err);
+
+/* The endpoint of the last bind as it came out.  0, WEFT_ETOOBIG. */
+int zsock_endpoint(struct zsock *z, char *dst, size_t cap);
+
+#endif

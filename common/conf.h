@@ -1,18 +1,10 @@
 /* conf.h - configuration text into a struct, by one table of options
  *
- * Reads a strict subset of the ZeroMQ Property Language (rfc.zeromq.org/spec/4), one that
- * zconfig reads the same way:
+ * A program has one table of options, and one for each kind of section; they drive the
+ * parser, the defaults, the command line and the help.  The text is ZPL: common/zpl.h
+ * says which.  Sections may repeat, and hold options only.
  *
- *     # a comment
- *     listen = tcp://127.0.0.1:7400      # a comment after at least one space
- *     motto = "quoted, # is kept"        # ' or "; there are no escapes
- *     capability                         # a section, which may repeat
- *         name = wordcount               # its options, indented by 4 spaces
- *
- * Pure: text in, struct out, no allocation.  At most 1 MiB of UTF-8 in lines of at most
- * 4096 bytes, ended by LF or CRLF (the last may lack it); control characters, tabs
- * outside of values and deeper nesting are refused.  Strings stand in fixed arrays in the
- * struct.
+ * Pure: text in, struct out, no allocation.  Strings stand in fixed arrays in the struct.
  */
 #ifndef COMMON_CONF_H
 #define COMMON_CONF_H
@@ -20,8 +12,6 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-#define WF_CONF_TEXT_MAX    (1u << 20)
-#define WF_CONF_LINE_MAX    4096
 #define WF_CONF_OPTIONS_MAX 64 /* options in one table */
 #define WF_CONF_LIST_MAX    16
 #define WF_CONF_LIST_ITEM   256
@@ -42,7 +32,7 @@ struct wf_conf_list {
 
 /* min and max are text as in the file, NULL: no bound.  Without a default (def NULL) the
  * value starts empty or 0, and the key must be given if `min` says more than that:
- * a string with min "1", a number with any min, a list with min "1" (number of items). */
+ * a string or a list with min "1", anything else with any min. */
 struct wf_conf_option {
     const char *key;
     enum wf_conf_type type;
@@ -57,7 +47,8 @@ struct wf_conf_option {
 #define WF_CONF_AT(type, field) offsetof(type, field), sizeof(((type *) 0)->field)
 
 /* A section that may come up to max_items times; its items are a fixed array of structs
- * at offset_items, their number a size_t at offset_count. */
+ * at offset_items, zeroed before their options are set, their number a size_t at
+ * offset_count. */
 struct wf_conf_section {
     const char *name;
     const struct wf_conf_option *opts;

@@ -1,0 +1,173 @@
+/* weft/info.h - ask the broker what it knows
+ *
+ * Each call asks, waits up to timeout_ms and returns rows that the caller frees with
+ * weft_rows_free() (or the one object with weft_free()).  Errors: WEFT_ETIMEOUT,
+ * WEFT_EUNREACH, WEFT_ENOENT, WEFT_EPERM, WEFT_EINVAL (ambiguous prefix), WEFT_ENOMEM.
+ * Strings inside rows live as long as the rows.  In thread mode from any thread but the
+ * callbacks'.
+ */
+#ifndef WEFT_INFO_H
+#define WEFT_INFO_H
+
+#include "job.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weft_node {
+    const char *name, *site, *tier, *role, *state, *arch, *sandbox;
+    char key[65]; /* public key, hex */
+    uint64_t state_ms, age_ms, rtt_us, jitter_us;
+    uint64_t slots, running, waiting, cpu_permille, done, failed, caps, cpus, mem, accels;
+};
+
+struct weft_capability {
+    const char *name, *kind;
+    uint32_t version;
+    uint64_t slots, queue, wall_ms;
+    int net, warm;
+};
+
+struct weft_accel {
+    const char *kind, *name;
+    uint64_t mem;
+};
+
+struct weft_metric {
+    const char *name;
+    uint64_t value;
+};
+
+struct weft_node_full {
+    struct weft_node node;
+    const char *cpu, *sandbox_why, *software;
+    uint64_t disk, epoch, metrics_age_ms;
+    struct weft_capability *caps;
+    size_t ncaps;
+    struct weft_accel *accels;
+    size_t naccels;
+    const char **labels;
+    size_t nlabels;
+    struct weft_metric *metrics;
+    size_t nmetrics;
+};
+
+struct weft_job_row {
+    weft_id id;
+    const char *capability, *node, *owner, *name;
+    uint32_t version;
+    enum weft_state state;
+    enum weft_class job_class;
+    unsigned priority, attempt;
+    uint64_t age_ms, run_us;
+    int code;
+};
+
+struct weft_try {
+    unsigned attempt;
+    const char *node, *reason;
+    int code;
+    uint64_t start_ms, run_us;
+};
+
+struct weft_job_full {
+    struct weft_job_row job;
+    struct weft_try *tries;
+    size_t ntries;
+    const char *reason;
+    int exit_code, term_signal;
+    uint64_t payload_len, result_len, log_len, cut, deadline_left_ms, wait_us,
+        retry_in_ms, superseded;
+    unsigned max_attempts;
+    const char **needs;
+    size_t nneeds;
+};
+
+struct weft_count {
+    const char *name;
+    uint64_t value;
+};
+
+/* One candidate of a placement decision; all times in microseconds.
+ * score = link + max(wait, fetch, warm) + run + risk + money */
+struct weft_scored {
+    const char *node;
+    uint64_t link_us, wait_us, fetch_us, warm_us, run_us, risk_us, money_us, score_us;
+    uint64_t ahead, report_ms;
+};
+
+struct weft_why {
+    weft_id id;
+    enum weft_state state;
+    const char *capability, *node, *text;
+    uint32_t version;
+    unsigned attempt;
+    uint64_t age_ms, known, capable, scored, took_wait_us, took_run_us;
+    int chosen; /* the first row was chosen; else the job waits */
+    struct weft_count *filters;
+    size_t nfilters;
+    struct weft_scored *rows;
+    size_t nrows;
+};
+
+struct weft_status {
+    const char *broker, *site, *software, *store;
+    char key[65];
+    uint64_t up_ms, agents, agents_up, clients, slots, running, queued, retained, bytes,
+        bytes_max;
+    int draining;
+    struct weft_count *counts;
+    size_t ncounts;
+};
+
+struct weft_event {
+    uint64_t seq, wall_ms;
+    unsigned level; /* 0 error, 1 warning, 2 info, 3 debug */
+    const char *kind, *node, *text;
+    weft_id job;
+};
+
+/* Nodes, by name.  `filter`: NULL, or needs such as "site=lyon" separated by commas. */
+WEFT_API int weft_nodes(weft_client *client, const char *filter, int timeout_ms,
+                        struct weft_node **ret_rows, size_t *ret_n);
+WEFT_API int weft_node(weft_client *client, const char *name, int timeout_ms,
+                       struct weft_node_full **ret_node);
+
+/* Jobs, newest first, at most `max` (0: all that the broker keeps).  `filter`: NULL, or
+ * terms "state=RUNNING", "cap=NAME", "node=NAME", "name=LABEL" separated by commas.  An
+ * operator sees all jobs, a client its own. */
+WEFT_API int weft_jobs(weft_client *client, const char *filter, size_t max,
+                       int timeout_ms, struct weft_job_row **ret_rows, size_t *ret_n);
+
+/* One job by id or by a prefix of at least 4 digits. */
+WEFT_API int weft_job_show(weft_client *client, const char *prefix, int timeout_ms,
+                           struct weft_job_full **ret_job);
+WEFT_API int weft_job_why(weft_client *client, const char *prefix, int timeout_ms,
+                          struct weft_why **ret_why);
+
+WEFT_API int weft_status(weft_client *client, int timeout_ms,
+                         struct weft_status **ret_status);
+
+/* The last `max` events, oldest first. */
+WEFT_API int weft_events(weft_client *client, size_t max, int timeout_ms,
+                         struct weft_event **ret_rows, size_t *ret_n);
+
+/* Call `fn` for each event from now on, until the client is closed.  Operators only;
+ * after a reconnect it goes on by itself. */
+typedef void weft_event_fn(const struct weft_event *event, void *arg);
+WEFT_API int weft_follow_events(weft_client *client, weft_event_fn *fn, void *arg);
+
+/* Round trips, in microseconds: client to broker now; broker to `node` now (NULL: none).
+ */
+WEFT_API int weft_ping(weft_client *client, const char *node, int timeout_ms,
+                       uint64_t *ret_broker_us, uint64_t *ret_node_us);
+
+/* Free what one of these calls returned.  NULL is allowed. */
+WEFT_API void weft_rows_free(void *rows);
+WEFT_API void weft_free(void *object);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,163 @@
+/* weft/job.h - submit work and get its one outcome
+ *
+ * A job has an id that the client chooses before it sends, so that submitting twice is
+ * safe: same id and same payload is the same job, another payload is WEFT_ECONFLICT.
+ */
+#ifndef WEFT_JOB_H
+#define WEFT_JOB_H
+
+#include "client.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weft_future weft_future;
+
+typedef struct weft_id {
+    uint8_t bytes[16];
+} weft_id;
+
+#define WEFT_ID_TEXT 33 /* 32 hex digits and the terminating zero */
+
+enum weft_class { WEFT_CLASS_BEST, WEFT_CLASS_FAST, WEFT_CLASS_DURABLE };
+
+enum weft_state {
+    WEFT_ACCEPTED, /* the broker has it */
+    WEFT_QUEUED,
+    WEFT_ASSIGNED,
+    WEFT_RUNNING,
+    WEFT_JOB_OK,
+    WEFT_JOB_FAILED, /* the handler ended with an error */
+    WEFT_JOB_DEAD,   /* attempts used up */
+    WEFT_JOB_CANCELLED,
+    WEFT_JOB_EXPIRED /* its deadline passed */
+};
+
+/* What to run.  Set with WEFT_JOB_INIT.  Everything pointed to is copied by the call. */
+struct weft_job {
+    size_t size;            /* sizeof(struct weft_job) */
+    weft_id id;             /* all zero: the library draws a random one */
+    const char *capability; /* "name" or "name@version" */
+    const void *payload;
+    size_t payload_len;
+    enum weft_class job_class;
+    unsigned priority;        /* 0 (last) to 9 (first) */
+    uint64_t timeout_ms;      /* longest run of one attempt; 0: the agent's own limit */
+    uint64_t deadline_ms;     /* from now until it expires; 0: none */
+    unsigned max_attempts;    /* 0: the broker's default */
+    const char *const *needs; /* "site=lyon", "tier!=cloud", "cpus>=4", "gpu>=1", ... */
+    size_t nneeds;
+    const char *node; /* only on this node; NULL: anywhere */
+    const char *name; /* a label for people; NULL: none */
+    int detached;     /* 1: outcome not pushed; the future is done when accepted */
+};
+
+#define WEFT_JOB_INIT                                                                    \
+    {                                                                                    \
+        sizeof(struct weft_job), {{0}}, NULL, NULL, 0, WEFT_CLASS_BEST, 4, 0, 0, 0,      \
+            NULL, 0, NULL, NULL, 0                                                       \
+    }
+
+/* How a job ended.  Owned by its future. */
+struct weft_outcome {
+    size_t size;
+    weft_id id;
+    enum weft_state state; /* one of the last five */
+    int code;              /* 0 or WEFT_E* */
+    int exit_code, term_signal;
+    unsigned attempt;
+    const char *node;   /* where the last attempt ran */
+    const char *reason; /* one line; empty when there is nothing to say */
+    const void *data;   /* the result, with a zero byte behind it */
+    size_t len;
+    uint64_t wait_us; /* accepted to started */
+    uint64_t run_us;
+    uint64_t cut; /* bytes of output that were dropped at a limit */
+};
+
+/* Called once when the future reaches its end.  The future is still the caller's. */
+typedef void weft_done_fn(weft_future *future, void *arg);
+
+/* A piece of what a job prints: stream 1 is stdout, 2 is stderr.  `offset` is where it
+ * belongs in its stream: a gap means that pieces were dropped at a limit. */
+typedef void weft_output_fn(const weft_id *id, unsigned attempt, int stream,
+                            uint64_t offset, const void *data, size_t len, void *arg);
+
+/* A state change of a job. */
+typedef void weft_state_fn(const weft_id *id, enum weft_state state, unsigned attempt,
+                           const char *node, void *arg);
+
+/* Submit.  Never blocks; also works while disconnected, up to a bound.  WEFT_EINVAL,
+ * WEFT_ENOMEM, WEFT_ETOOBIG (payload), WEFT_EFULL (too many not yet accepted),
+ * WEFT_ECLOSED. The future is the caller's: weft_future_free(). */
+WEFT_API int weft_submit(weft_client *client, const struct weft_job *job,
+                         weft_future **ret_future);
+
+/* Submit `n` jobs with one wake-up.  Stops at the first that fails; *ret_n is how many
+ * were taken, and that many entries of `ret_futures` are set. */
+WEFT_API int weft_submit_many(weft_client *client, const struct weft_job *jobs, size_t n,
+                              weft_future **ret_futures, size_t *ret_n);
+
+/* Follow a job that exists, by id: after a crash, or from elsewhere.  WEFT_ENOENT arrives
+ * through the future.  The callbacks may be NULL; what was kept of the output comes
+ * first. */
+WEFT_API int weft_watch(weft_client *client, const weft_id *id, weft_output_fn *on_output,
+                        weft_state_fn *on_state, void *arg, weft_future **ret_future);
+
+/* Watch the output and states of a job that this client submits; before weft_submit(). */
+WEFT_API int weft_submit_watched(weft_client *client, const struct weft_job *job,
+                                 weft_output_fn *on_output, weft_state_fn *on_state,
+                                 void *arg, weft_future **ret_future);
+
+/* The kept tail of a job's output, then the future is done. */
+WEFT_API int weft_logs(weft_client *client, const weft_id *id, weft_output_fn *on_output,
+                       void *arg, weft_future **ret_future);
+
+/* End a job.  The future reports 0 when the broker took it, WEFT_ENOENT, WEFT_ESTATE
+ * (already over), WEFT_EPERM. */
+WEFT_API int weft_cancel(weft_client *client, const weft_id *id,
+                         weft_future **ret_future);
+
+enum weft_until { WEFT_UNTIL_ACCEPTED, WEFT_UNTIL_DONE };
+
+/* Wait.  0 when reached, WEFT_ETIMEOUT, WEFT_ECLOSED, or the refusal of the broker (then
+ * weft_future_text() says more).  An outcome that is not OK still returns 0: look at it.
+ * `timeout_ms` -1: for ever.  In thread mode from any thread but the callbacks'. */
+WEFT_API int weft_future_wait(weft_future *future, enum weft_until until,
+                              int64_t timeout_ms);
+
+/* Call `fn` once when it is done, at once if it already is. */
+WEFT_API void weft_future_then(weft_future *future, weft_done_fn *fn, void *arg);
+
+/* 0 while pending or when it went well, else the error.  Thread-safe in thread mode. */
+WEFT_API int weft_future_error(weft_future *future);
+WEFT_API int weft_future_is_done(weft_future *future);
+
+/* One line that goes with the error ("" when there is none), and when to retry after
+ * WEFT_EBUSY, in ms. */
+WEFT_API const char *weft_future_text(weft_future *future);
+WEFT_API uint64_t weft_future_retry_ms(weft_future *future);
+
+/* The id; the class that really holds once accepted; the outcome, NULL until done (or for
+ * futures without one).  Borrowed until weft_future_free(). */
+WEFT_API const weft_id *weft_future_id(weft_future *future);
+WEFT_API enum weft_class weft_future_class(weft_future *future);
+WEFT_API const struct weft_outcome *weft_future_outcome(weft_future *future);
+
+/* Forget the future; the job goes on.  NULL is allowed.  Allowed inside its callback. */
+WEFT_API void weft_future_free(weft_future *future);
+
+/* Draw a random id; to and from 32 hex digits.  WEFT_EINVAL. */
+WEFT_API void weft_id_random(weft_id *ret_id);
+WEFT_API void weft_id_text(const weft_id *id, char text[WEFT_ID_TEXT]);
+WEFT_API int weft_id_parse(const char *text, weft_id *ret_id);
+
+/* "RUNNING" and so on; static. */
+WEFT_API const char *weft_state_name(enum weft_state state);
+WEFT_API const char *weft_class_name(enum weft_class job_class);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -22,7 +22,10 @@ static int denied(void)
 
 void *wf_calloc(size_t n, size_t size)
 {
-    return denied() ? NULL : calloc(n != 0 ? n : 1, size != 0 ? size : 1);
+    if (denied() || (size != 0 && n > SIZE_MAX / size)) {
+        return NULL;
+    }
+    return calloc(n != 0 ? n : 1, size != 0 ? size : 1);
 }
 
 void *wf_realloc(void *p, size_t size)

@@ -61,8 +61,12 @@ void wf_effects_send(struct wf_effects *e, uint32_t peer, enum wf_type type,
                      const void *body)
 {
     size_t at = e->bytes.len;
-    int rc = wf_msg_encode(&e->bytes, type, body);
+    int rc;
 
+    if (e->err != 0) {
+        return;
+    }
+    rc = wf_msg_encode(&e->bytes, type, body);
     if (rc == WEFT_ENOMEM || e->bytes.max - at < WF_FRAME_MAX) {
         e->err = WEFT_ENOMEM;
         return;

@@ -51,11 +51,12 @@ static void dial(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 static void give_up(struct wf_link *l, uint64_t now_us, int error, const char *text,
                     struct wf_effects *out)
 {
-    uint64_t wait_ms = wf_backoff_next(&l->backoff, &l->rng);
+    uint64_t wait_ms;
 
     if (l->state == WF_LINK_IDLE || l->state == WF_LINK_WAITING) {
         return;
     }
+    wait_ms = wf_backoff_next(&l->backoff, &l->rng);
     if (error == WEFT_EAUTH || error == WEFT_EREVOKED) {
         wait_ms = wf_max_u64(wait_ms, REFUSED_MIN_MS);
     }
@@ -185,6 +186,13 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
     switch (msg->type) {
     case WF_MSG_welcome:
         if (l->state == WF_LINK_GREETING) {
+            if (msg->u.welcome.proto < WF_PROTO_MIN ||
+                msg->u.welcome.proto > WF_PROTO_MAX) {
+                give_up(l, now_us, WEFT_EVERSION,
+                        "the broker speaks no protocol version that this program knows",
+                        out);
+                return WF_LINK_HANDLED;
+            }
             opened(l, now_us, &msg->u.welcome, out);
             return WF_LINK_OPENED;
         }
@@ -205,7 +213,10 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
         return WF_LINK_HANDLED;
     case WF_MSG_error:
         if (l->state == WF_LINK_GREETING) {
-            refused_by_error(l, now_us, -(int) msg->u.error.code, msg->u.error.text, out);
+            refused_by_error(l, now_us,
+                             msg->u.error.code != 0 ? -(int) msg->u.error.code
+                                                    : WEFT_EPROTO,
+                             msg->u.error.text, out);
             return WF_LINK_HANDLED;
         }
         return WF_LINK_PASS;

@@ -130,6 +130,9 @@ int wf_msg_encode(struct wf_buf *out, enum wf_type type, const void *body)
     if (d == NULL) {
         return WEFT_EINVAL;
     }
+    if (out->err != 0) {
+        return out->err;
+    }
     (void) wf_pack_array(out, d->nfields + 1);
     (void) wf_pack_uint(out, d->number);
     rc = pack_fields(out, d, body);
@@ -150,6 +153,9 @@ int wf_rows_add(struct wf_buf *store, struct wf_rows *rows, const struct wf_desc
     size_t start = was - rows->len;
     int rc;
 
+    if (store->err != 0) {
+        return store->err;
+    }
     (void) wf_pack_array(store, rec->nfields);
     rc = pack_fields(store, rec, row);
     if (rc == 0) {

@@ -138,12 +138,13 @@ const struct wf_desc *wf_desc_at(size_t i);
 #undef L
 
 /* Append one message.  `body` is the struct of that type.  WEFT_ETOOBIG when a field is
- * over its limit or the buffer is full, WEFT_ENOMEM; then `out` is as before. */
+ * over its limit or the buffer is full, WEFT_ENOMEM; then `out` is as before.  A buffer
+ * that failed earlier fails again. */
 int wf_msg_encode(struct wf_buf *out, enum wf_type type, const void *body);
 
 /* Take one message off the cursor.  0; WEFT_EPROTO: malformed, stop reading the frame;
- * WEFT_ESUPPORT: well-formed but of an unknown type, skipped.  `ret_msg` is set only on
- * 0. */
+ * WEFT_ESUPPORT: well-formed but of an unknown type, skipped.  `ret_msg` holds nothing of
+ * use unless 0. */
 int wf_msg_decode(struct wf_cursor *c, struct wf_msg *ret_msg);
 
 /* Append one row to `store` and count it in `rows`, which borrows from `store`: a store

@@ -17,7 +17,7 @@ int wf_name_ok(struct wf_slice s)
         return 0;
     }
     for (uint32_t i = 1; i < s.len; i++) {
-        if (!is_alnum(s.p[i]) && strchr("._-", s.p[i]) == NULL) {
+        if (!is_alnum(s.p[i]) && memchr("._-", s.p[i], 3) == NULL) {
             return 0;
         }
     }

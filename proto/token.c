@@ -63,6 +63,14 @@ static int take_text(struct wf_cursor *c, char *dst, size_t cap)
     return wf_str_copy_n(dst, cap, p, len) == 0 ? 0 : WEFT_ETOKEN;
 }
 
+/* A name, or nothing where none was given. */
+static int take_name(struct wf_cursor *c, char *dst, size_t cap)
+{
+    int rc = take_text(c, dst, cap);
+
+    return rc == 0 && dst[0] != '\0' && !wf_name_ok(wf_slice_of(dst)) ? WEFT_ETOKEN : rc;
+}
+
 static int take_bytes(struct wf_cursor *c, uint8_t *dst, uint32_t want)
 {
     uint32_t len = 0;
@@ -93,8 +101,8 @@ static int take_token(struct wf_cursor *c, struct wf_token *t, struct wf_err *er
     role = wf_cur_uint(c);
     tier = wf_cur_uint(c);
     if (c->err != 0 || role == WF_ROLE_NONE || role > WF_ROLE_BROKER ||
-        tier > WF_TIER_CLOUD || take_text(c, t->name, sizeof t->name) != 0 ||
-        take_text(c, t->site, sizeof t->site) != 0) {
+        tier > WF_TIER_CLOUD || take_name(c, t->name, sizeof t->name) != 0 ||
+        take_name(c, t->site, sizeof t->site) != 0) {
         return wf_err_set(err, WEFT_ETOKEN, "the token holds an unknown role or name");
     }
     t->role = (unsigned) role;

@@ -1,0 +1,64 @@
+#include "tests/bench/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WARM_UP_NS 300000000u
+#define FILLER     0xa5
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
+}
+
+void load_start(struct load *l, uint32_t window, double seconds)
+{
+    memset(l, 0, sizeof(*l));
+    l->window = window;
+    l->from_ns = now_ns() + WARM_UP_NS;
+    l->until_ns = l->from_ns + (uint64_t) (seconds * 1e9);
+}
+
+void load_stamp(uint8_t payload[LOAD_PAYLOAD])
+{
+    uint64_t now = now_ns();
+
+    memset(payload, FILLER, LOAD_PAYLOAD);
+    memcpy(payload, &now, sizeof(now));
+}
+
+int load_reply(struct load *l, const void *payload, size_t len)
+{
+    const uint8_t *p = payload;
+    uint64_t now = now_ns();
+    uint64_t sent;
+
+    if (len != LOAD_PAYLOAD || p[LOAD_PAYLOAD - 1] != FILLER) {
+        fprintf(stderr, "bench-echo: a reply of %zu bytes is not what was sent\n", len);
+        exit(1);
+    }
+    if (now >= l->until_ns) {
+        return 0;
+    }
+    if (now >= l->from_ns) {
+        memcpy(&sent, p, sizeof(sent));
+        hist_add(&l->hist, now - sent);
+    }
+    return 1;
+}
+
+void load_print(const struct load *l, const char *system)
+{
+    double seconds = (double) (l->until_ns - l->from_ns) / 1e9;
+
+    printf("{\"bench\":\"echo\",\"system\":\"%s\",\"window\":%u,\"per_s\":%.0f,"
+           "\"p50_us\":%.1f,\"p99_us\":%.1f}\n",
+           system, l->window, (double) l->hist.n / seconds,
+           (double) hist_quantile(&l->hist, 500) / 1e3,
+           (double) hist_quantile(&l->hist, 990) / 1e3);
+}

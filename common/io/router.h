@@ -107,7 +107,7 @@ void router_address(struct router *r, uint32_t handle, char *dst, size_t cap);
 /* Bytes queued for a peer; 0 for an unknown handle. */
 size_t router_pending(const struct router *r, uint32_t handle);
 
-/* Borrowed, up to date. */
-const struct router_stats *router_stats(const struct router *r);
+/* Borrowed; brought up to date by this call. */
+const struct router_stats *router_stats(struct router *r);
 
 #endif

@@ -86,6 +86,6 @@ void uplink_flush(struct uplink *u);
 /* Have a turn before the loop blocks.  uplink_send() does so by itself. */
 void uplink_kick(struct uplink *u);
 
-const struct uplink_stats *uplink_stats(const struct uplink *u);
+const struct uplink_stats *uplink_stats(struct uplink *u);
 
 #endif

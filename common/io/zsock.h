@@ -14,8 +14,9 @@
 
 #include <zmq.h>
 
-#define ZSOCK_FRAMES 12  /* frames of one message that are kept; the rest is dropped */
-#define ZSOCK_BUDGET 256 /* frames read in one turn of the loop */
+#define ZSOCK_FRAMES    12 /* frames of one message that are kept; the rest is dropped */
+#define ZSOCK_MAX_FRAME ((size_t) (1 << 20) + (64 << 10))
+#define ZSOCK_BUDGET    256 /* frames read in one turn of the loop */
 
 /* Zeros mean the defaults in brackets. */
 struct zsock_opts {
@@ -65,6 +66,9 @@ void zsock_kick(struct zsock *z);
 
 /* Listen; "tcp://127.0.0.1:*" takes a free port.  WEFT_ECONF with the reason. */
 int zsock_bind(struct zsock *z, const char *endpoint, struct wf_err *err);
+
+/* Connect, once: a DEALER here does not reconnect.  WEFT_ECONF: not an endpoint. */
+int zsock_connect(struct zsock *z, const char *endpoint, struct wf_err *err);
 
 /* The endpoint of the last bind as it came out.  0, WEFT_ETOOBIG. */
 int zsock_endpoint(struct zsock *z, char *dst, size_t cap);

@@ -1,0 +1,61 @@
+/* router_impl.h - the inside of the router: receiving (router.c), sending (router_out.c),
+ * watching connections (router_watch.c)
+ *
+ * A session whose route ZeroMQ has lost goes to the `ends` list.  It is reported from
+ * there at the beginning of the end of a turn in which everything that had come was read,
+ * so on_gone comes after the peer's last frame.
+ */
+#ifndef COMMON_IO_NET_ROUTER_IMPL_H
+#define COMMON_IO_NET_ROUTER_IMPL_H
+
+#include "common/io/net/conns.h"
+#include "common/io/net/monitor.h"
+#include "common/io/net/sessions.h"
+#include "common/io/router.h"
+
+struct router {
+    struct zsock *sock;
+    struct monitor *monitor;
+    struct wf_timer *timer;
+    bool timer_runs;
+    struct router_opts opts;
+    struct router_cbs cbs;
+    void *arg;
+    struct sessions sessions;
+    struct conns conns;
+    struct outq_pool pool;
+    struct wf_list_node out;  /* sessions with something to send, or to probe */
+    struct wf_list_node ends; /* sessions to report or forget */
+    uint32_t unsettled;       /* sessions that are not OPEN */
+    uint64_t silent_us;       /* opts.unready_ms */
+    struct router_stats stats;
+    bool closing;
+};
+
+/* router.c: the session ends now; on_gone follows if the owner knows it. */
+void router_cut(struct router *r, struct session *s);
+
+/* router_out.c: try what is queued for one session, or for all. */
+void router_out_session(struct router *r, struct session *s);
+void router_out_all(struct router *r);
+void router_out_drop(struct router *r, struct session *s);
+
+/* See whether the peer is still there. */
+void router_out_probe(struct router *r, struct session *s);
+
+/* router_watch.c */
+int router_watch_new(struct router *r, struct wf_loop *l, void *ctx, struct wf_err *err);
+
+/* A session's first message came over `fd`. */
+void router_watch_bind(struct router *r, struct session *s, int fd);
+
+/* A message came out for the session. */
+void router_watch_moved(struct router *r, struct session *s);
+
+/* Shut the session's connection. */
+void router_watch_shut(struct router *r, struct session *s);
+
+/* Have the timer run while there is something to watch. */
+void router_watch_wake(struct router *r);
+
+#endif

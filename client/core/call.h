@@ -1,0 +1,105 @@
+/* call.h - one thing asked of the broker, until its one end
+ *
+ *   IDLE --sent or waiting--> OPEN --accepted--> ACCEPTED
+ *     \                         |                   |
+ *      +--refused here----------+--error, outcome---+--> DONE
+ *
+ * What is needed to ask again after a reconnect stays in `bytes` until the answer comes,
+ * which then takes its place: a call has one buffer, kept when the call is used again.
+ * Only call.c writes `state`.  Pure.
+ */
+#ifndef CLIENT_CORE_CALL_H
+#define CLIENT_CORE_CALL_H
+
+#include "client/core/index.h"
+#include "client/include/weft/job.h"
+#include "common/buf.h"
+#include "common/heap.h"
+#include "common/list.h"
+#include "proto/msg.h"
+
+enum wf_call_kind {
+    WF_CALL_SUBMIT,
+    WF_CALL_WATCH,
+    WF_CALL_REQUEST, /* one message with a request number, one answer */
+    WF_CALL_PING     /* round trip to the broker */
+};
+
+enum wf_call_state {
+    WF_CALL_IDLE,
+    WF_CALL_OPEN,
+    WF_CALL_ACCEPTED,
+    WF_CALL_DONE,
+    WF_CALL_STATES
+};
+
+/* Flags. */
+#define WF_CALL_OUTPUT   1u /* wants what the job prints */
+#define WF_CALL_UPDATES  2u /* wants the job's changes of state */
+#define WF_CALL_DETACHED 4u /* done when accepted */
+#define WF_CALL_PAGES    8u /* a request that is answered again and again */
+
+/* News of one step, for who waits for the call. */
+#define WF_NEWS_ACCEPTED 1u
+#define WF_NEWS_OUTPUT   2u /* the message stepped is output; `skip` bytes are known */
+#define WF_NEWS_UPDATE   4u /* the message stepped is job_update */
+#define WF_NEWS_PAGE     8u /* the message stepped is a page */
+#define WF_NEWS_DONE     16u
+
+struct wf_call {
+    enum wf_call_kind kind;
+    unsigned state; /* enum wf_call_state */
+    unsigned flags;
+    unsigned news;
+    int error;            /* of a DONE call: 0 or WEFT_E* */
+    int has_outcome;      /* then `outcome` is set, and points into `bytes` */
+    int has_reply;        /* then `bytes` is the encoded message that answered */
+    unsigned class_;      /* of an accepted job: what really holds */
+    uint64_t retry_ms;    /* goes with `error` */
+    uint64_t rtt_us;      /* of a ping */
+    uint64_t req;         /* never 0 once open: the order of asking */
+    uint64_t deadline_us; /* UINT64_MAX: none */
+    uint64_t skip;
+    size_t held;     /* what the table counts for it while not accepted: bytes + 1 */
+    struct wf_id id; /* of the job; zero for others */
+    struct wf_buf bytes;
+    struct wf_submit submit; /* points into `bytes` until accepted */
+    struct weft_outcome outcome;
+    struct {
+        uint64_t attempt;
+        uint64_t next[3]; /* offset after what was delivered, a stream each */
+    } seen;
+    struct wf_index_node by_id, by_req;
+    struct wf_list_node link; /* in the table's list of open calls */
+    struct wf_list_node news_link;
+    struct wf_heap_node due;
+};
+
+/* A fresh call; and one to be used again, which keeps a small buffer. */
+void wf_call_init(struct wf_call *call);
+void wf_call_reset(struct wf_call *call);
+void wf_call_fini(struct wf_call *call);
+
+/* IDLE -> OPEN, with a copy of all that `submit` points to; or of an encoded request
+ * (`req` is its first field).  WEFT_ENOMEM, WEFT_ETOOBIG (over the message's limits). */
+int wf_call_hold_submit(struct wf_call *call, const struct wf_submit *submit);
+int wf_call_hold_request(struct wf_call *call, enum wf_type type, const void *body);
+
+/* IDLE -> OPEN with nothing to hold. */
+void wf_call_open(struct wf_call *call);
+
+void wf_call_accept(struct wf_call *call, unsigned class_);
+
+/* The three ends.  Short of memory, the last two become WEFT_ENOMEM. */
+void wf_call_end(struct wf_call *call, int error, struct wf_slice text,
+                 uint64_t retry_ms);
+void wf_call_end_outcome(struct wf_call *call, const struct wf_outcome *o);
+void wf_call_end_reply(struct wf_call *call, struct wf_slice raw);
+
+/* How much of a piece of output was delivered before, or -1 when all of it was. */
+int64_t wf_call_piece(struct wf_call *call, const struct wf_output *o);
+
+/* The line that goes with `error`; "" when there is none.  Borrowed. */
+const char *wf_call_text(const struct wf_call *call);
+
+#endif

@@ -1,0 +1,214 @@
+#include "client/core/replies.h"
+
+#include "common/err.h"
+#include "proto/words.h"
+
+static int wire_error(uint64_t code)
+{
+    return code != 0 ? -(int) code : WEFT_EPROTO;
+}
+
+/* Submits of one id are answered in the order of asking. */
+static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id *id)
+{
+    struct wf_call *oldest = NULL, *call;
+
+    for (call = wf_calls_by_id(c, id); call != NULL; call = wf_calls_same_id(call)) {
+        if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN &&
+            (oldest == NULL || call->req < oldest->req)) {
+            oldest = call;
+        }
+    }
+    return oldest;
+}
+
+static void take_accepted(struct wf_calls *c, const struct wf_accepted *a,
+                          struct wf_effects *out)
+{
+    struct wf_call *call = oldest_open_submit(c, &a->job);
+
+    if (call == NULL) {
+        c->late++;
+        return;
+    }
+    wf_calls_accept(c, call, (unsigned) a->class_);
+    /* A job the broker knew may be another session's, or over: ask for its outcome. */
+    if (a->known && call->state == WF_CALL_ACCEPTED) {
+        wf_calls_send_watch(call, out);
+    }
+}
+
+static int wants_outcome(const struct wf_call *call)
+{
+    return call->kind == WF_CALL_WATCH ||
+           (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_ACCEPTED);
+}
+
+static void take_outcome(struct wf_calls *c, const struct wf_outcome *o)
+{
+    struct wf_call *call = wf_calls_by_id(c, &o->job), *next;
+    int wanted = 0;
+
+    for (; call != NULL; call = next) {
+        next = wf_calls_same_id(call);
+        if (wants_outcome(call)) {
+            wf_call_end_outcome(call, o);
+            wf_calls_ended(c, call);
+            wanted = 1;
+        }
+    }
+    c->late += !wanted;
+}
+
+static void take_update(struct wf_calls *c, const struct wf_job_update *u)
+{
+    struct wf_call *call = wf_calls_by_id(c, &u->job);
+
+    c->late += call == NULL;
+    for (; call != NULL; call = wf_calls_same_id(call)) {
+        if (!(call->kind == WF_CALL_WATCH || wants_outcome(call))) {
+            continue;
+        }
+        if (call->state == WF_CALL_OPEN) {
+            wf_calls_accept(c, call, WF_CLASS_BEST);
+        }
+        if (call->flags & WF_CALL_UPDATES) {
+            wf_calls_note(c, call, WF_NEWS_UPDATE);
+        }
+    }
+}
+
+static void take_output(struct wf_calls *c, const struct wf_output *o)
+{
+    struct wf_call *call = wf_calls_by_id(c, &o->job);
+
+    c->late += call == NULL;
+    for (; call != NULL; call = wf_calls_same_id(call)) {
+        int64_t skip = call->flags & WF_CALL_OUTPUT ? wf_call_piece(call, o) : -1;
+
+        if (skip >= 0) {
+            call->skip = (uint64_t) skip;
+            wf_calls_note(c, call, WF_NEWS_OUTPUT);
+        }
+    }
+}
+
+/* A refusal that names a request. */
+static void refuse(struct wf_calls *c, struct wf_call *call, int error,
+                   struct wf_slice text, uint64_t retry_ms)
+{
+    /* The watch of a job whose submit is refused fails too: the submit says why. */
+    if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN) {
+        return;
+    }
+    wf_calls_end(c, call, error, text, retry_ms);
+}
+
+static void take_error(struct wf_calls *c, const struct wf_error *e)
+{
+    struct wf_call *call;
+
+    if (e->req != 0) {
+        call = wf_calls_by_req(c, e->req);
+        if (call != NULL) {
+            refuse(c, call, wire_error(e->code), e->text, e->retry_ms);
+            return;
+        }
+    } else if (e->about == WF_MSG_submit) {
+        call = oldest_open_submit(c, &e->job);
+        if (call != NULL) {
+            wf_calls_end(c, call, wire_error(e->code), e->text, e->retry_ms);
+            return;
+        }
+    }
+    c->late++;
+}
+
+static void answer(struct wf_calls *c, struct wf_call *call, struct wf_slice raw)
+{
+    wf_call_end_reply(call, raw);
+    wf_calls_ended(c, call);
+}
+
+static void take_done(struct wf_calls *c, const struct wf_done *d, struct wf_slice raw)
+{
+    struct wf_call *call = wf_calls_by_req(c, d->req);
+
+    if (call == NULL) {
+        c->late++;
+    } else if (d->code != 0) {
+        refuse(c, call, wire_error(d->code), d->text, 0);
+    } else if (call->kind == WF_CALL_REQUEST && !(call->flags & WF_CALL_PAGES)) {
+        answer(c, call, raw);
+    }
+}
+
+static void take_page(struct wf_calls *c, uint64_t req, struct wf_slice raw)
+{
+    struct wf_call *call = wf_calls_by_req(c, req);
+
+    if (call == NULL || call->kind != WF_CALL_REQUEST) {
+        c->late++;
+    } else if (call->flags & WF_CALL_PAGES) {
+        wf_calls_note(c, call, WF_NEWS_PAGE);
+    } else {
+        answer(c, call, raw);
+    }
+}
+
+static void take_pong(struct wf_calls *c, uint64_t now_us, const struct wf_pong *p)
+{
+    struct wf_call *call = wf_calls_by_req(c, p->seq);
+
+    if (call == NULL || call->kind != WF_CALL_PING || p->time_us > now_us) {
+        c->late++;
+        return;
+    }
+    call->rtt_us = wf_max_u64(now_us - p->time_us, 1);
+    wf_calls_end(c, call, 0, wf_slice_of(NULL), 0);
+}
+
+void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
+                     struct wf_slice raw, struct wf_effects *out)
+{
+    switch (msg->type) {
+    case WF_MSG_accepted:
+        take_accepted(c, &msg->u.accepted, out);
+        return;
+    case WF_MSG_outcome:
+        take_outcome(c, &msg->u.outcome);
+        return;
+    case WF_MSG_job_update:
+        take_update(c, &msg->u.job_update);
+        return;
+    case WF_MSG_output:
+        take_output(c, &msg->u.output);
+        return;
+    case WF_MSG_error:
+        take_error(c, &msg->u.error);
+        return;
+    case WF_MSG_done:
+        take_done(c, &msg->u.done, raw);
+        return;
+    case WF_MSG_pong:
+        take_pong(c, now_us, &msg->u.pong);
+        return;
+#define PAGE(type)                                                                       \
+    case WF_MSG_##type:                                                                  \
+        take_page(c, msg->u.type.req, raw);                                              \
+        return
+        PAGE(nodes_page);
+        PAGE(jobs_page);
+        PAGE(events_page);
+        PAGE(keys_page);
+        PAGE(job_info);
+        PAGE(why_info);
+        PAGE(status_info);
+        PAGE(node_info);
+        PAGE(node_pong);
+#undef PAGE
+    default:
+        c->late++;
+        return;
+    }
+}

@@ -1,0 +1,29 @@
+/* spawn.h - start one run: descriptors, environment, clone
+ *
+ * The handler's environment is fixed (PATH, HOME, TMPDIR, LANG, WEFT_RESULT and, with a
+ * payload file, WEFT_PAYLOAD); what the request brings is added or takes their place.
+ * The payload becomes fd 0: a memory file, or the file named by the request.
+ */
+#ifndef AGENT_RUNNER_SPAWN_H
+#define AGENT_RUNNER_SPAWN_H
+
+#include "agent/runner/host.h"
+#include "agent/runner/scratch.h"
+#include "agent/runner/wire.h"
+#include "common/err.h"
+
+struct spawn {
+    pid_t pid; /* root of the tree: init, or bwrap with init inside */
+    int ctl;   /* to init; non-blocking */
+    int out;   /* what the handler prints; non-blocking */
+    int err;
+    int worker;     /* our end of a worker's socket, or -1 */
+    bool sandboxed; /* runs inside bwrap */
+};
+
+/* All descriptors in *ret are owned by the caller.  0, WEFT_ESUPPORT (sandbox required
+ * but missing), WEFT_ESPAWN. */
+int spawn_run(const struct host *h, const struct wire_start *s, const struct scratch *sc,
+              struct spawn *ret, struct wf_err *err);
+
+#endif

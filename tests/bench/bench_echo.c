@@ -177,8 +177,10 @@ int main(int argc, char **argv)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, &old);
+    proc_adopt();
     pid = proc_fork(run_client, &r);
     rc = supervise(pid, r.echo.seconds, &set);
+    proc_reap_all();
     proc_tmp_remove(tmp);
     return rc;
 }

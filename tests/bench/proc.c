@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define REAP_MAX_S      10
 #define CONNECT_TRIES   500
 #define CONNECT_WAIT_NS 10000000
 
@@ -109,6 +110,19 @@ void proc_kill(pid_t pid)
     if (pid > 0) {
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
+    }
+}
+
+void proc_adopt(void)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+void proc_reap_all(void)
+{
+    /* The last resort, should one of them live on: end without them. */
+    alarm(REAP_MAX_S);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
     }
 }
 

@@ -22,6 +22,11 @@ int proc_run(const char *const *argv, const char *log);
 /* Kill and reap; 0 or less is allowed. */
 void proc_kill(pid_t pid);
 
+/* Become the parent of what the processes started from here leave behind; and wait until
+ * all of it is gone, which it is soon, because each dies with the one that started it. */
+void proc_adopt(void);
+void proc_reap_all(void);
+
 /* Where a program is; 0 when it is nowhere. */
 int proc_find(const char *program, char *ret, size_t cap);
 

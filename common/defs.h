@@ -13,11 +13,11 @@
 #define WF_UNUSED            __attribute__((unused))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* The way over uintptr_t lets one macro serve const and non-const nodes. */
 #define CONTAINER_OF(ptr, type, member)                                                  \
-    ((type *) (void *) ((char *) (uintptr_t) (ptr) -offsetof(type, member)))
-((type *) ((char *) (ptr) -offsetof(type, member)))
+    ((type *) ((uintptr_t) (ptr) -offsetof(type, member)))
 
-    static inline uint64_t wf_min_u64(uint64_t a, uint64_t b)
+static inline uint64_t wf_min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }

@@ -45,11 +45,9 @@ static bool payload_ok(zmq_msg_t *frames, size_t n)
 /* The properties of a connection come with its payload frames only. */
 static bool identify(zmq_msg_t *payload, uint8_t *ret_key)
 {
-    const char *identity = zmq_msg_gets(payload, "Identity");
     const char *user = zmq_msg_gets(payload, "User-Id");
 
-    return (identity == NULL || identity[0] == '\0') && user != NULL &&
-           keys_parse(user, strlen(user), ret_key) == 0;
+    return user != NULL && keys_parse(user, strlen(user), ret_key) == 0;
 }
 
 /* The session of a new peer, or NULL.  One that is not let in gets a session too, a dead
@@ -131,7 +129,7 @@ static void report_ends(struct router *r)
         s->known = false;
         if (s->lost) {
             conns_drop(&r->conns, s->fd, handle);
-            r->unsettled -= s->state != SESSION_OPEN;
+            r->unsettled -= !session_settled(s);
             sessions_remove(&r->sessions, s);
         }
         if (known) {
@@ -220,7 +218,10 @@ int router_new(struct wf_loop *l, void *ctx, const struct router_opts *opts,
         wf_free(r);
         return rc;
     }
-    rc = router_watch_new(r, l, ctx, err);
+    rc = router_out_new(r, l, err);
+    if (rc == 0) {
+        rc = router_watch_new(r, l, ctx, err);
+    }
     if (rc == 0 && set_curve(r) != 0) {
         rc = wf_err_set(err, WEFT_EIO, "cannot set the router's key");
     }
@@ -257,6 +258,7 @@ void router_free(struct router *r)
     }
     r->closing = true;
     wf_timer_free(r->timer);
+    wf_timer_free(r->retry);
     monitor_free(r->monitor, NULL);
     zsock_free(r->sock, freed);
 }
@@ -304,7 +306,7 @@ int router_send(struct router *r, uint32_t handle, const void *bytes, size_t len
     }
     /* A full batch need not wait for the end of the turn. */
     if (s->out.head != s->out.tail && !s->blocked) {
-        router_out_session(r, s);
+        router_out_full(r, s);
     }
     return 0;
 }
@@ -317,7 +319,7 @@ void router_flush(struct router *r)
 
 static void settle(struct router *r, struct session *s, enum session_state state)
 {
-    r->unsettled += s->state == SESSION_OPEN;
+    r->unsettled += session_settled(s);
     s->state = state;
     router_watch_wake(r);
 }

@@ -161,7 +161,7 @@ static void on_frames(void *arg, zmq_msg_t *frames, size_t n)
     }
 }
 
-/* Hand over what ZeroMQ takes.  The socket signals by itself when it takes more. */
+/* Hand over what ZeroMQ takes. */
 static void send_queued(struct uplink *u)
 {
     void *sock = zsock_raw(u->dial->sock);
@@ -179,6 +179,7 @@ static void send_queued(struct uplink *u)
         u->stats.bytes_out += len;
         outq_pop(&u->out, &u->pool);
     }
+    zsock_want_out(u->dial->sock, u->out.head != NULL);
 }
 
 static void on_turn(void *arg, bool drained)
@@ -292,7 +293,7 @@ static int dial_new(struct uplink *u, const uint8_t *server_key, struct dial **r
 int uplink_connect(struct uplink *u, const char *endpoint, const uint8_t *server_key,
                    struct wf_err *err)
 {
-    struct dial *d;
+    struct dial *d = NULL;
     int rc;
 
     uplink_disconnect(u);

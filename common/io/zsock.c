@@ -21,6 +21,7 @@ struct zsock {
     void (*on_freed)(void *arg);
     zmq_msg_t frames[ZSOCK_FRAMES];
     bool dirty;    /* something may have happened since ZMQ_EVENTS was asked */
+    bool want_out; /* the owner has more to send */
     bool spinning; /* the idle handle runs */
     bool closing;
 };
@@ -166,16 +167,17 @@ static size_t read_message(struct zsock *z)
     return n;
 }
 
-static bool readable(struct zsock *z)
+/* Is there more to do?  Asking carries out waiting commands and so makes the descriptor
+ * signal the next one. */
+static bool ready(struct zsock *z)
 {
     int events = 0;
     size_t len = sizeof events;
 
-    /* Carries out waiting commands and so makes the descriptor signal the next one. */
     if (zmq_getsockopt(z->sock, ZMQ_EVENTS, &events, &len) != 0) {
         return errno == EINTR;
     }
-    return (events & ZMQ_POLLIN) != 0;
+    return (events & (ZMQ_POLLIN | (z->want_out ? ZMQ_POLLOUT : 0))) != 0;
 }
 
 static void prepare_cb(uv_prepare_t *h)
@@ -202,7 +204,7 @@ static void prepare_cb(uv_prepare_t *h)
     if (z->closing) {
         return;
     }
-    if (!drained || readable(z)) {
+    if (!drained || ready(z)) {
         z->dirty = true;
     }
     spin(z, z->dirty);
@@ -293,6 +295,11 @@ void zsock_kick(struct zsock *z)
 {
     z->dirty = true;
     spin(z, true);
+}
+
+void zsock_want_out(struct zsock *z, bool want)
+{
+    z->want_out = want;
 }
 
 /* A bracketed address is IPv6; anything else is not resolved to it. */

@@ -64,6 +64,11 @@ void *zsock_raw(struct zsock *z);
 /* Something was or will be done on the socket: have a turn before the loop blocks. */
 void zsock_kick(struct zsock *z);
 
+/* For a DEALER with more to send than ZeroMQ took: have a turn when it takes more.  A
+ * ROUTER seems writable at all times: its owner tries again by a timer, since the signal
+ * that one peer takes more may be swallowed by sending to another. */
+void zsock_want_out(struct zsock *z, bool want);
+
 /* Listen; "tcp://127.0.0.1:*" takes a free port.  WEFT_ECONF with the reason. */
 int zsock_bind(struct zsock *z, const char *endpoint, struct wf_err *err);
 

@@ -16,8 +16,10 @@
 struct router {
     struct zsock *sock;
     struct monitor *monitor;
-    struct wf_timer *timer;
+    struct wf_timer *timer; /* looks at connections */
     bool timer_runs;
+    struct wf_timer *retry; /* tries blocked sessions again */
+    uint64_t retry_us;      /* its next interval */
     struct router_opts opts;
     struct router_cbs cbs;
     void *arg;
@@ -26,22 +28,32 @@ struct router {
     struct outq_pool pool;
     struct wf_list_node out;  /* sessions with something to send, or to probe */
     struct wf_list_node ends; /* sessions to report or forget */
-    uint32_t unsettled;       /* sessions that are not OPEN */
+    uint32_t unsettled;       /* sessions not settled */
     uint64_t silent_us;       /* opts.unready_ms */
     struct router_stats stats;
     bool closing;
 };
 
+/* Sessions that are not OPEN or whose connection is gone are looked after by the timer.
+ */
+static inline bool session_settled(const struct session *s)
+{
+    return s->state == SESSION_OPEN && !s->severed;
+}
+
 /* router.c: the session ends now; on_gone follows if the owner knows it. */
 void router_cut(struct router *r, struct session *s);
 
-/* router_out.c: try what is queued for one session, or for all. */
-void router_out_session(struct router *r, struct session *s);
+/* router_out.c */
+int router_out_new(struct router *r, struct wf_loop *l, struct wf_err *err);
+
+/* Try what is queued for all sessions, or the closed batches of one. */
 void router_out_all(struct router *r);
+void router_out_full(struct router *r, struct session *s);
 void router_out_drop(struct router *r, struct session *s);
 
-/* See whether the peer is still there. */
-void router_out_probe(struct router *r, struct session *s);
+/* See in the next turns whether ZeroMQ still has a route to the peer. */
+void router_out_probe(struct router *r, struct session *s, unsigned times);
 
 /* router_watch.c */
 int router_watch_new(struct router *r, struct wf_loop *l, void *ctx, struct wf_err *err);

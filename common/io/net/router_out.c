@@ -3,6 +3,9 @@
 
 #include <errno.h>
 
+#define RETRY_MIN_US 1000
+#define RETRY_MAX_US 64000
+
 /* Without MANDATORY and DONTWAIT ZeroMQ would drop or block in silence. */
 static int send_part(void *sock, const void *p, size_t len, int flags)
 {
@@ -54,48 +57,104 @@ static int note(struct router *r, struct session *s, int rc, size_t len)
     return rc;
 }
 
-void router_out_session(struct router *r, struct session *s)
+/* Send the first frame that is queued.  0, or what ended the try. */
+static int send_first(struct router *r, struct session *s)
 {
-    while (s->out.head != NULL) {
-        size_t len = s->out.head->len;
+    size_t len = s->out.head->len;
+    int rc = note(r, s, send_frame(r, s, s->out.head->p, len), len);
 
-        if (note(r, s, send_frame(r, s, s->out.head->p, len), len) != 0) {
-            return;
-        }
-        s->probe = false;
+    if (rc == 0) {
         r->stats.pending_bytes -= len;
         outq_pop(&s->out, &r->pool);
     }
-    if (s->probe) {
+    return rc;
+}
+
+void router_out_full(struct router *r, struct session *s)
+{
+    while (s->out.head != s->out.tail && send_first(r, s) == 0) {
+    }
+}
+
+static void send_all(struct router *r, struct session *s)
+{
+    while (s->out.head != NULL) {
+        if (send_first(r, s) != 0) {
+            return;
+        }
+    }
+    if (s->probes != 0) {
         uint8_t empty[WF_FRAME_HEADER];
 
-        s->probe = false;
+        s->probes--;
         frame_header(empty);
         (void) note(r, s, send_frame(r, s, empty, sizeof empty), sizeof empty);
     }
 }
 
-void router_out_all(struct router *r)
+/* Try everybody once.  The number of sessions that are blocked. */
+static unsigned try_all(struct router *r)
 {
     struct wf_list_node *node = wf_list_first(&r->out);
+    unsigned blocked = 0;
 
     while (node != NULL) {
         struct session *s = CONTAINER_OF(node, struct session, node);
 
         node = wf_list_next(&r->out, node);
-        router_out_session(r, s);
-        if (s->out.head == NULL) {
+        send_all(r, s);
+        if (s->out.head == NULL && s->probes == 0) {
             wf_list_remove(&s->node);
         }
+        blocked += s->blocked && !s->lost;
     }
+    return blocked;
 }
 
-void router_out_probe(struct router *r, struct session *s)
+/* The signal that a peer takes more may be swallowed by any call on the socket, also by
+ * asking for ZMQ_EVENTS, and cannot be asked for.  So blocked sessions are also tried by
+ * time: soon while they move, then less and less often. */
+void router_out_all(struct router *r)
+{
+    uint64_t was = r->stats.frames_out;
+    unsigned blocked = try_all(r);
+
+    if (blocked == 0) {
+        if (r->retry_us != 0) {
+            r->retry_us = 0;
+            wf_timer_stop(r->retry);
+        }
+        return;
+    }
+    if (r->retry_us == 0 || r->stats.frames_out != was) {
+        r->retry_us = RETRY_MIN_US;
+    } else if (r->retry_us < RETRY_MAX_US) {
+        r->retry_us *= 2;
+    }
+    wf_timer_start_at(r->retry, wf_now_us() + r->retry_us);
+}
+
+static void on_retry(void *arg)
+{
+    struct router *r = arg;
+
+    zsock_kick(r->sock);
+}
+
+int router_out_new(struct router *r, struct wf_loop *l, struct wf_err *err)
+{
+    if (wf_timer_new(l, on_retry, r, &r->retry) != 0) {
+        return wf_err_set(err, WEFT_ENOMEM, "no memory for a timer");
+    }
+    return 0;
+}
+
+void router_out_probe(struct router *r, struct session *s, unsigned times)
 {
     if (s->lost) {
         return;
     }
-    s->probe = true;
+    s->probes = (uint8_t) times;
     if (wf_list_empty(&s->node)) {
         wf_list_push_back(&r->out, &s->node);
     }

@@ -12,12 +12,30 @@
      ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |             \
      ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 
-static void probe_handle(struct router *r, uint32_t handle)
-{
-    struct session *s = sessions_by_handle(&r->sessions, handle);
+/* ZeroMQ gives up the route a moment after it reported the end of the connection, which
+ * wakes the loop; should that be missed, the timer asks once more. */
+#define PROBES 16
 
-    if (handle != 0 && s != NULL) {
-        router_out_probe(r, s);
+static void sever(struct router *r, uint32_t handle)
+{
+    struct session *s = handle != 0 ? sessions_by_handle(&r->sessions, handle) : NULL;
+
+    if (s != NULL && !s->lost) {
+        r->unsettled += session_settled(s);
+        s->severed = true;
+        router_out_probe(r, s, PROBES);
+        router_watch_wake(r);
+    }
+}
+
+/* It was another connection's end. */
+static void unsever(struct router *r, uint32_t handle)
+{
+    struct session *s = handle != 0 ? sessions_by_handle(&r->sessions, handle) : NULL;
+
+    if (s != NULL && s->severed) {
+        s->severed = false;
+        r->unsettled -= session_settled(s);
     }
 }
 
@@ -40,7 +58,7 @@ static void on_accepted(struct router *r, int fd)
         tcpinfo_cut(fd, tcpinfo_cookie(fd));
         return;
     }
-    probe_handle(r, old);
+    sever(r, old);
     if (r->conns.unready != 0 &&
         (r->conns.unready > r->opts.max_unready || r->conns.n > r->opts.max_conns)) {
         cut_oldest(r, &r->stats.crowded);
@@ -55,7 +73,7 @@ static void on_disconnected(struct router *r, int fd)
     if (c == NULL) {
         return;
     }
-    probe_handle(r, c->handle);
+    sever(r, c->handle);
     if (tcpinfo_cookie(fd) != c->cookie) {
         conns_drop(&r->conns, fd, 0);
     } else if (!c->suspect) {
@@ -91,13 +109,15 @@ static void look_at(struct router *r, int fd, enum conns_look *worst)
     struct conn *c = conns_get(&r->conns, fd);
     struct session *s;
     enum conns_look look;
+    bool suspect;
 
     if (c == NULL) {
         return;
     }
+    suspect = c->suspect;
     look = conns_look(&r->conns, fd, r->opts.flood_cap);
     if (look == CONNS_GONE) {
-        probe_handle(r, c->handle);
+        sever(r, c->handle);
         conns_drop(&r->conns, fd, 0);
     } else if (look == CONNS_FLOOD) {
         r->stats.floods++;
@@ -109,8 +129,11 @@ static void look_at(struct router *r, int fd, enum conns_look *worst)
             conns_settle(&r->conns, fd);
         }
         c->unguarded = true;
-    } else if (look > *worst) {
-        *worst = look;
+    } else {
+        if (suspect) {
+            unsever(r, c->handle);
+        }
+        *worst = look > *worst ? look : *worst;
     }
 }
 
@@ -123,8 +146,8 @@ static void look_at_unsettled(struct router *r, uint64_t now_us)
     while (r->unsettled != 0 && (s = sessions_next(&r->sessions, &it)) != NULL) {
         if (s->state == SESSION_CLOSING && now_us >= s->close_at_us) {
             router_cut(r, s);
-        } else if (s->state != SESSION_OPEN) {
-            router_out_probe(r, s);
+        } else if (!session_settled(s)) {
+            router_out_probe(r, s, 1);
         }
     }
 }
@@ -174,7 +197,7 @@ void router_watch_bind(struct router *r, struct session *s, int fd)
         s->fd = fd;
         router_watch_wake(r);
     }
-    probe_handle(r, old);
+    sever(r, old);
 }
 
 void router_watch_moved(struct router *r, struct session *s)

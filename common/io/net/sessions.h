@@ -30,11 +30,12 @@ struct session {
     uint32_t handle;
     uint32_t rid; /* the last four bytes of ZeroMQ's routing id */
     enum session_state state;
-    int fd;               /* of the connection; -1 unknown */
-    bool known;           /* the owner has it and hears on_gone */
-    bool lost;            /* ZeroMQ has no route to it any more */
-    bool blocked;         /* took no more when last tried */
-    bool probe;           /* send something to see whether it is there */
+    int fd;         /* of the connection; -1 unknown */
+    bool known;     /* the owner has it and hears on_gone */
+    bool lost;      /* ZeroMQ has no route to it any more */
+    bool blocked;   /* took no more when last tried */
+    bool severed;   /* its connection is said to be gone; ZeroMQ will soon agree */
+    uint8_t probes; /* empty frames to send, one a turn, to see whether it is there */
     uint64_t close_at_us; /* CLOSING: cut then */
     struct outq out;
     struct wf_list_node node; /* in the list of those with something to send */

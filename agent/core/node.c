@@ -1,0 +1,656 @@
+#include "agent/core/node.h"
+
+#include "common/check.h"
+#include "common/err.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MS 1000u
+/* A change of a metric by less than 1/16 of it is not worth a message. */
+#define DELTA_SHIFT 4
+
+struct node {
+    struct node_config cfg;
+    struct wf_link link;
+    struct runs runs;
+    struct node_facts facts;
+    uint64_t now_us, wall_ms;
+    uint64_t info_seq, telemetry_seq;
+    uint64_t covered; /* highest assign.seq of this session */
+    uint64_t running_of[WF_CAPS_MAX], held_of[WF_CAPS_MAX];
+    uint64_t sent[WF_METRICS];
+    uint32_t sent_known;
+    uint64_t done, failed, refused, cut;
+    int drained_by_broker, drained_by_owner;
+    struct wf_buf rows[3];
+};
+
+void node_config_init(struct node_config *cfg)
+{
+    *cfg = (struct node_config){
+        .link = {.role = WF_ROLE_AGENT,
+                 .nendpoints = 1,
+                 .retry_min_ms = 200,
+                 .retry_max_ms = 30000,
+                 .dial_ms = 10000},
+        .slots = 1,
+        .stream_after_ms = 200,
+        .max_log = 1u << 20,
+        .grace_ms = 300,
+    };
+}
+
+int node_new(const struct node_config *cfg, struct node **ret_node)
+{
+    struct node *n = wf_calloc(1, sizeof *n);
+
+    if (n == NULL) {
+        return WEFT_ENOMEM;
+    }
+    n->cfg = *cfg;
+    wf_link_init(&n->link, &cfg->link);
+    for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
+        wf_buf_init(&n->rows[i], WF_FRAME_MAX / 2);
+    }
+    if (runs_init(&n->runs, WF_RUNS_MAX, cfg->seed) != 0) {
+        node_free(n);
+        return WEFT_ENOMEM;
+    }
+    *ret_node = n;
+    return 0;
+}
+
+void node_free(struct node *n)
+{
+    if (n == NULL) {
+        return;
+    }
+    runs_fini(&n->runs);
+    for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
+        wf_buf_fini(&n->rows[i]);
+    }
+    wf_free(n);
+}
+
+static int is_open(const struct node *n)
+{
+    return n->link.state == WF_LINK_READY;
+}
+
+static void send(const struct node *n, struct wf_effects *out, enum wf_type type,
+                 const void *body)
+{
+    if (is_open(n)) {
+        wf_effects_send(out, 0, type, body);
+    }
+}
+
+static int is_draining(const struct node *n)
+{
+    return n->drained_by_broker || n->drained_by_owner;
+}
+
+/* -- what we are -----------------------------------------------------------------------
+ */
+
+static void add_caps(const struct node *n, struct wf_buf *store, struct wf_rows *rows)
+{
+    for (unsigned i = 0; i < n->cfg.ncaps; i++) {
+        const struct node_capability *c = &n->cfg.caps[i];
+        const struct wf_cap_row row = {.name = wf_slice_of(c->name),
+                                       .version = c->version,
+                                       .kind = c->kind,
+                                       .slots = c->slots,
+                                       .queue = c->queue,
+                                       .wall_ms = c->wall_ms,
+                                       .net = c->net != 0,
+                                       .warm = c->kind != WF_HANDLER_EXEC};
+
+        (void) wf_rows_add(store, rows, wf_desc_cap_row(), &row);
+    }
+}
+
+static void tell_info(struct node *n, struct wf_effects *out)
+{
+    const struct node_facts *f = &n->facts;
+    struct wf_agent_info m = {.seq = ++n->info_seq,
+                              .arch = wf_slice_of(f->arch),
+                              .cpu = wf_slice_of(f->cpu),
+                              .cpus = f->cpus,
+                              .mem = f->mem,
+                              .disk = f->disk,
+                              .slots = n->cfg.slots,
+                              .sandbox = wf_slice_of(f->sandbox),
+                              .sandbox_why = wf_slice_of(f->sandbox_why),
+                              .draining = n->drained_by_owner != 0};
+
+    for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
+        wf_buf_clear(&n->rows[i]);
+    }
+    add_caps(n, &n->rows[0], &m.caps);
+    for (unsigned i = 0; i < f->naccels; i++) {
+        const struct wf_accel_row row = {wf_slice_of(f->accels[i].kind),
+                                         wf_slice_of(f->accels[i].name),
+                                         f->accels[i].mem};
+
+        (void) wf_rows_add(&n->rows[1], &m.accels, wf_desc_accel_row(), &row);
+    }
+    for (unsigned i = 0; i < n->cfg.nlabels; i++) {
+        const struct wf_label_row row = {wf_slice_of(n->cfg.labels[i])};
+
+        (void) wf_rows_add(&n->rows[2], &m.labels, wf_desc_label_row(), &row);
+    }
+    send(n, out, WF_MSG_agent_info, &m);
+}
+
+static int differs(uint64_t was, uint64_t now)
+{
+    uint64_t by = was > now ? was - now : now - was;
+
+    return by != 0 && by >= was >> DELTA_SHIFT;
+}
+
+static void tell_metrics(struct node *n, uint32_t known, const uint64_t *metrics,
+                         struct wf_effects *out)
+{
+    struct wf_telemetry m = {.seq = ++n->telemetry_seq};
+
+    wf_buf_clear(&n->rows[0]);
+    for (unsigned id = 0; is_open(n) && id < WF_METRICS; id++) {
+        const struct wf_metric_row row = {id, metrics[id]};
+        uint32_t bit = 1u << id;
+
+        if ((known & bit) == 0 ||
+            ((n->sent_known & bit) != 0 && !differs(n->sent[id], metrics[id]))) {
+            continue;
+        }
+        n->sent[id] = metrics[id];
+        n->sent_known |= bit;
+        (void) wf_rows_add(&n->rows[0], &m.metrics, wf_desc_metric_row(), &row);
+    }
+    if (m.metrics.count != 0) {
+        send(n, out, WF_MSG_telemetry, &m);
+    }
+}
+
+/* -- results ---------------------------------------------------------------------------
+ */
+
+static void tell_result(const struct node *n, const struct run *r, struct wf_effects *out)
+{
+    const struct wf_result m = {
+        .job = r->key.job,
+        .attempt = r->key.attempt,
+        .code = (uint64_t) -r->end.code,
+        .exit_code = r->end.exit_code,
+        .signal = r->end.term_signal,
+        .reason = wf_slice_of(r->reason),
+        .data = r->data != NULL ? wf_slice_make(r->data, r->data_len)
+                                : wf_slice_make(r->out.p, r->out.len),
+        .wait_us = r->started_us != 0 ? r->started_us - r->received_us : 0,
+        .run_us = r->started_us != 0 ? r->ended_us - r->started_us : 0,
+        .cpu_us = r->end.cpu_us,
+        .rss = r->end.rss,
+        .cut = r->end.cut + r->cut};
+
+    send(n, out, WF_MSG_result, &m);
+}
+
+/* The attempt is over; its result waits for the broker's acknowledgement. */
+static void finish(struct node *n, struct run *r, struct wf_effects *out)
+{
+    n->held_of[r->cap]--;
+    if (r->phase != RUN_WAITING) {
+        n->running_of[r->cap]--;
+    }
+    r->ended_us = n->now_us;
+    if (r->end.code == 0) {
+        n->done++;
+    } else {
+        n->failed++;
+        wf_buf_clear(&r->out);
+    }
+    n->cut += r->cut;
+    (void) run_plan(&n->runs, r, UINT64_MAX);
+    run_move(&n->runs, r, RUN_FINISHED);
+    wf_free(r->payload);
+    r->payload = NULL;
+    tell_result(n, r, out);
+}
+
+/* Stop a run for a reason.  One that did not start is over at once. */
+static void stop(struct node *n, struct run *r, int code, const char *reason,
+                 struct wf_effects *out)
+{
+    if (r->phase == RUN_FINISHED || r->stop_code != 0) {
+        return;
+    }
+    r->stop_code = code;
+    if (r->reason == NULL && reason != NULL) {
+        r->reason = wf_strdup(reason);
+    }
+    if (r->phase == RUN_WAITING) {
+        r->end.code = code;
+        finish(n, r, out);
+        return;
+    }
+    run_move(&n->runs, r, RUN_STOPPING);
+    (void) run_plan(&n->runs, r, UINT64_MAX);
+    wf_effects_add(out, WF_EFFECT_KILL, (uint32_t) n->cfg.grace_ms, r->number, NULL, 0,
+                   NULL);
+}
+
+/* -- starting --------------------------------------------------------------------------
+ */
+
+static uint64_t wall_of(const struct node *n, const struct run *r)
+{
+    uint64_t own = n->cfg.caps[r->cap].wall_ms;
+
+    return own == 0 ? r->wall_ms : r->wall_ms == 0 ? own : wf_min_u64(own, r->wall_ms);
+}
+
+/* The next thing a running run wants: its stream to begin, or its limit. */
+static void plan(struct node *n, struct run *r)
+{
+    uint64_t wall_ms = wall_of(n, r);
+    uint64_t due_us = UINT64_MAX;
+
+    if (wall_ms != 0) {
+        due_us = wf_add_sat(r->started_us, wall_ms * MS);
+    }
+    if (!r->told_started) {
+        due_us = wf_min_u64(due_us, r->started_us + n->cfg.stream_after_ms * MS);
+    }
+    if (run_plan(&n->runs, r, due_us) != 0) {
+        n->failed++;
+    }
+}
+
+static void start(struct node *n, struct run *r, struct wf_effects *out)
+{
+    r->started_us = n->now_us;
+    n->running_of[r->cap]++;
+    run_move(&n->runs, r, RUN_RUNNING);
+    plan(n, r);
+    wf_effects_add(out, WF_EFFECT_START, 0, r->number, NULL, 0, r);
+}
+
+/* Start what waits, by priority, then age, as far as slots go. */
+static void fill(struct node *n, struct wf_effects *out)
+{
+    while (n->runs.nwaiting != 0 && n->runs.nrunning < n->cfg.slots) {
+        struct run *best = NULL;
+
+        for (struct wf_list_node *x = wf_list_first(&n->runs.waiting); x != NULL;
+             x = wf_list_next(&n->runs.waiting, x)) {
+            struct run *r = CONTAINER_OF(x, struct run, node);
+
+            if (n->running_of[r->cap] < n->cfg.caps[r->cap].slots &&
+                (best == NULL || r->priority > best->priority)) {
+                best = r;
+            }
+        }
+        if (best == NULL) {
+            return;
+        }
+        start(n, best, out);
+    }
+}
+
+static int find_cap(const struct node *n, const struct wf_assign *m)
+{
+    for (unsigned i = 0; i < n->cfg.ncaps; i++) {
+        if (wf_slice_is(m->capability, n->cfg.caps[i].name) &&
+            n->cfg.caps[i].version == m->version) {
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+static void refuse(struct node *n, const struct wf_assign *m, int code, const char *text,
+                   struct wf_effects *out)
+{
+    const struct wf_refuse r = {m->job, m->attempt, (uint64_t) -code, wf_slice_of(text)};
+
+    n->refused++;
+    send(n, out, WF_MSG_refuse, &r);
+}
+
+static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effects *out)
+{
+    int cap = find_cap(n, m);
+    const struct node_capability *c = &n->cfg.caps[cap >= 0 ? cap : 0];
+    struct run *r = runs_get(&n->runs, &m->job, m->attempt);
+    size_t max_out = n->link.welcome.max_payload;
+
+    n->covered = wf_max_u64(n->covered, m->seq);
+    if (r != NULL) {
+        if (r->phase == RUN_FINISHED) {
+            tell_result(n, r, out);
+        }
+        return;
+    }
+    if (cap < 0) {
+        refuse(n, m, WEFT_ENOCAP, "this node does not offer that", out);
+    } else if (is_draining(n)) {
+        refuse(n, m, WEFT_EDRAIN, "this node is draining", out);
+    } else if (n->held_of[cap] >= c->slots + c->queue) {
+        refuse(n, m, WEFT_EBUSY, "no slot is free", out);
+    } else {
+        if (c->max_output != 0) {
+            max_out = wf_min_u64(max_out, c->max_output);
+        }
+        if (runs_add(&n->runs, m, (unsigned) cap, n->now_us, max_out, &r) != 0) {
+            refuse(n, m, WEFT_EBUSY, "out of memory on the node", out);
+            return;
+        }
+        n->held_of[cap]++;
+        fill(n, out);
+    }
+}
+
+/* -- output ----------------------------------------------------------------------------
+ */
+
+static void send_output(struct node *n, struct run *r, unsigned stream, uint64_t offset,
+                        const uint8_t *p, size_t len, struct wf_effects *out)
+{
+    while (len > 0) {
+        size_t some = wf_min_u64(len, WF_OUTPUT_CHUNK);
+        const struct wf_output m = {.job = r->key.job,
+                                    .attempt = r->key.attempt,
+                                    .stream = stream,
+                                    .offset = offset,
+                                    .data = wf_slice_make(p, some)};
+
+        if (!is_open(n) || r->streamed >= n->cfg.max_log) {
+            r->cut += stream == 2 ? len : 0; /* stdout is not lost: it is the result */
+            return;
+        }
+        send(n, out, WF_MSG_output, &m);
+        r->streamed += some;
+        offset += some;
+        p += some;
+        len -= some;
+    }
+}
+
+/* Send what has gathered. */
+static void flush_output(struct node *n, struct run *r, int with_stdout,
+                         struct wf_effects *out)
+{
+    if (with_stdout && r->out.len > r->out_sent) {
+        send_output(n, r, 1, r->out_sent, r->out.p + r->out_sent,
+                    r->out.len - r->out_sent, out);
+        r->out_sent = r->out.len;
+    }
+    if (r->err.len != 0) {
+        send_output(n, r, 2, r->err_offset, r->err.p, r->err.len, out);
+        r->err_offset += r->err.len;
+        wf_buf_clear(&r->err);
+    }
+}
+
+static void on_run_output(struct node *n, struct run *r, const struct node_event *ev,
+                          struct wf_effects *out)
+{
+    size_t at = 0;
+
+    if (ev->stream == 1) {
+        if (wf_buf_put(&r->out, ev->data.p, ev->data.len) != 0) {
+            stop(n, r, WEFT_EOUTPUT, "the result is larger than the limit", out);
+        }
+    }
+    while (ev->stream == 2 && at < ev->data.len) {
+        size_t some = wf_min_u64(ev->data.len - at, r->err.max - r->err.len);
+
+        (void) wf_buf_put(&r->err, ev->data.p + at, some);
+        at += some;
+        if (r->err.len == r->err.max) {
+            flush_output(n, r, 0, out);
+        }
+    }
+    if (r->told_started) {
+        flush_output(n, r, 1, out);
+    }
+}
+
+static void tell_started(struct node *n, struct run *r, struct wf_effects *out)
+{
+    const struct wf_started m = {r->key.job, r->key.attempt};
+
+    r->told_started = 1;
+    send(n, out, WF_MSG_started, &m);
+    flush_output(n, r, 1, out);
+}
+
+static void on_run_done(struct node *n, struct run *r, const struct run_end *end,
+                        struct wf_effects *out)
+{
+    if (r->phase == RUN_FINISHED || r->phase == RUN_WAITING) {
+        return;
+    }
+    r->end = *end;
+    if (r->stop_code != 0) {
+        r->end.code = r->stop_code;
+    } else if (end->has_data && end->code == 0) {
+        if (end->data.len > n->link.welcome.max_payload) {
+            r->end.code = WEFT_ETOOBIG;
+            r->reason = wf_strdup("the result is larger than the broker takes");
+        } else {
+            r->data = wf_memdup(end->data.p, end->data.len);
+            r->data_len = end->data.len;
+        }
+    }
+    if (r->reason == NULL && end->reason != NULL) {
+        r->reason = wf_strdup(end->reason);
+    }
+    /* What it wrote to stderr is kept by the broker also when it was quick. */
+    flush_output(n, r, r->told_started, out);
+    finish(n, r, out);
+    fill(n, out);
+}
+
+/* -- the broker speaks -----------------------------------------------------------------
+ */
+
+static unsigned told_phase(const struct run *r)
+{
+    return r->phase == RUN_WAITING    ? WF_RUN_WAITING
+           : r->phase == RUN_FINISHED ? WF_RUN_FINISHED
+                                      : WF_RUN_RUNNING;
+}
+
+/* A session has opened: both sides compare what they hold, then unsent results follow. */
+static void on_opened(struct node *n, struct wf_effects *out)
+{
+    struct wf_resync m = {{0}};
+    const struct run *r;
+    size_t it = 0;
+
+    n->covered = 0;
+    n->sent_known = 0;
+    tell_info(n, out);
+    wf_buf_clear(&n->rows[0]);
+    while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
+        const struct wf_run_row row = {r->key.job, r->key.attempt, told_phase(r)};
+
+        (void) wf_rows_add(&n->rows[0], &m.runs, wf_desc_run_row(), &row);
+    }
+    send(n, out, WF_MSG_resync, &m);
+    it = 0;
+    while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
+        if (r->phase == RUN_FINISHED) {
+            tell_result(n, r, out);
+        } else if (r->told_started) {
+            const struct wf_started s = {r->key.job, r->key.attempt};
+
+            send(n, out, WF_MSG_started, &s);
+        }
+    }
+}
+
+static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *out)
+{
+    struct run *r;
+
+    switch (wf_link_msg(&n->link, n->now_us, msg, out)) {
+    case WF_LINK_HANDLED:
+        return;
+    case WF_LINK_OPENED:
+        on_opened(n, out);
+        return;
+    case WF_LINK_PASS:
+        break;
+    }
+    switch (msg->type) {
+    case WF_MSG_assign:
+        on_assign(n, &msg->u.assign, out);
+        break;
+    case WF_MSG_stop:
+        r = runs_get(&n->runs, &msg->u.stop.job, msg->u.stop.attempt);
+        if (r != NULL) {
+            stop(n, r, -(int) msg->u.stop.code, NULL, out);
+            fill(n, out);
+        }
+        break;
+    case WF_MSG_result_ack:
+        r = runs_get(&n->runs, &msg->u.result_ack.job, msg->u.result_ack.attempt);
+        if (r != NULL && r->phase == RUN_FINISHED) {
+            runs_forget(&n->runs, r);
+        }
+        break;
+    case WF_MSG_drain:
+        n->drained_by_broker = msg->u.drain.on != 0;
+        break;
+    default:
+        break;
+    }
+}
+
+/* -- time ------------------------------------------------------------------------------
+ */
+
+static void on_tick(struct node *n, struct wf_effects *out)
+{
+    struct wf_heap_node *x;
+
+    wf_link_tick(&n->link, n->now_us, n->covered, out);
+    while ((x = wf_heap_min(&n->runs.timers)) != NULL && x->key <= n->now_us) {
+        struct run *r = CONTAINER_OF(x, struct run, timer);
+        uint64_t wall_ms = wall_of(n, r);
+
+        if (!r->told_started &&
+            n->now_us >= r->started_us + n->cfg.stream_after_ms * MS) {
+            tell_started(n, r, out);
+        }
+        if (wall_ms != 0 && n->now_us >= wf_add_sat(r->started_us, wall_ms * MS)) {
+            char text[64];
+
+            (void) snprintf(text, sizeof text, "ran longer than %llu ms",
+                            (unsigned long long) wall_ms);
+            stop(n, r, WEFT_EWALL, text, out);
+        } else {
+            plan(n, r);
+        }
+    }
+}
+
+void node_step(struct node *n, const struct node_event *ev, struct wf_effects *out)
+{
+    struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
+
+    n->now_us = wf_max_u64(n->now_us, ev->now_us);
+    n->wall_ms = ev->wall_ms;
+    switch (ev->kind) {
+    case NODE_START:
+        wf_link_start(&n->link, n->now_us, out);
+        break;
+    case NODE_LINK_UP:
+        wf_link_up(&n->link, n->now_us, out);
+        break;
+    case NODE_LINK_DOWN:
+        wf_link_down(&n->link, n->now_us, out);
+        break;
+    case NODE_LINK_REFUSED:
+        wf_link_refused(&n->link, n->now_us, out);
+        break;
+    case NODE_MSG:
+        on_msg(n, ev->msg, out);
+        break;
+    case NODE_TICK:
+        on_tick(n, out);
+        break;
+    case NODE_FACTS:
+        n->facts = *ev->facts;
+        tell_info(n, out);
+        break;
+    case NODE_SAMPLE:
+        tell_metrics(n, ev->metrics_known, ev->metrics, out);
+        break;
+    case NODE_RUN_STARTED:
+        break;
+    case NODE_RUN_OUTPUT:
+        if (r != NULL && r->phase == RUN_RUNNING) {
+            on_run_output(n, r, ev, out);
+        }
+        break;
+    case NODE_RUN_DONE:
+        if (r != NULL) {
+            on_run_done(n, r, ev->end, out);
+        }
+        break;
+    case NODE_DRAIN: {
+        const struct wf_drain m = {ev->on != 0};
+
+        n->drained_by_owner = ev->on;
+        send(n, out, WF_MSG_drain, &m);
+        break;
+    }
+    case NODE_STOP:
+        wf_link_stop(&n->link, out);
+        break;
+    }
+}
+
+uint64_t node_wakeup_us(const struct node *n)
+{
+    const struct wf_heap_node *x = wf_heap_min(&n->runs.timers);
+
+    return wf_min_u64(n->link.due_us, x != NULL ? x->key : UINT64_MAX);
+}
+
+const struct wf_link *node_link(const struct node *n)
+{
+    return &n->link;
+}
+
+const struct node_config *node_config_of(const struct node *n)
+{
+    return &n->cfg;
+}
+
+struct node_counts node_counts(const struct node *n)
+{
+    return (struct node_counts){n->runs.nwaiting, n->runs.nrunning, n->runs.nfinished,
+                                n->done,          n->failed,        n->refused,
+                                n->cut,           is_draining(n)};
+}
+
+void node_check(const struct node *n)
+{
+    uint64_t held = 0, running = 0;
+
+    for (unsigned i = 0; i < n->cfg.ncaps; i++) {
+        WF_CHECK(n->running_of[i] <= n->cfg.caps[i].slots);
+        WF_CHECK(n->held_of[i] <= n->cfg.caps[i].slots + n->cfg.caps[i].queue);
+        held += n->held_of[i];
+        running += n->running_of[i];
+    }
+    WF_CHECK(held == n->runs.nwaiting + n->runs.nrunning);
+    WF_CHECK(running == n->runs.nrunning && running <= n->cfg.slots);
+}

@@ -1,0 +1,80 @@
+/* runs.h - the attempts that an agent holds
+ *
+ *   WAITING --slot--> RUNNING --done--> FINISHED --ack--> (gone)
+ *      |                 |  ^               ^
+ *      |                 +--stop--> STOPPING+
+ *      +---stop---> (gone, reported)
+ *
+ * A run keeps its payload until it starts, its output while it runs and its result until
+ * the broker acknowledges it.  Bounded: slots and queue are checked on admission.
+ */
+#ifndef AGENT_CORE_RUNS_H
+#define AGENT_CORE_RUNS_H
+
+#include "agent/core/event.h"
+#include "common/buf.h"
+#include "common/heap.h"
+#include "common/list.h"
+#include "common/map.h"
+
+enum run_phase { RUN_WAITING, RUN_RUNNING, RUN_STOPPING, RUN_FINISHED, RUN_PHASES };
+
+struct run_key {
+    struct wf_id job;
+    uint32_t attempt;
+};
+
+struct run {
+    struct run_key key; /* first: the map's key */
+    unsigned phase;     /* enum run_phase; run_move() only */
+    uint64_t number;    /* names it to the shell; never used again */
+    unsigned cap;       /* index of its capability */
+    unsigned priority;
+    uint64_t received_us, started_us, ended_us;
+    uint64_t wall_ms, deadline_ms;
+    int told_started;
+    int stop_code;            /* why it is being stopped; 0: it is not */
+    struct wf_list_node node; /* waiting, running or finished list */
+    struct wf_heap_node timer;
+    uint8_t *payload; /* owned; freed once the handler has ended */
+    size_t payload_len;
+    struct wf_buf out;   /* stdout: becomes the result */
+    struct wf_buf err;   /* stderr not sent yet */
+    uint64_t out_sent;   /* bytes of `out` streamed */
+    uint64_t err_offset; /* of the first byte in `err` */
+    uint64_t streamed;   /* bytes of output sent as such */
+    uint64_t cut;
+    struct run_end end; /* once FINISHED; reason and data are owned */
+    char *reason;
+    uint8_t *data;
+    size_t data_len;
+};
+
+struct runs {
+    struct wf_map *by_key; /* owned */
+    struct wf_map *by_number;
+    struct wf_heap timers;
+    struct wf_list_node waiting, running, finished;
+    size_t nwaiting, nrunning, nfinished;
+    uint64_t next_number;
+};
+
+int runs_init(struct runs *t, size_t max, uint64_t seed);
+void runs_fini(struct runs *t);
+
+/* Take an attempt in as WAITING.  WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
+int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t now_us,
+             size_t max_out, struct run **ret_run);
+
+struct run *runs_get(const struct runs *t, const struct wf_id *job, uint64_t attempt);
+struct run *runs_numbered(const struct runs *t, uint64_t number);
+
+/* The only writer of run.phase; keeps lists and counts. */
+void run_move(struct runs *t, struct run *r, unsigned to);
+
+/* Ask for a tick at `due_us`; UINT64_MAX: none.  WEFT_ENOMEM. */
+int run_plan(struct runs *t, struct run *r, uint64_t due_us);
+
+void runs_forget(struct runs *t, struct run *r);
+
+#endif

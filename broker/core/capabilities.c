@@ -1,0 +1,126 @@
+#include "broker/core/capabilities.h"
+
+#include "common/check.h"
+#include "common/err.h"
+#include "common/mem.h"
+
+#include <string.h>
+
+/* Nothing known of a run yet: as Dask does, assume half a second. */
+#define RUN_GUESS_US 500000u
+/* Below this many samples of its own an offer trusts the capability's average more. */
+#define RUN_SAMPLES 3
+/* Picky jobs looked at for one free slot. */
+#define PICK_DEPTH 64
+
+int capabilities_init(struct capabilities *t, size_t max, uint64_t seed)
+{
+    t->by_name = wf_map_new(max, seed);
+    return t->by_name != NULL ? 0 : WEFT_ENOMEM;
+}
+
+void capabilities_fini(struct capabilities *t)
+{
+    struct capability *c;
+    size_t it = 0;
+
+    while (t->by_name != NULL && (c = wf_map_next(t->by_name, &it)) != NULL) {
+        wf_free(wf_map_take(t->by_name, c->name, strlen(c->name)));
+    }
+    wf_map_free(t->by_name);
+    t->by_name = NULL;
+}
+
+struct capability *capabilities_get(const struct capabilities *t, struct wf_slice name)
+{
+    return wf_map_get(t->by_name, name.p, name.len);
+}
+
+int capabilities_need(struct capabilities *t, struct wf_slice name,
+                      struct capability **ret_capability)
+{
+    struct capability *c = capabilities_get(t, name);
+    int rc;
+
+    if (c == NULL) {
+        c = wf_calloc(1, sizeof *c);
+        if (c == NULL) {
+            return WEFT_ENOMEM;
+        }
+        wf_slice_str(name, c->name, sizeof c->name);
+        wf_list_init(&c->offers);
+        for (unsigned i = 0; i < PRIORITIES; i++) {
+            wf_list_init(&c->ready[i]);
+            wf_list_init(&c->picky[i]);
+        }
+        rc = wf_map_put(t->by_name, c->name, strlen(c->name), c);
+        if (rc != 0) {
+            wf_free(c);
+            return rc;
+        }
+    }
+    *ret_capability = c;
+    return 0;
+}
+
+static struct wf_list_node *queue_of(struct capability *c, const struct job *j)
+{
+    int picky = j->version != 0 || j->pin[0] != '\0' || j->needs.count != 0;
+
+    return picky ? &c->picky[j->priority] : &c->ready[j->priority];
+}
+
+void capability_enqueue(struct capability *c, struct job *j, int first)
+{
+    WF_CHECK(j->state == WF_JOB_QUEUED && j->priority < PRIORITIES &&
+             wf_list_empty(&j->in_queue));
+    if (first) {
+        wf_list_push_front(queue_of(c, j), &j->in_queue);
+    } else {
+        wf_list_push_back(queue_of(c, j), &j->in_queue);
+    }
+    c->nready++;
+}
+
+void capability_dequeue(struct capability *c, struct job *j)
+{
+    if (!wf_list_empty(&j->in_queue)) {
+        wf_list_remove(&j->in_queue);
+        c->nready--;
+    }
+}
+
+struct job *capability_pick(struct capability *c, unsigned priority,
+                            int (*fits)(const struct job *j, void *arg), void *arg)
+{
+    struct wf_list_node *head = &c->picky[priority];
+    struct wf_list_node *plain = wf_list_first(&c->ready[priority]);
+    struct job *best = plain != NULL ? CONTAINER_OF(plain, struct job, in_queue) : NULL;
+    struct wf_list_node *n = wf_list_first(head);
+
+    if (best != NULL && !fits(best, arg)) {
+        best = NULL;
+    }
+    for (unsigned i = 0; n != NULL && i < PICK_DEPTH; i++) {
+        struct job *j = CONTAINER_OF(n, struct job, in_queue);
+
+        n = wf_list_next(head, n);
+        if (fits(j, arg)) {
+            return best == NULL || j->seq < best->seq ? j : best;
+        }
+        if (c->nready > PICK_DEPTH) {
+            wf_list_remove(&j->in_queue);
+            wf_list_push_back(head, &j->in_queue);
+        }
+    }
+    return best;
+}
+
+uint64_t offer_run_us(const struct offer *o)
+{
+    if (o->run_us.n >= RUN_SAMPLES) {
+        return wf_ewma_mean(&o->run_us);
+    }
+    return o->capability->run_us.n != 0 ? wf_ewma_mean(&o->capability->run_us)
+                                        : RUN_GUESS_US;
+}

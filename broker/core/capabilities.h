@@ -1,0 +1,68 @@
+/* capabilities.h - what can be asked for: who offers it, and who waits for it
+ *
+ * One entry a capability name, made by the first agent or job that names it.  Its ready
+ * queues are ordered by priority, then age.  Jobs for different capabilities do not block
+ * each other, nor do jobs that ask for a certain node, version or label those that do
+ * not. Entries stay for the broker's life; their number is bounded.
+ */
+#ifndef BROKER_CORE_CAPABILITIES_H
+#define BROKER_CORE_CAPABILITIES_H
+
+#include "broker/core/jobs.h"
+#include "common/ewma.h"
+
+#define PRIORITIES 10
+
+/* One agent's offer of one version of a capability.  Owned by the agent. */
+struct offer {
+    struct agent *agent;
+    struct capability *capability;
+    uint32_t version;
+    unsigned kind;
+    uint64_t slots, queue, wall_ms;
+    int net, warm;
+    uint64_t assigned;         /* attempts there now, as this broker counts */
+    struct wf_ewma run_us;     /* of jobs that went well */
+    struct wf_list_node peers; /* capability.offers */
+    uint64_t done, failed;
+};
+
+struct capability {
+    char name[WF_CAP_NAME_MAX + 1]; /* first: the map's key */
+    struct wf_list_node offers;     /* offer.peers, in order of arrival */
+    size_t noffers;
+    struct wf_list_node
+        ready[PRIORITIES]; /* job.in_queue: any agent that offers it will do */
+    struct wf_list_node picky[PRIORITIES]; /* job.in_queue: of those that ask for more */
+    size_t nready;                         /* in both */
+    struct wf_ewma run_us;
+};
+
+struct capabilities {
+    struct wf_map *by_name; /* owned */
+};
+
+int capabilities_init(struct capabilities *t, size_t max, uint64_t seed);
+void capabilities_fini(struct capabilities *t);
+
+struct capability *capabilities_get(const struct capabilities *t, struct wf_slice name);
+
+/* Get or make.  WEFT_EFULL, WEFT_ENOMEM. */
+int capabilities_need(struct capabilities *t, struct wf_slice name,
+                      struct capability **ret_capability);
+
+/* Put a QUEUED job last of its priority, or first (a retried one is older than the rest).
+ */
+void capability_enqueue(struct capability *c, struct job *j, int first);
+void capability_dequeue(struct capability *c, struct job *j);
+
+/* The best waiting job of one priority that `fits`, or NULL.  Of the picky ones a bounded
+ * number is looked at; those that did not fit go behind the rest when there are more. */
+struct job *capability_pick(struct capability *c, unsigned priority,
+                            int (*fits)(const struct job *j, void *arg), void *arg);
+
+/* Expected run, microseconds, of a job of this offer: what was learned there, else over
+ * all agents, else a guess. */
+uint64_t offer_run_us(const struct offer *o);
+
+#endif

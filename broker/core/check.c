@@ -1,0 +1,136 @@
+/* Invariants and the state hash: what the simulator asks after every step. */
+#include "broker/core/core_int.h"
+
+#include "common/check.h"
+
+#include <string.h>
+
+static void check_agent(const struct core *c, const struct agent *a)
+{
+    uint64_t held = 0, offered = 0;
+
+    for (const struct wf_list_node *n = a->attempts.next; n != &a->attempts;
+         n = n->next) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_agent);
+
+        WF_CHECK(j->agent == a && j->occupies);
+        held++;
+    }
+    for (unsigned i = 0; i < a->noffers; i++) {
+        offered += a->offers[i].assigned;
+    }
+    WF_CHECK(held == a->assigned);
+    WF_CHECK(offered <= held);
+    WF_CHECK((a->session != NULL) == (a->state == AGENT_UP || a->state == AGENT_TORPID));
+    WF_CHECK(a->session == NULL ||
+             sessions_get(&c->sessions, a->session->peer) == a->session);
+    /* An agent that is away for good holds nothing. */
+    WF_CHECK(a->state != AGENT_OFFLINE || held == 0);
+}
+
+static size_t check_job(const struct job *j)
+{
+    int final = wf_job_is_final(j->state);
+    int at_agent = j->state == WF_JOB_ASSIGNED || j->state == WF_JOB_RUNNING;
+
+    WF_CHECK(final == !wf_list_empty(&j->in_done));
+    WF_CHECK(j->occupies == !wf_list_empty(&j->in_agent));
+    WF_CHECK(!at_agent || j->occupies);
+    WF_CHECK(!j->occupies || j->agent != NULL);
+    WF_CHECK(final || at_agent || !wf_list_empty(&j->in_queue) || wf_heap_in(&j->timer));
+    WF_CHECK(!final || !wf_heap_in(&j->timer));
+    WF_CHECK(!final || wf_list_empty(&j->watches));
+    return j->bytes_len + j->data_len + j->log.len;
+}
+
+static size_t list_len(const struct wf_list_node *head)
+{
+    size_t n = 0;
+
+    for (const struct wf_list_node *x = head->next; x != head; x = x->next) {
+        n++;
+    }
+    return n;
+}
+
+static void check_queues(const struct core *c)
+{
+    const struct capability *cap;
+    size_t it = 0;
+
+    while ((cap = wf_map_next(c->capabilities.by_name, &it)) != NULL) {
+        size_t n = 0;
+
+        for (unsigned p = 0; p < PRIORITIES; p++) {
+            n += list_len(&cap->ready[p]) + list_len(&cap->picky[p]);
+        }
+        WF_CHECK(n == cap->nready);
+        WF_CHECK(list_len(&cap->offers) == cap->noffers);
+    }
+}
+
+void core_check(const struct core *c)
+{
+    size_t bytes = 0, live = 0, all = 0;
+
+    for (const struct wf_list_node *n = c->jobs.all.next; n != &c->jobs.all;
+         n = n->next) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        bytes += check_job(j);
+        live += !wf_job_is_final(j->state);
+        all++;
+    }
+    WF_CHECK(all == wf_map_len(c->jobs.by_id));
+    WF_CHECK(live == c->jobs.live && all - live == c->jobs.retained);
+    WF_CHECK(bytes == c->jobs.bytes);
+    WF_CHECK(live <= c->cfg.max_jobs);
+    for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
+         n = n->next) {
+        check_agent(c, CONTAINER_OF(n, struct agent, in_all));
+    }
+    check_queues(c);
+}
+
+/* FNV-1a: the hash must be the same on every machine, so integers are fed as bytes of a
+ * fixed order and pointers not at all. */
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        h = (h ^ ((v >> (8 * i)) & 0xff)) * UINT64_C(0x100000001b3);
+    }
+    return h;
+}
+
+static uint64_t mix_bytes(uint64_t h, const void *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        h = (h ^ ((const uint8_t *) p)[i]) * UINT64_C(0x100000001b3);
+    }
+    return mix(h, len);
+}
+
+uint64_t core_hash(const struct core *c)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (const struct wf_list_node *n = c->jobs.all.next; n != &c->jobs.all;
+         n = n->next) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        h = mix_bytes(h, j->id.b, sizeof j->id.b);
+        h = mix(mix(mix(h, j->state), j->attempt), j->tries);
+        h = mix(mix(h, (uint64_t) j->code), j->seq);
+        h = mix_bytes(h, j->data, j->data_len);
+        h = mix_bytes(h, j->log.p, j->log.len);
+    }
+    for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
+         n = n->next) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        h = mix_bytes(h, a->principal->name, strlen(a->principal->name));
+        h = mix(mix(mix(h, a->state), a->assigned), a->done);
+        h = mix(h, wf_ewma_mean(&a->rtt_us));
+    }
+    return mix(mix(h, c->rng.s), c->news.next);
+}

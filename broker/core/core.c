@@ -1,0 +1,457 @@
+#include "broker/core/work.h"
+
+#include "common/check.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "proto/words.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CAPABILITIES_MAX 4096
+#define RETAIN_TICK_US   1000000u
+
+void core_config_init(struct core_config *cfg)
+{
+    *cfg = (struct core_config){
+        .software = "weft-broker",
+        .store = "memory",
+        .heartbeat_ms = 5000,
+        .lease_ms = 15000,
+        .grace_ms = 5000,
+        .max_payload = WF_INLINE_DEF,
+        .max_jobs = 200000,
+        .max_bytes = 512u << 20,
+        .max_nodes = 20000,
+        .retain_ms = 7ull * 24 * 3600 * 1000,
+        .retain_jobs = 100000,
+        .max_attempts = 5,
+        .retry_min_ms = 200,
+        .retry_max_ms = 30000,
+        .log_bytes = 64u << 10,
+    };
+}
+
+int core_new(const struct core_config *cfg, struct core **ret_core)
+{
+    struct core *c = wf_calloc(1, sizeof *c);
+    uint64_t seed = cfg->seed;
+
+    if (c == NULL) {
+        return WEFT_ENOMEM;
+    }
+    c->cfg = *cfg;
+    c->rng.s = seed;
+    wf_list_init(&c->promises);
+    for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
+        wf_buf_init(&c->row_store[i], WF_FRAME_TARGET);
+    }
+    if (registry_init(&c->registry, cfg->max_nodes, seed) != 0 ||
+        sessions_init(&c->sessions, cfg->max_nodes, seed + 1) != 0 ||
+        agents_init(&c->agents, cfg->max_nodes) != 0 ||
+        capabilities_init(&c->capabilities, CAPABILITIES_MAX, seed + 2) != 0 ||
+        jobs_init(&c->jobs, cfg->max_jobs + cfg->retain_jobs, cfg->log_bytes, seed + 3) !=
+            0 ||
+        decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0) {
+        core_free(c);
+        return WEFT_ENOMEM;
+    }
+    *ret_core = c;
+    return 0;
+}
+
+void core_free(struct core *c)
+{
+    struct wf_list_node *n;
+
+    if (c == NULL) {
+        return;
+    }
+    while (c->promises.next != NULL && (n = wf_list_first(&c->promises)) != NULL) {
+        wf_list_remove(n);
+        wf_free(CONTAINER_OF(n, struct promise, node));
+    }
+    /* Jobs free their watches and so unlink them from the sessions, which go last. */
+    jobs_fini(&c->jobs);
+    agents_fini(&c->agents);
+    sessions_fini(&c->sessions);
+    capabilities_fini(&c->capabilities);
+    registry_fini(&c->registry);
+    decisions_fini(&c->decisions);
+    news_fini(&c->news);
+    for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
+        wf_buf_fini(&c->row_store[i]);
+    }
+    wf_free(c);
+}
+
+struct wf_buf *core_rows(struct core *c, unsigned i)
+{
+    wf_buf_clear(&c->row_store[i]);
+    return &c->row_store[i];
+}
+
+/* -- durability ------------------------------------------------------------------------
+ */
+
+uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
+                      struct wf_effects *out)
+{
+    struct wf_buf record = WF_BUF_INIT(16u << 10);
+
+    (void) wf_buf_put(&record, p->key.b, sizeof p->key.b);
+    if (registry_record(p, &record) != 0) {
+        out->err = WEFT_ENOMEM;
+    }
+    wf_effects_add(out, WF_EFFECT_APPEND, table, ++c->lsn, record.p, record.len, NULL);
+    wf_buf_fini(&record);
+    return c->lsn;
+}
+
+void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
+                  enum wf_type type, const void *body, struct wf_effects *out)
+{
+    struct wf_buf bytes = WF_BUF_INIT(WF_FRAME_MAX);
+    struct promise *p = NULL;
+
+    if (lsn <= c->durable_lsn) {
+        wf_effects_send(out, peer, type, body);
+        if (close) {
+            wf_effects_close(out, peer);
+        }
+        return;
+    }
+    if (wf_msg_encode(&bytes, type, body) == 0) {
+        p = wf_calloc(1, sizeof *p + bytes.len);
+    }
+    if (p == NULL) {
+        /* No answer is honest: the peer will ask again. */
+        c->count.out_of_memory++;
+    } else {
+        p->lsn = lsn;
+        p->peer = peer;
+        p->req = req;
+        p->close = close;
+        p->len = bytes.len;
+        memcpy(p->bytes, bytes.p, bytes.len);
+        wf_list_push_back(&c->promises, &p->node);
+    }
+    wf_buf_fini(&bytes);
+}
+
+static void on_durable(struct core *c, uint64_t lsn, struct wf_effects *out)
+{
+    struct wf_list_node *n;
+
+    c->durable_lsn = wf_max_u64(c->durable_lsn, lsn);
+    while ((n = wf_list_first(&c->promises)) != NULL) {
+        struct promise *p = CONTAINER_OF(n, struct promise, node);
+
+        if (p->lsn > c->durable_lsn) {
+            return;
+        }
+        if (sessions_get(&c->sessions, p->peer) != NULL) {
+            wf_effects_add(out, WF_EFFECT_SEND, p->peer, 0, p->bytes, p->len, NULL);
+            if (p->close) {
+                wf_effects_close(out, p->peer);
+            }
+        }
+        wf_list_remove(n);
+        wf_free(p);
+    }
+}
+
+/* What was to be promised is refused instead. */
+static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
+{
+    struct wf_list_node *n, *next;
+
+    c->count.store_errors++;
+    for (n = wf_list_first(&c->promises); n != NULL; n = next) {
+        struct promise *p = CONTAINER_OF(n, struct promise, node);
+        const struct wf_done m = {.req = p->req,
+                                  .code = (uint64_t) -WEFT_ESTORAGE,
+                                  .text = wf_slice_of(wf_err_sentence(WEFT_ESTORAGE))};
+
+        next = wf_list_next(&c->promises, n);
+        if (p->lsn < lsn) {
+            continue;
+        }
+        if (sessions_get(&c->sessions, p->peer) != NULL) {
+            wf_effects_send(out, p->peer, WF_MSG_done, &m);
+        }
+        wf_list_remove(n);
+        wf_free(p);
+    }
+    core_news(
+        c, out, WF_LOG_ERROR, "store-error", "", NULL,
+        "the store failed: enrolment and key changes are refused until it recovers");
+}
+
+/* -- events ----------------------------------------------------------------------------
+ */
+
+void core_news(struct core *c, struct wf_effects *out, unsigned level, const char *kind,
+               const char *node, const struct wf_id *job, const char *fmt, ...)
+{
+    char text[WF_TEXT_MAX + 1], safe[2 * WF_TEXT_MAX];
+    struct wf_events_page page = {0};
+    const struct news_item *item;
+    struct wf_event_row row;
+    struct session *s;
+    size_t it = 0;
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void) vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (!wf_utf8_ok(text, strlen(text))) {
+        (void) wf_str_copy(text, sizeof text, kind);
+    }
+    item = news_add(&c->news, c->wall_ms, level, kind, node, job, text);
+    wf_str_escape(safe, sizeof safe, text, strlen(text));
+    wf_effects_trace(out, level, "event=%s node=%s text=\"%s\"", kind,
+                     node[0] != '\0' ? node : "-", safe);
+    if (c->sessions.followers == 0) {
+        return;
+    }
+    row = news_row(item);
+    (void) wf_rows_add(core_rows(c, 0), &page.rows, wf_desc_event_row(), &row);
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        if (s->follows_events) {
+            wf_effects_send(out, s->peer, WF_MSG_events_page, &page);
+        }
+    }
+}
+
+/* -- messages --------------------------------------------------------------------------
+ */
+
+#define A (1u << WF_ROLE_AGENT)
+#define C (1u << WF_ROLE_CLIENT)
+#define O (1u << WF_ROLE_OPERATOR)
+#define B (1u << WF_ROLE_BROKER)
+
+/* Least privilege: which roles may say what, asked on every message. */
+static const struct route {
+    void (*handle)(struct turn *);
+    unsigned roles;
+    int before_ready; /* also on a session that has not said hello */
+} routes[64] = {
+    [WF_MSG_hello] = {on_hello, A | C | O | B, 1},
+    [WF_MSG_join] = {on_join, A | C | O | B, 0},
+    [WF_MSG_ping] = {on_ping, A | C | O | B, 0},
+    [WF_MSG_pong] = {on_pong, A | C | O | B, 0},
+    [WF_MSG_bye] = {on_bye, A | C | O | B, 1},
+    [WF_MSG_error] = {on_error, A | C | O | B, 1},
+    [WF_MSG_agent_info] = {on_agent_info, A, 0},
+    [WF_MSG_telemetry] = {on_telemetry, A, 0},
+    [WF_MSG_resync] = {on_resync, A, 0},
+    [WF_MSG_started] = {on_started, A, 0},
+    [WF_MSG_output] = {on_output, A, 0},
+    [WF_MSG_result] = {on_result, A, 0},
+    [WF_MSG_refuse] = {on_refuse, A, 0},
+    [WF_MSG_drain] = {on_drain, A, 0},
+    [WF_MSG_submit] = {on_submit, C | O, 0},
+    [WF_MSG_watch] = {on_watch, C | O, 0},
+    [WF_MSG_cancel] = {on_cancel, C | O, 0},
+    [WF_MSG_query] = {on_query, C | O, 0},
+    [WF_MSG_node_ping] = {on_node_ping, C | O, 0},
+    [WF_MSG_token_put] = {on_token_put, O, 0},
+    [WF_MSG_node_set] = {on_node_set, O, 0},
+    [WF_MSG_key_revoke] = {on_key_revoke, O, 0},
+};
+
+#undef A
+#undef C
+#undef O
+#undef B
+
+/* The request number that a refusal should carry. */
+static uint64_t req_of(const struct wf_msg *m)
+{
+    switch (m->type) {
+    case WF_MSG_query:
+        return m->u.query.req;
+    case WF_MSG_watch:
+        return m->u.watch.req;
+    case WF_MSG_cancel:
+        return m->u.cancel.req;
+    case WF_MSG_node_ping:
+        return m->u.node_ping.req;
+    case WF_MSG_token_put:
+        return m->u.token_put.req;
+    case WF_MSG_node_set:
+        return m->u.node_set.req;
+    case WF_MSG_key_revoke:
+        return m->u.key_revoke.req;
+    default:
+        return 0;
+    }
+}
+
+static void on_msg(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    struct session *s = sessions_get(&c->sessions, ev->peer);
+    struct turn t = {c, s, ev->msg, out};
+    const struct route *r = &routes[ev->msg->type % ARRAY_LEN(routes)];
+
+    if (s == NULL || s->state == SESSION_CLOSING) {
+        return;
+    }
+    on_peer_heard(c, s, out);
+    if (s->principal->state == WF_KEY_REVOKED) {
+        session_end(c, s, WEFT_EREVOKED, "this key was revoked", out);
+        return;
+    }
+    if (r->handle == NULL || (s->state != SESSION_READY && !r->before_ready)) {
+        c->count.unknown_messages++;
+        return;
+    }
+    if ((r->roles & (1u << s->principal->role)) == 0 ||
+        (s->by_token && r->handle != on_hello && r->handle != on_join &&
+         r->handle != on_ping && r->handle != on_bye)) {
+        c->count.denied++;
+        refuse(&t, WEFT_EPERM, req_of(ev->msg), NULL, 0,
+               "the role `%s` may not send `%s`", wf_role_name(s->principal->role),
+               wf_desc_of(ev->msg->type)->name);
+        return;
+    }
+    r->handle(&t);
+}
+
+void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
+            uint64_t retry_ms, const char *fmt, ...)
+{
+    char text[WF_TEXT_MAX + 1];
+    struct wf_error m = {.code = (uint64_t) -code,
+                         .about = t->msg->type,
+                         .req = req,
+                         .retry_ms = retry_ms};
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void) vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    m.text = wf_slice_of(text);
+    if (job != NULL) {
+        m.job = *job;
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_error, &m);
+}
+
+void reply_done(struct turn *t, uint64_t req, int code, const char *text)
+{
+    const struct wf_done m = {
+        .req = req, .code = (uint64_t) -code, .text = wf_slice_of(text)};
+
+    wf_effects_send(t->out, t->s->peer, WF_MSG_done, &m);
+}
+
+void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    uint64_t lsn = c->lsn;
+
+    /* Time never goes back in here, whatever the shell was told. */
+    c->now_us = wf_max_u64(c->now_us, ev->now_us);
+    c->wall_ms = ev->wall_ms;
+    if (c->started_us == 0) {
+        c->started_us = c->now_us;
+    }
+    switch (ev->kind) {
+    case BROKER_PEER_UP:
+        on_peer_up(c, ev->peer, &ev->key, out);
+        break;
+    case BROKER_PEER_DOWN:
+        on_peer_down(c, ev->peer, out);
+        break;
+    case BROKER_MSG:
+        on_msg(c, ev, out);
+        break;
+    case BROKER_TICK:
+        on_sessions_tick(c, out);
+        work_tick(c, out);
+        break;
+    case BROKER_DURABLE:
+        on_durable(c, ev->lsn, out);
+        break;
+    case BROKER_STORE_ERROR:
+        on_store_error(c, ev->lsn, out);
+        break;
+    case BROKER_RECORD:
+        if (registry_replay(&c->registry, ev->table, ev->record) != 0) {
+            c->count.bad_messages++;
+        }
+        break;
+    case BROKER_STOPPING:
+        c->stopping = 1;
+        break;
+    }
+    if (c->lsn != lsn) {
+        wf_effects_add(out, WF_EFFECT_SYNC, 0, c->lsn, NULL, 0, NULL);
+    }
+}
+
+uint64_t core_wakeup_us(const struct core *c)
+{
+    const struct wf_heap_node *job = wf_heap_min(&c->jobs.timers);
+    const struct wf_heap_node *lease = wf_heap_min(&c->sessions.leases);
+    const struct wf_heap_node *grace = wf_heap_min(&c->agents.graces);
+    const struct wf_list_node *done = wf_list_first(&c->jobs.done);
+    uint64_t due_us = UINT64_MAX;
+
+    due_us = job != NULL ? wf_min_u64(due_us, job->key) : due_us;
+    due_us = lease != NULL ? wf_min_u64(due_us, lease->key) : due_us;
+    due_us = grace != NULL ? wf_min_u64(due_us, grace->key) : due_us;
+    if (done != NULL) {
+        const struct job *j = CONTAINER_OF(done, struct job, in_done);
+
+        due_us = wf_min_u64(due_us, wf_max_u64(j->finished_us + c->cfg.retain_ms * 1000,
+                                               c->now_us + RETAIN_TICK_US));
+    }
+    return due_us;
+}
+
+int core_admits(const struct core *c, const struct wf_key *key)
+{
+    const struct principal *p = registry_key(&c->registry, key);
+
+    /* Used and expired tokens come in as well: to be told so. */
+    return p != NULL ? p->state == WF_KEY_ACTIVE
+                     : registry_token(&c->registry, key) != NULL;
+}
+
+int core_has_operator(const struct core *c)
+{
+    return c->registry.operators != 0;
+}
+
+int core_put_token(struct core *c, const struct wf_key *key, unsigned role,
+                   const char *name, uint64_t expires_ms, struct wf_effects *out)
+{
+    struct principal p = {.key = *key,
+                          .role = role,
+                          .state = WF_KEY_ACTIVE,
+                          .created_ms = c->wall_ms,
+                          .expires_ms = expires_ms};
+    struct principal *entry;
+    int rc;
+
+    (void) wf_str_copy(p.name, sizeof p.name, name);
+    (void) wf_str_copy(p.site, sizeof p.site, c->cfg.site);
+    rc = registry_add(&c->registry, REGISTRY_TOKENS, &p, &entry);
+    if (rc != 0) {
+        return rc;
+    }
+    (void) core_persist(c, REGISTRY_TOKENS, entry, out);
+    wf_effects_add(out, WF_EFFECT_SYNC, 0, c->lsn, NULL, 0, NULL);
+    return 0;
+}
+
+size_t core_live_jobs(const struct core *c)
+{
+    return c->jobs.live;
+}

@@ -1,0 +1,70 @@
+/* core.h - the broker as a function
+ *
+ * core_step(state, event) changes the state and appends ordered effects.  Pure: no clock,
+ * no I/O, no randomness but the seed, deterministic iteration; the simulator runs the
+ * same code.  Not thread-safe.
+ */
+#ifndef BROKER_CORE_CORE_H
+#define BROKER_CORE_CORE_H
+
+#include "broker/core/event.h"
+#include "proto/effects.h"
+
+struct core;
+
+struct core_config {
+    char name[WF_NAME_MAX + 1];
+    char site[WF_NAME_MAX + 1];
+    char software[WF_NAME_MAX + 1];
+    char store[WF_NAME_MAX + 1]; /* told to operators */
+    struct wf_key key;           /* own public key */
+    uint64_t epoch;              /* boot epoch */
+    uint64_t seed;
+    uint64_t heartbeat_ms, lease_ms;
+    uint64_t grace_ms;    /* a lost agent may return within it and keep its attempts */
+    uint64_t max_payload; /* bytes of a payload or result */
+    uint64_t max_jobs;    /* live: accepted and without an outcome */
+    uint64_t max_bytes;   /* of payloads, results and output held */
+    uint64_t max_nodes;
+    uint64_t retain_ms;   /* finished jobs are kept so long, */
+    uint64_t retain_jobs; /* and so many */
+    uint64_t max_attempts;
+    uint64_t retry_min_ms, retry_max_ms; /* back-off between attempts */
+    uint64_t log_bytes;                  /* tail of a job's output kept */
+    unsigned nendpoints;                 /* where devices are told to connect */
+    char endpoints[8][WF_ENDPOINT_MAX + 1];
+};
+
+/* Defaults for all but name, site, key, epoch, seed and endpoints. */
+void core_config_init(struct core_config *cfg);
+
+/* WEFT_ENOMEM, WEFT_EINVAL. */
+int core_new(const struct core_config *cfg, struct core **ret_core);
+void core_free(struct core *c);
+
+/* Step.  Total: any event in any state. */
+void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out);
+
+/* When a TICK is wanted next, or UINT64_MAX. */
+uint64_t core_wakeup_us(const struct core *c);
+
+/* Would this key be let in?  For the ZAP handler; read-only. */
+int core_admits(const struct core *c, const struct wf_key *key);
+
+/* 1 when any operator key is enrolled. */
+int core_has_operator(const struct core *c);
+
+/* Enrol what only the machine's owner can: the first operator's token, at start-up. */
+int core_put_token(struct core *c, const struct wf_key *key, unsigned role,
+                   const char *name, uint64_t expires_ms, struct wf_effects *out);
+
+/* Numbers for the shell's farewell: live jobs that will be lost with the process. */
+size_t core_live_jobs(const struct core *c);
+
+/* Abort unless every invariant holds.  O(everything): for simulator and tests. */
+void core_check(const struct core *c);
+
+/* Hash of the state that must be equal wherever the same events were stepped. */
+uint64_t core_hash(const struct core *c);
+
+#endif

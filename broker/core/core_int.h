@@ -1,0 +1,177 @@
+/* core_int.h - the body of the broker core, for core.c and the on_*.c beside it
+ *
+ * Each on_*.c handles the messages of one conversation; what several of them do to a job
+ * is in work.h.
+ */
+#ifndef BROKER_CORE_CORE_INT_H
+#define BROKER_CORE_CORE_INT_H
+
+#include "broker/core/agents.h"
+#include "broker/core/core.h"
+#include "broker/core/decisions.h"
+#include "broker/core/news.h"
+#include "common/rng.h"
+
+/* Everything that is refused, dropped or lost is counted under a name. */
+#define COUNTERS(C)                                                                      \
+    C(accepted)                                                                          \
+    C(resubmitted)                                                                       \
+    C(ok)                                                                                \
+    C(failed)                                                                            \
+    C(dead)                                                                              \
+    C(cancelled)                                                                         \
+    C(expired)                                                                           \
+    C(assigned)                                                                          \
+    C(retried)                                                                           \
+    C(refused_by_agent)                                                                  \
+    C(lost_attempts)                                                                     \
+    C(superseded)                                                                        \
+    C(busy)                                                                              \
+    C(conflicts)                                                                         \
+    C(denied)                                                                            \
+    C(bad_messages)                                                                      \
+    C(unknown_messages)                                                                  \
+    C(output_dropped)                                                                    \
+    C(results_evicted)                                                                   \
+    C(sessions_opened)                                                                   \
+    C(sessions_lost)                                                                     \
+    C(sessions_refused)                                                                  \
+    C(joined)                                                                            \
+    C(joins_refused)                                                                     \
+    C(out_of_memory)                                                                     \
+    C(store_errors)
+
+struct counters {
+#define C(name) uint64_t name;
+    COUNTERS(C)
+#undef C
+};
+
+/* A reply that promises durability: sent by the DURABLE step that covers it. */
+struct promise {
+    struct wf_list_node node;
+    uint64_t lsn;
+    uint32_t peer;
+    int close; /* end the session after it */
+    uint64_t req;
+    size_t len;
+    uint8_t bytes[]; /* one encoded message */
+};
+
+/* A node_ping under way. */
+struct probe {
+    uint64_t seq; /* 0: free */
+    uint32_t peer, agent_peer;
+    uint64_t req, sent_us;
+};
+
+#define PROBES_MAX 64
+
+struct core {
+    struct core_config cfg;
+    uint64_t now_us, wall_ms, started_us;
+    struct wf_rng rng;
+    struct registry registry;
+    struct sessions sessions;
+    struct agents agents;
+    struct capabilities capabilities;
+    struct jobs jobs;
+    struct decisions decisions;
+    struct news news;
+    struct counters count;
+    struct wf_list_node promises; /* struct promise, by lsn */
+    uint64_t lsn;                 /* of the last record appended */
+    uint64_t durable_lsn;
+    uint64_t synced_lsn; /* asked for */
+    int stopping;
+    struct probe probes[PROBES_MAX];
+    uint64_t probe_seq;
+    struct wf_buf row_store[4]; /* scratch for lists of replies */
+};
+
+/* What a message handler gets: the core, who speaks, what was said, where effects go. */
+struct turn {
+    struct core *c;
+    struct session *s;
+    const struct wf_msg *msg;
+    struct wf_effects *out;
+};
+
+/* on_session.c */
+void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
+                struct wf_effects *out);
+void on_peer_heard(struct core *c, struct session *s, struct wf_effects *out);
+void on_peer_down(struct core *c, uint32_t peer, struct wf_effects *out);
+void on_hello(struct turn *t);
+void on_ping(struct turn *t);
+void on_pong(struct turn *t);
+void on_bye(struct turn *t);
+void on_join(struct turn *t);
+void on_error(struct turn *t);
+void on_sessions_tick(struct core *c, struct wf_effects *out);
+
+/* on_agent.c */
+void on_agent_info(struct turn *t);
+void on_telemetry(struct turn *t);
+void on_resync(struct turn *t);
+void on_started(struct turn *t);
+void on_output(struct turn *t);
+void on_result(struct turn *t);
+void on_refuse(struct turn *t);
+void on_drain(struct turn *t);
+
+/* on_client.c */
+void on_submit(struct turn *t);
+void on_watch(struct turn *t);
+void on_cancel(struct turn *t);
+
+/* on_query.c, on_show.c */
+void on_query(struct turn *t);
+void query_node(struct turn *t);
+void query_job(struct turn *t);
+void query_why(struct turn *t);
+void query_logs(struct turn *t);
+
+/* on_admin.c */
+void on_token_put(struct turn *t);
+void on_node_set(struct turn *t);
+void on_key_revoke(struct turn *t);
+void on_node_ping(struct turn *t);
+
+/* -- shared by the handlers -- */
+
+/* Rows of views; borrow from the agent and the job. */
+struct wf_node_row node_row_of(const struct core *c, const struct agent *a);
+struct wf_job_row job_row_of(const struct core *c, const struct job *j);
+
+/* End a session from our side: told why, then closed. */
+void session_end(struct core *c, struct session *s, int code, const char *text,
+                 struct wf_effects *out);
+
+/* Forget a session; its agent, if any, starts its grace. */
+void session_gone(struct core *c, struct session *s, struct wf_effects *out);
+
+/* Refuse the message of this turn.  `job` may be NULL. */
+void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
+            uint64_t retry_ms, const char *fmt, ...) WF_PRINTF(6, 7);
+
+/* Answer a request that has no rows. */
+void reply_done(struct turn *t, uint64_t req, int code, const char *text);
+
+/* Write a principal's record and ask for it to be made durable; returns its lsn. */
+uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
+                      struct wf_effects *out);
+
+/* Send a message when everything up to `lsn` is durable. */
+void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
+                  enum wf_type type, const void *body, struct wf_effects *out);
+
+/* Add an event: to the ring, to those who follow, and as a trace line. */
+void core_news(struct core *c, struct wf_effects *out, unsigned level, const char *kind,
+               const char *node, const struct wf_id *job, const char *fmt, ...)
+    WF_PRINTF(7, 8);
+
+/* The cleared scratch store number i (0..3) for a list of this turn. */
+struct wf_buf *core_rows(struct core *c, unsigned i);
+
+#endif

@@ -1,0 +1,36 @@
+/* event.h - everything that can happen to a broker
+ *
+ * The shell turns what happened into one of these and steps the core.  Messages are
+ * decoded and borrowed for the step; a peer is the shell's handle of one authenticated
+ * connection, never used again for another.  Times: `now_us` is monotonic, `wall_ms` is
+ * for people and for the expiry of tokens only.
+ */
+#ifndef BROKER_CORE_EVENT_H
+#define BROKER_CORE_EVENT_H
+
+#include "proto/msg.h"
+
+enum broker_event_kind {
+    BROKER_PEER_UP,   /* key: who it is, as CURVE proved it */
+    BROKER_PEER_DOWN, /* the connection is gone */
+    BROKER_MSG,
+    BROKER_TICK,
+    BROKER_DURABLE,     /* lsn: all records up to it are on stable storage */
+    BROKER_STORE_ERROR, /* lsn: records from it on are not */
+    BROKER_RECORD,      /* start-up: table, record: one stored record */
+    BROKER_STOPPING     /* no new work: the process is about to end */
+};
+
+struct broker_event {
+    enum broker_event_kind kind;
+    uint32_t peer;
+    uint64_t now_us;
+    uint64_t wall_ms;
+    const struct wf_msg *msg;
+    struct wf_key key;
+    uint64_t lsn;
+    unsigned table;
+    struct wf_slice record; /* key, then value, as in WF_EFFECT_APPEND */
+};
+
+#endif

@@ -1,0 +1,263 @@
+#include "broker/core/jobs.h"
+
+#include "common/check.h"
+#include "common/err.h"
+#include "common/mem.h"
+#include "common/sm.h"
+
+#include <string.h>
+
+#define FINAL                                                                            \
+    (WF_SM_TO(WF_JOB_OK) | WF_SM_TO(WF_JOB_FAILED) | WF_SM_TO(WF_JOB_DEAD) |             \
+     WF_SM_TO(WF_JOB_CANCELLED) | WF_SM_TO(WF_JOB_EXPIRED))
+
+static const struct wf_sm_state states[WF_JOB_STATES] = {
+    [WF_JOB_ACCEPTED] = {"ACCEPTED", WF_SM_TO(WF_JOB_QUEUED)},
+    [WF_JOB_QUEUED] = {"QUEUED", WF_SM_TO(WF_JOB_ASSIGNED) | FINAL},
+    [WF_JOB_ASSIGNED] = {"ASSIGNED",
+                         WF_SM_TO(WF_JOB_RUNNING) | WF_SM_TO(WF_JOB_QUEUED) | FINAL},
+    [WF_JOB_RUNNING] = {"RUNNING", WF_SM_TO(WF_JOB_QUEUED) | FINAL},
+    [WF_JOB_OK] = {"OK", 0},
+    [WF_JOB_FAILED] = {"FAILED", 0},
+    [WF_JOB_DEAD] = {"DEAD", 0},
+    [WF_JOB_CANCELLED] = {"CANCELLED", 0},
+    [WF_JOB_EXPIRED] = {"EXPIRED", 0},
+};
+
+struct log_head {
+    uint64_t offset;
+    uint32_t attempt, len;
+    uint32_t stream, pad;
+};
+
+int jobs_init(struct jobs *t, size_t max, size_t max_log, uint64_t seed)
+{
+    *t = (struct jobs){.by_id = wf_map_new(max, seed), .max_log = max_log};
+    wf_heap_init(&t->timers, max);
+    wf_list_init(&t->done);
+    wf_list_init(&t->all);
+    return t->by_id != NULL ? 0 : WEFT_ENOMEM;
+}
+
+static void job_free(struct job *j)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(&j->watches)) != NULL) {
+        struct watch *w = CONTAINER_OF(n, struct watch, of_job);
+
+        wf_list_remove(&w->of_job);
+        wf_list_remove(&w->of_session);
+        wf_free(w);
+    }
+    wf_list_remove(&j->in_queue);
+    wf_list_remove(&j->in_agent);
+    wf_list_remove(&j->in_done);
+    wf_list_remove(&j->in_all);
+    wf_free(j->reason);
+    wf_free(j->data);
+    wf_free(j->history);
+    wf_buf_fini(&j->log);
+    wf_free(j);
+}
+
+void jobs_fini(struct jobs *t)
+{
+    struct wf_list_node *n;
+
+    if (t->by_id == NULL) {
+        return;
+    }
+    while ((n = wf_list_first(&t->all)) != NULL) {
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
+        wf_heap_remove(&t->timers, &j->timer);
+        job_free(j);
+    }
+    wf_map_free(t->by_id);
+    wf_heap_fini(&t->timers);
+    *t = (struct jobs){0};
+}
+
+struct job *jobs_get(const struct jobs *t, const struct wf_id *id)
+{
+    return wf_map_get(t->by_id, id->b, sizeof id->b);
+}
+
+int jobs_add(struct jobs *t, const struct wf_id *id, struct wf_slice payload,
+             struct wf_rows needs, struct job **ret_job)
+{
+    size_t len = (size_t) payload.len + needs.len;
+    struct job *j = wf_calloc(1, sizeof *j + len);
+    int rc;
+
+    if (j == NULL) {
+        return WEFT_ENOMEM;
+    }
+    j->id = *id;
+    rc = wf_map_put(t->by_id, j->id.b, sizeof j->id.b, j);
+    if (rc != 0) {
+        wf_free(j);
+        return rc;
+    }
+    j->state = WF_JOB_QUEUED;
+    j->payload_len = payload.len;
+    j->bytes_len = len;
+    if (payload.len != 0) {
+        memcpy(j->bytes, payload.p, payload.len);
+    }
+    if (needs.len != 0) {
+        memcpy(j->bytes + payload.len, needs.p, needs.len);
+    }
+    j->needs = (struct wf_rows){j->bytes + payload.len, needs.len, needs.count};
+    wf_buf_init(&j->log, t->max_log);
+    wf_list_init(&j->in_queue);
+    wf_list_init(&j->in_agent);
+    wf_list_init(&j->in_done);
+    wf_list_init(&j->watches);
+    wf_list_push_back(&t->all, &j->in_all);
+    j->seq = ++t->next_seq;
+    t->live++;
+    t->bytes += len;
+    *ret_job = j;
+    return 0;
+}
+
+void job_move(struct jobs *t, struct job *j, unsigned to)
+{
+    wf_sm_move(states, WF_JOB_STATES, &j->state, to);
+    if (wf_job_is_final(to)) {
+        wf_heap_remove(&t->timers, &j->timer);
+        wf_list_push_back(&t->done, &j->in_done);
+        t->live--;
+        t->retained++;
+    }
+    /* A job is in a ready queue only while QUEUED. */
+    WF_CHECK(to == WF_JOB_QUEUED || wf_list_empty(&j->in_queue));
+}
+
+void jobs_forget(struct jobs *t, struct job *j)
+{
+    WF_CHECK(wf_job_is_final(j->state) && !j->occupies);
+    (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
+    t->retained--;
+    t->bytes -= j->bytes_len + j->data_len + j->log.len;
+    job_free(j);
+}
+
+int job_set_result(struct jobs *t, struct job *j, struct wf_slice data,
+                   const char *reason)
+{
+    int rc = 0;
+
+    if (data.len != 0) {
+        j->data = wf_memdup(data.p, data.len);
+        j->data_len = j->data != NULL ? data.len : 0;
+        t->bytes += j->data_len;
+        rc = j->data != NULL ? 0 : WEFT_ENOMEM;
+    }
+    if (reason != NULL && reason[0] != '\0') {
+        j->reason = wf_strdup(reason);
+    }
+    return rc;
+}
+
+void job_add_try(struct job *j, const struct job_try *try)
+{
+    if (j->history == NULL) {
+        j->history = wf_calloc(WF_TRIES_MAX, sizeof *j->history);
+        if (j->history == NULL) {
+            return;
+        }
+    }
+    if (j->nhistory == WF_TRIES_MAX) {
+        memmove(j->history, j->history + 1, (WF_TRIES_MAX - 1) * sizeof *j->history);
+        j->nhistory--;
+    }
+    j->history[j->nhistory++] = *try;
+}
+
+/* Drop whole pieces from the front until `len` more bytes fit. */
+static void log_make_room(struct job *j, size_t len)
+{
+    size_t drop = 0;
+
+    while (drop < j->log.len && len > j->log.max - (j->log.len - drop)) {
+        struct log_head h;
+
+        memcpy(&h, j->log.p + drop, sizeof h);
+        drop += sizeof h + h.len;
+        j->log_cut += h.len;
+    }
+    if (drop != 0) {
+        memmove(j->log.p, j->log.p + drop, j->log.len - drop);
+        wf_buf_truncate(&j->log, j->log.len - drop);
+    }
+}
+
+void job_log(struct jobs *t, struct job *j, unsigned stream, uint32_t attempt,
+             uint64_t offset, struct wf_slice data)
+{
+    const struct log_head h = {offset, attempt, data.len, stream, 0};
+    size_t was = j->log.len;
+
+    if (sizeof h + data.len > j->log.max) {
+        j->log_cut += data.len;
+        return;
+    }
+    log_make_room(j, sizeof h + data.len);
+    t->bytes -= was - j->log.len;
+    was = j->log.len;
+    (void) wf_buf_put(&j->log, &h, sizeof h);
+    if (wf_buf_put(&j->log, data.p, data.len) != 0) {
+        wf_buf_truncate(&j->log, was);
+        j->log.err = 0;
+        j->log_cut += data.len;
+        return;
+    }
+    t->bytes += j->log.len - was;
+}
+
+int job_log_next(const struct job *j, size_t *at, struct job_log_piece *ret_piece)
+{
+    struct log_head h;
+
+    if (*at >= j->log.len) {
+        return 0;
+    }
+    memcpy(&h, j->log.p + *at, sizeof h);
+    *ret_piece = (struct job_log_piece){h.stream, h.attempt, h.offset,
+                                        wf_slice_make(j->log.p + *at + sizeof h, h.len)};
+    *at += sizeof h + h.len;
+    return 1;
+}
+
+int job_plan(struct jobs *t, struct job *j)
+{
+    uint64_t due_us = UINT64_MAX;
+
+    if (j->deadline_us != 0) {
+        due_us = j->deadline_us;
+    }
+    if (j->retry_us != 0 && j->state == WF_JOB_QUEUED) {
+        due_us = wf_min_u64(due_us, j->retry_us);
+    }
+    if (j->overdue_us != 0 && j->state == WF_JOB_RUNNING) {
+        due_us = wf_min_u64(due_us, j->overdue_us);
+    }
+    if (due_us == UINT64_MAX || wf_job_is_final(j->state)) {
+        wf_heap_remove(&t->timers, &j->timer);
+        return 0;
+    }
+    if (wf_heap_in(&j->timer)) {
+        wf_heap_update(&t->timers, &j->timer, due_us);
+        return 0;
+    }
+    return wf_heap_push(&t->timers, &j->timer, due_us);
+}
+
+struct wf_slice job_payload(const struct job *j)
+{
+    return wf_slice_make(j->bytes, j->payload_len);
+}

@@ -1,0 +1,142 @@
+/* jobs.h - the job table and the life of one job
+ *
+ *   QUEUED --place--> ASSIGNED --started--> RUNNING
+ *     ^  |               |                    |
+ *     |  |    retry      |                    |
+ *     +--|---------------+--------------------+
+ *        |               |                    |
+ *        +---------------+--------------------+--> OK FAILED DEAD CANCELLED EXPIRED
+ *
+ * (ACCEPTED is what the client is told; a job in the table is already QUEUED.)  An
+ * outcome is recorded once.  Finished jobs are kept for fetching until they are too old
+ * or too many; live jobs are never dropped.  Counts bytes held against the broker's cap.
+ */
+#ifndef BROKER_CORE_JOBS_H
+#define BROKER_CORE_JOBS_H
+
+#include "broker/core/registry.h"
+#include "common/heap.h"
+#include "common/list.h"
+
+struct agent;
+struct capability;
+
+struct job_try {
+    struct agent *agent; /* borrowed; agents live as long as the broker */
+    uint32_t attempt;
+    int code;
+    uint64_t start_ms; /* after acceptance */
+    uint64_t run_us;
+    char reason[96];
+};
+
+/* Who wants to hear of a job.  Owned by the job, also linked from its session. */
+struct watch {
+    struct wf_list_node of_job;
+    struct wf_list_node of_session;
+    struct session *session;
+    struct job *job;
+    int output, states;
+};
+
+struct job {
+    struct wf_id id; /* first: the map's key */
+    unsigned state;  /* enum wf_job_state; job_move() only */
+    unsigned class_, priority;
+    struct principal *owner;       /* borrowed */
+    struct capability *capability; /* borrowed */
+    uint32_t version;              /* 0: any */
+    uint32_t ran_version;          /* of the offer that the present attempt uses */
+    uint32_t submitter;            /* peer to push the outcome to; 0: none */
+    uint64_t seq;                  /* of acceptance */
+    uint64_t accepted_us, started_us, finished_us;
+    uint64_t client_rtt_us;
+    uint64_t wall_ms, deadline_us; /* 0: none */
+    uint64_t retry_us;             /* not before; 0: now */
+    uint64_t overdue_us;           /* the agent should have answered; 0: no limit */
+    uint32_t attempt;              /* number of the last assignment */
+    unsigned tries, max_tries;     /* assignments that count, of at most */
+    int retry_failed;              /* also when the handler fails */
+    int occupies;                  /* the present attempt holds a slot at `agent` */
+    int confirmed;                 /* during a resync: the agent says it holds it */
+    struct agent *agent;           /* of the present or last attempt; NULL: none yet */
+    struct agent *avoid;           /* where it failed last */
+    char pin[WF_NAME_MAX + 1];     /* only on this node; empty: anywhere */
+    char name[WF_NAME_MAX + 1];    /* for people */
+    struct wf_list_node in_queue;  /* ready queue of its capability */
+    struct wf_list_node in_agent;  /* attempts held by `agent` */
+    struct wf_list_node in_done;   /* finished, oldest first */
+    struct wf_list_node in_all;    /* by acceptance */
+    struct wf_list_node watches;
+    struct wf_heap_node timer;
+    int code; /* outcome: 0 or WEFT_E* */
+    unsigned exit_code, term_signal;
+    uint64_t wait_us, run_us, cut;
+    uint64_t superseded; /* late results of fenced attempts */
+    char *reason;        /* owned; NULL: none */
+    uint8_t *data;       /* owned result */
+    size_t data_len;
+    struct wf_buf log; /* tail of the output: see job_log() */
+    uint64_t log_cut;
+    struct job_try *history; /* owned; earlier attempts, oldest first */
+    unsigned nhistory;
+    struct wf_rows needs; /* borrowed from `bytes` */
+    size_t payload_len, bytes_len;
+    uint8_t bytes[]; /* payload, then encoded needs */
+};
+
+struct jobs {
+    struct wf_map *by_id;     /* owned */
+    struct wf_heap timers;    /* job.timer */
+    struct wf_list_node done; /* job.in_done */
+    struct wf_list_node all;  /* job.in_all */
+    size_t live, retained;
+    size_t bytes; /* of payloads, results, output */
+    uint64_t next_seq;
+    uint64_t max_log;
+};
+
+int jobs_init(struct jobs *t, size_t max, size_t max_log, uint64_t seed);
+void jobs_fini(struct jobs *t);
+
+struct job *jobs_get(const struct jobs *t, const struct wf_id *id);
+
+/* Add a QUEUED job with copies of payload and needs; the caller fills the rest.
+ * WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
+int jobs_add(struct jobs *t, const struct wf_id *id, struct wf_slice payload,
+             struct wf_rows needs, struct job **ret_job);
+
+/* The only writer of job.state.  Moving to a final state links it among the finished. */
+void job_move(struct jobs *t, struct job *j, unsigned to);
+
+/* Drop a finished job that holds no slot. */
+void jobs_forget(struct jobs *t, struct job *j);
+
+/* Keep the result: copied.  WEFT_ENOMEM leaves the job without one. */
+int job_set_result(struct jobs *t, struct job *j, struct wf_slice data,
+                   const char *reason);
+
+/* Keep one earlier attempt.  Beyond WF_TRIES_MAX the oldest is overwritten. */
+void job_add_try(struct job *j, const struct job_try *try);
+
+/* Append to the kept tail: records of {u8 stream, u32 attempt, u64 offset, u32 len} in
+ * host order, then the bytes. */
+void job_log(struct jobs *t, struct job *j, unsigned stream, uint32_t attempt,
+             uint64_t offset, struct wf_slice data);
+
+struct job_log_piece {
+    unsigned stream;
+    uint32_t attempt;
+    uint64_t offset;
+    struct wf_slice data;
+};
+
+/* Walk the tail: *at starts at 0; 1 while there is a piece. */
+int job_log_next(const struct job *j, size_t *at, struct job_log_piece *ret_piece);
+
+/* Recompute when the job wants a tick, after any of its times changed. */
+int job_plan(struct jobs *t, struct job *j);
+
+struct wf_slice job_payload(const struct job *j);
+
+#endif

@@ -1,0 +1,51 @@
+#include "broker/core/news.h"
+
+#include "common/err.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+int news_init(struct news *n)
+{
+    *n = (struct news){.ring = wf_calloc(NEWS_KEPT, sizeof *n->ring), .next = 1};
+    return n->ring != NULL ? 0 : WEFT_ENOMEM;
+}
+
+void news_fini(struct news *n)
+{
+    wf_free(n->ring);
+    n->ring = NULL;
+}
+
+struct news_item *news_add(struct news *n, uint64_t wall_ms, unsigned level,
+                           const char *kind, const char *node, const struct wf_id *job,
+                           const char *text)
+{
+    struct news_item *x = &n->ring[n->next % NEWS_KEPT];
+
+    *x = (struct news_item){
+        .seq = n->next++, .wall_ms = wall_ms, .level = level, .kind = kind};
+    (void) wf_str_copy(x->node, sizeof x->node, node != NULL ? node : "");
+    (void) wf_str_copy(x->text, sizeof x->text, text);
+    if (job != NULL) {
+        x->job = *job;
+    }
+    return x;
+}
+
+const struct news_item *news_get(const struct news *n, uint64_t seq)
+{
+    const struct news_item *x = &n->ring[seq % NEWS_KEPT];
+
+    return seq != 0 && seq < n->next && x->seq == seq ? x : NULL;
+}
+
+struct wf_event_row news_row(const struct news_item *item)
+{
+    return (struct wf_event_row){.seq = item->seq,
+                                 .wall_ms = item->wall_ms,
+                                 .level = item->level,
+                                 .kind = wf_slice_of(item->kind),
+                                 .node = wf_slice_of(item->node),
+                                 .job = item->job,
+                                 .text = wf_slice_of(item->text)};
+}

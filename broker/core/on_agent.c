@@ -1,0 +1,325 @@
+/* Agents: what they offer, what they hold, how their attempts go. */
+#include "broker/core/work.h"
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <string.h>
+
+#define RUN_SHIFT 2 /* alpha 1/4: a handler's speed may change */
+/* How long beyond its limit an agent may stay silent about a run. */
+#define OVERDUE_SLACK_MS 10000u
+
+/* The agent that speaks, if it is the one that the broker counts on. */
+static struct agent *speaker(const struct turn *t)
+{
+    struct agent *a = t->s->principal->agent;
+
+    return a != NULL && a->session == t->s ? a : NULL;
+}
+
+void on_agent_info(struct turn *t)
+{
+    struct agent *a = speaker(t);
+    int rc;
+
+    if (a == NULL) {
+        return;
+    }
+    rc = agent_set_info(a, &t->msg->u.agent_info, &t->c->capabilities);
+    if (rc != 0) {
+        t->c->count.bad_messages++;
+        refuse(t, rc, 0, NULL, 0, "agent_info holds a bad capability or label");
+        return;
+    }
+    work_feed(t->c, a, t->out);
+}
+
+void on_telemetry(struct turn *t)
+{
+    struct agent *a = speaker(t);
+    struct wf_rows rows = t->msg->u.telemetry.metrics;
+    struct wf_metric_row row;
+
+    while (a != NULL && wf_rows_next(&rows, wf_desc_metric_row(), &row)) {
+        if (row.id < WF_METRICS) {
+            a->metrics[row.id] = row.value;
+            a->metrics_known |= 1u << row.id;
+            a->metrics_us = t->c->now_us;
+        }
+    }
+}
+
+void on_drain(struct turn *t)
+{
+    struct agent *a = speaker(t);
+
+    if (a != NULL) {
+        a->draining = t->msg->u.drain.on != 0;
+        work_feed(t->c, a, t->out);
+    }
+}
+
+/* -- resync ----------------------------------------------------------------------------
+ */
+
+/* Mark what the agent holds; tell it to drop what is not its own any more. */
+static void match_held(struct turn *t, struct agent *a, uint64_t *held_running)
+{
+    struct wf_rows rows = t->msg->u.resync.runs;
+    struct wf_run_row row;
+
+    while (wf_rows_next(&rows, wf_desc_run_row(), &row)) {
+        struct job *j = jobs_get(&t->c->jobs, &row.job);
+
+        if (j != NULL && j->agent == a && j->attempt == row.attempt && j->occupies) {
+            j->confirmed = 1;
+            *held_running += row.state == WF_RUN_RUNNING;
+        } else if (row.state == WF_RUN_FINISHED) {
+            /* Its result comes by itself and is acknowledged then. */
+            continue;
+        } else {
+            const struct wf_stop stop = {row.job, row.attempt, -WEFT_ELOST};
+
+            wf_effects_send(t->out, t->s->peer, WF_MSG_stop, &stop);
+        }
+    }
+}
+
+void on_resync(struct turn *t)
+{
+    struct core *c = t->c;
+    struct agent *a = speaker(t);
+    struct wf_list_node *n, *next;
+    uint64_t running = 0;
+
+    if (a == NULL) {
+        return;
+    }
+    for (n = wf_list_first(&a->attempts); n != NULL; n = wf_list_next(&a->attempts, n)) {
+        CONTAINER_OF(n, struct job, in_agent)->confirmed = 0;
+    }
+    match_held(t, a, &running);
+    for (n = wf_list_first(&a->attempts); n != NULL; n = next) {
+        struct job *j = CONTAINER_OF(n, struct job, in_agent);
+
+        next = wf_list_next(&a->attempts, n);
+        if (j->confirmed) {
+            if (wf_job_is_final(j->state)) {
+                work_stop(j, WEFT_ECANCELLED, t->out);
+            }
+            continue;
+        }
+        /* It never arrived, or its result was acknowledged before the link broke. */
+        work_release(c, j);
+        if (!wf_job_is_final(j->state)) {
+            c->count.lost_attempts++;
+            work_retry(c, j, WEFT_ELOST, "the assignment was lost on the way", 0, t->out);
+        }
+    }
+    a->running = running;
+    work_feed(c, a, t->out);
+}
+
+/* -- attempts --------------------------------------------------------------------------
+ */
+
+/* The job of an attempt that is still the present one at this agent, or NULL. */
+static struct job *present(const struct turn *t, const struct wf_id *id, uint64_t attempt)
+{
+    struct job *j = jobs_get(&t->c->jobs, id);
+    struct agent *a = speaker(t);
+
+#ifdef WEFT_PLANT_NO_FENCE
+    return j != NULL && a != NULL && !wf_job_is_final(j->state) && j->agent != NULL
+               ? j
+               : NULL;
+#endif
+    return j != NULL && a != NULL && j->agent == a && j->attempt == attempt && j->occupies
+               ? j
+               : NULL;
+}
+
+static uint64_t wall_limit_ms(const struct job *j)
+{
+    const struct agent *a = j->agent;
+    uint64_t ms = j->wall_ms;
+
+    for (unsigned i = 0; i < a->noffers; i++) {
+        const struct offer *o = &a->offers[i];
+
+        if (o->capability == j->capability && o->version == j->ran_version &&
+            o->wall_ms != 0) {
+            ms = ms != 0 ? wf_min_u64(ms, o->wall_ms) : o->wall_ms;
+        }
+    }
+    return ms;
+}
+
+static void mark_started(struct core *c, struct job *j)
+{
+    uint64_t wall_ms = wall_limit_ms(j);
+
+    j->started_us = c->now_us;
+    j->agent->running++;
+    if (wall_ms != 0) {
+        j->overdue_us =
+            wf_add_sat(c->now_us, wf_add_sat(wall_ms, OVERDUE_SLACK_MS) * 1000);
+    }
+    job_move(&c->jobs, j, WF_JOB_RUNNING);
+}
+
+void on_started(struct turn *t)
+{
+    const struct wf_started *m = &t->msg->u.started;
+    struct job *j = present(t, &m->job, m->attempt);
+
+    if (j == NULL || j->state != WF_JOB_ASSIGNED) {
+        return;
+    }
+    mark_started(t->c, j);
+    (void) job_plan(&t->c->jobs, j);
+    work_tell_state(j, t->out);
+}
+
+void on_output(struct turn *t)
+{
+    const struct wf_output *m = &t->msg->u.output;
+    struct job *j = present(t, &m->job, m->attempt);
+
+    if (j == NULL || wf_job_is_final(j->state) || m->stream == 0) {
+        t->c->count.output_dropped++;
+        return;
+    }
+    job_log(&t->c->jobs, j, (unsigned) m->stream, (uint32_t) m->attempt, m->offset,
+            m->data);
+    for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
+         n = wf_list_next(&j->watches, n)) {
+        const struct watch *w = CONTAINER_OF(n, struct watch, of_job);
+
+        if (w->output) {
+            wf_effects_send(t->out, w->session->peer, WF_MSG_output, m);
+        }
+    }
+}
+
+static struct offer *offer_of(const struct job *j)
+{
+    for (unsigned i = 0; i < j->agent->noffers; i++) {
+        struct offer *o = &j->agent->offers[i];
+
+        if (o->capability == j->capability && o->version == j->ran_version) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static void learn(struct job *j, const struct wf_result *m)
+{
+    struct offer *o = offer_of(j);
+
+    if (m->code != 0) {
+        j->agent->failed++;
+        if (o != NULL) {
+            o->failed++;
+        }
+        return;
+    }
+    j->agent->done++;
+    wf_ewma_add(&j->capability->run_us, m->run_us, RUN_SHIFT);
+    if (o != NULL) {
+        o->done++;
+        wf_ewma_add(&o->run_us, m->run_us, RUN_SHIFT);
+    }
+}
+
+/* What the handler itself did wrong, as against what happened to it. */
+static int is_handlers_fault(int code)
+{
+    return code == WEFT_EFAILED || code == WEFT_EWALL || code == WEFT_EOUTPUT ||
+           code == WEFT_ERESOURCE || code == WEFT_ETOOBIG;
+}
+
+static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
+{
+    struct core *c = t->c;
+    int code = -(int) m->code;
+    char reason[WF_TEXT_MAX + 1];
+    struct work_end end = {.state = code == 0 ? WF_JOB_OK : WF_JOB_FAILED,
+                           .code = code,
+                           .exit_code = (unsigned) m->exit_code,
+                           .term_signal = (unsigned) m->signal,
+                           .run_us = m->run_us,
+                           .cut = m->cut,
+                           .reason = reason,
+                           .data = m->data};
+
+    wf_slice_str(m->reason, reason, sizeof reason);
+    if (j->state == WF_JOB_ASSIGNED) {
+        mark_started(c, j);
+        j->agent->running -= j->agent->running > 0;
+        j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
+    } else {
+        j->agent->running -= j->agent->running > 0;
+    }
+    end.wait_us = j->started_us - j->accepted_us;
+    learn(j, m);
+    work_release(c, j);
+    if (code != 0 && (!is_handlers_fault(code) || j->retry_failed)) {
+        work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
+                   reason[0] != '\0' ? reason : wf_err_sentence(code), 1, t->out);
+        return;
+    }
+    work_finish(c, j, &end, t->out);
+}
+
+void on_result(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_result *m = &t->msg->u.result;
+    const struct wf_result_ack ack = {m->job, m->attempt};
+    struct agent *a = speaker(t);
+    struct job *j = present(t, &m->job, m->attempt);
+
+    if (j != NULL && !wf_job_is_final(j->state)) {
+        conclude(t, j, m);
+    } else if (j != NULL) {
+        /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */
+        if (j->started_us != 0 && a->running > 0) {
+            a->running--;
+        }
+        work_release(c, j);
+    } else {
+        c->count.superseded++;
+        j = jobs_get(&c->jobs, &m->job);
+        if (j != NULL) {
+            j->superseded++;
+        }
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_result_ack, &ack);
+    if (a != NULL) {
+        work_feed(c, a, t->out);
+    }
+}
+
+void on_refuse(struct turn *t)
+{
+    const struct wf_refuse *m = &t->msg->u.refuse;
+    struct job *j = present(t, &m->job, m->attempt);
+    char text[WF_TEXT_MAX + 1];
+
+    if (j == NULL) {
+        return;
+    }
+    t->c->count.refused_by_agent++;
+    work_release(t->c, j);
+    if (wf_job_is_final(j->state)) {
+        return;
+    }
+    wf_slice_str(m->text, text, sizeof text);
+    work_retry(t->c, j, m->code != 0 ? -(int) m->code : WEFT_EREFUSED,
+               text[0] != '\0' ? text : "the agent refused it", 0, t->out);
+}

@@ -1,0 +1,341 @@
+/* Clients: submit, watch, cancel. */
+#include "broker/core/need.h"
+#include "broker/core/work.h"
+
+#include "common/err.h"
+#include "common/mem.h"
+#include "proto/name.h"
+
+#include <stdio.h>
+
+#define WATCHES_MAX   65536u /* of one session */
+#define BUSY_RETRY_MS 200u
+#define PRIORITY_MAX  9u
+
+/* May this session see the job?  Operators all, clients their own. */
+static int may_see(const struct session *s, const struct job *j)
+{
+    return s->role == WF_ROLE_OPERATOR || j->owner == s->principal;
+}
+
+/* The owner's job, or NULL after a refusal that does not tell whether it exists. */
+static struct job *own_job(struct turn *t, const struct wf_id *id, uint64_t req)
+{
+    struct job *j = jobs_get(&t->c->jobs, id);
+
+    if (j == NULL || !may_see(t->s, j)) {
+        refuse(t, WEFT_ENOENT, req, id, 0, "no such job here");
+        return NULL;
+    }
+    return j;
+}
+
+/* -- submit ----------------------------------------------------------------------------
+ */
+
+static int needs_are_sound(struct wf_rows rows)
+{
+    struct wf_label_row row;
+    struct need need;
+
+    while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
+        if (need_parse(row.text, &need) != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Does any agent, here now or known from before, offer this? */
+static int is_offered(const struct capability *cap, uint64_t version)
+{
+    for (const struct wf_list_node *n = cap != NULL ? wf_list_first(&cap->offers) : NULL;
+         n != NULL; n = wf_list_next(&cap->offers, n)) {
+        if (version == 0 || CONTAINER_OF(n, struct offer, peers)->version == version) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* 0, or the code of the refusal that was sent. */
+static int check_submit(struct turn *t, const struct wf_submit *m)
+{
+    struct core *c = t->c;
+    char cap[WF_CAP_NAME_MAX + 1];
+
+    if (wf_id_is_zero(&m->job) || !wf_name_ok(m->capability)) {
+        refuse(t, WEFT_EINVAL, 0, &m->job, 0,
+               "a job needs an id and a capability name of a-z 0-9 . _ -");
+        return WEFT_EINVAL;
+    }
+    if (m->payload.len > c->cfg.max_payload) {
+        refuse(t, WEFT_ETOOBIG, 0, &m->job, 0,
+               "the payload has %u bytes, this broker takes %u", m->payload.len,
+               (unsigned) c->cfg.max_payload);
+        return WEFT_ETOOBIG;
+    }
+    if (!needs_are_sound(m->needs)) {
+        refuse(t, WEFT_EINVAL, 0, &m->job, 0,
+               "a need is KEY=VALUE, KEY!=VALUE, KEY>=NUMBER or KEY<=NUMBER");
+        return WEFT_EINVAL;
+    }
+    if (m->class_ == WF_CLASS_DURABLE) {
+        refuse(t, WEFT_ESTORAGE, 0, &m->job, 0,
+               "this broker keeps jobs in memory: it cannot accept class durable");
+        return WEFT_ESTORAGE;
+    }
+    if (m->node.len != 0 && registry_named(&c->registry, m->node) == NULL) {
+        char node[WF_NAME_MAX + 1];
+
+        refuse(t, WEFT_ENOENT, 0, &m->job, 0, "no node is named %s",
+               wf_slice_str(m->node, node, sizeof node));
+        return WEFT_ENOENT;
+    }
+    /* With a deadline it may wait for an agent to come; without one it would wait for
+     * ever, and most often the name is a mistake. */
+    if (m->deadline_ms == 0 &&
+        !is_offered(capabilities_get(&c->capabilities, m->capability), m->version)) {
+        if (c->now_us - c->started_us < c->cfg.lease_ms * 1000) {
+            refuse(t, WEFT_EBUSY, 0, &m->job, BUSY_RETRY_MS,
+                   "the broker has just started and waits for its agents");
+            return WEFT_EBUSY;
+        }
+        refuse(t, WEFT_ENOCAP, 0, &m->job, 0,
+               "no agent offers %s (with a deadline the job would wait for one)",
+               wf_slice_str(m->capability, cap, sizeof cap));
+        return WEFT_ENOCAP;
+    }
+    return 0;
+}
+
+static int same_work(const struct job *j, const struct wf_submit *m)
+{
+    return wf_slice_eq(job_payload(j), m->payload) &&
+           wf_slice_is(m->capability, j->capability->name) && j->version == m->version;
+}
+
+static void say_accepted(struct turn *t, const struct job *j, int known)
+{
+    const struct wf_accepted m = {j->id, j->class_, j->state, (uint64_t) known};
+
+    wf_effects_send(t->out, t->s->peer, WF_MSG_accepted, &m);
+}
+
+/* The id is known: the same job again, or a conflict. */
+static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
+{
+    if (j->owner != t->s->principal || !same_work(j, m)) {
+        t->c->count.conflicts++;
+        refuse(t, WEFT_ECONFLICT, 0, &m->job, 0, "this id belongs to other work");
+        return;
+    }
+    t->c->count.resubmitted++;
+    say_accepted(t, j, 1);
+    if (m->detached == 0) {
+        j->submitter = t->s->peer;
+        if (wf_job_is_final(j->state)) {
+            work_send_outcome(j, t->s->peer, t->out);
+        }
+    }
+}
+
+static int has_room(struct core *c, const struct wf_submit *m)
+{
+#ifndef WEFT_PLANT_UNBOUNDED
+    size_t more = (size_t) m->payload.len + m->needs.len;
+
+    if (c->stopping || c->jobs.live >= c->cfg.max_jobs || more > c->cfg.max_bytes) {
+        return 0;
+    }
+    if (c->jobs.bytes > c->cfg.max_bytes - more) {
+        work_retain(c);
+        return c->jobs.bytes <= c->cfg.max_bytes - more;
+    }
+#endif
+    return 1;
+}
+
+static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_job)
+{
+    struct core *c = t->c;
+    struct capability *cap;
+    struct job *j;
+    int rc = capabilities_need(&c->capabilities, m->capability, &cap);
+
+    if (rc == 0) {
+        rc = jobs_add(&c->jobs, &m->job, m->payload, m->needs, &j);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    j->class_ = WF_CLASS_FAST;
+    j->priority = (unsigned) wf_min_u64(m->priority, PRIORITY_MAX);
+    j->owner = t->s->principal;
+    j->capability = cap;
+    j->version = (uint32_t) m->version;
+    j->submitter = m->detached ? 0 : t->s->peer;
+    j->accepted_us = c->now_us;
+    j->client_rtt_us = wf_ewma_mean(&t->s->rtt_us);
+    j->wall_ms = m->wall_ms;
+    if (m->deadline_ms != 0) {
+        j->deadline_us =
+            wf_add_sat(c->now_us, wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
+    }
+    j->max_tries =
+        (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
+    j->retry_failed = m->max_attempts != 0;
+    wf_slice_str(m->node, j->pin, sizeof j->pin);
+    wf_slice_str(m->name, j->name, sizeof j->name);
+    *ret_job = j;
+    return 0;
+}
+
+void on_submit(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_submit *m = &t->msg->u.submit;
+    struct job *j = jobs_get(&c->jobs, &m->job);
+    int rc;
+
+#ifdef WEFT_PLANT_DEDUP_LOST
+    if (j != NULL && wf_job_is_final(j->state) && !j->occupies) {
+        jobs_forget(&c->jobs, j);
+        j = NULL;
+    }
+#endif
+    if (j != NULL) {
+        resubmit(t, j, m);
+        return;
+    }
+    if (check_submit(t, m) != 0) {
+        return;
+    }
+    rc = has_room(c, m) ? add_job(t, m, &j) : WEFT_EFULL;
+    if (rc != 0) {
+        c->count.busy++;
+        refuse(t, WEFT_EBUSY, 0, &m->job, BUSY_RETRY_MS,
+               c->stopping ? "the broker is stopping" : "the broker's queue is full");
+        return;
+    }
+    c->count.accepted++;
+    say_accepted(t, j, 0);
+    work_place(c, j, t->out);
+    (void) job_plan(&c->jobs, j);
+}
+
+/* -- watch and cancel ------------------------------------------------------------------
+ */
+
+static void send_log(const struct job *j, uint32_t peer, struct wf_effects *out)
+{
+    struct job_log_piece piece;
+    size_t at = 0;
+
+    while (job_log_next(j, &at, &piece)) {
+        const struct wf_output m = {.job = j->id,
+                                    .attempt = piece.attempt,
+                                    .stream = piece.stream,
+                                    .offset = piece.offset,
+                                    .data = piece.data};
+
+        wf_effects_send(out, peer, WF_MSG_output, &m);
+    }
+}
+
+void query_logs(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    char text[WF_ID_TEXT];
+    struct wf_id id;
+    struct job *j;
+
+    if (wf_id_parse(wf_slice_str(q->key, text, sizeof text), &id) != 0) {
+        refuse(t, WEFT_EINVAL, q->req, NULL, 0, "logs need a whole job id");
+        return;
+    }
+    j = own_job(t, &id, q->req);
+    if (j != NULL) {
+        send_log(j, t->s->peer, t->out);
+        reply_done(t, q->req, 0, "");
+    }
+}
+
+static struct watch *find_watch(const struct job *j, const struct session *s)
+{
+    for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
+         n = wf_list_next(&j->watches, n)) {
+        struct watch *w = CONTAINER_OF(n, struct watch, of_job);
+
+        if (w->session == s) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+void on_watch(struct turn *t)
+{
+    const struct wf_watch *m = &t->msg->u.watch;
+    struct job *j = own_job(t, &m->job, m->req);
+    struct wf_job_update now;
+    struct watch *w;
+
+    if (j == NULL) {
+        return;
+    }
+    if (m->output) {
+        send_log(j, t->s->peer, t->out);
+    }
+    if (wf_job_is_final(j->state)) {
+        work_send_outcome(j, t->s->peer, t->out);
+        return;
+    }
+    w = find_watch(j, t->s);
+    if (w == NULL) {
+        w = t->s->nwatches < WATCHES_MAX ? wf_calloc(1, sizeof *w) : NULL;
+        if (w == NULL) {
+            refuse(t, WEFT_EBUSY, m->req, &m->job, BUSY_RETRY_MS,
+                   "too many jobs are watched");
+            return;
+        }
+        w->session = t->s;
+        w->job = j;
+        wf_list_push_back(&j->watches, &w->of_job);
+        wf_list_push_back(&t->s->watches, &w->of_session);
+        t->s->nwatches++;
+    }
+    w->output = m->output != 0;
+    w->states = m->states != 0;
+    now = (struct wf_job_update){
+        .job = j->id,
+        .state = j->state,
+        .attempt = j->attempt,
+        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : "")};
+    wf_effects_send(t->out, t->s->peer, WF_MSG_job_update, &now);
+}
+
+void on_cancel(struct turn *t)
+{
+    const struct wf_cancel *m = &t->msg->u.cancel;
+    struct job *j = own_job(t, &m->job, m->req);
+    struct work_end end = {.state = WF_JOB_CANCELLED, .code = WEFT_ECANCELLED};
+    char reason[WF_TEXT_MAX + 1];
+
+    if (j == NULL) {
+        return;
+    }
+    if (wf_job_is_final(j->state)) {
+        char text[WF_TEXT_MAX + 1];
+
+        (void) snprintf(text, sizeof text, "the job is %s already",
+                        wf_job_state_name(j->state));
+        reply_done(t, m->req, WEFT_ESTATE, text);
+        return;
+    }
+    (void) snprintf(reason, sizeof reason, "cancelled by %s", t->s->principal->name);
+    end.reason = reason;
+    work_stop(j, WEFT_ECANCELLED, t->out);
+    work_finish(t->c, j, &end, t->out);
+    reply_done(t, m->req, 0, "");
+}

@@ -1,0 +1,326 @@
+/* Queries that list: status, nodes, jobs, events, keys, tokens. */
+#include "broker/core/work.h"
+
+#include "common/err.h"
+#include "common/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static unsigned page_limit(const struct wf_query *q)
+{
+    return (unsigned) (q->limit != 0 ? q->limit : WF_PAGE_MAX);
+}
+
+/* -- nodes -----------------------------------------------------------------------------
+ */
+
+struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
+{
+    const struct principal *p = a->principal;
+
+    return (struct wf_node_row){
+        .name = wf_slice_of(p->name),
+        .key = p->key,
+        .role = p->role,
+        .tier = p->tier,
+        .site = wf_slice_of(p->site),
+        .state = agent_view_state(a),
+        .state_ms = (c->now_us - a->since_us) / 1000,
+        .age_ms = (c->now_us - a->heard_us) / 1000,
+        .rtt_us = wf_ewma_mean(&a->rtt_us),
+        .jitter_us = wf_ewma_dev(&a->rtt_us),
+        .slots = a->slots,
+        .running = wf_min_u64(a->running, a->assigned),
+        .waiting = a->assigned - wf_min_u64(a->running, a->assigned),
+        .cpu_pm = a->metrics_known & (1u << WF_METRIC_CPU_PM)
+                      ? wf_min_u64(a->metrics[WF_METRIC_CPU_PM], 1000)
+                      : 0,
+        .done = a->done,
+        .failed = a->failed,
+        .caps = a->noffers,
+        .arch = wf_slice_of(a->arch),
+        .cpus = a->cpus,
+        .mem = a->mem,
+        .sandbox = wf_slice_of(a->sandbox),
+        .accels = a->accels.count};
+}
+
+static void query_nodes(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_nodes_page page = {.req = q->req};
+    struct wf_buf *store = core_rows(t->c, 0);
+    const struct wf_list_node *head = &t->c->agents.all;
+    uint64_t at = 0;
+
+    for (struct wf_list_node *n = wf_list_first(head); n != NULL;
+         n = wf_list_next(head, n)) {
+        struct wf_node_row row = node_row_of(t->c, CONTAINER_OF(n, struct agent, in_all));
+
+        if (at++ < q->after) {
+            continue;
+        }
+        if (page.rows.count == page_limit(q) ||
+            wf_rows_add(store, &page.rows, wf_desc_node_row(), &row) != 0) {
+            page.more = at - 1;
+            break;
+        }
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_nodes_page, &page);
+}
+
+/* -- jobs ------------------------------------------------------------------------------
+ */
+
+struct wf_job_row job_row_of(const struct core *c, const struct job *j)
+{
+    return (struct wf_job_row){
+        .job = j->id,
+        .capability = wf_slice_of(j->capability->name),
+        .version = j->version,
+        .state = j->state,
+        .class_ = j->class_,
+        .priority = j->priority,
+        .attempt = j->attempt,
+        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : ""),
+        .owner = wf_slice_of(j->owner->name),
+        .age_ms = (c->now_us - j->accepted_us) / 1000,
+        .run_us = j->state == WF_JOB_RUNNING ? c->now_us - j->started_us : j->run_us,
+        .code = (uint64_t) -j->code,
+        .name = wf_slice_of(j->name)};
+}
+
+/* One term "key=value" of a filter. */
+static int term_matches(const struct job *j, struct wf_slice key, struct wf_slice value)
+{
+    if (wf_slice_is(key, "state")) {
+        return wf_slice_is(value, wf_job_state_name(j->state));
+    }
+    if (wf_slice_is(key, "cap")) {
+        return wf_slice_is(value, j->capability->name);
+    }
+    if (wf_slice_is(key, "node")) {
+        return j->agent != NULL && wf_slice_is(value, j->agent->principal->name);
+    }
+    if (wf_slice_is(key, "owner")) {
+        return wf_slice_is(value, j->owner->name);
+    }
+    return wf_slice_is(key, "name") && wf_slice_is(value, j->name);
+}
+
+static int filter_matches(const struct job *j, struct wf_slice filter)
+{
+    const uint8_t *p = filter.p, *end = filter.p + filter.len;
+
+    while (p < end) {
+        const uint8_t *stop = memchr(p, ',', (size_t) (end - p));
+        const uint8_t *eq = memchr(p, '=', (size_t) (end - p));
+
+        stop = stop != NULL ? stop : end;
+        if (eq == NULL || eq > stop ||
+            !term_matches(j, wf_slice_make(p, (size_t) (eq - p)),
+                          wf_slice_make(eq + 1, (size_t) (stop - eq - 1)))) {
+            return 0;
+        }
+        p = stop + 1;
+    }
+    return 1;
+}
+
+static void query_jobs(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_jobs_page page = {.req = q->req};
+    struct wf_buf *store = core_rows(t->c, 0);
+    const struct wf_list_node *head = &t->c->jobs.all;
+
+    for (const struct wf_list_node *n = head->prev; n != head; n = n->prev) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+        struct wf_job_row row;
+
+        if ((q->after != 0 && j->seq >= q->after) ||
+            (t->s->role != WF_ROLE_OPERATOR && j->owner != t->s->principal) ||
+            !filter_matches(j, q->filter)) {
+            continue;
+        }
+        row = job_row_of(t->c, j);
+        if (page.rows.count == page_limit(q) ||
+            wf_rows_add(store, &page.rows, wf_desc_job_row(), &row) != 0) {
+            page.more = j->seq + 1;
+            break;
+        }
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_jobs_page, &page);
+}
+
+/* -- keys and tokens -------------------------------------------------------------------
+ */
+
+static void query_keys(struct turn *t, const struct wf_map *map)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_keys_page page = {.req = q->req};
+    struct wf_buf *store = core_rows(t->c, 0);
+    const struct principal *p;
+    size_t it = 0;
+    uint64_t at = 0;
+
+    while ((p = wf_map_next(map, &it)) != NULL) {
+        const struct wf_key_row row = {.key = p->key,
+                                       .role = p->role,
+                                       .name = wf_slice_of(p->name),
+                                       .site = wf_slice_of(p->site),
+                                       .tier = p->tier,
+                                       .state = p->state == WF_KEY_ACTIVE &&
+                                                        p->expires_ms != 0 &&
+                                                        t->c->wall_ms >= p->expires_ms
+                                                    ? WF_KEY_EXPIRED
+                                                    : p->state,
+                                       .created_ms = p->created_ms,
+                                       .expires_ms = p->expires_ms,
+                                       .seen_ms = p->seen_ms};
+
+        if (at++ < q->after) {
+            continue;
+        }
+        if (page.rows.count == page_limit(q) ||
+            wf_rows_add(store, &page.rows, wf_desc_key_row(), &row) != 0) {
+            page.more = at - 1;
+            break;
+        }
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_keys_page, &page);
+}
+
+/* -- status ----------------------------------------------------------------------------
+ */
+
+static void count_sessions(const struct core *c, struct wf_status_info *m)
+{
+    const struct session *s;
+    size_t it = 0;
+
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        m->clients += s->state == SESSION_READY && s->role != WF_ROLE_AGENT;
+    }
+    for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
+         n = n->next) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        m->agents++;
+        m->agents_up += a->state == AGENT_UP;
+        m->slots += a->state == AGENT_UP ? a->slots : 0;
+        m->running += wf_min_u64(a->running, a->assigned);
+    }
+}
+
+static void query_status(struct turn *t)
+{
+    struct core *c = t->c;
+    struct wf_buf *store = core_rows(c, 0);
+    struct wf_status_info m = {.req = t->msg->u.query.req,
+                               .broker = wf_slice_of(c->cfg.name),
+                               .site = wf_slice_of(c->cfg.site),
+                               .software = wf_slice_of(c->cfg.software),
+                               .up_ms = (c->now_us - c->started_us) / 1000,
+                               .queued = c->jobs.live,
+                               .retained = c->jobs.retained,
+                               .bytes = c->jobs.bytes,
+                               .bytes_max = c->cfg.max_bytes,
+                               .store = wf_slice_of(c->cfg.store),
+                               .key = c->cfg.key,
+                               .draining = c->stopping != 0};
+
+    count_sessions(c, &m);
+    for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
+         n = n->next) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        m.queued -= wf_min_u64(m.queued, a->assigned);
+    }
+#define C(name)                                                                          \
+    {                                                                                    \
+        const struct wf_count_row row = {wf_slice_of(#name), c->count.name};             \
+        (void) wf_rows_add(store, &m.counts, wf_desc_count_row(), &row);                 \
+    }
+    COUNTERS(C)
+#undef C
+    wf_effects_send(t->out, t->s->peer, WF_MSG_status_info, &m);
+}
+
+/* -- events ----------------------------------------------------------------------------
+ */
+
+static void query_events(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_events_page page = {.req = q->req};
+    struct wf_buf *store = core_rows(t->c, 0);
+    uint64_t limit = q->limit;
+    uint64_t from = t->c->news.next > limit ? t->c->news.next - limit : 1;
+
+    if (t->s->role != WF_ROLE_OPERATOR) {
+        refuse(t, WEFT_EPERM, q->req, NULL, 0, "events are for operators");
+        return;
+    }
+    for (uint64_t seq = from; seq < t->c->news.next; seq++) {
+        const struct news_item *item = news_get(&t->c->news, seq);
+        struct wf_event_row row;
+
+        if (item != NULL) {
+            row = news_row(item);
+            if (wf_rows_add(store, &page.rows, wf_desc_event_row(), &row) != 0) {
+                break;
+            }
+        }
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_events_page, &page);
+    if (wf_slice_is(q->key, "follow") && !t->s->follows_events) {
+        t->s->follows_events = 1;
+        t->c->sessions.followers++;
+    }
+}
+
+void on_query(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+
+    switch (q->kind) {
+    case WF_QUERY_STATUS:
+        query_status(t);
+        return;
+    case WF_QUERY_NODES:
+        query_nodes(t);
+        return;
+    case WF_QUERY_NODE:
+        query_node(t);
+        return;
+    case WF_QUERY_JOBS:
+        query_jobs(t);
+        return;
+    case WF_QUERY_JOB:
+        query_job(t);
+        return;
+    case WF_QUERY_WHY:
+        query_why(t);
+        return;
+    case WF_QUERY_EVENTS:
+        query_events(t);
+        return;
+    case WF_QUERY_LOGS:
+        query_logs(t);
+        return;
+    case WF_QUERY_KEYS:
+    case WF_QUERY_TOKENS:
+        if (t->s->role == WF_ROLE_OPERATOR) {
+            query_keys(t, q->kind == WF_QUERY_KEYS ? t->c->registry.keys
+                                                   : t->c->registry.tokens);
+        } else {
+            refuse(t, WEFT_EPERM, q->req, NULL, 0, "keys are for operators");
+        }
+        return;
+    default:
+        refuse(t, WEFT_ESUPPORT, q->req, NULL, 0, "this broker does not know that query");
+    }
+}

@@ -1,0 +1,405 @@
+/* Sessions: who connects, hello, heartbeats, enrolment, silence. */
+#include "broker/core/work.h"
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "proto/name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RTT_SHIFT  3
+#define RTT_MAX_US 10000000u
+
+/* When a silent agent counts as torpid; the lease ends the session later. */
+static uint64_t silence_us(const struct core *c)
+{
+    return wf_min_u64(2 * c->cfg.heartbeat_ms + c->cfg.heartbeat_ms / 2,
+                      c->cfg.lease_ms) *
+           1000;
+}
+
+void on_peer_heard(struct core *c, struct session *s, struct wf_effects *out)
+{
+    struct agent *a = s->by_token ? NULL : s->principal->agent;
+
+    session_heard(&c->sessions, s, c->now_us, silence_us(c));
+    if (a != NULL && a->session == s) {
+        a->heard_us = c->now_us;
+        if (a->state == AGENT_TORPID) {
+            agent_move(a, AGENT_UP, c->now_us);
+            work_feed(c, a, out);
+        }
+    }
+}
+
+void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
+                struct wf_effects *out)
+{
+    struct principal *p = registry_key(&c->registry, key);
+    int by_token = p == NULL;
+    struct session *s;
+
+    if (by_token) {
+        p = registry_token(&c->registry, key);
+    }
+    if (p == NULL ||
+        sessions_open(&c->sessions, peer, c->now_us + silence_us(c), &s) != 0) {
+        c->count.sessions_refused++;
+        wf_effects_close(out, peer);
+        return;
+    }
+    s->principal = p;
+    s->by_token = by_token;
+    s->heard_us = c->now_us;
+    c->count.sessions_opened++;
+}
+
+static void drop_watches(struct session *s)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(&s->watches)) != NULL) {
+        struct watch *w = CONTAINER_OF(n, struct watch, of_session);
+
+        wf_list_remove(&w->of_job);
+        wf_list_remove(&w->of_session);
+        wf_free(w);
+    }
+}
+
+static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
+{
+    a->session = NULL;
+    agent_move(a, AGENT_LOST, c->now_us);
+    a->lost_until_us = c->now_us + c->cfg.grace_ms * 1000;
+    core_news(c, out, WF_LOG_WARN, "agent-lost", a->principal->name, NULL,
+              "agent %s is gone; %u attempts wait for its return", a->principal->name,
+              (unsigned) a->assigned);
+    if (wf_heap_push(&c->agents.graces, &a->grace, a->lost_until_us) != 0) {
+        work_lose_all(c, a, "the agent was lost", out);
+    }
+}
+
+void session_gone(struct core *c, struct session *s, struct wf_effects *out)
+{
+    struct agent *a = s->by_token ? NULL : s->principal->agent;
+
+    drop_watches(s);
+    if (!s->by_token) {
+        s->principal->seen_ms = c->wall_ms;
+    }
+    if (a != NULL && a->session == s) {
+        agent_lost(c, a, out);
+    }
+    sessions_close(&c->sessions, s);
+}
+
+void on_peer_down(struct core *c, uint32_t peer, struct wf_effects *out)
+{
+    struct session *s = sessions_get(&c->sessions, peer);
+
+    if (s != NULL) {
+        c->count.sessions_lost += s->state == SESSION_READY;
+        session_gone(c, s, out);
+    }
+}
+
+void session_end(struct core *c, struct session *s, int code, const char *text,
+                 struct wf_effects *out)
+{
+    const struct wf_bye m = {(uint64_t) -code, wf_slice_of(text)};
+
+    wf_effects_send(out, s->peer, WF_MSG_bye, &m);
+    wf_effects_close(out, s->peer);
+    session_gone(c, s, out);
+}
+
+static void agent_says_hello(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_hello *m = &t->msg->u.hello;
+    struct agent *a;
+
+    if (agents_need(&c->agents, t->s->principal, &a) != 0) {
+        session_end(c, t->s, WEFT_EFULL, "the broker knows as many agents as it may",
+                    t->out);
+        return;
+    }
+    if (a->session != NULL && a->session != t->s) {
+        /* The older connection is half-open, or the key was copied to a second machine.
+         */
+        core_news(c, t->out, WF_LOG_WARN, "agent-replaced", a->principal->name, NULL,
+                  "agent %s opened a second session; the first is closed%s",
+                  a->principal->name,
+                  a->epoch != m->epoch ? " (another process: is its key on two machines?)"
+                                       : "");
+        session_end(c, a->session, WEFT_ECLOSED,
+                    "a newer session of this key replaced it", t->out);
+    }
+    wf_heap_remove(&c->agents.graces, &a->grace);
+    if (a->epoch != m->epoch) {
+        work_lose_all(c, a, "the agent was restarted", t->out);
+        a->metrics_known = 0;
+        a->info_seq = 0;
+    }
+    a->epoch = m->epoch;
+    a->session = t->s;
+    a->heard_us = c->now_us;
+    wf_slice_str(m->software, a->software, sizeof a->software);
+    agent_move(a, AGENT_UP, c->now_us);
+    core_news(c, t->out, WF_LOG_INFO, "agent-up", a->principal->name, NULL,
+              "agent %s is up", a->principal->name);
+}
+
+void on_hello(struct turn *t)
+{
+    struct core *c = t->c;
+    struct session *s = t->s;
+    const struct wf_hello *m = &t->msg->u.hello;
+    const struct principal *p = s->principal;
+    struct wf_welcome w = {.proto = wf_min_u64(m->proto_max, WF_PROTO_MAX),
+                           .broker = wf_slice_of(c->cfg.name),
+                           .site = wf_slice_of(c->cfg.site),
+                           .epoch = c->cfg.epoch,
+                           .heartbeat_ms = c->cfg.heartbeat_ms,
+                           .lease_ms = c->cfg.lease_ms,
+                           .max_payload = c->cfg.max_payload,
+                           .name = wf_slice_of(p->name),
+                           .role = p->role,
+                           .tier = p->tier,
+                           .wall_ms = c->wall_ms};
+
+    if (s->state != SESSION_NEW) {
+        return;
+    }
+    if (m->proto_min > WF_PROTO_MAX || m->proto_max < WF_PROTO_MIN) {
+        session_end(c, s, WEFT_EVERSION,
+                    "this broker speaks protocol version 1: upgrade the older side",
+                    t->out);
+        return;
+    }
+    if (m->role != p->role) {
+        char text[WF_TEXT_MAX + 1];
+
+        (void) snprintf(text, sizeof text, "this key is enrolled as `%s`, not as `%s`",
+                        wf_role_name(p->role), wf_role_name(m->role));
+        c->count.sessions_refused++;
+        session_end(c, s, s->by_token ? WEFT_ETOKENROLE : WEFT_EPERM, text, t->out);
+        return;
+    }
+    s->role = (unsigned) m->role;
+    s->epoch = m->epoch;
+    session_move(s, SESSION_READY);
+    wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);
+    if (s->role == WF_ROLE_AGENT && !s->by_token) {
+        agent_says_hello(t);
+    }
+}
+
+static void sample_rtt(struct core *c, struct session *s, uint64_t rtt_us)
+{
+    struct agent *a = s->principal->agent;
+
+    /* A peer's word, so it is bounded; it can make placement worse, nothing else. */
+    if (rtt_us == 0 || rtt_us > RTT_MAX_US) {
+        return;
+    }
+    s->last_rtt_us = rtt_us;
+    wf_ewma_add(&s->rtt_us, rtt_us, RTT_SHIFT);
+    if (!s->by_token && a != NULL && a->session == s) {
+        wf_ewma_add(&a->rtt_us, rtt_us, RTT_SHIFT);
+    }
+    (void) c;
+}
+
+void on_ping(struct turn *t)
+{
+    const struct wf_ping *m = &t->msg->u.ping;
+    const struct wf_pong pong = {m->seq, m->time_us};
+
+    wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
+    sample_rtt(t->c, t->s, m->rtt_us);
+    t->s->covered_seq = wf_max_u64(t->s->covered_seq, m->covered);
+}
+
+/* The answer to a ping of ours: only node_ping sends those. */
+void on_pong(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_pong *m = &t->msg->u.pong;
+
+    for (size_t i = 0; i < PROBES_MAX; i++) {
+        struct probe *p = &c->probes[i];
+
+        if (p->seq != 0 && p->seq == m->seq && p->agent_peer == t->s->peer) {
+            const struct wf_node_pong r = {.req = p->req,
+                                           .rtt_us = c->now_us - p->sent_us,
+                                           .node = wf_slice_of(t->s->principal->name)};
+
+            if (sessions_get(&c->sessions, p->peer) != NULL) {
+                wf_effects_send(t->out, p->peer, WF_MSG_node_pong, &r);
+            }
+            sample_rtt(c, t->s, r.rtt_us);
+            p->seq = 0;
+            return;
+        }
+    }
+}
+
+void on_bye(struct turn *t)
+{
+    struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
+
+    if (a != NULL && a->session == t->s) {
+        /* It leaves in order: its attempts need not wait for it. */
+        core_news(t->c, t->out, WF_LOG_INFO, "agent-left", a->principal->name, NULL,
+                  "agent %s left", a->principal->name);
+        work_lose_all(t->c, a, "the agent left", t->out);
+        a->session = NULL;
+        agent_move(a, AGENT_OFFLINE, t->c->now_us);
+    }
+    wf_effects_close(t->out, t->s->peer);
+    session_gone(t->c, t->s, t->out);
+}
+
+/* Peers may refuse what we said; nothing hangs on it, but it is counted. */
+void on_error(struct turn *t)
+{
+    t->c->count.bad_messages++;
+}
+
+/* -- enrolment -------------------------------------------------------------------------
+ */
+
+static void refuse_join(struct turn *t, int code, const char *text)
+{
+    t->c->count.joins_refused++;
+    core_news(t->c, t->out, WF_LOG_WARN, "join-refused", "", NULL, "%s", text);
+    session_end(t->c, t->s, code, text, t->out);
+}
+
+static int token_stands(struct turn *t, const struct principal *token)
+{
+    struct core *c = t->c;
+
+    if (token->state == WF_KEY_USED) {
+        refuse_join(t, WEFT_ETOKENUSED, "this join token was used before");
+    } else if (token->state == WF_KEY_REVOKED) {
+        refuse_join(t, WEFT_EREVOKED, "this join token was revoked");
+    } else if (token->state == WF_KEY_EXPIRED || c->wall_ms >= token->expires_ms) {
+        refuse_join(t, WEFT_ETOKENEXPIRED, "this join token has expired");
+    } else {
+        return 1;
+    }
+    return 0;
+}
+
+void on_join(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_join *m = &t->msg->u.join;
+    struct principal *token = t->s->principal;
+    struct principal p = {
+        .key = m->key, .state = WF_KEY_ACTIVE, .created_ms = c->wall_ms};
+    struct principal *entry;
+    struct wf_joined reply;
+    uint64_t lsn;
+    int rc;
+
+    if (!t->s->by_token) {
+        refuse(t, WEFT_ESTATE, 0, NULL, 0, "this key is enrolled already");
+        return;
+    }
+    if (!token_stands(t, token)) {
+        return;
+    }
+    p.role = token->role;
+    p.tier = token->tier;
+    memcpy(p.site, token->site, sizeof p.site);
+    if (token->name[0] != '\0') {
+        memcpy(p.name, token->name, sizeof p.name);
+    } else {
+        wf_slice_str(m->name, p.name, sizeof p.name);
+    }
+    if (!wf_name_ok(wf_slice_of(p.name))) {
+        refuse_join(t, WEFT_EINVAL, "the node needs a name of a-z 0-9 . _ -");
+        return;
+    }
+    rc = registry_add(&c->registry, REGISTRY_KEYS, &p, &entry);
+    if (rc != 0) {
+        char text[WF_TEXT_MAX + 1];
+
+        (void) snprintf(text, sizeof text,
+                        rc == WEFT_EEXIST
+                            ? "the name %s is taken: revoke that node, or choose another"
+                            : "the broker cannot take `%s` now",
+                        p.name);
+        refuse_join(t, rc, text);
+        return;
+    }
+    registry_set_state(&c->registry, token, WF_KEY_USED);
+    (void) core_persist(c, REGISTRY_TOKENS, token, t->out);
+    lsn = core_persist(c, REGISTRY_KEYS, entry, t->out);
+    c->count.joined++;
+    core_news(c, t->out, WF_LOG_INFO, "joined", entry->name, NULL, "%s joined as %s",
+              entry->name, wf_role_name(entry->role));
+    reply = (struct wf_joined){.name = wf_slice_of(entry->name),
+                               .role = entry->role,
+                               .site = wf_slice_of(entry->site),
+                               .tier = entry->tier,
+                               .broker = wf_slice_of(c->cfg.name)};
+    core_promise(c, lsn, t->s->peer, 0, 0, WF_MSG_joined, &reply, t->out);
+}
+
+/* -- time ------------------------------------------------------------------------------
+ */
+
+/* The check of a session came up and its lease is not over: it spoke since, or it is a
+ * silent agent. */
+static void still_open(struct core *c, struct session *s, uint64_t end_us,
+                       struct wf_effects *out)
+{
+    struct agent *a = s->by_token ? NULL : s->principal->agent;
+    uint64_t torpid_us = s->heard_us + silence_us(c);
+
+    if (torpid_us > c->now_us) {
+        wf_heap_update(&c->sessions.leases, &s->lease, torpid_us);
+        return;
+    }
+    if (a != NULL && a->session == s && a->state == AGENT_UP) {
+        agent_move(a, AGENT_TORPID, c->now_us);
+        core_news(c, out, WF_LOG_WARN, "agent-silent", a->principal->name, NULL,
+                  "agent %s is silent: it gets no new work", a->principal->name);
+    }
+    wf_heap_update(&c->sessions.leases, &s->lease, end_us);
+}
+
+void on_sessions_tick(struct core *c, struct wf_effects *out)
+{
+    struct wf_heap_node *n;
+
+    while ((n = wf_heap_min(&c->sessions.leases)) != NULL && n->key <= c->now_us) {
+        struct session *s = CONTAINER_OF(n, struct session, lease);
+        uint64_t end_us = s->heard_us + c->cfg.lease_ms * 1000;
+
+        if (end_us > c->now_us) {
+            still_open(c, s, end_us, out);
+            continue;
+        }
+        c->count.sessions_lost++;
+        session_end(c, s, WEFT_ETIMEOUT, "nothing was heard within the lease", out);
+    }
+    while ((n = wf_heap_min(&c->agents.graces)) != NULL && n->key <= c->now_us) {
+        struct agent *a = CONTAINER_OF(n, struct agent, grace);
+
+        wf_heap_remove(&c->agents.graces, n);
+#ifdef WEFT_PLANT_LOST_LEASE
+        continue;
+#endif
+        agent_move(a, AGENT_OFFLINE, c->now_us);
+        work_lose_all(c, a, "the agent was lost", out);
+    }
+}

@@ -1,0 +1,60 @@
+/* sessions.h - open connections and what each peer may do on them
+ *
+ *   NEW --hello--> READY --bye, error, revoked--> CLOSING
+ *
+ * A session belongs to one authenticated connection.  It holds its principal (or the
+ * token it came with), never the other way round: authority is looked up on every
+ * message.
+ */
+#ifndef BROKER_CORE_SESSIONS_H
+#define BROKER_CORE_SESSIONS_H
+
+#include "broker/core/registry.h"
+#include "common/ewma.h"
+#include "common/heap.h"
+#include "common/list.h"
+
+enum session_state { SESSION_NEW, SESSION_READY, SESSION_CLOSING, SESSION_STATES };
+
+struct session {
+    uint32_t peer;               /* first: the map's key */
+    unsigned state;              /* enum session_state; session_move() only */
+    unsigned role;               /* of hello; NONE before */
+    int by_token;                /* connected with a token's key: may only join */
+    struct principal *principal; /* borrowed; the token's entry when by_token */
+    uint64_t epoch;
+    uint64_t heard_us;
+    struct wf_heap_node lease; /* in sessions.leases */
+    struct wf_ewma rtt_us;     /* as the peer measured it */
+    uint64_t last_rtt_us;
+    uint64_t assign_seq;  /* of the last assign sent */
+    uint64_t covered_seq; /* of the last assign that a report covered */
+    int follows_events;
+    size_t nwatches;
+    struct wf_list_node watches; /* struct watch.of_session */
+};
+
+struct sessions {
+    struct wf_map *by_peer; /* owned */
+    struct wf_heap leases;  /* by the time when its silence is looked at */
+    size_t followers;
+};
+
+int sessions_init(struct sessions *s, size_t max, uint64_t seed);
+void sessions_fini(struct sessions *s);
+
+/* WEFT_EFULL, WEFT_ENOMEM, WEFT_EEXIST. */
+int sessions_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
+                  struct session **ret_session);
+struct session *sessions_get(const struct sessions *s, uint32_t peer);
+
+/* Forget it.  The caller has unlinked its watches. */
+void sessions_close(struct sessions *s, struct session *x);
+
+void session_move(struct session *x, unsigned to);
+
+/* A sign of life: it is looked after again when it was silent for `silence_us`. */
+void session_heard(struct sessions *s, struct session *x, uint64_t now_us,
+                   uint64_t silence_us);
+
+#endif

@@ -1,0 +1,376 @@
+#include "broker/core/work.h"
+
+#include "broker/core/place.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "proto/words.h"
+
+static void assign(struct core *c, struct job *j, struct offer *o, struct wf_effects *out)
+{
+    struct agent *a = o->agent;
+    struct wf_assign m = {.job = j->id,
+                          .attempt = j->attempt + 1,
+                          .seq = ++a->session->assign_seq,
+                          .capability = wf_slice_of(o->capability->name),
+                          .version = o->version,
+                          .payload = job_payload(j),
+                          .wall_ms = j->wall_ms,
+                          .priority = j->priority};
+
+    if (j->deadline_us != 0) {
+        m.deadline_ms = c->wall_ms + (j->deadline_us - c->now_us) / 1000;
+    }
+    capability_dequeue(j->capability, j);
+    job_move(&c->jobs, j, WF_JOB_ASSIGNED);
+    j->agent = a;
+    j->ran_version = o->version;
+    j->attempt++;
+    j->occupies = 1;
+    j->started_us = 0;
+    j->retry_us = 0;
+    o->assigned++;
+    a->assigned++;
+    wf_list_push_back(&a->attempts, &j->in_agent);
+    (void) job_plan(&c->jobs, j);
+    c->count.assigned++;
+    wf_effects_send(out, a->session->peer, WF_MSG_assign, &m);
+    work_tell_state(j, out);
+}
+
+void work_place(struct core *c, struct job *j, struct wf_effects *out)
+{
+    struct decision *d;
+    struct offer *o;
+
+    d = decisions_next(&c->decisions);
+    o = place_choose(j, &c->agents, c->now_us, &c->rng, d);
+    if (o != NULL) {
+        d->attempt = j->attempt + 1;
+        assign(c, j, o, out);
+    } else if (wf_list_empty(&j->in_queue)) {
+        capability_enqueue(j->capability, j, j->attempt != 0);
+    }
+}
+
+static int fits(const struct job *j, void *offer)
+{
+    return place_filter(j, offer) == PLACE_FILTER_COUNT;
+}
+
+/* The next job for which this offer has room, in priority order; NULL: none. */
+static struct job *next_ready(struct offer *o)
+{
+    for (unsigned p = PRIORITIES; o->capability->nready != 0 && p-- > 0;) {
+        struct job *j = capability_pick(o->capability, p, fits, o);
+
+        if (j != NULL) {
+            return j;
+        }
+    }
+    return NULL;
+}
+
+void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
+{
+    int placed;
+
+    if (a->state != AGENT_UP) {
+        return;
+    }
+    /* One job a capability and round, so that none of them starves the others. */
+    do {
+        placed = 0;
+        for (unsigned i = 0; i < a->noffers; i++) {
+            struct offer *o = &a->offers[i];
+            struct job *j = next_ready(o);
+
+            if (j != NULL) {
+                work_place(c, j, out);
+                placed |= j->state != WF_JOB_QUEUED;
+            }
+        }
+    } while (placed);
+}
+
+void work_release(struct core *c, struct job *j)
+{
+    struct agent *a = j->agent;
+
+    if (!j->occupies) {
+        return;
+    }
+    j->occupies = 0;
+    wf_list_remove(&j->in_agent);
+    a->assigned -= a->assigned > 0;
+    for (unsigned i = 0; i < a->noffers; i++) {
+        struct offer *o = &a->offers[i];
+
+        if (o->capability == j->capability && o->version == j->ran_version) {
+            o->assigned -= o->assigned > 0;
+            return;
+        }
+    }
+}
+
+void work_stop(struct job *j, int code, struct wf_effects *out)
+{
+    const struct wf_stop m = {j->id, j->attempt, (uint64_t) -code};
+
+    if (j->occupies && j->agent->session != NULL) {
+        wf_effects_send(out, j->agent->session->peer, WF_MSG_stop, &m);
+    }
+}
+
+void work_tell_state(const struct job *j, struct wf_effects *out)
+{
+    struct wf_job_update m;
+
+    if (wf_list_empty(&j->watches)) {
+        return;
+    }
+    m = (struct wf_job_update){
+        .job = j->id,
+        .state = j->state,
+        .attempt = j->attempt,
+        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : "")};
+    for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
+         n = wf_list_next(&j->watches, n)) {
+        const struct watch *w = CONTAINER_OF(n, struct watch, of_job);
+
+        if (w->states) {
+            wf_effects_send(out, w->session->peer, WF_MSG_job_update, &m);
+        }
+    }
+}
+
+void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *out)
+{
+    const struct wf_outcome m = {
+        .job = j->id,
+        .state = j->state,
+        .code = (uint64_t) -j->code,
+        .exit_code = j->exit_code,
+        .signal = j->term_signal,
+        .attempt = j->attempt,
+        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : ""),
+        .reason = wf_slice_of(j->reason),
+        .data = wf_slice_make(j->data, j->data_len),
+        .wait_us = j->wait_us,
+        .run_us = j->run_us,
+        .cut = j->cut + j->log_cut};
+
+    wf_effects_send(out, peer, WF_MSG_outcome, &m);
+}
+
+static void tell_outcome(const struct core *c, struct job *j, struct wf_effects *out)
+{
+    struct wf_list_node *n;
+
+    if (j->submitter != 0 && sessions_get(&c->sessions, j->submitter) != NULL) {
+        work_send_outcome(j, j->submitter, out);
+    }
+#ifdef WEFT_PLANT_WRONG_SESSION
+    if (j->submitter != 0 && sessions_get(&c->sessions, j->submitter ^ 1) != NULL) {
+        work_send_outcome(j, j->submitter ^ 1, out);
+    }
+#endif
+    while ((n = wf_list_first(&j->watches)) != NULL) {
+        struct watch *w = CONTAINER_OF(n, struct watch, of_job);
+
+        if (w->session->peer != j->submitter) {
+            work_send_outcome(j, w->session->peer, out);
+        }
+        wf_list_remove(&w->of_job);
+        wf_list_remove(&w->of_session);
+        w->session->nwatches--;
+        wf_free(w);
+    }
+}
+
+static void count_end(struct core *c, const struct job *j)
+{
+    uint64_t *const by_state[WF_JOB_STATES] = {
+        [WF_JOB_OK] = &c->count.ok,           [WF_JOB_FAILED] = &c->count.failed,
+        [WF_JOB_DEAD] = &c->count.dead,       [WF_JOB_CANCELLED] = &c->count.cancelled,
+        [WF_JOB_EXPIRED] = &c->count.expired,
+    };
+
+    ++*by_state[j->state];
+}
+
+void work_finish(struct core *c, struct job *j, const struct work_end *end,
+                 struct wf_effects *out)
+{
+    char id[WF_ID_TEXT];
+
+    capability_dequeue(j->capability, j);
+    job_move(&c->jobs, j, end->state);
+    j->finished_us = c->now_us;
+    j->code = end->code;
+    j->exit_code = end->exit_code;
+    j->term_signal = end->term_signal;
+    j->wait_us = end->wait_us;
+    j->run_us = end->run_us;
+    j->cut = end->cut;
+    if (job_set_result(&c->jobs, j, end->data, end->reason) != 0) {
+        /* The outcome stands; its bytes could not be kept.  Say so rather than serve an
+         * empty result as the true one. */
+        c->count.out_of_memory++;
+        j->code = WEFT_ERESULT;
+    }
+    count_end(c, j);
+    tell_outcome(c, j, out);
+    if (j->state == WF_JOB_DEAD || j->state == WF_JOB_EXPIRED) {
+        core_news(c, out, WF_LOG_WARN,
+                  j->state == WF_JOB_DEAD ? "job-dead" : "job-expired",
+                  j->agent != NULL ? j->agent->principal->name : "", &j->id,
+                  "job %.8s: %s", wf_id_text(&j->id, id),
+                  end->reason != NULL ? end->reason : wf_err_sentence(end->code));
+    }
+    work_retain(c);
+}
+
+static uint64_t back_off_us(struct core *c, unsigned tries)
+{
+    uint64_t ms = c->cfg.retry_min_ms;
+
+    for (unsigned i = 1; i < tries && ms < c->cfg.retry_max_ms; i++) {
+        ms *= 2;
+    }
+    ms = wf_min_u64(ms, c->cfg.retry_max_ms);
+    return (ms / 2 + wf_rng_below(&c->rng, ms / 2 + 1)) * 1000;
+}
+
+static void note_try(const struct core *c, struct job *j, int code, const char *reason)
+{
+    struct job_try try = {.agent = j->agent,
+                          .attempt = j->attempt,
+                          .code = code,
+                          .start_ms = (j->started_us - j->accepted_us) / 1000,
+                          .run_us = c->now_us - j->started_us};
+
+    if (j->started_us == 0) {
+        try.start_ms = 0;
+        try.run_us = 0;
+    }
+    (void) wf_str_copy(try.reason, sizeof try.reason, reason);
+    job_add_try(j, &try);
+}
+
+void work_retry(struct core *c, struct job *j, int code, const char *reason, int counts,
+                struct wf_effects *out)
+{
+    note_try(c, j, code, reason);
+    j->tries += counts != 0;
+    j->avoid = j->agent;
+    j->overdue_us = 0;
+    if (j->tries >= j->max_tries) {
+        const struct work_end end = {.state = code == WEFT_EFAILED ? WF_JOB_FAILED
+                                                                   : WF_JOB_DEAD,
+                                     .code = code == WEFT_EFAILED ? code : WEFT_EDEAD,
+                                     .reason = reason};
+
+        work_finish(c, j, &end, out);
+        return;
+    }
+    c->count.retried++;
+    job_move(&c->jobs, j, WF_JOB_QUEUED);
+    j->started_us = 0;
+    /* A lost race (a refusal, an assignment that never arrived) may try again at once the
+     * first time; what failed for a reason waits. */
+    j->retry_us = c->now_us + back_off_us(c, counts ? j->tries : 1);
+    if (job_plan(&c->jobs, j) != 0) {
+        /* No memory for a timer: let it wait in the queue instead. */
+        j->retry_us = 0;
+        capability_enqueue(j->capability, j, 1);
+    }
+    work_tell_state(j, out);
+}
+
+void work_lose_all(struct core *c, struct agent *a, const char *why,
+                   struct wf_effects *out)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(&a->attempts)) != NULL) {
+        struct job *j = CONTAINER_OF(n, struct job, in_agent);
+
+        work_release(c, j);
+        if (!wf_job_is_final(j->state)) {
+            c->count.lost_attempts++;
+            work_retry(c, j, WEFT_ELOST, why, 1, out);
+        }
+    }
+    a->assigned = 0;
+    a->running = 0;
+    for (unsigned i = 0; i < a->noffers; i++) {
+        a->offers[i].assigned = 0;
+    }
+}
+
+void work_retain(struct core *c)
+{
+    struct wf_list_node *n;
+
+    for (n = wf_list_first(&c->jobs.done); n != NULL;) {
+        struct job *j = CONTAINER_OF(n, struct job, in_done);
+        struct wf_list_node *next = wf_list_next(&c->jobs.done, n);
+        int old = c->now_us - j->finished_us > c->cfg.retain_ms * 1000;
+
+        if (!old && c->jobs.retained <= c->cfg.retain_jobs &&
+            c->jobs.bytes <= c->cfg.max_bytes) {
+            return;
+        }
+        /* Its agent has still to confirm that the attempt is over. */
+        if (!j->occupies) {
+            c->count.results_evicted += !old;
+            jobs_forget(&c->jobs, j);
+        }
+        n = next;
+    }
+}
+
+static void expire(struct core *c, struct job *j, struct wf_effects *out)
+{
+    const struct work_end end = {.state = WF_JOB_EXPIRED,
+                                 .code = WEFT_EEXPIRED,
+                                 .reason = j->state == WF_JOB_RUNNING
+                                               ? "the deadline passed while it ran"
+                                               : "the deadline passed before it started"};
+
+    work_stop(j, WEFT_EEXPIRED, out);
+    work_finish(c, j, &end, out);
+}
+
+static void due(struct core *c, struct job *j, struct wf_effects *out)
+{
+    if (j->deadline_us != 0 && c->now_us >= j->deadline_us) {
+        expire(c, j, out);
+        return;
+    }
+    if (j->state == WF_JOB_RUNNING && j->overdue_us != 0 && c->now_us >= j->overdue_us) {
+        work_stop(j, WEFT_EWALL, out);
+        j->agent->running -= j->agent->running > 0;
+        work_release(c, j);
+        work_retry(c, j, WEFT_EWALL, "the agent did not end the run at its limit", 1,
+                   out);
+        return;
+    }
+    if (j->state == WF_JOB_QUEUED && j->retry_us != 0 && c->now_us >= j->retry_us) {
+        j->retry_us = 0;
+        work_place(c, j, out);
+    }
+    (void) job_plan(&c->jobs, j);
+}
+
+void work_tick(struct core *c, struct wf_effects *out)
+{
+    struct wf_heap_node *n;
+
+    while ((n = wf_heap_min(&c->jobs.timers)) != NULL && n->key <= c->now_us) {
+        due(c, CONTAINER_OF(n, struct job, timer), out);
+    }
+    work_retain(c);
+}

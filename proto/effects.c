@@ -80,7 +80,8 @@ void wf_effects_close(struct wf_effects *e, uint32_t peer)
     commit(e, WF_EFFECT_CLOSE, peer, 0, e->bytes.len, NULL);
 }
 
-void wf_effects_trace(struct wf_effects *e, unsigned level, const char *fmt, ...)
+void wf_effects_trace(struct wf_effects *e, unsigned level, const char *event,
+                      const char *fmt, ...)
 {
     size_t at = e->bytes.len;
     char line[1024];
@@ -90,7 +91,7 @@ void wf_effects_trace(struct wf_effects *e, unsigned level, const char *fmt, ...
     (void) vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
     (void) wf_buf_printf(&e->bytes, "%s", line);
-    commit(e, WF_EFFECT_TRACE, 0, level, at, NULL);
+    commit(e, WF_EFFECT_TRACE, 0, level, at, (void *) (uintptr_t) event);
 }
 
 void wf_effects_add(struct wf_effects *e, enum wf_effect_kind kind, uint32_t peer,

@@ -14,7 +14,7 @@
 enum wf_effect_kind {
     WF_EFFECT_SEND,    /* bytes: one encoded message for `peer` */
     WF_EFFECT_CLOSE,   /* end the session of `peer` after what was sent to it */
-    WF_EFFECT_TRACE,   /* bytes: one line for the log; arg: enum wf_log_level */
+    WF_EFFECT_TRACE,   /* obj: event name; bytes: its line; arg: enum wf_log_level */
     WF_EFFECT_APPEND,  /* peer: table; bytes: key, then value (none: delete); arg: lsn */
     WF_EFFECT_SYNC,    /* make all appended durable, then step DURABLE(arg) */
     WF_EFFECT_START,   /* agent: start the run `obj` */
@@ -48,8 +48,10 @@ void wf_effects_clear(struct wf_effects *e);
 void wf_effects_send(struct wf_effects *e, uint32_t peer, enum wf_type type,
                      const void *body);
 void wf_effects_close(struct wf_effects *e, uint32_t peer);
-void wf_effects_trace(struct wf_effects *e, unsigned level, const char *fmt, ...)
-    WF_PRINTF(3, 4);
+
+/* A line for the log: `event` is static and names it, the rest is "key=value ...". */
+void wf_effects_trace(struct wf_effects *e, unsigned level, const char *event,
+                      const char *fmt, ...) WF_PRINTF(4, 5);
 
 /* Append an effect of another kind with `len` bytes (may be none). */
 void wf_effects_add(struct wf_effects *e, enum wf_effect_kind kind, uint32_t peer,

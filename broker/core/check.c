@@ -23,7 +23,7 @@ static void check_agent(const struct core *c, const struct agent *a)
     WF_CHECK(offered <= held);
     WF_CHECK((a->session != NULL) == (a->state == AGENT_UP || a->state == AGENT_TORPID));
     WF_CHECK(a->session == NULL ||
-             sessions_get(&c->sessions, a->session->peer) == a->session);
+             session_get(&c->sessions, a->session->peer) == a->session);
     /* An agent that is away for good holds nothing. */
     WF_CHECK(a->state != AGENT_OFFLINE || held == 0);
 }

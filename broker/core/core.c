@@ -50,7 +50,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
         wf_buf_init(&c->row_store[i], WF_FRAME_TARGET);
     }
     if (registry_init(&c->registry, cfg->max_nodes, seed) != 0 ||
-        sessions_init(&c->sessions, cfg->max_nodes, seed + 1) != 0 ||
+        session_table_init(&c->sessions, cfg->max_nodes, seed + 1) != 0 ||
         agents_init(&c->agents, cfg->max_nodes) != 0 ||
         capabilities_init(&c->capabilities, CAPABILITIES_MAX, seed + 2) != 0 ||
         jobs_init(&c->jobs, cfg->max_jobs + cfg->retain_jobs, cfg->log_bytes, seed + 3) !=
@@ -77,7 +77,7 @@ void core_free(struct core *c)
     /* Jobs free their watches and so unlink them from the sessions, which go last. */
     jobs_fini(&c->jobs);
     agents_fini(&c->agents);
-    sessions_fini(&c->sessions);
+    session_table_fini(&c->sessions);
     capabilities_fini(&c->capabilities);
     registry_fini(&c->registry);
     decisions_fini(&c->decisions);
@@ -153,7 +153,7 @@ static void on_durable(struct core *c, uint64_t lsn, struct wf_effects *out)
         if (p->lsn > c->durable_lsn) {
             return;
         }
-        if (sessions_get(&c->sessions, p->peer) != NULL) {
+        if (session_get(&c->sessions, p->peer) != NULL) {
             wf_effects_add(out, WF_EFFECT_SEND, p->peer, 0, p->bytes, p->len, NULL);
             if (p->close) {
                 wf_effects_close(out, p->peer);
@@ -180,7 +180,7 @@ static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
         if (p->lsn < lsn) {
             continue;
         }
-        if (sessions_get(&c->sessions, p->peer) != NULL) {
+        if (session_get(&c->sessions, p->peer) != NULL) {
             wf_effects_send(out, p->peer, WF_MSG_done, &m);
         }
         wf_list_remove(n);
@@ -213,7 +213,7 @@ void core_news(struct core *c, struct wf_effects *out, unsigned level, const cha
     }
     item = news_add(&c->news, c->wall_ms, level, kind, node, job, text);
     wf_str_escape(safe, sizeof safe, text, strlen(text));
-    wf_effects_trace(out, level, "event=%s node=%s text=\"%s\"", kind,
+    wf_effects_trace(out, level, kind, "node=%s text=\"%s\"",
                      node[0] != '\0' ? node : "-", safe);
     if (c->sessions.followers == 0) {
         return;
@@ -295,7 +295,7 @@ static uint64_t req_of(const struct wf_msg *m)
 
 static void on_msg(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
-    struct session *s = sessions_get(&c->sessions, ev->peer);
+    struct session *s = session_get(&c->sessions, ev->peer);
     struct turn t = {c, s, ev->msg, out};
     const struct route *r = &routes[ev->msg->type % ARRAY_LEN(routes)];
 
@@ -387,7 +387,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         }
         break;
     case BROKER_STOPPING:
-        c->stopping = 1;
+        on_stopping(c, out);
         break;
     }
     if (c->lsn != lsn) {
@@ -454,4 +454,14 @@ int core_put_token(struct core *c, const struct wf_key *key, unsigned role,
 size_t core_live_jobs(const struct core *c)
 {
     return c->jobs.live;
+}
+
+unsigned core_endpoints(const struct core *c)
+{
+    return c->cfg.nendpoints;
+}
+
+const char *core_endpoint(const struct core *c, unsigned i)
+{
+    return c->cfg.endpoints[i];
 }

@@ -58,6 +58,10 @@ int core_has_operator(const struct core *c);
 int core_put_token(struct core *c, const struct wf_key *key, unsigned role,
                    const char *name, uint64_t expires_ms, struct wf_effects *out);
 
+/* Where devices are told to connect. */
+unsigned core_endpoints(const struct core *c);
+const char *core_endpoint(const struct core *c, unsigned i);
+
 /* Numbers for the shell's farewell: live jobs that will be lost with the process. */
 size_t core_live_jobs(const struct core *c);
 

@@ -46,7 +46,7 @@ void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
         p = registry_token(&c->registry, key);
     }
     if (p == NULL ||
-        sessions_open(&c->sessions, peer, c->now_us + silence_us(c), &s) != 0) {
+        session_open(&c->sessions, peer, c->now_us + silence_us(c), &s) != 0) {
         c->count.sessions_refused++;
         wf_effects_close(out, peer);
         return;
@@ -94,12 +94,12 @@ void session_gone(struct core *c, struct session *s, struct wf_effects *out)
     if (a != NULL && a->session == s) {
         agent_lost(c, a, out);
     }
-    sessions_close(&c->sessions, s);
+    session_close(&c->sessions, s);
 }
 
 void on_peer_down(struct core *c, uint32_t peer, struct wf_effects *out)
 {
-    struct session *s = sessions_get(&c->sessions, peer);
+    struct session *s = session_get(&c->sessions, peer);
 
     if (s != NULL) {
         c->count.sessions_lost += s->state == SESSION_READY;
@@ -239,7 +239,7 @@ void on_pong(struct turn *t)
                                            .rtt_us = c->now_us - p->sent_us,
                                            .node = wf_slice_of(t->s->principal->name)};
 
-            if (sessions_get(&c->sessions, p->peer) != NULL) {
+            if (session_get(&c->sessions, p->peer) != NULL) {
                 wf_effects_send(t->out, p->peer, WF_MSG_node_pong, &r);
             }
             sample_rtt(c, t->s, r.rtt_us);
@@ -401,5 +401,20 @@ void on_sessions_tick(struct core *c, struct wf_effects *out)
 #endif
         agent_move(a, AGENT_OFFLINE, c->now_us);
         work_lose_all(c, a, "the agent was lost", out);
+    }
+}
+
+/* The process is about to end: nobody need wait for a lease to notice. */
+void on_stopping(struct core *c, struct wf_effects *out)
+{
+    struct session *s;
+    size_t it = 0;
+
+    c->stopping = 1;
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        const struct wf_bye m = {(uint64_t) -WEFT_EUNREACH,
+                                 wf_slice_of("the broker is stopping")};
+
+        wf_effects_send(out, s->peer, WF_MSG_bye, &m);
     }
 }

@@ -10,28 +10,28 @@ static const struct wf_sm_state states[SESSION_STATES] = {
     [SESSION_CLOSING] = {"closing", WF_SM_TO(SESSION_CLOSING)},
 };
 
-int sessions_init(struct sessions *s, size_t max, uint64_t seed)
+int session_table_init(struct sessions *s, size_t max, uint64_t seed)
 {
     *s = (struct sessions){.by_peer = wf_map_new(max, seed)};
     wf_heap_init(&s->leases, max);
     return s->by_peer != NULL ? 0 : WEFT_ENOMEM;
 }
 
-void sessions_fini(struct sessions *s)
+void session_table_fini(struct sessions *s)
 {
     struct session *x;
     size_t it = 0;
 
     while (s->by_peer != NULL && (x = wf_map_next(s->by_peer, &it)) != NULL) {
-        sessions_close(s, x);
+        session_close(s, x);
     }
     wf_map_free(s->by_peer);
     wf_heap_fini(&s->leases);
     *s = (struct sessions){0};
 }
 
-int sessions_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
-                  struct session **ret_session)
+int session_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
+                 struct session **ret_session)
 {
     struct session *x = wf_calloc(1, sizeof *x);
     int rc;
@@ -48,19 +48,19 @@ int sessions_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
     }
     rc = wf_heap_push(&s->leases, &x->lease, lease_end_us);
     if (rc != 0) {
-        sessions_close(s, x);
+        session_close(s, x);
         return rc;
     }
     *ret_session = x;
     return 0;
 }
 
-struct session *sessions_get(const struct sessions *s, uint32_t peer)
+struct session *session_get(const struct sessions *s, uint32_t peer)
 {
     return wf_map_get(s->by_peer, &peer, sizeof peer);
 }
 
-void sessions_close(struct sessions *s, struct session *x)
+void session_close(struct sessions *s, struct session *x)
 {
     wf_heap_remove(&s->leases, &x->lease);
     s->followers -= x->follows_events != 0;

@@ -40,16 +40,16 @@ struct sessions {
     size_t followers;
 };
 
-int sessions_init(struct sessions *s, size_t max, uint64_t seed);
-void sessions_fini(struct sessions *s);
+int session_table_init(struct sessions *s, size_t max, uint64_t seed);
+void session_table_fini(struct sessions *s);
 
 /* WEFT_EFULL, WEFT_ENOMEM, WEFT_EEXIST. */
-int sessions_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
-                  struct session **ret_session);
-struct session *sessions_get(const struct sessions *s, uint32_t peer);
+int session_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
+                 struct session **ret_session);
+struct session *session_get(const struct sessions *s, uint32_t peer);
 
 /* Forget it.  The caller has unlinked its watches. */
-void sessions_close(struct sessions *s, struct session *x);
+void session_close(struct sessions *s, struct session *x);
 
 void session_move(struct session *x, unsigned to);
 

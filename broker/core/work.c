@@ -168,11 +168,11 @@ static void tell_outcome(const struct core *c, struct job *j, struct wf_effects 
 {
     struct wf_list_node *n;
 
-    if (j->submitter != 0 && sessions_get(&c->sessions, j->submitter) != NULL) {
+    if (j->submitter != 0 && session_get(&c->sessions, j->submitter) != NULL) {
         work_send_outcome(j, j->submitter, out);
     }
 #ifdef WEFT_PLANT_WRONG_SESSION
-    if (j->submitter != 0 && sessions_get(&c->sessions, j->submitter ^ 1) != NULL) {
+    if (j->submitter != 0 && session_get(&c->sessions, j->submitter ^ 1) != NULL) {
         work_send_outcome(j, j->submitter ^ 1, out);
     }
 #endif

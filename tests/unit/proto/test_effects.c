@@ -23,7 +23,7 @@ static void test_order(void)
 
     wf_effects_init(&e);
     wf_effects_send(&e, 7, WF_MSG_drain, &on);
-    wf_effects_trace(&e, 2, "job=%d", 5);
+    wf_effects_trace(&e, 2, "test", "job=%d", 5);
     wf_effects_add(&e, WF_EFFECT_START, 0, 9, "abc", 3, &obj);
     wf_effects_send(&e, 8, WF_MSG_drain, &off);
     wf_effects_close(&e, 8);
@@ -75,7 +75,7 @@ static void test_long_line(void)
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     wf_effects_init(&e);
-    wf_effects_trace(&e, 1, "%s", text);
+    wf_effects_trace(&e, 1, "test", "%s", text);
     ok(e.n == 1 && e.v[0].len == 1023, "a long line is cut");
     wf_effects_fini(&e);
 }
@@ -93,7 +93,7 @@ static void test_out_of_memory(void)
         wf_mem_fail_after(n);
         for (unsigned i = 0; i < 300; i++) {
             wf_effects_send(&e, i, WF_MSG_drain, &on);
-            wf_effects_trace(&e, 1, "line %u", i);
+            wf_effects_trace(&e, 1, "test", "line %u", i);
             wf_effects_add(&e, WF_EFFECT_KILL, 0, i, NULL, 0, NULL);
             wf_effects_close(&e, i);
         }

@@ -1,0 +1,133 @@
+#include "broker/config.h"
+
+#include "common/io/conf_file.h"
+#include "common/str.h"
+#include "proto/name.h"
+
+#include <string.h>
+
+#define AT(field) WF_CONF_AT(struct config, field)
+
+static const struct wf_conf_option options[] = {
+    {"name", WF_CONF_STR, AT(name), "1", NULL, "broker", "Name of this broker."},
+    {"site", WF_CONF_STR, AT(site), "1", NULL, "local",
+     "The place where it stands; nodes that join without a site get this one."},
+    {"listen", WF_CONF_LIST, AT(listen), "1", NULL, NULL,
+     "Address to listen on, tcp://HOST:PORT; port * takes a free one."},
+    {"advertise", WF_CONF_LIST, AT(advertise), NULL, NULL, NULL,
+     "Address that join tokens tell devices to connect to; default: those it listens "
+     "on."},
+    {"state", WF_CONF_STR, AT(state), "1", NULL, "/var/lib/weft/broker",
+     "Folder of the broker's keys and store."},
+    {"store", WF_CONF_STR, AT(store), NULL, NULL, "",
+     "File of keys and tokens; default STATE/weft.db.  `memory`: lost with the process.  "
+     "Jobs are kept in memory."},
+    {"log", WF_CONF_STR, AT(log), NULL, NULL, "info",
+     "Least level that is logged: error, warn, info or debug."},
+    {"heartbeat", WF_CONF_DURATION, AT(heartbeat_ms), "50ms", "5m", "5s",
+     "How often a peer shows that it is alive."},
+    {"lease", WF_CONF_DURATION, AT(lease_ms), "150ms", "1h", "15s",
+     "Silence after which a peer counts as lost; at least twice the heartbeat."},
+    {"grace", WF_CONF_DURATION, AT(grace_ms), "0", "7d", "5s",
+     "How long a lost agent may stay away before its jobs go elsewhere."},
+    {"max_payload", WF_CONF_SIZE, AT(max_payload), "1K", "1M", "64K",
+     "Largest payload or result."},
+    {"max_jobs", WF_CONF_U64, AT(max_jobs), "1", "10000000", "200000",
+     "Most jobs without an outcome; at the limit submitters are told BUSY."},
+    {"max_bytes", WF_CONF_SIZE, AT(max_bytes), "1M", "1T", "512M",
+     "Most bytes of payloads, results and output held."},
+    {"max_nodes", WF_CONF_U64, AT(max_nodes), "1", "1000000", "20000",
+     "Most keys enrolled."},
+    {"max_connections", WF_CONF_U64, AT(max_connections), "0", "1000000", "0",
+     "Most connections; 0: as many as the descriptor limit allows."},
+    {"retain", WF_CONF_DURATION, AT(retain_ms), "1s", "3650d", "7d",
+     "How long a finished job can be fetched."},
+    {"retain_jobs", WF_CONF_U64, AT(retain_jobs), "1", "10000000", "100000",
+     "How many finished jobs are kept; the oldest go first."},
+    {"log_bytes", WF_CONF_SIZE, AT(log_bytes), "4K", "16M", "64K",
+     "Tail of each job's output that is kept."},
+    {"max_attempts", WF_CONF_U64, AT(max_attempts), "1", "100", "5",
+     "Attempts of a job whose agents fail, unless it says otherwise."},
+    {"retry_min", WF_CONF_DURATION, AT(retry_min_ms), "1ms", "1h", "200ms",
+     "First pause between attempts; doubles with each."},
+    {"retry_max", WF_CONF_DURATION, AT(retry_max_ms), "1ms", "1d", "30s",
+     "Longest pause between attempts."},
+};
+
+static const struct wf_conf_schema schema = {options, ARRAY_LEN(options), NULL, 0};
+
+static int check(const char *path, const struct config *cfg, struct wf_err *err)
+{
+    enum wf_log_level level;
+
+    if (!wf_name_ok(wf_slice_of(cfg->name)) || !wf_name_ok(wf_slice_of(cfg->site))) {
+        return wf_err_set(err, WEFT_ECONF,
+                          "%s: name and site are of a-z 0-9 . _ -, at most 63 characters",
+                          path);
+    }
+    for (size_t i = 0; i < cfg->listen.n; i++) {
+        if (!wf_endpoint_ok(cfg->listen.item[i], 1)) {
+            return wf_err_set(err, WEFT_ECONF, "%s: listen `%s` is not tcp://HOST:PORT",
+                              path, cfg->listen.item[i]);
+        }
+    }
+    for (size_t i = 0; i < cfg->advertise.n; i++) {
+        if (!wf_endpoint_ok(cfg->advertise.item[i], 0)) {
+            return wf_err_set(err, WEFT_ECONF,
+                              "%s: advertise `%s` is not tcp://HOST:PORT", path,
+                              cfg->advertise.item[i]);
+        }
+    }
+    if (cfg->lease_ms < 2 * cfg->heartbeat_ms || cfg->retry_max_ms < cfg->retry_min_ms) {
+        return wf_err_set(err, WEFT_ECONF,
+                          "%s: lease must be at least twice heartbeat, and retry_max at "
+                          "least retry_min",
+                          path);
+    }
+    if (wf_log_level_parse(cfg->log, &level) != 0) {
+        return wf_err_set(err, WEFT_ECONF,
+                          "%s: log `%s` is not error, warn, info or debug", path,
+                          cfg->log);
+    }
+    return 0;
+}
+
+int config_load(const char *path, struct config *ret_config, struct wf_err *err)
+{
+    int rc = conf_file_load(path, &schema, ret_config, err);
+
+    return rc != 0 ? rc : check(path, ret_config, err);
+}
+
+int config_help(struct wf_buf *out)
+{
+    return wf_conf_help(options, ARRAY_LEN(options), out);
+}
+
+void config_to_core(const struct config *cfg, struct core_config *ret_core)
+{
+    core_config_init(ret_core);
+    (void) wf_str_copy(ret_core->name, sizeof ret_core->name, cfg->name);
+    (void) wf_str_copy(ret_core->site, sizeof ret_core->site, cfg->site);
+    ret_core->heartbeat_ms = cfg->heartbeat_ms;
+    ret_core->lease_ms = cfg->lease_ms;
+    ret_core->grace_ms = cfg->grace_ms;
+    ret_core->max_payload = cfg->max_payload;
+    ret_core->max_jobs = cfg->max_jobs;
+    ret_core->max_bytes = cfg->max_bytes;
+    ret_core->max_nodes = cfg->max_nodes;
+    ret_core->retain_ms = cfg->retain_ms;
+    ret_core->retain_jobs = cfg->retain_jobs;
+    ret_core->log_bytes = cfg->log_bytes;
+    ret_core->max_attempts = cfg->max_attempts;
+    ret_core->retry_min_ms = cfg->retry_min_ms;
+    ret_core->retry_max_ms = cfg->retry_max_ms;
+}
+
+enum wf_log_level config_log_level(const struct config *cfg)
+{
+    enum wf_log_level level = WF_LOG_INFO;
+
+    (void) wf_log_level_parse(cfg->log, &level);
+    return level;
+}

@@ -1,0 +1,33 @@
+/* config.h - broker.conf: one table of options for parser, defaults and help */
+#ifndef BROKER_CONFIG_H
+#define BROKER_CONFIG_H
+
+#include "broker/core/core.h"
+#include "common/conf.h"
+#include "common/log.h"
+
+struct config {
+    char name[WF_NAME_MAX + 1];
+    char site[WF_NAME_MAX + 1];
+    struct wf_conf_list listen, advertise;
+    char state[256];
+    char store[256];
+    char log[16];
+    uint64_t heartbeat_ms, lease_ms, grace_ms;
+    uint64_t max_payload, max_jobs, max_bytes, max_nodes, max_connections;
+    uint64_t retain_ms, retain_jobs, log_bytes;
+    uint64_t max_attempts, retry_min_ms, retry_max_ms;
+};
+
+/* Defaults, then the file.  Checks what one option alone cannot show. */
+int config_load(const char *path, struct config *ret_config, struct wf_err *err);
+
+/* The table as text for --help. */
+int config_help(struct wf_buf *out);
+
+/* What of it the core wants. */
+void config_to_core(const struct config *cfg, struct core_config *ret_core);
+
+enum wf_log_level config_log_level(const struct config *cfg);
+
+#endif

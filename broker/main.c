@@ -1,0 +1,95 @@
+/* weft-broker: arguments, configuration, shell, exit code. */
+#include "broker/shell.h"
+#include "client/include/weft/version.h"
+#include "common/io/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EXIT_USAGE 2
+
+static int help(void)
+{
+    struct wf_buf table = WF_BUF_INIT(64u << 10);
+
+    printf(
+        "Usage: weft-broker --config FILE [--new-operator]\n"
+        "       weft-broker check --config FILE\n"
+        "\n"
+        "The broker of a weft mesh: agents and clients connect to it, it keeps the jobs\n"
+        "and places each on the nearest capable agent.\n"
+        "\n"
+        "  --config FILE    configuration (ZPL: name = value)\n"
+        "  --new-operator   make a join token for another operator at this start\n"
+        "  check            read the configuration, say what is wrong, start nothing\n"
+        "  --help, --version\n"
+        "\n"
+        "Options of the configuration file:\n\n");
+    if (config_help(&table) == 0) {
+        printf("%.*s", (int) table.len, (const char *) table.p);
+    }
+    wf_buf_fini(&table);
+    return 0;
+}
+
+static int usage(const char *what, const char *arg)
+{
+    fprintf(stderr, "weft-broker: %s%s\n  next: weft-broker --help\n", what, arg);
+    return EXIT_USAGE;
+}
+
+static int fail(const struct wf_err *err)
+{
+    fprintf(stderr, "weft-broker: error %s: %s: %s\n  next: %s\n", wf_err_name(err->code),
+            wf_err_sentence(err->code), err->text, wf_err_next(err->code));
+    return err->code == WEFT_ECONF ? EXIT_USAGE : 1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = NULL;
+    int new_operator = 0, check_only = 0, rc;
+    struct wf_err err = {0};
+    struct config cfg;
+    struct log_sink log;
+    struct shell *sh;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return help();
+        } else if (strcmp(argv[i], "--version") == 0) {
+            printf("weft-broker %s\n", WEFT_VERSION);
+            return 0;
+        } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+            path = argv[++i];
+        } else if (strcmp(argv[i], "--new-operator") == 0) {
+            new_operator = 1;
+        } else if (strcmp(argv[i], "check") == 0) {
+            check_only = 1;
+        } else {
+            return usage("unknown argument ", argv[i]);
+        }
+    }
+    if (path == NULL) {
+        return usage("which configuration? say --config FILE", "");
+    }
+    if (config_load(path, &cfg, &err) != 0) {
+        return fail(&err);
+    }
+    if (check_only) {
+        printf("ok  %s\n", path);
+        return 0;
+    }
+    if (keys_init() != 0) {
+        return usage("libsodium does not start", "");
+    }
+    log_init(&log, config_log_level(&cfg));
+    rc = shell_new(&cfg, &log, new_operator, &sh, &err);
+    if (rc != 0) {
+        err.code = rc;
+        return fail(&err);
+    }
+    shell_run(sh);
+    shell_free(sh);
+    return 0;
+}

@@ -1,0 +1,387 @@
+#include "broker/shell.h"
+
+#include "broker/first.h"
+#include "broker/store.h"
+#include "common/io/file.h"
+#include "common/io/loop.h"
+#include "common/io/notify.h"
+#include "common/io/router.h"
+#include "common/io/zap.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* After SIGTERM: time for the farewells to leave. */
+#define FAREWELL_US 300000u
+
+struct shell {
+    struct wf_loop loop;
+    const struct log_sink *log;
+    struct core *core;
+    struct wf_effects effects;
+    struct store *store;
+    void *zmq;
+    struct zap *zap;
+    struct router *router;
+    struct wf_timer *timer;
+    uint64_t armed_us; /* when the timer fires; UINT64_MAX: not armed */
+    struct keys keys;
+    int lock_fd;
+    int stopping;
+    uint64_t bad_frames, unknown_messages;
+};
+
+/* -- stepping the core -----------------------------------------------------------------
+ */
+
+static void carry_out(struct shell *sh, const struct wf_effect *x)
+{
+    const uint8_t *p = wf_effect_bytes(&sh->effects, x);
+
+    switch (x->kind) {
+    case WF_EFFECT_SEND:
+        (void) router_send(sh->router, x->peer, p, x->len);
+        break;
+    case WF_EFFECT_CLOSE:
+        router_close_after_flush(sh->router, x->peer);
+        break;
+    case WF_EFFECT_TRACE:
+        log_write(sh->log, (enum wf_log_level) x->arg, "broker", x->obj, "%.*s",
+                  (int) x->len, (const char *) p);
+        break;
+    case WF_EFFECT_APPEND:
+        store_append(sh->store, x->peer, x->arg, wf_slice_make(p, x->len));
+        break;
+    case WF_EFFECT_SYNC:
+        store_sync(sh->store);
+        break;
+    default:
+        break;
+    }
+}
+
+static void step(struct shell *sh, struct broker_event *ev)
+{
+    ev->now_us = wf_now_us();
+    ev->wall_ms = wf_wall_ms();
+    core_step(sh->core, ev, &sh->effects);
+    for (size_t i = 0; i < sh->effects.n; i++) {
+        carry_out(sh, &sh->effects.v[i]);
+    }
+    if (sh->effects.err != 0) {
+        log_error(sh->log, "broker", "out-of-memory", "text=\"messages were lost\"");
+    }
+    wf_effects_clear(&sh->effects);
+}
+
+static void arm(struct shell *sh)
+{
+    uint64_t due_us = core_wakeup_us(sh->core);
+
+    if (due_us < sh->armed_us) {
+        sh->armed_us = due_us;
+        wf_timer_start_at(sh->timer, due_us);
+    }
+}
+
+static void on_time(void *arg)
+{
+    struct shell *sh = arg;
+    struct broker_event ev = {.kind = BROKER_TICK};
+
+    sh->armed_us = UINT64_MAX;
+    step(sh, &ev);
+    router_flush(sh->router);
+    arm(sh);
+}
+
+static void on_durable(void *arg, uint64_t lsn)
+{
+    struct shell *sh = arg;
+    struct broker_event ev = {.kind = BROKER_DURABLE, .lsn = lsn};
+
+    step(sh, &ev);
+    router_flush(sh->router);
+}
+
+static void on_store_error(void *arg, uint64_t lsn, const char *text)
+{
+    struct shell *sh = arg;
+    struct broker_event ev = {.kind = BROKER_STORE_ERROR, .lsn = lsn};
+
+    log_error(sh->log, "store", "failed", "text=\"%s\"", text);
+    step(sh, &ev);
+    router_flush(sh->router);
+}
+
+static void on_record(void *arg, unsigned table, struct wf_slice record)
+{
+    struct broker_event ev = {.kind = BROKER_RECORD, .table = table, .record = record};
+
+    step(arg, &ev);
+}
+
+/* -- the bus ---------------------------------------------------------------------------
+ */
+
+static int allow(void *arg, const uint8_t *key, const char *domain, const char *address)
+{
+    const struct shell *sh = arg;
+    struct wf_key k;
+
+    (void) domain;
+    (void) address;
+    memcpy(k.b, key, sizeof k.b);
+    return core_admits(sh->core, &k);
+}
+
+static void on_peer(void *arg, uint32_t handle, const uint8_t *key)
+{
+    struct broker_event ev = {.kind = BROKER_PEER_UP, .peer = handle};
+
+    memcpy(ev.key.b, key, sizeof ev.key.b);
+    step(arg, &ev);
+}
+
+static void on_gone(void *arg, uint32_t handle)
+{
+    struct broker_event ev = {.kind = BROKER_PEER_DOWN, .peer = handle};
+
+    step(arg, &ev);
+}
+
+static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
+{
+    struct shell *sh = arg;
+    struct wf_msg msg;
+    struct broker_event ev = {.kind = BROKER_MSG, .peer = handle, .msg = &msg};
+    struct wf_cursor c;
+
+    wf_cur_init(&c, bytes, len);
+    while (wf_cur_left(&c) > 0) {
+        int rc = wf_msg_decode(&c, &msg);
+
+        if (rc == 0) {
+            step(sh, &ev);
+        } else if (rc == WEFT_ESUPPORT) {
+            sh->unknown_messages++;
+        } else {
+            char address[64];
+
+            router_address(sh->router, handle, address, sizeof address);
+            log_warn(sh->log, "broker", "malformed",
+                     "peer=%s text=\"malformed message: the connection is closed\"",
+                     address);
+            sh->bad_frames++;
+            router_close(sh->router, handle);
+            on_gone(sh, handle);
+            return;
+        }
+    }
+}
+
+static void on_turn(void *arg)
+{
+    arm(arg);
+}
+
+/* -- the end ---------------------------------------------------------------------------
+ */
+
+static void on_farewell(void *arg)
+{
+    struct shell *sh = arg;
+
+    wf_loop_stop(&sh->loop);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct shell *sh = arg;
+    struct broker_event ev = {.kind = BROKER_STOPPING};
+    size_t live = core_live_jobs(sh->core);
+    struct wf_timer *t;
+
+    if (signum == SIGHUP) {
+        log_info(sh->log, "broker", "hangup",
+                 "text=\"nothing is reloaded: restart to change the configuration\"");
+        return;
+    }
+    if (sh->stopping++) {
+        wf_loop_stop(&sh->loop);
+        return;
+    }
+    notify_stopping();
+    if (live != 0) {
+        log_warn(sh->log, "broker", "stopping",
+                 "lost_fast=%zu text=\"%zu accepted jobs of class fast end with this "
+                 "process: their clients must submit them again\"",
+                 live, live);
+    } else {
+        log_info(sh->log, "broker", "stopping", "lost_fast=0");
+    }
+    step(sh, &ev);
+    router_flush(sh->router);
+    if (wf_timer_new(&sh->loop, on_farewell, sh, &t) != 0) {
+        wf_loop_stop(&sh->loop);
+        return;
+    }
+    wf_timer_free(sh->timer);
+    sh->timer = t;
+    wf_timer_start_at(t, wf_now_us() + FAREWELL_US);
+}
+
+/* -- the beginning ---------------------------------------------------------------------
+ */
+
+static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *err)
+{
+    const struct router_cbs cbs = {on_peer, on_frame, on_gone, on_turn};
+    const struct router_opts opts = {.keys = &sh->keys,
+                                     .max_conns = (unsigned) cfg->max_connections};
+    int rc = zctx_new(true, &sh->zmq);
+
+    if (rc != 0) {
+        return wf_err_set(err, rc, "cannot start ZeroMQ");
+    }
+    rc = zap_new(&sh->loop, sh->zmq, allow, sh, &sh->zap, err);
+    if (rc == 0) {
+        rc = router_new(&sh->loop, sh->zmq, &opts, &cbs, sh, &sh->router, err);
+    }
+    for (size_t i = 0; rc == 0 && i < cfg->listen.n; i++) {
+        rc = router_bind(sh->router, cfg->listen.item[i], err);
+    }
+    return rc;
+}
+
+static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *err)
+{
+    struct core_config core;
+
+    config_to_core(cfg, &core);
+    memcpy(core.key.b, sh->keys.pub, sizeof core.key.b);
+    keys_random(&core.epoch, sizeof core.epoch);
+    keys_random(&core.seed, sizeof core.seed);
+    (void) wf_str_copy(core.store, sizeof core.store,
+                       strcmp(cfg->store, "memory") == 0 ? "memory" : "sqlite");
+    for (size_t i = 0; i < cfg->listen.n && core.nendpoints < 8; i++) {
+        (void) router_endpoint(sh->router, core.endpoints[core.nendpoints++],
+                               sizeof core.endpoints[0]);
+    }
+    if (cfg->advertise.n != 0) {
+        core.nendpoints = 0;
+    }
+    for (size_t i = 0; i < cfg->advertise.n && core.nendpoints < 8; i++) {
+        (void) wf_str_copy(core.endpoints[core.nendpoints++], sizeof core.endpoints[0],
+                           cfg->advertise.item[i]);
+    }
+    return core_new(&core, &sh->core) == 0
+               ? 0
+               : wf_err_set(err, WEFT_ENOMEM, "out of memory");
+}
+
+static int open_store(struct shell *sh, const struct config *cfg, struct wf_err *err)
+{
+    const struct store_cbs cbs = {on_durable, on_store_error};
+    char path[512];
+    int rc;
+
+    (void) snprintf(path, sizeof path, "%s/weft.db", cfg->state);
+    rc = store_open(&sh->loop, cfg->store[0] != '\0' ? cfg->store : path, &cbs, sh,
+                    &sh->store, err);
+    return rc != 0 ? rc : store_load(sh->store, on_record, sh, err);
+}
+
+static int open_all(struct shell *sh, const struct config *cfg, int new_operator,
+                    struct wf_err *err)
+{
+    int rc = wf_loop_init(&sh->loop, err);
+
+    if (rc == 0) {
+        rc = wf_loop_signals(&sh->loop, on_signal, sh, err);
+    }
+    if (rc == 0) {
+        rc = wf_timer_new(&sh->loop, on_time, sh, &sh->timer);
+    }
+    if (rc == 0) {
+        rc = file_mkdirs(cfg->state, 0700, err);
+    }
+    if (rc == 0) {
+        rc = file_lock(cfg->state, &sh->lock_fd, err);
+    }
+    if (rc == 0) {
+        rc = first_keys(cfg->state, &sh->keys, sh->log, err);
+    }
+    if (rc == 0) {
+        rc = open_bus(sh, cfg, err);
+    }
+    if (rc == 0) {
+        rc = open_core(sh, cfg, err);
+    }
+    if (rc == 0) {
+        rc = open_store(sh, cfg, err);
+    }
+    if (rc == 0 && (new_operator || !core_has_operator(sh->core))) {
+        struct broker_event ev = {.kind = BROKER_TICK};
+
+        step(sh, &ev);
+        rc = first_operator(cfg, sh->core, sh->keys.pub, sh->log, &sh->effects, err);
+        step(sh, &ev);
+    }
+    return rc;
+}
+
+int shell_new(const struct config *cfg, const struct log_sink *log, int new_operator,
+              struct shell **ret_shell, struct wf_err *err)
+{
+    struct shell *sh = wf_calloc(1, sizeof *sh);
+    int rc;
+
+    if (sh == NULL) {
+        return wf_err_set(err, WEFT_ENOMEM, "out of memory");
+    }
+    sh->log = log;
+    sh->lock_fd = -1;
+    sh->armed_us = UINT64_MAX;
+    wf_effects_init(&sh->effects);
+    rc = open_all(sh, cfg, new_operator, err);
+    if (rc != 0) {
+        shell_free(sh);
+        return rc;
+    }
+    *ret_shell = sh;
+    return 0;
+}
+
+void shell_run(struct shell *sh)
+{
+    char endpoint[WF_ENDPOINT_MAX + 1] = "", fingerprint[KEY_FINGERPRINT];
+
+    (void) router_endpoint(sh->router, endpoint, sizeof endpoint);
+    keys_fingerprint(sh->keys.pub, fingerprint);
+    log_info(sh->log, "broker", "ready", "listen=%s key=%s", endpoint, fingerprint);
+    notify_ready();
+    arm(sh);
+    wf_loop_run(&sh->loop);
+}
+
+void shell_free(struct shell *sh)
+{
+    if (sh == NULL) {
+        return;
+    }
+    store_close(sh->store);
+    router_free(sh->router);
+    zap_free(sh->zap);
+    wf_timer_free(sh->timer);
+    wf_loop_fini(&sh->loop);
+    zctx_free(&sh->zmq);
+    core_free(sh->core);
+    wf_effects_fini(&sh->effects);
+    keys_wipe(&sh->keys, sizeof sh->keys);
+    file_unlock(sh->lock_fd);
+    wf_free(sh);
+}

@@ -174,6 +174,16 @@ static void end_all(struct wf_calls *c, int error, const char *text)
 
 /* -- sending ------------------------------------------------------------------------ */
 
+static void send_watch(const struct wf_call *call, struct wf_effects *out)
+{
+    const struct wf_watch w = {.req = call->req,
+                               .job = call->id,
+                               .output = (call->flags & WF_CALL_OUTPUT) != 0,
+                               .states = (call->flags & WF_CALL_UPDATES) != 0};
+
+    wf_effects_send(out, 0, WF_MSG_watch, &w);
+}
+
 static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                         struct wf_effects *out)
 {
@@ -189,18 +199,8 @@ static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *cal
     }
     wf_effects_send(out, 0, WF_MSG_submit, s);
     if (call->flags & (WF_CALL_OUTPUT | WF_CALL_UPDATES)) {
-        wf_calls_send_watch(call, out);
+        send_watch(call, out);
     }
-}
-
-void wf_calls_send_watch(struct wf_call *call, struct wf_effects *out)
-{
-    const struct wf_watch w = {.req = call->req,
-                               .job = call->id,
-                               .output = (call->flags & WF_CALL_OUTPUT) != 0,
-                               .states = (call->flags & WF_CALL_UPDATES) != 0};
-
-    wf_effects_send(out, 0, WF_MSG_watch, &w);
 }
 
 static void send_ping(uint64_t now_us, const struct wf_call *call, struct wf_effects *out)
@@ -220,10 +220,10 @@ static void send_call(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
             return;
         }
         /* A job accepted in an earlier session: its outcome goes to who watches. */
-        wf_calls_send_watch(call, out);
+        send_watch(call, out);
         return;
     case WF_CALL_WATCH:
-        wf_calls_send_watch(call, out);
+        send_watch(call, out);
         return;
     case WF_CALL_REQUEST:
         wf_effects_add(out, WF_EFFECT_SEND, 0, 0, call->bytes.p, call->bytes.len, NULL);
@@ -298,7 +298,7 @@ void wf_calls_msg(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
                   struct wf_slice raw, struct wf_effects *out)
 {
     if (is_own_pong(msg) && wf_calls_ready(c)) {
-        wf_replies_take(c, now_us, msg, raw, out);
+        wf_replies_take(c, now_us, msg, raw);
         return;
     }
     switch (wf_link_msg(&c->link, now_us, msg, out)) {
@@ -306,7 +306,7 @@ void wf_calls_msg(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
         send_all(c, now_us, out);
         return;
     case WF_LINK_PASS:
-        wf_replies_take(c, now_us, msg, raw, out);
+        wf_replies_take(c, now_us, msg, raw);
         return;
     case WF_LINK_HANDLED:
         after_link(c);
@@ -321,11 +321,22 @@ uint64_t wf_calls_due_us(const struct wf_calls *c)
     return wf_min_u64(c->link.due_us, first != NULL ? first->key : UINT64_MAX);
 }
 
-/* A job that was sent is the broker's to expire: it answers. */
-static void expire(struct wf_calls *c, struct wf_call *call)
+int wf_calls_watch_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,
+                         uint64_t after_ms)
 {
     wf_heap_remove(&c->due, &call->due);
-    if (call->kind != WF_CALL_SUBMIT) {
+    return wf_heap_push(&c->due, &call->due, now_us + wf_min_u64(after_ms, 60000) * MS);
+}
+
+/* A job that was sent is the broker's to expire: it answers. */
+static void expire(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)
+{
+    wf_heap_remove(&c->due, &call->due);
+    if (call->kind == WF_CALL_WATCH || call->state == WF_CALL_ACCEPTED) {
+        if (wf_calls_ready(c)) {
+            send_watch(call, out);
+        }
+    } else if (call->kind != WF_CALL_SUBMIT) {
         wf_calls_end(c, call, wf_calls_ready(c) ? WEFT_ETIMEOUT : WEFT_EUNREACH,
                      wf_slice_of(wf_calls_ready(c) ? "the broker did not answer in time"
                                                    : c->link.error_text),
@@ -342,7 +353,7 @@ void wf_calls_tick(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
 
     wf_link_tick(&c->link, now_us, 0, out);
     while ((first = wf_heap_min(&c->due)) != NULL && first->key <= now_us) {
-        expire(c, CONTAINER_OF(first, struct wf_call, due));
+        expire(c, CONTAINER_OF(first, struct wf_call, due), out);
     }
 }
 
@@ -442,7 +453,7 @@ int wf_calls_watch(struct wf_calls *c, struct wf_call *call, const struct wf_id 
     number(c, call);
     wf_index_add(&c->by_id, &call->by_id, id_key(id));
     if (wf_calls_ready(c)) {
-        wf_calls_send_watch(call, out);
+        send_watch(call, out);
     }
     return 0;
 }

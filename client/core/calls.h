@@ -99,6 +99,9 @@ void wf_calls_accept(struct wf_calls *c, struct wf_call *call, unsigned class_);
 void wf_calls_end(struct wf_calls *c, struct wf_call *call, int error,
                   struct wf_slice text, uint64_t retry_ms);
 void wf_calls_ended(struct wf_calls *c, struct wf_call *call);
-void wf_calls_send_watch(struct wf_call *call, struct wf_effects *out);
+
+/* Watch the job again after a while.  WEFT_ENOMEM, WEFT_EFULL. */
+int wf_calls_watch_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,
+                         uint64_t after_ms);
 
 #endif

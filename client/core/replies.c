@@ -22,8 +22,7 @@ static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id
     return oldest;
 }
 
-static void take_accepted(struct wf_calls *c, const struct wf_accepted *a,
-                          struct wf_effects *out)
+static void take_accepted(struct wf_calls *c, const struct wf_accepted *a)
 {
     struct wf_call *call = oldest_open_submit(c, &a->job);
 
@@ -32,10 +31,6 @@ static void take_accepted(struct wf_calls *c, const struct wf_accepted *a,
         return;
     }
     wf_calls_accept(c, call, (unsigned) a->class_);
-    /* A job the broker knew may be another session's, or over: ask for its outcome. */
-    if (a->known && call->state == WF_CALL_ACCEPTED) {
-        wf_calls_send_watch(call, out);
-    }
 }
 
 static int wants_outcome(const struct wf_call *call)
@@ -94,24 +89,30 @@ static void take_output(struct wf_calls *c, const struct wf_output *o)
 }
 
 /* A refusal that names a request. */
-static void refuse(struct wf_calls *c, struct wf_call *call, int error,
+static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, int error,
                    struct wf_slice text, uint64_t retry_ms)
 {
     /* The watch of a job whose submit is refused fails too: the submit says why. */
     if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN) {
         return;
     }
+    /* Too many watches at once: the job is there, so ask again. */
+    if (error == WEFT_EBUSY && retry_ms != 0 &&
+        (call->kind == WF_CALL_SUBMIT || call->kind == WF_CALL_WATCH) &&
+        wf_calls_watch_later(c, call, now_us, retry_ms) == 0) {
+        return;
+    }
     wf_calls_end(c, call, error, text, retry_ms);
 }
 
-static void take_error(struct wf_calls *c, const struct wf_error *e)
+static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_error *e)
 {
     struct wf_call *call;
 
     if (e->req != 0) {
         call = wf_calls_by_req(c, e->req);
         if (call != NULL) {
-            refuse(c, call, wire_error(e->code), e->text, e->retry_ms);
+            refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms);
             return;
         }
     } else if (e->about == WF_MSG_submit) {
@@ -130,14 +131,15 @@ static void answer(struct wf_calls *c, struct wf_call *call, struct wf_slice raw
     wf_calls_ended(c, call);
 }
 
-static void take_done(struct wf_calls *c, const struct wf_done *d, struct wf_slice raw)
+static void take_done(struct wf_calls *c, uint64_t now_us, const struct wf_done *d,
+                      struct wf_slice raw)
 {
     struct wf_call *call = wf_calls_by_req(c, d->req);
 
     if (call == NULL) {
         c->late++;
     } else if (d->code != 0) {
-        refuse(c, call, wire_error(d->code), d->text, 0);
+        refuse(c, now_us, call, wire_error(d->code), d->text, 0);
     } else if (call->kind == WF_CALL_REQUEST && !(call->flags & WF_CALL_PAGES)) {
         answer(c, call, raw);
     }
@@ -169,11 +171,11 @@ static void take_pong(struct wf_calls *c, uint64_t now_us, const struct wf_pong 
 }
 
 void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
-                     struct wf_slice raw, struct wf_effects *out)
+                     struct wf_slice raw)
 {
     switch (msg->type) {
     case WF_MSG_accepted:
-        take_accepted(c, &msg->u.accepted, out);
+        take_accepted(c, &msg->u.accepted);
         return;
     case WF_MSG_outcome:
         take_outcome(c, &msg->u.outcome);
@@ -185,10 +187,10 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
         take_output(c, &msg->u.output);
         return;
     case WF_MSG_error:
-        take_error(c, &msg->u.error);
+        take_error(c, now_us, &msg->u.error);
         return;
     case WF_MSG_done:
-        take_done(c, &msg->u.done, raw);
+        take_done(c, now_us, &msg->u.done, raw);
         return;
     case WF_MSG_pong:
         take_pong(c, now_us, &msg->u.pong);

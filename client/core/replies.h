@@ -9,6 +9,6 @@
 #include "client/core/calls.h"
 
 void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
-                     struct wf_slice raw, struct wf_effects *out);
+                     struct wf_slice raw);
 
 #endif

@@ -1,0 +1,98 @@
+#include "client/ask.h"
+
+#include "common/err.h"
+#include "common/str.h"
+
+int ask_start(struct weft_future *f, enum wf_type type, void *body,
+              const struct wf_id *id, uint64_t deadline_us)
+{
+    struct weft_client *c = f->client;
+    int rc =
+        wf_calls_request(&c->calls, &f->call, type, body, id, deadline_us, client_out(c));
+
+    if (rc == 0) {
+        client_stepped(c);
+    }
+    return rc;
+}
+
+int ask_fail(const struct ask *how, int code, const char *text)
+{
+    if (how->why != NULL && how->cap != 0) {
+        (void) wf_str_copy(how->why, how->cap,
+                           text[0] != '\0' ? text : wf_err_sentence(code));
+    }
+    return code;
+}
+
+/* Why a request did not succeed.  Without a session the reason is the session's. */
+static int explain(struct weft_future *f, const struct ask *how, int rc)
+{
+    char line[WF_ERR_TEXT];
+
+    if (rc == WEFT_EUNREACH && client_trouble(f->client, line, sizeof line) != 0) {
+        return ask_fail(how, rc, line);
+    }
+    return ask_fail(how, rc, wf_call_text(&f->call));
+}
+
+static int read_answer(struct weft_future *f, enum wf_type want, struct wf_msg *ret_msg)
+{
+    struct wf_cursor cur;
+
+    if (!f->call.has_reply) {
+        return WEFT_EPROTO;
+    }
+    wf_cur_init(&cur, f->call.bytes.p, f->call.bytes.len);
+    return wf_msg_decode(&cur, ret_msg) == 0 && ret_msg->type == want ? 0 : WEFT_EPROTO;
+}
+
+uint64_t ask_deadline_us(int timeout_ms)
+{
+    return timeout_ms < 0 ? UINT64_MAX : wf_now_us() + (uint64_t) timeout_ms * 1000;
+}
+
+int ask(struct weft_client *c, const struct ask *how, enum wf_type type, void *body,
+        enum wf_type want, struct wf_msg *ret_msg, struct weft_future **ret_future)
+{
+    struct weft_future *f;
+    int rc;
+
+    client_lock(c);
+    if (client_is_inside(c)) {
+        client_unlock(c);
+        return ask_fail(how, WEFT_ESTATE, "not inside a callback");
+    }
+    f = future_take(c);
+    if (f == NULL) {
+        client_unlock(c);
+        return ask_fail(how, WEFT_ENOMEM, "");
+    }
+    rc = ask_start(f, type, body, NULL, ask_deadline_us(how->timeout_ms));
+    if (rc == 0) {
+        rc = future_wait(f, WEFT_UNTIL_DONE, UINT64_MAX);
+    }
+    if (rc == 0) {
+        rc = read_answer(f, want, ret_msg);
+    }
+    if (rc != 0) {
+        rc = explain(f, how, rc);
+    }
+    client_unlock(c);
+    if (rc != 0) {
+        weft_future_free(f);
+        return rc;
+    }
+    *ret_future = f;
+    return 0;
+}
+
+int ask_done(struct weft_client *c, const struct ask *how, enum wf_type type, void *body)
+{
+    struct weft_future *f = NULL;
+    struct wf_msg msg;
+    int rc = ask(c, how, type, body, WF_MSG_done, &msg, &f);
+
+    weft_future_free(f);
+    return rc;
+}

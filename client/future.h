@@ -1,0 +1,45 @@
+/* future.h - a call with the callbacks and waiters of the SDK's user
+ *
+ * Futures are taken from and given back to their client, so that a stream of jobs
+ * allocates nothing.  `pins` keeps one alive while its callbacks run; one that was freed
+ * meanwhile goes when the last pin does.
+ */
+#ifndef CLIENT_FUTURE_H
+#define CLIENT_FUTURE_H
+
+#include "client/core/call.h"
+#include "client/include/weft/info.h"
+#include "client/include/weft/job.h"
+
+struct weft_future {
+    struct wf_call call;
+    struct weft_client *client;
+    struct weft_future *next_spare;
+    weft_done_fn *then;
+    void *then_arg;
+    weft_output_fn *on_output;
+    weft_state_fn *on_state;
+    weft_event_fn *on_event;
+    void *arg; /* of the last three */
+    unsigned pins, waiters;
+    int told;  /* its end was told, or would have been */
+    int freed; /* by the user */
+};
+
+/* All with the client locked. */
+
+/* NULL when out of memory. */
+struct weft_future *future_take(struct weft_client *c);
+
+/* Give back: forgets the call.  Not for one that is pinned. */
+void future_give(struct weft_future *f);
+
+/* Run the callbacks of all that has news; `msg` is the message that was stepped, or NULL.
+ * Unlocks while they run. */
+void future_dispatch(struct weft_client *c, const struct wf_msg *msg);
+
+/* Wait.  0 when reached; WEFT_ETIMEOUT; WEFT_ESTATE inside a callback; else the future's
+ * error.  UINT64_MAX: for ever. */
+int future_wait(struct weft_future *f, enum weft_until until, uint64_t until_us);
+
+#endif

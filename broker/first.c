@@ -71,7 +71,7 @@ int first_operator(const struct config *cfg, struct core *core, const uint8_t *p
     if (rc == 0) {
         log_warn(log, "broker", "no-operator",
                  "text=\"make an operator context within 24 h: weft ctx add NAME "
-                 "--token-file %s\"",
+                 "%s\"",
                  path);
     }
     keys_wipe(&token, sizeof token);

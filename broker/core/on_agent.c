@@ -120,6 +120,7 @@ void on_resync(struct turn *t)
         }
     }
     a->running = running;
+    a->synced = 1;
     work_feed(c, a, t->out);
 }
 

@@ -146,6 +146,7 @@ static void agent_says_hello(struct turn *t)
         a->info_seq = 0;
     }
     a->epoch = m->epoch;
+    a->synced = 0;
     a->session = t->s;
     a->heard_us = c->now_us;
     wf_slice_str(m->software, a->software, sizeof a->software);

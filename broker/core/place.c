@@ -39,7 +39,8 @@ unsigned place_filter(const struct job *j, const struct offer *o)
     if (a->principal->state == WF_KEY_REVOKED) {
         return PLACE_REVOKED;
     }
-    if (a->state == AGENT_OFFLINE || a->state == AGENT_LOST) {
+    /* What is assigned before the resync comes would look lost when it does. */
+    if (a->state == AGENT_OFFLINE || a->state == AGENT_LOST || !a->synced) {
         return PLACE_OFFLINE;
     }
     if (a->state == AGENT_TORPID) {

@@ -4,7 +4,7 @@
 /* How long until the next look at the connections: nothing going on, data coming in,
  * somebody near the flood cap. */
 #define QUIET_US 1000000
-#define BUSY_US  250000
+#define BUSY_US  100000
 #define NEAR_US  50000
 
 #define EVENTS                                                                           \

@@ -32,6 +32,7 @@ struct agent {
     struct wf_list_node in_all;   /* agents.all */
     struct wf_heap_node grace;    /* agents.graces */
     struct wf_ewma rtt_us;
+    int synced;   /* told in this session which attempts it holds */
     int draining; /* the agent itself says so */
     unsigned noffers;
     struct offer offers[WF_CAPS_MAX];

@@ -1,0 +1,174 @@
+/* job_show.c - weft job show */
+#include <inttypes.h>
+
+#include "cli/cmd.h"
+#include "cli/tool/fmt.h"
+#include "cli/tool/table.h"
+#include "cli/view/job.h"
+
+static void print_json(struct cli *cli, const struct weft_job_full *job)
+{
+    struct json json;
+
+    json_begin(&json, cli->out.f, "job");
+    job_json(&json, &job->job);
+    json_text(&json, "reason", job->reason);
+    json_int(&json, "exit_code", job->exit_code);
+    json_int(&json, "signal", job->term_signal);
+    json_uint(&json, "payload_len", job->payload_len);
+    json_uint(&json, "result_len", job->result_len);
+    json_uint(&json, "log_len", job->log_len);
+    json_uint(&json, "cut", job->cut);
+    json_uint(&json, "max_attempts", job->max_attempts);
+    json_uint(&json, "wait_us", job->wait_us);
+    json_uint(&json, "retry_in_ms", job->retry_in_ms);
+    json_uint(&json, "deadline_left_ms", job->deadline_left_ms);
+    json_uint(&json, "superseded", job->superseded);
+    json_array(&json, "needs");
+    for (size_t i = 0; i < job->nneeds; i++) {
+        json_text(&json, NULL, job->needs[i]);
+    }
+    json_close_array(&json);
+    json_array(&json, "attempts");
+    for (size_t i = 0; i < job->ntries; i++) {
+        const struct weft_try *try = &job->tries[i];
+
+        json_object(&json, NULL);
+        json_uint(&json, "attempt", try->attempt);
+        json_text(&json, "node", try->node);
+        json_text(&json, "code", try->code != 0 ? job_code(try->code) : NULL);
+        json_text(&json, "reason", try->reason);
+        json_uint(&json, "start_ms", try->start_ms);
+        json_uint(&json, "run_us", try->run_us);
+        json_close_object(&json);
+    }
+    json_close_array(&json);
+    json_end(&json);
+}
+
+static void print_tries(struct out *out, const struct weft_job_full *job)
+{
+    static const struct col cols[] = {
+        {"ATTEMPT", COL_RIGHT}, {"NODE", COL_SHRINK}, {"STARTED AFTER", COL_RIGHT},
+        {"RUN", COL_RIGHT},     {"CODE", 0},          {"REASON", COL_SHRINK}};
+    struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
+
+    for (size_t i = 0; i < job->ntries; i++) {
+        const struct weft_try *try = &job->tries[i];
+
+        table_cell(table, TINT_NONE, "%u", try->attempt);
+        table_cell(table, TINT_NONE, "%s", try->node);
+        table_cell(table, TINT_NONE, "%s", fmt_ms(try->start_ms).s);
+        table_cell(table, TINT_NONE, "%s", try->run_us > 0 ? fmt_us(try->run_us).s : "");
+        table_cell(table, TINT_BAD, "%s", job_code(try->code));
+        table_cell(table, TINT_NONE, "%s", try->reason);
+    }
+    table_print(table, out, 0, 0);
+    table_free(table);
+}
+
+/* What there is to say only of some jobs. */
+static void print_rest(struct out *out, const struct weft_job_full *job)
+{
+    if (*job->job.name != '\0') {
+        out_pair(out, "name", TINT_NONE, "%s", job->job.name);
+    }
+    for (size_t i = 0; i < job->nneeds; i++) {
+        out_pair(out, "needs", TINT_NONE, "%s", job->needs[i]);
+    }
+    if (job->retry_in_ms > 0) {
+        out_pair(out, "next try", TINT_WARN, "in %s", fmt_ms(job->retry_in_ms).s);
+    }
+    if (job->deadline_left_ms > 0) {
+        out_pair(out, "deadline", TINT_NONE, "in %s", fmt_ms(job->deadline_left_ms).s);
+    }
+    if (job->cut > 0) {
+        out_pair(out, "dropped", TINT_WARN, "%s of output, at a limit",
+                 fmt_size(job->cut).s);
+    }
+    if (job->superseded > 0) {
+        out_pair(out, "superseded", TINT_NONE,
+                 "%" PRIu64 " late results of older attempts, not used", job->superseded);
+    }
+    if (job->term_signal != 0) {
+        out_pair(out, "signal", TINT_BAD, "%d", job->term_signal);
+    } else if (job_is_over(job->job.state) && job->job.state != WEFT_JOB_CANCELLED) {
+        out_pair(out, "exit code", TINT_NONE, "%d", job->exit_code);
+    }
+    if (job->reason != NULL && *job->reason != '\0') {
+        out_pair(out, "reason", TINT_NONE, "%s", job->reason);
+    }
+}
+
+static void print(struct cli *cli, const struct weft_job_full *job)
+{
+    struct out *out = &cli->out;
+    const struct weft_job_row *row = &job->job;
+
+    out_pair(out, "id", TINT_NONE, "%s", job_id(&row->id).s);
+    out_pair(out, "capability", TINT_NONE, "%s",
+             job_capability(row->capability, row->version).s);
+    out_pair(out, "state", job_tint(row->state), "%s%s%s", weft_state_name(row->state),
+             *row->node != '\0' ? " on " : "", row->node);
+    if (row->code != 0) {
+        out_pair(out, "code", TINT_BAD, "%s: %s", job_code(row->code),
+                 weft_strerror(row->code > 0 ? -row->code : row->code));
+    }
+    out_pair(out, "accepted", TINT_NONE, "%s ago, from %s", fmt_ms(row->age_ms).s,
+             row->owner);
+    out_pair(out, "class", TINT_NONE, "%s, priority %u", weft_class_name(row->job_class),
+             row->priority);
+    out_pair(out, "attempt", row->attempt > 1 ? TINT_WARN : TINT_NONE, "%u of %u",
+             row->attempt, job->max_attempts);
+    out_pair(out, "waited", TINT_NONE, "%s", fmt_us(job->wait_us).s);
+    out_pair(out, "ran", TINT_NONE, "%s", fmt_us(row->run_us).s);
+    out_pair(out, "payload", TINT_NONE, "%s", fmt_size(job->payload_len).s);
+    out_pair(out, "result", TINT_NONE, "%s", fmt_size(job->result_len).s);
+    out_pair(out, "output kept", TINT_NONE, "%s", fmt_size(job->log_len).s);
+    print_rest(out, job);
+    if (job->ntries > 0) {
+        fputc('\n', out->f);
+        print_tries(out, job);
+    }
+    cli_footer(cli, "%s", "");
+    if (!job_is_over(row->state)) {
+        cli_hint(cli,
+                 "`weft why %s` says why it is there, `weft job logs -f %s` "
+                 "follows it",
+                 job_id8(&row->id).s, job_id8(&row->id).s);
+    }
+}
+
+static int run(struct cli *cli, const void *args, int n, char **operands)
+{
+    int rc = cli_connect(cli);
+
+    (void) args;
+    for (int i = 0; rc == CLI_OK && i < n; i++) {
+        struct weft_job_full *job = NULL;
+
+        rc = weft_job_show(cli->client, operands[i], cli_wait_ms(cli), &job);
+        if (rc < 0) {
+            return job_fail(cli, rc, operands[i]);
+        }
+        if (cli->json) {
+            print_json(cli, job);
+        } else {
+            fputs(i > 0 ? "\n" : "", cli->out.f);
+            print(cli, job);
+        }
+        weft_free(job);
+    }
+    return rc;
+}
+
+const struct cmd cmd_job_show = {
+    .name = "job show",
+    .group = "Work",
+    .operands = "ID...",
+    .summary = "Show one job and its attempts",
+    .min = 1,
+    .max = -1,
+    .operand = CMD_JOB,
+    .run = run,
+};

@@ -1,0 +1,239 @@
+/* run.c - weft run: one job, as if it ran here */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/job/outcome.h"
+#include "cli/job/spec.h"
+#include "cli/tool/intr.h"
+#include "cli/tool/live.h"
+#include "cli/view/job.h"
+
+#define RUN_SHOWN_MAX (16u << 20) /* bytes of output compared with the result */
+
+struct run_args {
+    struct spec_args spec; /* first: see SPEC_OPTS */
+    int verbose, pass;
+};
+
+static const struct run_args defaults = {.spec = SPEC_DEFAULTS};
+
+#define AT(field) offsetof(struct run_args, field)
+
+static const struct opt opts[] = {
+    SPEC_OPTS,
+    {"verbose", 'v', OPT_FLAG, NULL, AT(verbose), 0, 0,
+     "say on stderr which state the job is in and where"},
+    {"exit-code", 'x', OPT_FLAG, NULL, AT(pass), 0, 0,
+     "leave with the handler's own exit code when it failed, instead of 20"},
+};
+
+struct running {
+    struct cli *cli;
+    struct live live;
+    weft_future *future, *cancel;
+    int verbose;
+    int lost; /* said that the connection is gone */
+};
+
+static void on_output(const weft_id *id, unsigned attempt, int stream, uint64_t offset,
+                      const void *data, size_t len, void *arg)
+{
+    struct running *running = arg;
+    struct cli *cli = running->cli;
+    struct json json;
+
+    if (cli->json) {
+        json_begin(&json, cli->out.f, "output");
+        json_text(&json, "id", job_id(id).s);
+        json_uint(&json, "attempt", attempt);
+        json_int(&json, "stream", stream);
+        json_uint(&json, "offset", offset);
+        json_data(&json, "data", data, len);
+        json_end(&json);
+    } else if (stream == 1) {
+        size_t fresh = live_piece(&running->live, offset, data, len);
+
+        fwrite((const char *) data + (len - fresh), 1, fresh, cli->out.f);
+    } else {
+        fwrite(data, 1, len, cli->err.f);
+    }
+    fflush(cli->out.f);
+}
+
+static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
+                     const char *node, void *arg)
+{
+    struct running *running = arg;
+
+    if (running->verbose || (attempt > 1 && state == WEFT_RUNNING)) {
+        cli_note(running->cli, "%.8s %s%s%s, attempt %u", job_id8(id).s,
+                 weft_state_name(state), *node != '\0' ? " on " : "", node, attempt);
+    }
+}
+
+/* The first Ctrl-C cancels the job, the second leaves it. */
+static int interrupt(struct running *running, unsigned *seen)
+{
+    struct cli *cli = running->cli;
+    const weft_id *id = weft_future_id(running->future);
+
+    if (intr_count() == *seen) {
+        return 0;
+    }
+    *seen = intr_count();
+    if (running->cancel != NULL) {
+        cli_note(cli, "left job %s as it is\n  next: `weft job show %s`", job_id8(id).s,
+                 job_id8(id).s);
+        return 1;
+    }
+    cli_note(cli, "cancelling job %s; Ctrl-C again leaves it alone", job_id8(id).s);
+    return weft_cancel(cli->client, id, &running->cancel) < 0;
+}
+
+/* Say once when the broker is gone and when it is back.  1 when it is gone and the job is
+ * to be cancelled: that cannot be done now. */
+static int unreachable(struct running *running)
+{
+    char why[200] = "";
+    int up = weft_connected(running->cli->client, why, sizeof(why));
+
+    if (up == running->lost) {
+        running->lost = !up;
+        cli_note(running->cli,
+                 up ? "connected again: %s"
+                    : "connection lost, trying "
+                      "again; the job goes on: %s",
+                 why);
+    }
+    return !up && running->cancel != NULL;
+}
+
+static int follow(struct running *running)
+{
+    unsigned seen = intr_count();
+
+    while (!weft_future_is_done(running->future)) {
+        if (interrupt(running, &seen) || unreachable(running)) {
+            return CLI_INTERRUPTED;
+        }
+        cli_turn(running->cli, INTR_POLL_MS, -1);
+    }
+    return CLI_OK;
+}
+
+/* What was not shown of the result yet. */
+static void print_result(struct running *running, const struct weft_outcome *outcome)
+{
+    size_t rest = live_result(&running->live, outcome->data, outcome->len);
+    const char *data = outcome->data;
+    FILE *f = running->cli->out.f;
+
+    if (running->live.diverged && rest == outcome->len && rest > 0) {
+        cli_note(running->cli,
+                 "attempt %u printed something else than the one before: "
+                 "its whole result follows",
+                 outcome->attempt);
+    }
+    fwrite(data + (outcome->len - rest), 1, rest, f);
+    if (running->cli->out.tty && outcome->len > 0 && data[outcome->len - 1] != '\n') {
+        fputc('\n', f);
+    }
+}
+
+static int conclude(struct running *running, const struct run_args *args)
+{
+    struct cli *cli = running->cli;
+    const struct weft_outcome *outcome = weft_future_outcome(running->future);
+    int code = weft_future_error(running->future), rc;
+
+    if (outcome == NULL) {
+        return cli_fail(cli, code, "%s", weft_future_text(running->future));
+    }
+    if (cli->json) {
+        outcome_line(cli, outcome);
+    } else {
+        print_result(running, outcome);
+    }
+    if (outcome->cut > 0) {
+        cli_note(cli, "%llu bytes of output were dropped at a limit",
+                 (unsigned long long) outcome->cut);
+    }
+    rc = outcome_report(cli, outcome);
+    if (outcome->state == WEFT_JOB_CANCELLED && running->cancel != NULL) {
+        return CLI_INTERRUPTED;
+    }
+    return rc == CLI_FAILED && args->pass && outcome->exit_code != 0 ? outcome->exit_code
+                                                                     : rc;
+}
+
+static int execute(struct cli *cli, const struct run_args *args, struct weft_job *job)
+{
+    struct running running = {.cli = cli, .verbose = args->verbose};
+    int rc = spec_check_size(cli, "the payload", job->payload_len);
+
+    if (rc != CLI_OK) {
+        return rc;
+    }
+    live_init(&running.live, RUN_SHOWN_MAX);
+    intr_install();
+    rc = weft_submit_watched(cli->client, job, on_output, on_state, &running,
+                             &running.future);
+    if (rc < 0) {
+        rc = cli_fail(cli, rc, "%s", job->capability);
+    } else {
+        rc = follow(&running);
+    }
+    if (rc == CLI_OK) {
+        rc = conclude(&running, args);
+    }
+    weft_future_free(running.cancel);
+    weft_future_free(running.future);
+    live_fini(&running.live);
+    return rc;
+}
+
+static int run(struct cli *cli, const void *args_, int n, char **operands)
+{
+    const struct run_args *args = args_;
+    struct weft_job job;
+    char *data = NULL;
+    size_t len = 0;
+    int rc = spec_job(cli, &args->spec, operands[0], &job);
+
+    if (rc == CLI_OK) {
+        rc = spec_payload(cli, &args->spec, n - 1, operands + 1, &data, &len);
+    }
+    if (rc == CLI_OK) {
+        rc = cli_connect(cli);
+    }
+    if (rc == CLI_OK) {
+        job.payload = data;
+        job.payload_len = len;
+        rc = execute(cli, args, &job);
+    }
+    free(data);
+    return rc;
+}
+
+const struct cmd cmd_run = {
+    .name = "run",
+    .group = "Work",
+    .operands = "CAPABILITY [FILE | -]",
+    .summary = "Run one job as if it ran here: live output, result, exit code",
+    .details =
+        "  weft run wordcount book.txt\n"
+        "  tar c src | weft run build - > out.tar\n"
+        "\n"
+        "The result goes to standard output, what the handler prints as an error to\n"
+        "standard error.  Ctrl-C cancels the job, a second one leaves it alone.\n"
+        "Leaves with 0, 20 when the job failed, 21 when it was cancelled or expired,\n"
+        "130 after Ctrl-C.\n",
+    CMD_OPTS(opts),
+    .args_size = sizeof(struct run_args),
+    .defaults = &defaults,
+    .min = 1,
+    .max = 2,
+    .operand = CMD_CAP,
+    .run = run,
+};

@@ -1,0 +1,16 @@
+/* await.h - waits for the outcome of jobs that exist */
+#ifndef CLI_JOB_AWAIT_H
+#define CLI_JOB_AWAIT_H
+
+#include "cli/cli.h"
+
+/* Called for each job once it is over, in the order in which they end. */
+typedef int await_fn(struct cli *cli, const struct weft_outcome *outcome, void *arg);
+
+/* Watch the jobs named by prefixes until all are over, at most --timeout when it is
+ * given. Changes of state are told on stderr when `talk`.  Returns the first exit code
+ * that was not CLI_OK, of `fn` or its own. */
+int await_jobs(struct cli *cli, int n, char **prefixes, int talk, await_fn *fn,
+               void *arg);
+
+#endif

@@ -1,0 +1,318 @@
+#include "cli/job/batch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/job/outcome.h"
+#include "cli/tool/clock.h"
+#include "cli/tool/fmt.h"
+#include "cli/tool/intr.h"
+#include "cli/tool/mem.h"
+#include "cli/tool/progress.h"
+#include "cli/view/job.h"
+
+#define BATCH_BUSY_MS     250   /* when the broker does not say when to come back */
+#define BATCH_PATIENCE_MS 60000 /* without a broker, while outcomes are awaited */
+
+/*  FREE -> READY -> FLYING -> LANDED -> FREE
+ *             ^        |
+ *             +- busy -+      */
+enum slot_state { SLOT_FREE, SLOT_READY, SLOT_FLYING, SLOT_LANDED };
+
+struct slot {
+    enum slot_state state;
+    struct piece piece;
+    weft_id id;
+    weft_future *future;
+};
+
+struct batch {
+    struct cli *cli;
+    struct weft_job job;
+    struct source *source;
+    const struct batch_options *options;
+    struct slot *slots;
+    size_t used; /* slots that are not FREE */
+    uint64_t resume_ms;
+    uint64_t done, failed, busy;
+    int ended; /* the source has no more */
+    int exit;  /* the worst so far */
+    struct progress progress;
+};
+
+static void worse(struct batch *batch, int exit)
+{
+    /* A failed job outranks a cancelled one; refusals of the mesh outrank both. */
+    if (exit != CLI_OK && (batch->exit == CLI_OK || exit < batch->exit)) {
+        batch->exit = exit;
+    }
+}
+
+static void on_done(weft_future *future, void *arg)
+{
+    struct slot *slot = arg;
+
+    (void) future;
+    slot->state = SLOT_LANDED;
+}
+
+static void clear(struct batch *batch, struct slot *slot)
+{
+    weft_future_free(slot->future);
+    free(slot->piece.data);
+    memset(slot, 0, sizeof(*slot));
+    batch->used--;
+}
+
+static void refuse(struct batch *batch, struct slot *slot, int code, const char *text,
+                   uint64_t retry_ms)
+{
+    char next[96];
+
+    progress_clear(&batch->progress);
+    batch->failed++;
+    if (cli_exit_of(code) == CLI_BUSY && retry_ms > 0) {
+        snprintf(next, sizeof(next), "retry after %s", fmt_ms(retry_ms).s);
+        worse(batch, cli_fail_next(batch->cli, code, next, "%s", text));
+    } else {
+        worse(batch, cli_fail(batch->cli, code, "%s", text));
+    }
+    clear(batch, slot);
+}
+
+static int is_busy(int code)
+{
+    return code == WEFT_EBUSY || code == WEFT_EFULL;
+}
+
+/* Send what the slot holds. */
+static void launch(struct batch *batch, struct slot *slot, uint64_t now)
+{
+    struct weft_job job = batch->job;
+    int rc;
+
+    job.id = slot->id;
+    job.payload = slot->piece.data;
+    job.payload_len = slot->piece.len;
+    rc = weft_submit(batch->cli->client, &job, &slot->future);
+    if (rc == WEFT_EFULL) {
+        /* The library's own bound: it has room again when something was accepted. */
+        batch->resume_ms = now + 10;
+    } else if (rc < 0) {
+        refuse(batch, slot, rc, job.capability, 0);
+    } else {
+        slot->state = SLOT_FLYING;
+        weft_future_then(slot->future, on_done, slot);
+    }
+}
+
+static void save(struct batch *batch, const struct slot *slot,
+                 const struct weft_outcome *outcome)
+{
+    const char *path = batch->options->out;
+    char *joined = NULL;
+
+    if (batch->options->out_dir != NULL) {
+        joined = mem_printf("%s/%s", batch->options->out_dir, slot->piece.name);
+        path = joined;
+    }
+    if (path != NULL && outcome->state == WEFT_JOB_OK) {
+        progress_clear(&batch->progress);
+        worse(batch, outcome_save(batch->cli, path, outcome->data, outcome->len));
+    }
+    free(joined);
+}
+
+static void finish(struct batch *batch, struct slot *slot)
+{
+    const struct weft_outcome *outcome = weft_future_outcome(slot->future);
+    const char *out = batch->options->out;
+
+    batch->done++;
+    if (outcome != NULL) {
+        progress_clear(&batch->progress);
+        save(batch, slot, outcome);
+        if (out == NULL || strcmp(out, "-") != 0) {
+            outcome_line(batch->cli, outcome);
+        }
+        if (outcome->state != WEFT_JOB_OK) {
+            batch->failed++;
+            worse(batch, job_exit(outcome->state));
+        }
+        if (outcome->state != WEFT_JOB_OK && batch->source->kind == SOURCE_ONE) {
+            outcome_report(batch->cli, outcome);
+        }
+    } else if (batch->cli->json) {
+        struct json json;
+
+        json_begin(&json, batch->cli->out.f, "submit");
+        json_text(&json, "id", job_id(&slot->id).s);
+        json_text(&json, "class", weft_class_name(weft_future_class(slot->future)));
+        json_text(&json, "piece", slot->piece.name);
+        json_end(&json);
+    } else {
+        progress_clear(&batch->progress);
+        fprintf(batch->cli->out.f, "%s\n", job_id(&slot->id).s);
+    }
+    clear(batch, slot);
+}
+
+static void land(struct batch *batch, struct slot *slot, uint64_t now)
+{
+    int code = weft_future_error(slot->future);
+    uint64_t retry_ms = weft_future_retry_ms(slot->future);
+
+    /* An outcome that is not OK is an outcome: its code is no refusal. */
+    if (code == 0 || weft_future_outcome(slot->future) != NULL) {
+        finish(batch, slot);
+    } else if (is_busy(code) && batch->options->patient) {
+        weft_future_free(slot->future);
+        slot->future = NULL;
+        slot->state = SLOT_READY;
+        batch->busy++;
+        batch->resume_ms = now + (retry_ms > 0 ? retry_ms : BATCH_BUSY_MS);
+    } else {
+        refuse(batch, slot, code, weft_future_text(slot->future), retry_ms);
+    }
+}
+
+/* Take pieces into free slots. */
+static int refill(struct batch *batch)
+{
+    int starved = 0;
+
+    for (size_t i = 0; i < batch->options->window && !batch->ended && !starved; i++) {
+        struct slot *slot = &batch->slots[i];
+        int exit = CLI_OK, rc;
+
+        if (slot->state != SLOT_FREE) {
+            continue;
+        }
+        rc = source_next(batch->source, batch->cli, &slot->piece, &exit);
+        if (rc == 1) {
+            slot->id = batch->job.id;
+            if (batch->source->kind != SOURCE_ONE ||
+                memcmp(&slot->id, &(weft_id){{0}}, sizeof(slot->id)) == 0) {
+                weft_id_random(&slot->id);
+            }
+            slot->state = SLOT_READY;
+            batch->used++;
+        }
+        worse(batch, exit);
+        starved = rc == 0;
+        batch->ended = rc < 0;
+    }
+    return starved;
+}
+
+static void work(struct batch *batch, uint64_t now)
+{
+    for (size_t i = 0; i < batch->options->window; i++) {
+        struct slot *slot = &batch->slots[i];
+
+        if (slot->state == SLOT_LANDED) {
+            land(batch, slot, now);
+        }
+        if (slot->state == SLOT_READY && now >= batch->resume_ms) {
+            launch(batch, slot, now);
+        }
+    }
+}
+
+static void draw(struct batch *batch, uint64_t now)
+{
+    char note[64] = "";
+
+    if (now < batch->resume_ms && batch->busy > 0) {
+        snprintf(note, sizeof(note), "broker busy");
+    } else if (batch->failed > 0) {
+        snprintf(note, sizeof(note), "%" PRIu64 " failed", batch->failed);
+    }
+    progress_update(&batch->progress, batch->done, batch->source->total, note, now);
+}
+
+/* Sleep until something is to do. */
+static void turn(struct batch *batch, int starved, uint64_t now)
+{
+    int ms = INTR_POLL_MS;
+
+    if (now < batch->resume_ms && batch->resume_ms - now < (uint64_t) ms) {
+        ms = (int) (batch->resume_ms - now);
+    }
+    if (cli_turn(batch->cli, ms, starved ? source_fd(batch->source) : -1) &&
+        source_fill(batch->source, batch->cli) != CLI_OK) {
+        worse(batch, CLI_ERROR);
+        batch->ended = 1;
+    }
+}
+
+/* Ctrl-C: say what goes on without us. */
+static int interrupted(struct batch *batch)
+{
+    progress_clear(&batch->progress);
+    cli_note(batch->cli,
+             "interrupted: %" PRIu64 " done, %zu still in the mesh or on the "
+             "way there\n  next: `weft jobs` shows them, `weft job cancel ID` ends one",
+             batch->done, batch->used);
+    return CLI_INTERRUPTED;
+}
+
+/* 1 when the broker has not been there for longer than the caller's patience.  Who waits
+ * for outcomes has more of it: the link may come back while the jobs run. */
+static int stuck(struct batch *batch, uint64_t *since, uint64_t now)
+{
+    uint64_t patience = (uint64_t) cli_wait_ms(batch->cli);
+    char why[200] = "";
+
+    if (weft_connected(batch->cli->client, why, sizeof(why)) || batch->used == 0) {
+        *since = now;
+        return 0;
+    }
+    if (batch->options->wait && batch->cli->timeout_ms == 0) {
+        patience = BATCH_PATIENCE_MS;
+    }
+    if (now - *since < patience) {
+        return 0;
+    }
+    progress_clear(&batch->progress);
+    worse(batch, cli_fail(batch->cli, WEFT_EUNREACH, "%s", why));
+    return 1;
+}
+
+int batch_run(struct cli *cli, const struct weft_job *job, struct source *source,
+              const struct batch_options *options)
+{
+    struct batch batch = {.cli = cli, .job = *job, .source = source, .options = options};
+    uint64_t now = clock_ms(), seen = now;
+    int rc = -1;
+
+    batch.slots = mem_calloc(options->window, sizeof(*batch.slots));
+    batch.job.detached = !options->wait;
+    intr_install();
+    progress_start(&batch.progress, &cli->err, cli->quiet || source->kind == SOURCE_ONE,
+                   now);
+    while (rc < 0) {
+        int starved = refill(&batch);
+
+        now = clock_ms();
+        work(&batch, now);
+        draw(&batch, now);
+        if (batch.ended && batch.used == 0) {
+            rc = batch.exit;
+        } else if (intr_count() > 0) {
+            rc = interrupted(&batch);
+        } else if (stuck(&batch, &seen, now)) {
+            rc = batch.exit;
+        } else {
+            turn(&batch, starved, now);
+        }
+    }
+    progress_clear(&batch.progress);
+    for (size_t i = 0; i < options->window; i++) {
+        weft_future_free(batch.slots[i].future);
+        free(batch.slots[i].piece.data);
+    }
+    free(batch.slots);
+    return rc;
+}

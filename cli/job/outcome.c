@@ -1,0 +1,105 @@
+#include "cli/job/outcome.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/tool/fmt.h"
+#include "cli/tool/text.h"
+#include "cli/view/job.h"
+
+void outcome_json(struct json *json, const struct weft_outcome *outcome)
+{
+    json_text(json, "id", job_id(&outcome->id).s);
+    json_text(json, "state", weft_state_name(outcome->state));
+    json_text(json, "code", outcome->code != 0 ? job_code(outcome->code) : NULL);
+    json_int(json, "exit_code", outcome->exit_code);
+    json_int(json, "signal", outcome->term_signal);
+    json_uint(json, "attempt", outcome->attempt);
+    json_text(json, "node", outcome->node);
+    json_text(json, "reason", outcome->reason);
+    json_uint(json, "wait_us", outcome->wait_us);
+    json_uint(json, "run_us", outcome->run_us);
+    json_uint(json, "cut", outcome->cut);
+    json_data(json, "result", outcome->data, outcome->len);
+}
+
+void outcome_line(struct cli *cli, const struct weft_outcome *outcome)
+{
+    FILE *f = cli->out.f;
+    struct json json;
+    char *reason;
+
+    if (cli->json) {
+        json_begin(&json, f, "outcome");
+        outcome_json(&json, outcome);
+        json_end(&json);
+        return;
+    }
+    reason = text_clean(outcome->reason != NULL ? outcome->reason : "");
+    if (cli->out.tty) {
+        fprintf(f, "%s  ", job_id8(&outcome->id).s);
+        out_print(&cli->out, job_tint(outcome->state), "%-9s",
+                  weft_state_name(outcome->state));
+        fprintf(f, "  %-16s  %8s  %s\n", outcome->node, fmt_us(outcome->run_us).s,
+                reason);
+    } else {
+        fprintf(f, "%s\t%s\t%s\t%s\t%s\n", job_id(&outcome->id).s,
+                weft_state_name(outcome->state), outcome->node, fmt_us(outcome->run_us).s,
+                reason);
+    }
+    free(reason);
+}
+
+int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
+{
+    char next[160], how[64] = "";
+    struct job_id_text id = job_id8(&outcome->id);
+    int code = outcome->code > 0 ? -outcome->code : outcome->code;
+
+    if (outcome->state == WEFT_JOB_OK) {
+        return CLI_OK;
+    }
+    if (code == 0) {
+        code = outcome->state == WEFT_JOB_CANCELLED ? WEFT_ECANCELLED
+               : outcome->state == WEFT_JOB_EXPIRED ? WEFT_EEXPIRED
+                                                    : WEFT_EFAILED;
+    }
+    if (outcome->term_signal != 0) {
+        snprintf(how, sizeof(how), ", signal %d", outcome->term_signal);
+    } else if (outcome->exit_code != 0) {
+        snprintf(how, sizeof(how), ", exit %d", outcome->exit_code);
+    }
+    snprintf(next, sizeof(next),
+             "`weft job logs %.8s` shows what it printed, `weft job "
+             "show %.8s` its attempts",
+             id.s, id.s);
+    cli_fail_next(cli, code,
+                  job_exit(outcome->state) == CLI_FAILED ? next : weft_errhint(code),
+                  "job %.8s is %s after attempt %u%s%s%s%s%s%s", id.s,
+                  weft_state_name(outcome->state), outcome->attempt,
+                  *outcome->node != '\0' ? " on " : "", outcome->node, how,
+                  outcome->reason != NULL && *outcome->reason != '\0' ? " (" : "",
+                  outcome->reason != NULL ? outcome->reason : "",
+                  outcome->reason != NULL && *outcome->reason != '\0' ? ")" : "");
+    return job_exit(outcome->state);
+}
+
+int outcome_save(struct cli *cli, const char *path, const void *data, size_t len)
+{
+    int is_stdout = strcmp(path, "-") == 0, bad;
+    FILE *f = is_stdout ? stdout : fopen(path, "wbe");
+
+    if (f == NULL) {
+        return cli_fail_next(cli, WEFT_EIO, "check the folder and its permissions",
+                             "%s: %s", path, strerror(errno));
+    }
+    bad = len > 0 && fwrite(data, 1, len, f) != len;
+    bad |= is_stdout ? fflush(f) != 0 : fclose(f) != 0;
+    if (bad) {
+        return cli_fail_next(cli, WEFT_EIO, "look at the space left on that disk",
+                             "%s: %s", path, strerror(errno));
+    }
+    return CLI_OK;
+}

@@ -1,0 +1,21 @@
+/* outcome.h - shows how jobs ended, and puts their results where they are wanted */
+#ifndef CLI_JOB_OUTCOME_H
+#define CLI_JOB_OUTCOME_H
+
+#include "cli/cli.h"
+
+/* One line: id, state, node, run time, reason; or one JSON document "weft.outcome.v1",
+ * with the result. */
+void outcome_line(struct cli *cli, const struct weft_outcome *outcome);
+
+/* The members of an outcome, into an open object. */
+void outcome_json(struct json *json, const struct weft_outcome *outcome);
+
+/* Say on stderr, once and with the next step, how a job ended that was not OK.  Returns
+ * the exit code; CLI_OK and silence for an OK one. */
+int outcome_report(struct cli *cli, const struct weft_outcome *outcome);
+
+/* Write a file whole; "-" is standard output.  0, or the exit code. */
+int outcome_save(struct cli *cli, const char *path, const void *data, size_t len);
+
+#endif

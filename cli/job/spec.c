@@ -1,0 +1,123 @@
+#include "cli/job/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/tool/fmt.h"
+#include "cli/tool/mem.h"
+
+#define SPEC_FILE_MAX  (64u << 20) /* no broker takes more than this */
+#define SPEC_FILE_STEP (64u << 10)
+
+static enum weft_class class_of(const char *name)
+{
+    if (name == NULL) {
+        return WEFT_CLASS_BEST;
+    }
+    return strcmp(name, "fast") == 0 ? WEFT_CLASS_FAST : WEFT_CLASS_DURABLE;
+}
+
+int spec_job(struct cli *cli, const struct spec_args *args, const char *capability,
+             struct weft_job *ret_job)
+{
+    struct weft_job job = WEFT_JOB_INIT;
+
+    if (args->id != NULL && weft_id_parse(args->id, &job.id) < 0) {
+        return cli_usage(cli, "--id wants 32 hex digits, not `%s`", args->id);
+    }
+    job.capability = capability;
+    job.job_class = class_of(args->job_class);
+    job.priority = (unsigned) args->priority;
+    job.timeout_ms = args->timeout_ms;
+    job.deadline_ms = args->deadline_ms;
+    job.max_attempts = args->retries == SPEC_UNSET ? 0 : (unsigned) args->retries + 1;
+    job.needs = args->needs.values;
+    job.nneeds = args->needs.n;
+    job.node = args->node;
+    job.name = args->name;
+    *ret_job = job;
+    return CLI_OK;
+}
+
+static int read_all(int fd, char **ret_data, size_t *ret_len)
+{
+    char *data = NULL;
+    size_t len = 0, cap = 0;
+
+    for (;;) {
+        ssize_t n;
+
+        data = mem_grow(data, &cap, len + SPEC_FILE_STEP + 1, 1);
+        n = read(fd, data + len, SPEC_FILE_STEP);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            if (n < 0) {
+                free(data);
+                return WEFT_EIO;
+            }
+            break;
+        }
+        len += (size_t) n;
+        if (len > SPEC_FILE_MAX) {
+            free(data);
+            return WEFT_ETOOBIG;
+        }
+    }
+    data[len] = '\0';
+    *ret_data = data;
+    *ret_len = len;
+    return 0;
+}
+
+int spec_read(struct cli *cli, const char *path, char **ret_data, size_t *ret_len)
+{
+    int is_stdin = strcmp(path, "-") == 0, fd, rc;
+
+    fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return cli_fail_next(cli, errno == ENOENT ? WEFT_ENOENT : WEFT_EIO,
+                             "check the path and its permissions", "%s: %s", path,
+                             strerror(errno));
+    }
+    rc = read_all(fd, ret_data, ret_len);
+    if (rc == WEFT_EIO) {
+        rc = cli_fail_next(cli, rc, "check the path and its permissions", "%s: %s", path,
+                           strerror(errno));
+    } else if (rc < 0) {
+        rc = cli_fail(cli, rc, "%s: more than %s", path, fmt_size(SPEC_FILE_MAX).s);
+    }
+    if (!is_stdin) {
+        close(fd);
+    }
+    return rc;
+}
+
+int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,
+                 char **ret_data, size_t *ret_len)
+{
+    if (args->data != NULL && n > 0) {
+        return cli_usage(cli, "give --data or a file, not both");
+    }
+    if (n > 0) {
+        return spec_read(cli, operands[0], ret_data, ret_len);
+    }
+    *ret_data = mem_strdup(args->data != NULL ? args->data : "");
+    *ret_len = strlen(*ret_data);
+    return CLI_OK;
+}
+
+int spec_check_size(struct cli *cli, const char *what, size_t len)
+{
+    uint64_t max = weft_max_payload(cli->client);
+
+    if (max > 0 && len > max) {
+        return cli_fail(cli, WEFT_ETOOBIG, "%s has %s, the broker takes %s", what,
+                        fmt_size(len).s, fmt_size(max).s);
+    }
+    return CLI_OK;
+}

@@ -1,0 +1,113 @@
+/* spec.h - what to run and how, from the options that submit and run share */
+#ifndef CLI_JOB_SPEC_H
+#define CLI_JOB_SPEC_H
+
+#include <stddef.h>
+
+#include "cli/cli.h"
+
+struct spec_args {
+    const char *data, *node, *name, *job_class, *id;
+    uint64_t priority, timeout_ms, deadline_ms, retries;
+    struct opt_list needs;
+};
+
+#define SPEC_UNSET UINT64_MAX
+
+#define SPEC_DEFAULTS                                                                    \
+    {                                                                                    \
+        .priority = 4, .retries = SPEC_UNSET                                             \
+    }
+
+/* The rows of these options; `struct spec_args` is the first member of a command's own
+ * arguments. */
+#define SPEC_OPTS                                                                        \
+    {"data",                                                                             \
+     'd',                                                                                \
+     OPT_TEXT,                                                                           \
+     "TEXT",                                                                             \
+     offsetof(struct spec_args, data),                                                   \
+     0,                                                                                  \
+     0,                                                                                  \
+     "the payload itself, instead of a file"},                                           \
+        {"need",                                                                         \
+         'n',                                                                            \
+         OPT_LIST,                                                                       \
+         "NEED",                                                                         \
+         offsetof(struct spec_args, needs),                                              \
+         0,                                                                              \
+         0,                                                                              \
+         "only where this holds: site=lyon, tier!=cloud, cpus>=4, gpu>=1; repeatable"},  \
+        {"node", 'N', OPT_TEXT,           "NODE", offsetof(struct spec_args, node),      \
+         0,      0,   "only on this node"},                                              \
+        {"priority",                                                                     \
+         'p',                                                                            \
+         OPT_UINT,                                                                       \
+         "0-9",                                                                          \
+         offsetof(struct spec_args, priority),                                           \
+         0,                                                                              \
+         9,                                                                              \
+         "9 first, 0 last (default 4)"},                                                 \
+        {"timeout",                                                                      \
+         't',                                                                            \
+         OPT_TIME,                                                                       \
+         "TIME",                                                                         \
+         offsetof(struct spec_args, timeout_ms),                                         \
+         1,                                                                              \
+         0,                                                                              \
+         "longest run of one attempt (default: the agent's limit); how long to wait "    \
+         "for "                                                                          \
+         "the broker stands before the command: weft --timeout 2s submit ..."},          \
+        {"deadline",                                                                     \
+         'D',                                                                            \
+         OPT_TIME,                                                                       \
+         "TIME",                                                                         \
+         offsetof(struct spec_args, deadline_ms),                                        \
+         1,                                                                              \
+         0,                                                                              \
+         "give up on the job when it is not done after this time"},                      \
+        {"retries",                                                                      \
+         'r',                                                                            \
+         OPT_UINT,                                                                       \
+         "N",                                                                            \
+         offsetof(struct spec_args, retries),                                            \
+         0,                                                                              \
+         99,                                                                             \
+         "attempts after the first that failed (default: the broker's)"},                \
+        {"name",                                                                         \
+         0,                                                                              \
+         OPT_TEXT,                                                                       \
+         "LABEL",                                                                        \
+         offsetof(struct spec_args, name),                                               \
+         0,                                                                              \
+         0,                                                                              \
+         "a label for people: weft jobs --name LABEL"},                                  \
+        {"class",                                                                        \
+         0,                                                                              \
+         OPT_CHOICE,                                                                     \
+         "fast|durable",                                                                 \
+         offsetof(struct spec_args, job_class),                                          \
+         0,                                                                              \
+         0,                                                                              \
+         "what ACCEPTED means: in the broker's memory, or on its disk"},                 \
+    {                                                                                    \
+        "id", 0, OPT_TEXT, "HEX", offsetof(struct spec_args, id), 0, 0,                  \
+            "the job's id, 32 hex digits: submitting it again is the same job"           \
+    }
+
+/* Fill the job but for its payload.  0, or the exit code of the mistake printed. */
+int spec_job(struct cli *cli, const struct spec_args *args, const char *capability,
+             struct weft_job *ret_job);
+
+/* Read a whole file ("-": standard input).  0, or the exit code.  *ret_data is to be
+ * freed. */
+int spec_read(struct cli *cli, const char *path, char **ret_data, size_t *ret_len);
+
+/* The payload that the operands and --data name; no payload is empty. */
+int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,
+                 char **ret_data, size_t *ret_len);
+
+/* Refuse early what the broker would refuse. */
+int spec_check_size(struct cli *cli, const char *what, size_t len);
+
+#endif

@@ -1,0 +1,100 @@
+#include "cli/view/flip.h"
+
+static uint64_t max3(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t ab = a > b ? a : b;
+
+    return ab > c ? ab : c;
+}
+
+const char *flip_name(enum flip_term term)
+{
+    static const char *const names[FLIP_TERMS] = {"link", "wait", "data", "warm-up",
+                                                  "run",  "risk", "money"};
+
+    return term < FLIP_TERMS ? names[term] : "?";
+}
+
+uint64_t flip_value(const struct weft_scored *row, enum flip_term term)
+{
+    switch (term) {
+    case FLIP_LINK:
+        return row->link_us;
+    case FLIP_WAIT:
+        return row->wait_us;
+    case FLIP_FETCH:
+        return row->fetch_us;
+    case FLIP_WARM:
+        return row->warm_us;
+    case FLIP_RUN:
+        return row->run_us;
+    case FLIP_RISK:
+        return row->risk_us;
+    case FLIP_MONEY:
+        return row->money_us;
+    default:
+        return 0;
+    }
+}
+
+/* How much the score falls when this term falls to 0: wait, fetch and warm overlap. */
+static uint64_t reducible(const struct weft_scored *row, enum flip_term term)
+{
+    uint64_t value = flip_value(row, term), others = 0;
+
+    if (term == FLIP_WAIT) {
+        others = max3(row->fetch_us, row->warm_us, 0);
+    } else if (term == FLIP_FETCH) {
+        others = max3(row->wait_us, row->warm_us, 0);
+    } else if (term == FLIP_WARM) {
+        others = max3(row->wait_us, row->fetch_us, 0);
+    }
+    return value > others ? value - others : 0;
+}
+
+struct flip flip_compute(const struct weft_scored *winner,
+                         const struct weft_scored *other)
+{
+    struct flip flip = {0};
+    uint64_t best = 0;
+
+    flip.margin_us =
+        other->score_us > winner->score_us ? other->score_us - winner->score_us : 0;
+    flip.wait_us =
+        max3(winner->wait_us, winner->fetch_us, winner->warm_us) + flip.margin_us;
+    for (enum flip_term t = FLIP_LINK; t < FLIP_TERMS; t++) {
+        uint64_t value = flip_value(other, t), gain = reducible(other, t);
+
+        if (gain > flip.margin_us && value > best) {
+            best = value;
+            flip.single = 1;
+            flip.term = t;
+            flip.below_us = value - flip.margin_us;
+        }
+    }
+    return flip;
+}
+
+enum flip_term flip_worst(const struct weft_scored *winner,
+                          const struct weft_scored *other, uint64_t *ret_us)
+{
+    enum flip_term worst = FLIP_TERMS;
+    uint64_t most = 0;
+
+    for (enum flip_term t = FLIP_LINK; t < FLIP_TERMS; t++) {
+        uint64_t a = flip_value(winner, t), b = flip_value(other, t);
+
+        if (b > a && b - a > most) {
+            most = b - a;
+            worst = t;
+        }
+    }
+    *ret_us = most;
+    return worst;
+}
+
+enum flip_term flip_best(const struct weft_scored *winner,
+                         const struct weft_scored *other, uint64_t *ret_us)
+{
+    return flip_worst(other, winner, ret_us);
+}

@@ -1,0 +1,44 @@
+/* job.h - how jobs are named, coloured and written as JSON, everywhere the same */
+#ifndef CLI_VIEW_JOB_H
+#define CLI_VIEW_JOB_H
+
+#include "cli/cli.h"
+
+struct job_id_text {
+    char s[WEFT_ID_TEXT];
+};
+
+/* The whole id; the first 8 digits, as lists show it. */
+struct job_id_text job_id(const weft_id *id);
+struct job_id_text job_id8(const weft_id *id);
+
+enum tint job_tint(enum weft_state state);
+int job_is_over(enum weft_state state);
+
+struct job_capability {
+    char s[96];
+};
+
+/* "resize@2", "resize" for version 0. */
+struct job_capability job_capability(const char *name, uint32_t version);
+
+/* "EWALL" for a code of either sign; "" for 0. */
+const char *job_code(int code);
+
+/* The members of one row, into an open object. */
+void job_json(struct json *json, const struct weft_job_row *row);
+
+/* Print rows as a table. */
+void job_table(struct out *out, const struct weft_job_row *rows, size_t n, size_t max);
+
+/* The exit code that an outcome means. */
+int job_exit(enum weft_state state);
+
+/* Say why a query about the job named by `prefix` failed.  The exit code. */
+int job_fail(struct cli *cli, int rc, const char *prefix);
+
+/* Find a job by a prefix of its id; prints what goes wrong.  A whole id is taken as it
+ * is, without asking. */
+int job_resolve(struct cli *cli, const char *prefix, weft_id *ret_id);
+
+#endif

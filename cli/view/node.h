@@ -1,0 +1,31 @@
+/* node.h - how nodes are coloured, listed and written as JSON, everywhere the same */
+#ifndef CLI_VIEW_NODE_H
+#define CLI_VIEW_NODE_H
+
+#include "cli/cli.h"
+
+enum tint node_tint(const char *state);
+
+/* The members of one row, into an open object. */
+void node_json(struct json *json, const struct weft_node *node);
+
+/* Members "capabilities": [...] of a node. */
+void node_json_caps(struct json *json, const struct weft_node_full *node);
+
+/* 1 for agents and brokers: what a map shows.  Clients are sessions, not places. */
+int node_is_place(const struct weft_node *node);
+
+int node_is_agent(const struct weft_node *node);
+int node_is_up(const struct weft_node *node);
+
+/* "2/4": running of slots; "how long since it was heard". */
+struct node_text {
+    char s[56];
+};
+
+struct node_text node_slots(const struct weft_node *node);
+
+/* "up", or "lost 6m12s" for what is not. */
+struct node_text node_state(const struct weft_node *node);
+
+#endif

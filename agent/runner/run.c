@@ -81,7 +81,7 @@ int run_new(struct run_env *e, const struct wire_start *s, struct run **ret_run)
         wf_free(r);
         return 0;
     }
-    if (spawn_run(e->host, s, &r->dir, &r->sp, &err) != 0) {
+    if (launch_run(e->host, s, &r->dir, &r->sp, &err) != 0) {
         refuse(e, s->run, err.text);
         scratch_remove(&r->dir);
         wf_free(r);
@@ -340,8 +340,9 @@ static void conclude(struct run *r, struct run_env *e)
             r->done.reason = r->started ? WIRE_R_SIGNAL : WIRE_R_SPAWN;
             r->done.signal = r->started ? SIGKILL : 0;
             (void) snprintf(r->text, sizeof r->text, "%s",
-                            r->started ? "the supervisor of the run was killed"
-                                       : "the sandbox could not be made");
+                            !r->started && r->sp.sandboxed
+                                ? "the sandbox could not be made"
+                                : "the supervisor of the run was killed");
         }
         return;
     }

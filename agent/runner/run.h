@@ -17,8 +17,8 @@
 #define AGENT_RUNNER_RUN_H
 
 #include "agent/runner/host.h"
+#include "agent/runner/launch.h"
 #include "agent/runner/outbox.h"
-#include "agent/runner/spawn.h"
 
 enum run_state {
     RUN_STARTING,
@@ -34,7 +34,7 @@ struct run {
     uint8_t kind;
     uint32_t flags;
     struct wire_limits limits;
-    struct spawn sp; /* descriptors are -1 once closed */
+    struct launch sp; /* descriptors are -1 once closed */
     struct scratch dir;
     struct wire_done done; /* filled as things become known */
     char text[WIRE_TEXT_MAX];

@@ -1,6 +1,6 @@
 /* test_exec.c - handlers and workers as the agent sees them
  *
- * test_exec RUNNER HOSTILE WORKER [WORKER.PY]
+ * test_exec RUNNER WORKER [WORKER.PY]
  */
 #include "agent/exec.h"
 #include "tests/lib/tap.h"
@@ -33,7 +33,7 @@ struct mesh {
 };
 
 static struct mesh t;
-static const char *runner_path, *hostile, *worker_path, *python_worker;
+static const char *runner_path, *worker_path, *python_worker;
 static char dir[64];
 
 static void on_started(void *arg, uint64_t run)
@@ -406,13 +406,25 @@ static void test_runner_dies(void)
     }
 }
 
+static void remove_dir(void)
+{
+    pid_t rm = fork();
+
+    if (rm == 0) {
+        (void) execlp("rm", "rm", "-rf", dir, (char *) NULL);
+        _exit(127);
+    }
+    (void) waitpid(rm, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
-    must(argc >= 4);
-    runner_path = argv[1];
-    hostile = argv[2];
-    worker_path = argv[3];
-    python_worker = argc > 4 ? argv[4] : NULL;
+    must(argc >= 3);
+    /* Handlers start in a folder of their own: names must be absolute. */
+    runner_path = realpath(argv[1], NULL);
+    worker_path = realpath(argv[2], NULL);
+    python_worker = argc > 3 ? realpath(argv[3], NULL) : NULL;
+    must(runner_path != NULL && worker_path != NULL);
     (void) snprintf(dir, sizeof dir, "/tmp/weft-test-XXXXXX");
     must(mkdtemp(dir) != NULL);
     open_exec();
@@ -426,6 +438,7 @@ int main(int argc, char **argv)
     test_python();
     test_runner_dies();
     close_exec();
+    remove_dir();
     is_int(t.r[55].done + t.r[56].done, 0, "no callback after exec_free");
     return done();
 }

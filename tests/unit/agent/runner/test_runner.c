@@ -275,8 +275,10 @@ static void test_supervisor_killed(struct drive *v)
     drive_wait(v, 21, &o, true);
     roll_wait(&roll, 1);
     roll_gone(&roll);
-    ok(o.d.reason == WIRE_R_SIGNAL, "a handler that kills its supervisor: %s",
-       wire_reason_name(o.d.reason));
+    /* It may be quicker than the report that it was started. */
+    ok(o.d.reason == WIRE_R_SIGNAL || o.d.reason == WIRE_R_SPAWN,
+       "a handler that kills its supervisor: %s, %s", wire_reason_name(o.d.reason),
+       o.text);
     outcome_fini(&o);
     roll_close(&roll);
 }
@@ -457,8 +459,10 @@ int main(int argc, char **argv)
     bool pidns, bwrap, cg;
 
     must(argc == 3);
-    runner = argv[1];
-    hostile = argv[2];
+    /* Handlers start in a folder of their own: names must be absolute. */
+    runner = realpath(argv[1], NULL);
+    hostile = realpath(argv[2], NULL);
+    must(runner != NULL && hostile != NULL);
     must(drive_start(&v, runner, "auto", "auto", "auto"));
     pidns = v.hello.isolation == WIRE_ISO_PIDNS;
     bwrap = v.hello.bwrap != 0;

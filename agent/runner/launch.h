@@ -1,18 +1,18 @@
-/* spawn.h - start one run: descriptors, environment, clone
+/* launch.h - start one run: descriptors, environment, clone
  *
  * The handler's environment is fixed (PATH, HOME, TMPDIR, LANG, WEFT_RESULT and, with a
  * payload file, WEFT_PAYLOAD); what the request brings is added or takes their place.
  * The payload becomes fd 0: a memory file, or the file named by the request.
  */
-#ifndef AGENT_RUNNER_SPAWN_H
-#define AGENT_RUNNER_SPAWN_H
+#ifndef AGENT_RUNNER_LAUNCH_H
+#define AGENT_RUNNER_LAUNCH_H
 
 #include "agent/runner/host.h"
 #include "agent/runner/scratch.h"
 #include "agent/runner/wire.h"
 #include "common/err.h"
 
-struct spawn {
+struct launch {
     pid_t pid; /* root of the tree: init, or bwrap with init inside */
     int ctl;   /* to init; non-blocking */
     int out;   /* what the handler prints; non-blocking */
@@ -23,7 +23,7 @@ struct spawn {
 
 /* All descriptors in *ret are owned by the caller.  0, WEFT_ESUPPORT (sandbox required
  * but missing), WEFT_ESPAWN. */
-int spawn_run(const struct host *h, const struct wire_start *s, const struct scratch *sc,
-              struct spawn *ret, struct wf_err *err);
+int launch_run(const struct host *h, const struct wire_start *s, const struct scratch *sc,
+               struct launch *ret, struct wf_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "agent/runner/spawn.h"
+#include "agent/runner/launch.h"
 
 #include "agent/runner/init.h"
 #include "agent/runner/sandbox.h"
@@ -25,7 +25,7 @@
 /* What goes into the child, by its number there, and what stays here. */
 struct ends {
     int child[CHILD_FDS]; /* -1: none */
-    struct spawn ours;
+    struct launch ours;
 };
 
 static void close_fd(int *fd)
@@ -303,8 +303,8 @@ static int start(const struct host *h, const struct wire_start *s,
                            : wf_err_set(err, WEFT_ESPAWN, "clone: %s", strerror(errno));
 }
 
-int spawn_run(const struct host *h, const struct wire_start *s, const struct scratch *sc,
-              struct spawn *ret, struct wf_err *err)
+int launch_run(const struct host *h, const struct wire_start *s, const struct scratch *sc,
+               struct launch *ret, struct wf_err *err)
 {
     struct ends e = {.ours = {.ctl = -1, .out = -1, .err = -1, .worker = -1}};
     int rc;

@@ -39,11 +39,11 @@ static int usage(const char *what, const char *arg)
     return EXIT_USAGE;
 }
 
-static int fail(const struct wf_err *err)
+static int fail(const struct wf_err *err, const char *next)
 {
     fprintf(stderr, "weft-broker: error %s: %s: %s\n  next: %s\n", wf_err_name(err->code),
-            wf_err_sentence(err->code), err->text, wf_err_next(err->code));
-    return err->code == WEFT_ECONF ? EXIT_USAGE : 1;
+            wf_err_sentence(err->code), err->text, next);
+    return err->code == WEFT_ECONF || err->code == WEFT_ENOENT ? EXIT_USAGE : 1;
 }
 
 int main(int argc, char **argv)
@@ -76,7 +76,8 @@ int main(int argc, char **argv)
         return usage("which configuration? say --config FILE", "");
     }
     if (config_load(path, &cfg, &err) != 0) {
-        return fail(&err);
+        return fail(&err, err.code == WEFT_ENOENT ? "name a file that can be read"
+                                                  : wf_err_next(err.code));
     }
     if (check_only) {
         printf("ok  %s\n", path);
@@ -89,7 +90,7 @@ int main(int argc, char **argv)
     rc = shell_new(&cfg, &log, new_operator, &sh, &err);
     if (rc != 0) {
         err.code = rc;
-        return fail(&err);
+        return fail(&err, wf_err_next(err.code));
     }
     shell_run(sh);
     shell_free(sh);

@@ -2,6 +2,7 @@
 
 #include "broker/first.h"
 #include "broker/store.h"
+#include "client/include/weft/version.h"
 #include "common/io/file.h"
 #include "common/io/loop.h"
 #include "common/io/notify.h"
@@ -265,6 +266,7 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
     memcpy(core.key.b, sh->keys.pub, sizeof core.key.b);
     keys_random(&core.epoch, sizeof core.epoch);
     keys_random(&core.seed, sizeof core.seed);
+    (void) wf_str_copy(core.software, sizeof core.software, WEFT_VERSION);
     (void) wf_str_copy(core.store, sizeof core.store,
                        strcmp(cfg->store, "memory") == 0 ? "memory" : "sqlite");
     for (size_t i = 0; i < cfg->listen.n && core.nendpoints < 8; i++) {

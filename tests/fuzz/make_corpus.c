@@ -1,6 +1,7 @@
 /* make_corpus.c - write the seed corpora of the binary decoders
  *
- * Usage: make-corpus FOLDER   writes FOLDER/{msg,frame,token,runner_wire}/NAME
+ * Usage: make-corpus FOLDER   writes
+ * FOLDER/{msg,frame,token,runner_wire,worker_wire}/NAME
  *
  * The same bytes at every run; run it after a change of messages.def and commit what it
  * writes.  The corpora of text decoders are written by hand.
@@ -175,6 +176,33 @@ static void runner(void)
     runner_frame("done", &m);
 }
 
+/* Frames of docs/spec/worker.md: u32 length, u8 type, body. */
+static void worker(void)
+{
+    static const struct {
+        const char *name, *hex;
+    } frames[] = {
+        {"hello", "05000000 01 0100 0400"},
+        {"output", "09000000 03 07000000 02 6f6f70"},
+        {"result", "0e000000 04 07000000 00000000 68656c6c6f"},
+        {"failed", "09000000 04 07000000 01000000"},
+        {"session", "05000000 01 0100 0100 06000000 03 01000000 01"
+                    "09000000 04 01000000 00000000"},
+        {"wrong-way", "05000000 05 01000000"},
+        {"no-stream", "06000000 03 01000000 03"},
+        {"too-long", "00001200 04"},
+        {"empty", "00000000"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+        struct wf_buf out = WF_BUF_INIT(256);
+
+        raw_hex(&out, frames[i].hex);
+        save("worker_wire", frames[i].name, &out);
+        wf_buf_fini(&out);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -186,5 +214,6 @@ int main(int argc, char **argv)
     frames();
     tokens();
     runner();
+    worker();
     return 0;
 }

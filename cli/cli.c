@@ -144,16 +144,16 @@ int cli_fail_next(struct cli *cli, int code, const char *next, const char *fmt, 
 
 int cli_usage(struct cli *cli, const char *fmt, ...)
 {
-    char detail[512];
+    char detail[512], next[96] = "`weft help` lists the commands";
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
-    return report(cli, WEFT_EINVAL,
-                  "`weft help` lists the commands; `weft COMMAND --help` "
-                  "explains one",
-                  detail);
+    if (cli->command != NULL) {
+        snprintf(next, sizeof(next), "`weft %.40s --help` explains it", cli->command);
+    }
+    return report(cli, WEFT_EINVAL, next, detail);
 }
 
 void cli_note(struct cli *cli, const char *fmt, ...)

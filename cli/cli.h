@@ -18,6 +18,7 @@
 
 struct cli {
     struct out out, err;
+    const char *command; /* the name in the table; NULL before it is known */
     const char *context; /* NULL: the selected one */
     uint64_t timeout_ms; /* 0: not given */
     int json, no_color, quiet, help;

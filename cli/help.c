@@ -57,14 +57,34 @@ static void option(struct out *out, const struct opt *opt)
     wrap(out->f, opt->help, 28, 28, width);
 }
 
-static void options(struct out *out, const char *head, const struct opt *opts, size_t n)
+static int has_option(const struct cmd *cmd, const char *name)
 {
-    if (n == 0) {
-        return;
+    for (size_t i = 0; cmd != NULL && i < cmd->nopts; i++) {
+        if (strcmp(cmd->opts[i].name, name) == 0) {
+            return 1;
+        }
     }
-    out_print(out, TINT_BOLD, "\n%s\n", head);
-    for (size_t i = 0; i < n; i++) {
-        option(out, &opts[i]);
+    return 0;
+}
+
+static void own_options(struct out *out, const struct cmd *cmd)
+{
+    if (cmd->nopts > 0) {
+        out_print(out, TINT_BOLD, "\nOptions\n");
+    }
+    for (size_t i = 0; i < cmd->nopts; i++) {
+        option(out, &cmd->opts[i]);
+    }
+}
+
+/* But those that mean something else behind `cmd` (NULL: none). */
+static void global_options(struct out *out, const struct cmd *cmd)
+{
+    out_print(out, TINT_BOLD, "\nOptions of every command\n");
+    for (size_t i = 0; i < cli_nglobals; i++) {
+        if (!has_option(cmd, cli_globals[i].name)) {
+            option(out, &cli_globals[i]);
+        }
     }
 }
 
@@ -90,7 +110,7 @@ void help_all(struct out *out)
         }
         row(out, cmd);
     }
-    options(out, "Options of every command", cli_globals, cli_nglobals);
+    global_options(out, NULL);
     fputs("\nExit codes: 0 ok, 1 error, 2 usage, 3 cannot reach a broker, 4 not "
           "authorised,\n5 not found, 6 busy or quota, 7 timeout, 8 storage refused, 10 "
           "--wait not met,\n20 job failed, 21 job cancelled or expired, 130 "
@@ -120,6 +140,6 @@ void help_command(struct out *out, const struct cmd *cmd)
     if (cmd->details != NULL) {
         fprintf(out->f, "\n%s", cmd->details);
     }
-    options(out, "Options", cmd->opts, cmd->nopts);
-    options(out, "Options of every command", cli_globals, cli_nglobals);
+    own_options(out, cmd);
+    global_options(out, cmd);
 }

@@ -7,6 +7,15 @@
 #include "cli/help.h"
 #include "cli/tool/mem.h"
 
+static int wrong_count(struct cli *cli, const struct cmd *cmd, int n)
+{
+    if (cmd->max == 0) {
+        return cli_usage(cli, "weft %s takes no operands", cmd->name);
+    }
+    return cli_usage(cli, "weft %s takes %s%s", cmd->name, cmd->operands,
+                     n > cmd->min ? ", and no more" : "");
+}
+
 /* Parse the words after the command's name, its own options first, then the global ones;
  * then run it. */
 static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
@@ -20,15 +29,14 @@ static int run(struct cli *cli, const struct cmd *cmd, int argc, char **argv)
     if (cmd->defaults != NULL) {
         memcpy(args, cmd->defaults, cmd->args_size);
     }
+    cli->command = cmd->name;
     if (opt_parse(sets, 2, 0, argc, argv, &n, text, sizeof(text)) < 0) {
         rc = cli_usage(cli, "weft %s: %s", cmd->name, text);
     } else if (cli->help) {
         help_command(&cli->out, cmd);
         rc = CLI_OK;
     } else if (n < cmd->min || (cmd->max >= 0 && n > cmd->max)) {
-        rc = cli_usage(cli, "weft %s takes %s%s", cmd->name,
-                       cmd->max == 0 ? "no operands" : cmd->operands,
-                       n > cmd->min ? ", and no more" : "");
+        rc = wrong_count(cli, cmd, n);
     } else {
         out_init(&cli->out, stdout, cli->no_color || cli->json);
         out_init(&cli->err, stderr, cli->no_color);

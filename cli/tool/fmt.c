@@ -16,7 +16,7 @@ static struct fmt scaled(uint64_t value, uint64_t unit, const char *name)
 {
     struct fmt out;
 
-    if (value < unit * 10 && value % unit >= unit / 20) {
+    if (unit > 1 && value < unit * 10 && value % unit >= unit / 20) {
         snprintf(out.s, sizeof(out.s), "%.1f %s", (double) value / (double) unit, name);
     } else {
         snprintf(out.s, sizeof(out.s), "%" PRIu64 " %s",

@@ -1,6 +1,10 @@
 #include "tests/unit/io/mesh.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* A client over the mesh's router. */
 struct client {
@@ -129,24 +133,30 @@ static void test_wrong_server_key(void)
 
 static void test_nobody_there(void)
 {
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof at;
     struct mesh m;
     struct client c;
     struct wf_err err = {0, ""};
     char endpoint[128];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     mesh_init(&m, (struct router_opts){0});
     client_init(&c, &m, (struct uplink_opts){0});
-    memcpy(endpoint, m.endpoint, sizeof endpoint);
-    router_free(m.router);
-    m.router = NULL;
     is_int(uplink_connect(c.up, "nonsense", m.server.pub, &err), WEFT_ECONF,
            "not an endpoint");
+    /* A port that is taken, but not listened to. */
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    must(bind(fd, (const struct sockaddr *) &at, sizeof at) == 0);
+    must(getsockname(fd, (struct sockaddr *) &at, &len) == 0);
+    (void) snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", ntohs(at.sin_port));
     must(uplink_connect(c.up, endpoint, m.server.pub, NULL) == 0);
     run_until(&m, c.downs == 1);
     is_int(c.why, WEFT_EUNREACH, "nobody answers");
     is_int(c.ups, 0, "never up");
     uplink_free(c.up);
     mesh_fini(&m);
+    close(fd);
 }
 
 static void test_silent_server(void)

@@ -18,7 +18,7 @@ static void ask(void *sock, const char *version, const char *mechanism, const vo
 
 struct answer {
     unsigned frames;
-    char code[8], request[8], user[64];
+    char code[64], request[64], user[64];
 };
 
 static bool take(void *sock, struct answer *a)

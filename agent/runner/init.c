@@ -71,8 +71,8 @@ static int set_limits(const struct init_opts *o)
     if (l->mem_bytes != 0) {
         uint64_t hard = wf_add_sat(l->mem_bytes, l->mem_bytes / 4 + MEM_SLACK_BYTES);
 
-        /* Private writable memory.  RLIMIT_AS would also count address space that Go,
-         * Java or a sanitizer reserves and never touches. */
+        /* Private writable memory.  RLIMIT_AS would also count address space that Go
+         * and Java reserve and never touch. */
         rc |= limit(RLIMIT_DATA, hard, hard);
     }
     if (l->file_bytes != 0) {

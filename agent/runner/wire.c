@@ -143,12 +143,13 @@ static void get_output(struct reader *r, struct wire_output *o)
 
 int wire_peek(const uint8_t *p, size_t len, size_t *ret_total)
 {
-    struct reader r = {p, p + len, 0};
+    struct reader r;
     uint64_t n;
 
     if (len < 4) {
         return WEFT_EAGAIN;
     }
+    r = (struct reader){p, p + len, 0};
     n = get(&r, 4);
     if (n == 0 || n > WIRE_FRAME_MAX - 4) {
         return WEFT_EPROTO;
@@ -164,7 +165,7 @@ int wire_decode(const uint8_t *frame, size_t len, struct wire_msg *ret)
 {
     struct reader r = {frame, frame + len, 0};
 
-    if (get(&r, 4) != len - 4) {
+    if (len < WIRE_HEAD || get(&r, 4) != len - 4) {
         return WEFT_EPROTO;
     }
     ret->type = (enum wire_type) get(&r, 1);

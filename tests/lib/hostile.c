@@ -87,6 +87,23 @@ static int leftover(const char *path)
     return read(fds[0], &c, 1) == 1 ? 0 : 1;
 }
 
+/* A process that is never the same for long: each forks the next and exits. */
+static int hop(const char *path)
+{
+    (void) signal(SIGTERM, SIG_IGN);
+    if (fork() == 0) {
+        (void) setsid();
+        hold(path);
+        for (;;) {
+            if (fork() > 0) {
+                _exit(0);
+            }
+        }
+    }
+    stay();
+    return 0;
+}
+
 /* Touch memory in small steps; give up when there is none. */
 static int eat(const char *arg)
 {
@@ -167,6 +184,9 @@ int main(int argc, char **argv)
     if (strcmp(mode, "leftover") == 0) {
         return leftover(arg);
     }
+    if (strcmp(mode, "hop") == 0) {
+        return hop(arg);
+    }
     if (strcmp(mode, "hold") == 0) {
         hold(arg);
         stay();
@@ -188,6 +208,7 @@ int main(int argc, char **argv)
         return flood(arg, 2);
     }
     if (strcmp(mode, "signal") == 0) {
+        (void) signal(atoi(arg), SIG_DFL);
         (void) raise(atoi(arg));
         return 0;
     }

@@ -51,6 +51,7 @@ static int handle(weft_worker_job *job, void *arg)
 
     (void) arg;
     if (is(p, len, "crash")) {
+        (void) signal(SIGSEGV, SIG_DFL);
         (void) raise(SIGSEGV);
     }
     if (is(p, len, "leave")) {

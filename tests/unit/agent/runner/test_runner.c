@@ -237,6 +237,17 @@ static void test_hostile(struct drive *v)
     roll_close(&roll);
 
     roll_open(&roll, v->dir);
+    start_on_roll(v, &m, &o, 22, "hop", &roll);
+    roll_wait(&roll, 1);
+    t = now_ms();
+    drive_kill(v, 22, 0);
+    drive_wait(v, 22, &o, true);
+    is_int(roll_alive(&roll), 0, "one that forks and exits all the time is gone too");
+    printf("# gone %d ms after KILL\n", (int) (now_ms() - t));
+    outcome_fini(&o);
+    roll_close(&roll);
+
+    roll_open(&roll, v->dir);
     start_on_roll(v, &m, &o, 19, "leftover", &roll);
     drive_wait(v, 19, &o, true);
     roll_wait(&roll, 1);

@@ -1,0 +1,49 @@
+/* handlers.h - the capabilities of agent.conf as things that run
+ *
+ * Between the core's START and KILL and agent/exec.h: knows which capability runs how,
+ * and turns what the runner and the workers tell into the core's events.  Each START
+ * accepted gives exactly one NODE_RUN_DONE, later; one that is not accepted gives none.
+ */
+#ifndef AGENT_HANDLERS_H
+#define AGENT_HANDLERS_H
+
+#include "agent/config.h"
+#include "agent/core/event.h"
+#include "agent/core/runs.h"
+#include "agent/exec.h"
+
+struct handlers;
+
+struct handlers_cbs {
+    /* NODE_RUN_STARTED, NODE_RUN_OUTPUT, NODE_RUN_DONE; borrowed. */
+    void (*on_event)(void *arg, struct node_event *ev);
+    /* The runner came up or went away. */
+    void (*on_info)(void *arg, const struct exec_info *info);
+};
+
+/* `config` is borrowed for the handlers' life.  WEFT_ENOMEM, WEFT_ESPAWN. */
+int handlers_new(uv_loop_t *loop, const struct agent_config *config,
+                 const struct handlers_cbs *cbs, void *arg,
+                 struct handlers **ret_handlers, struct wf_err *err);
+
+/* End every run; no callback runs any more.  NULL is allowed. */
+void handlers_free(struct handlers *h);
+
+/* 0, or why it cannot be started. */
+int handlers_start(struct handlers *h, const struct run *r);
+void handlers_kill(struct handlers *h, uint64_t number, uint32_t grace_ms);
+
+/* What NODE_RUN_DONE says of a run that handlers_start() refused. */
+void handlers_refusal(int code, struct run_end *ret_end);
+
+/* How runs are confined here, as facts. */
+void handlers_sandbox(const struct handlers *h, struct node_facts *facts);
+
+/* Start the workers that the first jobs will want. */
+void handlers_warm(struct handlers *h);
+
+/* Where weft-runner is: as configured, beside this program, or as installed. */
+int handlers_find_runner(const struct agent_config *config, char *dst, size_t cap,
+                         struct wf_err *err);
+
+#endif

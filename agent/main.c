@@ -1,0 +1,362 @@
+/* main.c - weft-agent: arguments, configuration, then one of its commands */
+#include "agent/config.h"
+#include "agent/handlers.h"
+#include "agent/identity.h"
+#include "agent/join.h"
+#include "agent/shell.h"
+#include "client/include/weft/version.h"
+#include "common/io/file.h"
+#include "common/io/keys.h"
+#include "common/parse.h"
+#include "common/str.h"
+
+#include <limits.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SETS_MAX 32
+
+enum exit_code {
+    EXIT_OK,
+    EXIT_ERROR,
+    EXIT_USAGE,
+    EXIT_UNREACH,
+    EXIT_DENIED,
+    EXIT_BUSY = 6
+};
+
+struct args {
+    const char *command; /* "run", "join", "leave", "check" */
+    const char *config;  /* NULL: none named */
+    const char *name, *token_file;
+    uint64_t timeout_ms;
+    size_t nsets;
+    struct config_set sets[SETS_MAX];
+    char keys[SETS_MAX][64];
+    int done; /* help or version was printed */
+};
+
+static int help(void)
+{
+    struct wf_buf table = WF_BUF_INIT(64u << 10);
+
+    printf("Usage: weft-agent [--config FILE]\n"
+           "       weft-agent join [--name NAME] [--token-file FILE]\n"
+           "       weft-agent leave\n"
+           "       weft-agent check\n"
+           "\n"
+           "Runs jobs of a weft mesh on this machine.\n"
+           "\n"
+           "  join       enrol this machine: draws a key that never leaves it\n"
+           "  leave      forget key and identity\n"
+           "  check      read the configuration, say what is wrong, start nothing\n"
+           "\n"
+           "  --config FILE      configuration; default " CONFIG_DEFAULT "\n"
+           "  --token-file FILE  join: the token; default standard input (never an "
+           "argument,\n"
+           "                     where others see it)\n"
+           "  --name NAME        join: wished for when the token names none; default: "
+           "the host's\n"
+           "  --timeout TIME     join: how long to try; default 20s\n"
+           "  --help, --version\n"
+           "\n"
+           "Options outside sections also go on the command line: --state DIR.\n"
+           "Exit codes: 0 ok, 1 error, 2 usage or configuration, 3 cannot reach the "
+           "broker,\n4 not authorised, 6 in use by another process.\n"
+           "\n"
+           "Options of the configuration file:\n\n");
+    if (config_help(&table) == 0) {
+        printf("%.*s", (int) table.len, (const char *) table.p);
+    }
+    wf_buf_fini(&table);
+    return EXIT_OK;
+}
+
+static int exit_of(int code)
+{
+    switch (code) {
+    case 0:
+        return EXIT_OK;
+    case WEFT_ECONF:
+    case WEFT_EINVAL:
+        return EXIT_USAGE;
+    case WEFT_EUNREACH:
+    case WEFT_ETIMEOUT:
+        return EXIT_UNREACH;
+    case WEFT_EAUTH:
+    case WEFT_EPERM:
+    case WEFT_EKEY:
+    case WEFT_EREVOKED:
+    case WEFT_ETOKEN:
+    case WEFT_ETOKENUSED:
+    case WEFT_ETOKENEXPIRED:
+    case WEFT_ETOKENROLE:
+        return EXIT_DENIED;
+    case WEFT_EBUSY:
+        return EXIT_BUSY;
+    default:
+        return EXIT_ERROR;
+    }
+}
+
+/* What to do next, where this program knows better than the list of errors. */
+static const char *next_step(const struct args *a, int code)
+{
+    int joining = strcmp(a->command, "join") == 0;
+
+    switch (code) {
+    case WEFT_EEXIST:
+        return joining ? "nothing, if that is right; to start over: `weft-agent leave`, "
+                         "then join; if the name is taken: another --name"
+                       : wf_err_next(code);
+    case WEFT_ENOENT:
+        return joining
+                   ? "name a file that holds the token"
+                   : "enrol it: `weft-agent join --token-file FILE` with a token from "
+                     "`weft token create`";
+    case WEFT_EBUSY:
+        return "stop that process first, or give another --state folder";
+    case WEFT_ETOKENROLE:
+        return "make one for an agent: `weft token create --role agent`";
+    case WEFT_EUNREACH:
+        return "check that weft-broker runs and that this device may connect to its "
+               "address; then run the same command again";
+    case WEFT_EIO:
+        return geteuid() != 0 ? "run it as root, or give a --state folder of your own"
+                              : wf_err_next(code);
+    case WEFT_EINVAL:
+        return "weft-agent --help";
+    case WEFT_ESUPPORT:
+        return "install bubblewrap, or set `sandbox = auto`";
+    default:
+        return wf_err_next(code);
+    }
+}
+
+static int fail(const struct args *a, int code, const struct wf_err *err)
+{
+    (void) fflush(stdout);
+    fprintf(stderr, "error %s: %s: %s\n  next: %s\n", wf_err_name(code),
+            wf_err_sentence(code), err->text, next_step(a, code));
+    return exit_of(code);
+}
+
+static int usage(const char *what, const char *arg)
+{
+    fprintf(stderr, "weft-agent: %s%s\n  next: weft-agent --help\n", what, arg);
+    return EXIT_USAGE;
+}
+
+/* -- arguments ------------------------------------------------------------------------
+ */
+
+/* An option of the configuration: `--stop-timeout 5s` sets stop_timeout. */
+static int take_set(struct args *a, const char *arg, const char *value)
+{
+    char *key = a->keys[a->nsets < SETS_MAX ? a->nsets : 0];
+
+    if (a->nsets == SETS_MAX || wf_str_copy(key, sizeof a->keys[0], arg + 2) != 0) {
+        return usage("too many or too long options: ", arg);
+    }
+    for (char *c = key; *c != '\0'; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+    if (!config_has(key)) {
+        return usage("unknown option ", arg);
+    }
+    a->sets[a->nsets++] = (struct config_set){key, value};
+    return 0;
+}
+
+static int take_option(struct args *a, const char *arg, const char *value)
+{
+    int joining = strcmp(a->command, "join") == 0;
+
+    if (value == NULL) {
+        return usage("a value is missing after ", arg);
+    }
+    if (strcmp(arg, "--config") == 0) {
+        a->config = value;
+    } else if (joining && strcmp(arg, "--name") == 0) {
+        a->name = value;
+    } else if (joining && strcmp(arg, "--token-file") == 0) {
+        a->token_file = value;
+    } else if (joining && strcmp(arg, "--timeout") == 0) {
+        if (wf_parse_duration_ms(value, &a->timeout_ms) != 0) {
+            return usage("--timeout takes a duration such as 30s, not ", value);
+        }
+    } else if (joining && strcmp(arg, "--token") == 0) {
+        return usage("a token does not go on the command line, where others see it: ",
+                     "--token-file FILE");
+    } else {
+        return take_set(a, arg, value);
+    }
+    return 0;
+}
+
+static int parse(int argc, char **argv, struct args *a)
+{
+    static const char *const commands[] = {"run", "join", "leave", "check"};
+    int i = 1;
+
+    if (argc > 1 && argv[1][0] != '-') {
+        for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
+            a->command = strcmp(argv[1], commands[k]) == 0 ? commands[k] : a->command;
+        }
+        if (strcmp(a->command, argv[1]) != 0) {
+            return usage("unknown command ", argv[1]);
+        }
+        i = 2;
+    }
+    for (; i < argc; i += 2) {
+        int rc;
+
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            a->done = 1;
+            return help();
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            a->done = 1;
+            printf("weft-agent %s\n", WEFT_VERSION);
+            return EXIT_OK;
+        }
+        if (strncmp(argv[i], "--", 2) != 0) {
+            return usage("unknown argument ", argv[i]);
+        }
+        rc = take_option(a, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (a->config == NULL && access(CONFIG_DEFAULT, F_OK) == 0) {
+        a->config = CONFIG_DEFAULT;
+    }
+    return 0;
+}
+
+/* -- commands -------------------------------------------------------------------------
+ */
+
+static int reload(void *arg, struct agent_config **ret_config, struct wf_err *err)
+{
+    const struct args *a = arg;
+
+    return config_load(a->config, a->sets, a->nsets, ret_config, err);
+}
+
+static int serve(struct args *a, const struct agent_config *c, const struct identity *id,
+                 struct wf_err *err)
+{
+    struct log_sink log;
+    struct shell_opts opts = {
+        .config = c, .id = id, .log = &log, .reload = reload, .arg = a};
+    struct shell *sh = NULL;
+    char fingerprint[KEY_FINGERPRINT];
+    int rc;
+
+    log_init(&log, c->log_level);
+    keys_fingerprint(id->keys.pub, fingerprint);
+    log_info(&log, "agent", "starting",
+             "version=%s name=%s site=%s tier=%s key=%s capabilities=%zu slots=%u",
+             WEFT_VERSION, id->name, id->site, id->tier, fingerprint, c->ncaps,
+             (unsigned) c->node.slots);
+    if (c->ncaps == 0) {
+        log_warn(&log, "agent", "no-capabilities",
+                 "text=\"this node takes no jobs: add a section `capability` to %s\"",
+                 a->config != NULL ? a->config : CONFIG_DEFAULT);
+    }
+    rc = shell_new(&opts, &sh, err);
+    if (rc == 0) {
+        /* What start-up left free goes back: an idle agent is to be small. */
+        (void) malloc_trim(0);
+        rc = shell_run(sh, err);
+    }
+    shell_free(sh);
+    return rc;
+}
+
+static int run(struct args *a, const struct agent_config *c, struct wf_err *err)
+{
+    struct identity id;
+    int lock = -1;
+    int rc = identity_load(c->state, &id, err);
+
+    if (rc == 0) {
+        rc = file_lock(c->state, &lock, err);
+    }
+    if (rc == 0) {
+        rc = serve(a, c, &id, err);
+    }
+    keys_wipe(&id.keys, sizeof id.keys);
+    file_unlock(lock);
+    return rc;
+}
+
+static int check(const struct args *a, const struct agent_config *c, struct wf_err *err)
+{
+    char runner[PATH_MAX];
+    int rc = handlers_find_runner(c, runner, sizeof runner, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    printf("ok  %s\nok  runner %s\n", a->config != NULL ? a->config : "defaults", runner);
+    for (size_t i = 0; i < c->ncaps; i++) {
+        const struct node_capability *n = &c->node.caps[i];
+
+        printf("ok  capability %s@%u  %s, slots %u, queue %u: %s\n", n->name, n->version,
+               wf_handler_name(n->kind), (unsigned) n->slots, (unsigned) n->queue,
+               c->caps[i].spec.argv.v[0]);
+    }
+    return 0;
+}
+
+static int join(const struct args *a, const struct agent_config *c, struct wf_err *err)
+{
+    const struct join_opts o = {.state = c->state,
+                                .name = a->name,
+                                .token_file = a->token_file,
+                                .timeout_ms = a->timeout_ms};
+    int rc = join_run(&o, err);
+
+    if (rc == 0) {
+        printf("next: systemctl enable --now weft-agent, or: weft-agent%s%s\n",
+               a->config != NULL ? " --config " : " --state ",
+               a->config != NULL ? a->config : c->state);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct args a = {.command = "run", .timeout_ms = 20000};
+    struct agent_config *c = NULL;
+    struct wf_err err = {0, ""};
+    int rc = parse(argc, argv, &a);
+
+    if (rc != 0 || a.done) {
+        return rc;
+    }
+    /* One heap: arenas for each thread of ZeroMQ cost more than they give here. */
+    (void) mallopt(M_ARENA_MAX, 1);
+    (void) signal(SIGPIPE, SIG_IGN);
+    if (keys_init() != 0) {
+        rc = wf_err_set(&err, WEFT_EIO, "libsodium does not start");
+        return fail(&a, rc, &err);
+    }
+    rc = config_load(a.config, a.sets, a.nsets, &c, &err);
+    if (rc == WEFT_ENOENT) {
+        rc = WEFT_ECONF;
+    }
+    if (rc == 0) {
+        rc = strcmp(a.command, "join") == 0    ? join(&a, c, &err)
+             : strcmp(a.command, "leave") == 0 ? join_leave(c->state, &err)
+             : strcmp(a.command, "check") == 0 ? check(&a, c, &err)
+                                               : run(&a, c, &err);
+    }
+    config_free(c);
+    return rc == 0 ? EXIT_OK : fail(&a, rc, &err);
+}

@@ -1,0 +1,512 @@
+#include "agent/shell.h"
+
+#include "agent/handlers.h"
+#include "agent/linklog.h"
+#include "agent/sampler.h"
+#include "client/include/weft/version.h"
+#include "common/check.h"
+#include "common/io/notify.h"
+#include "common/io/uplink.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINGER_MS 300
+#define DIAL_MS   8000 /* less than the core allows, so that the transport says why */
+#define FACTS_US  (5u * 60 * 1000000)
+
+enum phase { STARTING, SERVING, DRAINING };
+
+/* A START that was not accepted: the core hears of it once the step is over. */
+struct refused {
+    uint64_t run;
+    int code;
+};
+
+struct shell {
+    struct wf_loop loop;
+    struct shell_opts opts;
+    const struct agent_config *config;
+    struct log_sink *log;
+    struct node *node;
+    struct wf_effects fx;
+    void *zctx;
+    struct uplink *uplink;
+    struct handlers *handlers;
+    struct sampler *sampler;
+    struct wf_timer *timer;
+    struct linklog linklog;
+    struct wf_key broker;
+    char endpoints[IDENTITY_ENDPOINTS][WF_ENDPOINT_MAX + 1];
+    enum phase phase;
+    uint64_t armed_us; /* when the timer fires; UINT64_MAX: not armed */
+    uint64_t facts_us, watchdog_us, stop_us;
+    struct node_facts facts;
+    int runner_up; /* as the core was told */
+    int link_lost; /* the uplink could not do what it should: the core is to hear */
+    size_t nrefused, max_refused;
+    struct refused *refused;
+    int fatal;
+    struct wf_err why; /* of fatal */
+};
+
+/* -- stepping the core ------------------------------------------------------------------
+ */
+
+static void start(struct shell *sh, const struct run *r)
+{
+    int rc = handlers_start(sh->handlers, r);
+
+    if (rc != 0) {
+        /* Each holds a slot until the core hears, so there are no more than slots. */
+        WF_CHECK(sh->nrefused < sh->max_refused);
+        sh->refused[sh->nrefused++] = (struct refused){r->number, rc};
+    }
+}
+
+static void carry_out(struct shell *sh, const struct wf_effect *x)
+{
+    const uint8_t *p = wf_effect_bytes(&sh->fx, x);
+
+    switch (x->kind) {
+    case WF_EFFECT_SEND:
+        sh->link_lost |= uplink_send(sh->uplink, p, x->len) != 0;
+        break;
+    case WF_EFFECT_CONNECT:
+        sh->link_lost |=
+            uplink_connect(sh->uplink, sh->endpoints[x->arg], sh->broker.b, NULL) != 0;
+        break;
+    case WF_EFFECT_DISCONNECT:
+        uplink_flush(sh->uplink);
+        uplink_disconnect(sh->uplink);
+        break;
+    case WF_EFFECT_START:
+        start(sh, x->obj);
+        break;
+    case WF_EFFECT_KILL:
+        handlers_kill(sh->handlers, x->arg, x->peer);
+        break;
+    case WF_EFFECT_TRACE:
+        log_write(sh->log, (enum wf_log_level) x->arg, "agent", "core", "text=\"%.*s\"",
+                  (int) x->len, (const char *) p);
+        break;
+    default:
+        break;
+    }
+}
+
+static void step_once(struct shell *sh, struct node_event *ev)
+{
+    ev->now_us = wf_now_us();
+    ev->wall_ms = wf_wall_ms();
+    node_step(sh->node, ev, &sh->fx);
+    for (size_t i = 0; i < sh->fx.n; i++) {
+        carry_out(sh, &sh->fx.v[i]);
+    }
+    if (sh->fx.err != 0) {
+        log_error(sh->log, "agent", "out-of-memory",
+                  "text=\"messages were lost: connecting anew\"");
+        sh->link_lost = 1;
+    }
+    wf_effects_clear(&sh->fx);
+}
+
+/* What went wrong while effects were carried out, as further events. */
+static int next_failure(struct shell *sh, struct node_event *ev, struct run_end *end)
+{
+    if (sh->nrefused != 0) {
+        const struct refused *r = &sh->refused[--sh->nrefused];
+
+        handlers_refusal(r->code, end);
+        *ev = (struct node_event){.kind = NODE_RUN_DONE, .run = r->run, .end = end};
+        return 1;
+    }
+    if (sh->link_lost) {
+        sh->link_lost = 0;
+        uplink_disconnect(sh->uplink);
+        *ev = (struct node_event){.kind = NODE_LINK_DOWN};
+        return 1;
+    }
+    return 0;
+}
+
+static void finish(struct shell *sh)
+{
+    struct node_event ev = {.kind = NODE_STOP};
+
+    step_once(sh, &ev);
+    wf_loop_stop(&sh->loop);
+}
+
+/* All that was taken on is done, and the broker knows, if it can be told. */
+static int is_done(const struct shell *sh)
+{
+    struct node_counts c = node_counts(sh->node);
+
+    return c.running == 0 && c.waiting == 0 &&
+           (c.finished == 0 || node_link(sh->node)->state != WF_LINK_READY);
+}
+
+static void arm(struct shell *sh)
+{
+    uint64_t due_us =
+        wf_min_u64(wf_min_u64(node_wakeup_us(sh->node), sampler_due_us(sh->sampler)),
+                   wf_min_u64(sh->watchdog_us, sh->stop_us));
+
+    if (due_us < sh->armed_us) {
+        sh->armed_us = due_us;
+        wf_timer_start_at(sh->timer, due_us);
+    }
+}
+
+static void watch_link(struct shell *sh)
+{
+    if (linklog_step(&sh->linklog, sh->log, node_link(sh->node), sh->endpoints)) {
+        if (node_link(sh->node)->state == WF_LINK_READY) {
+            notify_ready();
+            sampler_wanted(sh->sampler, wf_now_us());
+        } else {
+            sampler_pause(sh->sampler);
+        }
+    }
+}
+
+static void step(struct shell *sh, struct node_event *ev)
+{
+    struct run_end end;
+    struct node_event failure;
+
+    step_once(sh, ev);
+    while (next_failure(sh, &failure, &end)) {
+        step_once(sh, &failure);
+    }
+    watch_link(sh);
+    arm(sh);
+    if (sh->phase == DRAINING && is_done(sh)) {
+        finish(sh);
+    }
+}
+
+static void step_kind(struct shell *sh, enum node_event_kind kind, int on)
+{
+    struct node_event ev = {.kind = kind, .on = on};
+
+    step(sh, &ev);
+}
+
+/* -- time -------------------------------------------------------------------------------
+ */
+
+static void tell_facts(struct shell *sh)
+{
+    struct node_facts f;
+    struct node_event ev = {.kind = NODE_FACTS, .facts = &sh->facts};
+
+    memset(&f, 0, sizeof f);
+    sampler_facts(sh->sampler, &f);
+    handlers_sandbox(sh->handlers, &f);
+    if (memcmp(&f, &sh->facts, sizeof f) != 0) {
+        memcpy(&sh->facts, &f, sizeof f);
+        step(sh, &ev);
+    }
+}
+
+/* Work of our own that rides on a wake-up. */
+static void chores(struct shell *sh, uint64_t now_us)
+{
+    struct node_counts counts = node_counts(sh->node);
+    struct node_event ev;
+
+    if (sampler_poll(sh->sampler, now_us, &counts, &ev)) {
+        step(sh, &ev);
+    }
+    if (now_us >= sh->facts_us) {
+        sh->facts_us = now_us + FACTS_US;
+        tell_facts(sh);
+    }
+    if (now_us >= sh->watchdog_us) {
+        sh->watchdog_us = now_us + notify_watchdog_us();
+        notify_watchdog();
+    }
+}
+
+static void on_time(void *arg)
+{
+    struct shell *sh = arg;
+    uint64_t now_us = wf_now_us();
+
+    sh->armed_us = UINT64_MAX;
+    if (now_us >= sh->stop_us) {
+        struct node_counts c = node_counts(sh->node);
+
+        log_warn(sh->log, "agent", "cut-short",
+                 "running=%zu waiting=%zu unacknowledged=%zu "
+                 "text=\"stop_timeout is over; the broker runs them elsewhere\"",
+                 c.running, c.waiting, c.finished);
+        finish(sh);
+        return;
+    }
+    if (now_us >= node_wakeup_us(sh->node)) {
+        step_kind(sh, NODE_TICK, 0);
+    }
+    chores(sh, now_us);
+    arm(sh);
+}
+
+/* -- the uplink -------------------------------------------------------------------------
+ */
+
+static void on_up(void *arg)
+{
+    step_kind(arg, NODE_LINK_UP, 0);
+}
+
+static void on_down(void *arg, int why)
+{
+    struct shell *sh = arg;
+
+    sh->linklog.why = why;
+    step_kind(sh, NODE_LINK_DOWN, 0);
+}
+
+static void on_refused(void *arg)
+{
+    step_kind(arg, NODE_LINK_REFUSED, 0);
+}
+
+static void on_frame(void *arg, const uint8_t *bytes, size_t len)
+{
+    struct shell *sh = arg;
+    struct wf_msg msg;
+    struct node_event ev = {.kind = NODE_MSG, .msg = &msg};
+    struct wf_cursor c;
+
+    wf_cur_init(&c, bytes, len);
+    while (wf_cur_left(&c) != 0) {
+        int rc = wf_msg_decode(&c, &msg);
+
+        if (rc == 0) {
+            step(sh, &ev);
+        } else if (rc != WEFT_ESUPPORT) {
+            uplink_disconnect(sh->uplink);
+            on_down(sh, WEFT_EPROTO);
+            return;
+        }
+    }
+}
+
+/* -- the handlers -----------------------------------------------------------------------
+ */
+
+static void on_event(void *arg, struct node_event *ev)
+{
+    step(arg, ev);
+}
+
+static void give_up(struct shell *sh, int code, const char *text)
+{
+    sh->fatal = wf_err_set(&sh->why, code, "%s", text);
+    wf_loop_stop(&sh->loop);
+}
+
+/* Without a runner no job can start: better to take none than to fail each. */
+static void on_info(void *arg, const struct exec_info *info)
+{
+    struct shell *sh = arg;
+    int was_up = sh->runner_up;
+
+    sh->runner_up = info->up;
+    if (info->up && strcmp(sh->config->sandbox, "require") == 0 && !info->sandbox) {
+        give_up(sh, WEFT_ESUPPORT, info->text);
+        return;
+    }
+    if (info->up) {
+        log_info(sh->log, "agent", "runner-up", "pid=%u text=\"%s\"",
+                 (unsigned) info->runner_pid, info->text);
+        tell_facts(sh);
+        handlers_warm(sh->handlers);
+    } else if (was_up) {
+        log_error(sh->log, "agent", "runner-down", "restarts=%u text=\"%s\"",
+                  (unsigned) info->restarts, info->text);
+    }
+    if (sh->phase == STARTING && info->up) {
+        sh->phase = SERVING;
+        step_kind(sh, NODE_START, 0);
+    } else if (sh->phase == SERVING && was_up != (int) info->up) {
+        step_kind(sh, NODE_DRAIN, !info->up);
+    }
+}
+
+/* -- signals ----------------------------------------------------------------------------
+ */
+
+static int same_labels(const struct node_config *a, const struct node_config *b)
+{
+    return a->nlabels == b->nlabels &&
+           memcmp(a->labels, b->labels, sizeof a->labels) == 0;
+}
+
+static void reload(struct shell *sh)
+{
+    struct agent_config *c = NULL;
+    struct wf_err err = {0, ""};
+
+    if (sh->opts.reload == NULL || sh->opts.reload(sh->opts.arg, &c, &err) != 0) {
+        log_error(sh->log, "agent", "reload-failed", "text=\"%s; nothing was changed\"",
+                  err.text);
+        return;
+    }
+    sh->log->level = c->log_level;
+    log_info(sh->log, "agent", "reloaded", "log=%s text=\"%s\"", c->log,
+             same_labels(&c->node, &sh->config->node) && c->ncaps == sh->config->ncaps
+                 ? "the log level is in force; other changes need a restart"
+                 : "the log level is in force; labels and capabilities need a restart");
+    config_free(c);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct shell *sh = arg;
+    struct node_counts c = node_counts(sh->node);
+
+    if (signum == SIGHUP) {
+        reload(sh);
+        return;
+    }
+    notify_stopping();
+    if (sh->phase == DRAINING || sh->phase == STARTING) {
+        finish(sh);
+        return;
+    }
+    log_info(sh->log, "agent", "stopping", "running=%zu waiting=%zu timeout_ms=%llu",
+             c.running, c.waiting, (unsigned long long) sh->config->stop_timeout_ms);
+    sh->phase = DRAINING;
+    sh->stop_us = wf_add_sat(wf_now_us(), sh->config->stop_timeout_ms * 1000);
+    step_kind(sh, NODE_DRAIN, 1);
+}
+
+/* -- the beginning and the end ----------------------------------------------------------
+ */
+
+static int open_node(struct shell *sh, const struct identity *id, struct wf_err *err)
+{
+    struct node_config cfg = sh->config->node;
+
+    cfg.link.nendpoints = (unsigned) id->endpoints.n;
+    for (size_t i = 0; i < id->endpoints.n; i++) {
+        (void) wf_str_copy(sh->endpoints[i], sizeof sh->endpoints[i],
+                           id->endpoints.item[i]);
+    }
+    (void) wf_str_copy(cfg.link.software, sizeof cfg.link.software,
+                       "weft-agent " WEFT_VERSION);
+    keys_random(&cfg.link.epoch, sizeof cfg.link.epoch);
+    keys_random(&cfg.link.seed, sizeof cfg.link.seed);
+    keys_random(&cfg.seed, sizeof cfg.seed);
+    sh->max_refused = cfg.slots;
+    sh->refused = wf_calloc(cfg.slots, sizeof *sh->refused);
+    return sh->refused == NULL || node_new(&cfg, &sh->node) != 0
+               ? wf_err_set(err, WEFT_ENOMEM, "no memory for %u slots",
+                            (unsigned) cfg.slots)
+               : 0;
+}
+
+static int open_uplink(struct shell *sh, const struct identity *id, struct wf_err *err)
+{
+    static const struct uplink_cbs cbs = {on_up, on_down, on_refused, on_frame, NULL};
+    /* The core has heartbeats of its own. */
+    const struct uplink_opts opts = {.sock = {.linger_ms = LINGER_MS, .heartbeat_ms = -1},
+                                     .keys = &id->keys,
+                                     .dial_ms = DIAL_MS};
+    size_t len;
+    int rc = wf_unhex(sh->broker.b, sizeof sh->broker.b, id->broker_key, &len);
+
+    if (rc == 0) {
+        rc = zctx_new(false, &sh->zctx);
+    }
+    return rc != 0 ? wf_err_set(err, rc, "cannot start ZeroMQ")
+                   : uplink_new(&sh->loop, sh->zctx, &opts, &cbs, sh, &sh->uplink, err);
+}
+
+static int open_all(struct shell *sh, const struct identity *id, struct wf_err *err)
+{
+    static const struct handlers_cbs cbs = {on_event, on_info};
+    int rc = wf_loop_signals(&sh->loop, on_signal, sh, err);
+
+    if (rc == 0 && wf_timer_new(&sh->loop, on_time, sh, &sh->timer) != 0) {
+        rc = wf_err_set(err, WEFT_ENOMEM, "no memory for a timer");
+    }
+    if (rc == 0) {
+        rc = open_node(sh, id, err);
+    }
+    if (rc == 0) {
+        rc = open_uplink(sh, id, err);
+    }
+    if (rc == 0) {
+        rc = sampler_new(sh->config->state, sh->config->telemetry_ms, &sh->sampler, err);
+    }
+    if (rc == 0) {
+        rc = handlers_new(&sh->loop.uv, sh->config, &cbs, sh, &sh->handlers, err);
+    }
+    return rc;
+}
+
+int shell_new(const struct shell_opts *opts, struct shell **ret_shell, struct wf_err *err)
+{
+    struct shell *sh = wf_calloc(1, sizeof *sh);
+    int rc;
+
+    if (sh == NULL) {
+        return wf_err_set(err, WEFT_ENOMEM, "no memory for the agent");
+    }
+    sh->opts = *opts;
+    sh->opts.id = NULL;
+    sh->config = opts->config;
+    sh->log = opts->log;
+    sh->armed_us = sh->stop_us = UINT64_MAX;
+    sh->watchdog_us = notify_watchdog_us() != 0 ? 0 : UINT64_MAX;
+    wf_effects_init(&sh->fx);
+    rc = wf_loop_init(&sh->loop, err);
+    if (rc != 0) {
+        wf_free(sh);
+        return rc;
+    }
+    rc = open_all(sh, opts->id, err);
+    if (rc != 0) {
+        shell_free(sh);
+        return rc;
+    }
+    *ret_shell = sh;
+    return 0;
+}
+
+int shell_run(struct shell *sh, struct wf_err *err)
+{
+    wf_loop_run(&sh->loop);
+    if (sh->fatal != 0) {
+        return wf_err_set(err, sh->fatal, "%s", sh->why.text);
+    }
+    log_info(sh->log, "agent", "stopped", "done=%llu failed=%llu",
+             (unsigned long long) node_counts(sh->node).done,
+             (unsigned long long) node_counts(sh->node).failed);
+    return 0;
+}
+
+void shell_free(struct shell *sh)
+{
+    if (sh == NULL) {
+        return;
+    }
+    handlers_free(sh->handlers);
+    uplink_free(sh->uplink);
+    wf_timer_free(sh->timer);
+    wf_loop_fini(&sh->loop);
+    zctx_free(&sh->zctx);
+    sampler_free(sh->sampler);
+    node_free(sh->node);
+    wf_free(sh->refused);
+    wf_effects_fini(&sh->fx);
+    wf_free(sh);
+}

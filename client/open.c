@@ -165,8 +165,10 @@ static int start(struct weft_client *c, const char *software, struct wf_err *err
     }
     rc = init_io(c, err);
     if (rc == 0) {
+        client_lock(c);
         wf_calls_start(&c->calls, wf_now_us(), client_out(c));
         client_carry_out(c);
+        client_unlock(c);
         rc = c->mode == WEFT_MODE_THREAD ? start_thread(c, err) : 0;
     }
     if (rc != 0) {

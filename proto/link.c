@@ -13,6 +13,7 @@
 #define REFUSED_MIN_MS 2000u
 #define RTT_SHIFT      3 /* alpha 1/8 */
 #define RTT_MAX_US     10000000u
+#define RTT_QUICK      3 /* samples taken back to back at first */
 
 static const struct wf_sm_state states[WF_LINK_STATES] = {
     [WF_LINK_IDLE] = {"idle", WF_SM_TO(WF_LINK_DIALLING) | WF_SM_TO(WF_LINK_IDLE)},
@@ -151,11 +152,13 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     l->lease_us = wf_max_u64(wf_min_u64(w->lease_ms, 3 * 3600000), 30) * MS;
     l->error = 0;
     wf_backoff_reset(&l->backoff);
+    l->quick_pings = RTT_QUICK;
     ping(l, now_us, 0, out);
     plan(l);
 }
 
-static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p)
+static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
+                 struct wf_effects *out)
 {
     uint64_t rtt_us = now_us - p->time_us;
 
@@ -165,6 +168,11 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p)
     }
     l->last_rtt_us = wf_max_u64(rtt_us, 1);
     wf_ewma_add(&l->rtt_us, l->last_rtt_us, RTT_SHIFT);
+    /* A new session is measured, and the broker told, without waiting for heartbeats. */
+    if (l->quick_pings > 0) {
+        l->quick_pings--;
+        ping(l, now_us, 0, out);
+    }
 }
 
 static void refused_by_error(struct wf_link *l, uint64_t now_us, int code,
@@ -204,7 +212,7 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
         return WF_LINK_HANDLED;
     }
     case WF_MSG_pong:
-        pong(l, now_us, &msg->u.pong);
+        pong(l, now_us, &msg->u.pong, out);
         return WF_LINK_HANDLED;
     case WF_MSG_bye:
         refused_by_error(l, now_us,

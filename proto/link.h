@@ -60,6 +60,7 @@ struct wf_link {
     uint64_t heartbeat_us, lease_us;
     uint64_t heard_us, pinged_us;
     uint64_t ping_seq, dials;
+    unsigned quick_pings; /* left of those sent back to back on a new session */
     struct wf_ewma rtt_us;
     uint64_t last_rtt_us;
     struct wf_backoff backoff;

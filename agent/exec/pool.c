@@ -141,14 +141,43 @@ static int give(struct exec_pool *p, struct worker *w, struct job *j,
     return 0;
 }
 
-int pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *job)
+static void fill_in(struct exec_pool *p, struct job *j, uint64_t run,
+                    const struct exec_job *job)
 {
     uint64_t wall_ms = p->spec->u.start.limits.wall_ms;
+
+    j->run = run;
+    j->reason = WIRE_R_EXIT;
+    j->begun_us = now_us();
+    j->due_us =
+        wall_ms == 0 ? UINT64_MAX : j->begun_us + wf_min_u64(wall_ms, 1u << 31) * 1000;
+    j->attempt = job->attempt;
+    j->deadline_ms = job->deadline_ms;
+    j->err_seen = j->err_cut = 0;
+    j->w = NULL;
+    (void) snprintf(j->id, sizeof j->id, "%s", job->id);
+}
+
+/* Keep the payload until a worker has room. */
+static int park(struct exec_pool *p, struct job *j, const struct exec_job *job)
+{
+    j->payload = wf_memdup(job->payload_len > 0 ? job->payload : (const uint8_t *) "",
+                           job->payload_len);
+    if (j->payload == NULL) {
+        return WEFT_ENOMEM;
+    }
+    j->payload_len = job->payload_len;
+    j->state = JOB_WAITING;
+    p->env.wake(p->env.arg);
+    return 0;
+}
+
+int pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *job)
+{
     struct worker *w = pick(p);
-    struct job *j;
+    struct job *j = slots_first(&p->slots, &p->slots.free);
     int rc = 0;
 
-    j = slots_first(&p->slots, &p->slots.free);
     if (j == NULL) {
         return WEFT_EBUSY;
     }
@@ -161,35 +190,16 @@ int pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *job)
             return rc == WEFT_ENOMEM ? rc : WEFT_EBUSY;
         }
     }
-    j->run = run;
-    j->reason = WIRE_R_EXIT;
-    j->begun_us = now_us();
-    j->due_us =
-        wall_ms == 0 ? UINT64_MAX : j->begun_us + wf_min_u64(wall_ms, 1u << 31) * 1000;
-    j->attempt = job->attempt;
-    j->deadline_ms = job->deadline_ms;
-    j->err_seen = j->err_cut = 0;
-    j->w = NULL;
-    (void) snprintf(j->id, sizeof j->id, "%s", job->id);
-    if (w != NULL) {
-        rc = give(p, w, j, job->payload, job->payload_len);
-    } else {
-        j->payload = wf_memdup(job->payload_len > 0 ? job->payload : (const uint8_t *) "",
-                               job->payload_len);
-        j->payload_len = job->payload_len;
-        rc = j->payload == NULL ? WEFT_ENOMEM : 0;
+    fill_in(p, j, run, job);
+    rc = w != NULL ? give(p, w, j, job->payload, job->payload_len) : park(p, j, job);
+    if (rc == 0) {
+        slots_remove(&p->slots, &p->slots.free, j);
+        p->slots.busy++;
+        if (w == NULL) {
+            slots_push(&p->slots, &p->slots.waiting, j);
+        }
     }
-    if (rc != 0) {
-        return rc;
-    }
-    slots_remove(&p->slots, &p->slots.free, j);
-    p->slots.busy++;
-    if (w == NULL) {
-        j->state = JOB_WAITING;
-        slots_push(&p->slots, &p->slots.waiting, j);
-        p->env.wake(p->env.arg);
-    }
-    return 0;
+    return rc;
 }
 
 static void serve_waiting(struct exec_pool *p)
@@ -542,28 +552,6 @@ void pool_warm(struct exec_pool *p)
     p->env.wake(p->env.arg);
 }
 
-/* Keep the spec as an encoded frame, which its decoded strings point into. */
-static int keep_spec(struct exec_pool *p, const struct wire_start *spec)
-{
-    struct wire_start *s;
-    int rc;
-
-    p->spec = wf_calloc(1, sizeof *p->spec);
-    if (p->spec == NULL) {
-        return WEFT_ENOMEM;
-    }
-    p->spec->type = WIRE_START;
-    s = &p->spec->u.start;
-    *s = *spec;
-    s->run = 0;
-    s->kind = WIRE_WORKER;
-    s->payload = NULL;
-    s->payload_len = 0;
-    s->payload_path = "";
-    rc = wire_encode(&p->text, p->spec);
-    return rc != 0 ? rc : wire_decode(p->text.p, p->text.len, p->spec);
-}
-
 int pool_new(const struct pool_env *env, const struct wire_start *spec, unsigned procs,
              unsigned slots, struct exec_pool **ret_pool)
 {
@@ -581,9 +569,11 @@ int pool_new(const struct pool_env *env, const struct wire_start *spec, unsigned
     p->env = *env;
     p->procs = procs;
     wf_buf_init(&p->text, WIRE_FRAME_MAX);
-    rc = slots_init(&p->slots, slots);
+    p->spec = wf_calloc(1, sizeof *p->spec);
+    rc = p->spec == NULL ? WEFT_ENOMEM : wire_keep(p->spec, &p->text, spec);
     if (rc == 0) {
-        rc = keep_spec(p, spec);
+        p->spec->u.start.kind = WIRE_WORKER;
+        rc = slots_init(&p->slots, slots);
     }
     if (rc != 0) {
         pool_free(p);

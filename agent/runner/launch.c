@@ -176,13 +176,7 @@ static int spec_file(const struct wire_start *s)
     struct wf_buf b = WF_BUF_INIT(WIRE_FRAME_MAX);
     int fd = -1;
 
-    m.type = WIRE_START;
-    m.u.start = *s;
-    m.u.start.payload_path = "";
-    m.u.start.payload = NULL;
-    m.u.start.payload_len = 0;
-    m.u.start.binds.n = 0;
-    if (wire_encode(&b, &m) == 0) {
+    if (wire_keep(&m, &b, s) == 0) {
         fd = memory_file(b.p, b.len);
     }
     wf_buf_fini(&b);

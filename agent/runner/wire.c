@@ -365,6 +365,21 @@ int wire_encode(struct wf_buf *b, const struct wire_msg *m)
     return 0;
 }
 
+int wire_keep(struct wire_msg *ret, struct wf_buf *text, const struct wire_start *spec)
+{
+    struct wire_start *s = &ret->u.start;
+    int rc;
+
+    ret->type = WIRE_START;
+    *s = *spec;
+    s->run = 0;
+    s->payload = NULL;
+    s->payload_len = 0;
+    s->payload_path = "";
+    rc = wire_encode(text, ret);
+    return rc != 0 ? rc : wire_decode(text->p, text->len, ret);
+}
+
 int wire_list_add(struct wire_list *l, const char *s)
 {
     if (l->n >= WIRE_ARGS_MAX) {

@@ -189,6 +189,10 @@ int wire_decode(const uint8_t *frame, size_t len, struct wire_msg *ret);
  * nothing is appended then). */
 int wire_encode(struct wf_buf *b, const struct wire_msg *m);
 
+/* Copy a START but for its run and payload: *ret borrows from `text`, an empty buffer of
+ * the caller's.  0, WEFT_ENOMEM, WEFT_ETOOBIG. */
+int wire_keep(struct wire_msg *ret, struct wf_buf *text, const struct wire_start *spec);
+
 /* Append to a list; WEFT_EFULL when it has no room. */
 int wire_list_add(struct wire_list *l, const char *s);
 

@@ -313,8 +313,10 @@ int router_send(struct router *r, uint32_t handle, const void *bytes, size_t len
 
 void router_flush(struct router *r)
 {
-    router_out_all(r);
-    zsock_kick(r->sock);
+    if (!wf_list_empty(&r->out)) {
+        router_out_all(r);
+        zsock_kick(r->sock);
+    }
 }
 
 static void settle(struct router *r, struct session *s, enum session_state state)

@@ -33,7 +33,8 @@ struct router_opts {
     const char *domain;      /* ZAP domain ["weft"] */
     size_t pending_cap;      /* bytes queued a peer [8 MiB] */
     size_t flood_cap;        /* bytes received without a whole message [16 MiB] */
-    unsigned max_conns;      /* connections [the descriptor limit less 64] */
+    unsigned max_conns;      /* connections [the descriptor limit less 64]; of several
+                              * routers in a process each gets its share */
     unsigned max_unready;    /* connections without a first message yet [1024] */
     unsigned unready_ms;     /* time for the first message [10000] */
 };

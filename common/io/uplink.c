@@ -341,7 +341,7 @@ int uplink_send(struct uplink *u, const void *bytes, size_t len)
 
 void uplink_flush(struct uplink *u)
 {
-    if (u->state == UP) {
+    if (u->state == UP && u->out.head != NULL) {
         send_queued(u);
         zsock_kick(u->dial->sock);
     }

@@ -117,9 +117,9 @@ int zap_new(struct wf_loop *l, void *ctx, zap_allow_fn *allow, void *arg,
         wf_free(zap);
         return rc;
     }
-    if (zsock_bind(zap->sock, ENDPOINT, err) != 0) {
+    if (zsock_bind(zap->sock, ENDPOINT, NULL) != 0) {
         zap_free(zap);
-        return err != NULL ? (err->code = WEFT_EIO) : WEFT_EIO;
+        return wf_err_set(err, WEFT_EIO, "the context has a ZAP handler already");
     }
     *ret_zap = zap;
     return 0;

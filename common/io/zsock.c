@@ -66,12 +66,9 @@ static int set_heartbeat(void *sock, const struct zsock_opts *o)
     int ivl = either(o->heartbeat_ms, 5000);
     int timeout = either(o->heartbeat_timeout_ms, 15000);
 
-    if (ivl < 0) {
-        return 0;
-    }
-    if (set_int(sock, ZMQ_HEARTBEAT_IVL, ivl) != 0 ||
-        set_int(sock, ZMQ_HEARTBEAT_TIMEOUT, timeout) != 0 ||
-        set_int(sock, ZMQ_HEARTBEAT_TTL, timeout / 3 * 4) != 0) {
+    if (ivl > 0 && (set_int(sock, ZMQ_HEARTBEAT_IVL, ivl) != 0 ||
+                    set_int(sock, ZMQ_HEARTBEAT_TIMEOUT, timeout) != 0 ||
+                    set_int(sock, ZMQ_HEARTBEAT_TTL, timeout / 3 * 4) != 0)) {
         return -1;
     }
     return set_int(sock, ZMQ_TCP_MAXRT, timeout);

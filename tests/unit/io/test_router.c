@@ -1,3 +1,4 @@
+#include "common/mem.h"
 #include "tests/unit/io/mesh.h"
 
 #include <errno.h>
@@ -265,6 +266,56 @@ static void test_freed_with_peers(void)
     is_int(m.gone, 0, "no callback after the end");
 }
 
+/* One allocation after the other fails: the peer is served or refused, never half. */
+static void test_out_of_memory(void)
+{
+    unsigned refused = 0, served = 0;
+
+    for (int n = 0; n < 16; n++) {
+        struct mesh m;
+        void *d;
+        uint64_t end_us = wf_now_us() + WATCHDOG_US;
+
+        mesh_init(&m, (struct router_opts){0});
+        m.echo = true;
+        (void) wf_mem_fail_after(n);
+        d = mesh_dealer(&m, NULL, 0);
+        must(zmq_send(d, "w\1hi", 4, 0) == 4);
+        while (router_stats(m.router)->no_memory == 0 &&
+               router_stats(m.router)->frames_out == 0 && wf_now_us() < end_us) {
+            (void) uv_run(&m.loop.uv, UV_RUN_ONCE);
+        }
+        (void) wf_mem_fail_after(-1);
+        refused += router_stats(m.router)->no_memory != 0;
+        served += router_stats(m.router)->frames_out != 0;
+        zmq_close(d);
+        mesh_fini(&m);
+    }
+    ok(refused >= 3 && served >= 3, "%u times refused, %u served", refused, served);
+}
+
+static void test_no_memory_for_a_router(void)
+{
+    static const struct router_cbs cbs = {mesh_on_peer, mesh_on_frame, mesh_on_gone,
+                                          NULL};
+    struct mesh m;
+    struct router_opts opts = {0};
+    struct router *r;
+    int n = 0, rc = WEFT_ENOMEM;
+
+    mesh_init(&m, opts);
+    opts.keys = &m.server;
+    while (rc == WEFT_ENOMEM) {
+        (void) wf_mem_fail_after(n++);
+        rc = router_new(&m.loop, m.ctx, &opts, &cbs, &m, &r, NULL);
+        (void) wf_mem_fail_after(-1);
+    }
+    is_int(rc, 0, "made when there is enough");
+    ok(n > 5, "after %d failures", n - 1);
+    router_free(r);
+    mesh_fini(&m);
+}
+
 int main(void)
 {
     test_peer_comes_and_goes();
@@ -278,5 +329,7 @@ int main(void)
     test_pending_is_delivered();
     test_port_in_use();
     test_freed_with_peers();
+    test_out_of_memory();
+    test_no_memory_for_a_router();
     return done();
 }

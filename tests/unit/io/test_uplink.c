@@ -1,3 +1,4 @@
+#include "common/mem.h"
 #include "tests/unit/io/mesh.h"
 
 #include <arpa/inet.h>
@@ -300,6 +301,26 @@ static void test_foreign_loop(void)
     mesh_fini(&m);
 }
 
+static void test_out_of_memory(void)
+{
+    struct mesh m;
+    struct client c;
+    int n = 0, rc = WEFT_ENOMEM;
+
+    mesh_init(&m, (struct router_opts){0});
+    client_init(&c, &m, (struct uplink_opts){0});
+    while (rc == WEFT_ENOMEM) {
+        (void) wf_mem_fail_after(n++);
+        rc = uplink_connect(c.up, m.endpoint, m.server.pub, NULL);
+        (void) wf_mem_fail_after(-1);
+    }
+    is_int(rc, 0, "dialled when there is enough");
+    ok(n > 3, "after %d failures", n - 1);
+    run_until(&m, m.frames == 1);
+    uplink_free(c.up);
+    mesh_fini(&m);
+}
+
 int main(void)
 {
     test_conversation();
@@ -312,5 +333,6 @@ int main(void)
     test_no_stale_messages();
     test_caps_and_batches();
     test_foreign_loop();
+    test_out_of_memory();
     return done();
 }

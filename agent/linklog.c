@@ -72,9 +72,8 @@ static void log_down(struct linklog *l, const struct log_sink *log,
 }
 
 int linklog_step(struct linklog *l, const struct log_sink *log,
-                 const struct wf_link *link, const char (*endpoints)[WF_ENDPOINT_MAX + 1])
+                 const struct wf_link *link, const char *endpoint)
 {
-    const char *endpoint = endpoints[link->endpoint];
     int was_up = l->is_up;
 
     if (link->state == l->state) {

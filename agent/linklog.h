@@ -16,9 +16,9 @@ struct linklog {
     uint64_t logged; /* bit -code: this failure was logged since the link was up */
 };
 
-/* Look at the link after a step.  1 when it went up or down. */
+/* Look at the link after a step; `endpoint` is the one it dialled last.  1 when it went
+ * up or down. */
 int linklog_step(struct linklog *l, const struct log_sink *log,
-                 const struct wf_link *link,
-                 const char (*endpoints)[WF_ENDPOINT_MAX + 1]);
+                 const struct wf_link *link, const char *endpoint);
 
 #endif

@@ -25,7 +25,8 @@ enum exit_code {
     EXIT_USAGE,
     EXIT_UNREACH,
     EXIT_DENIED,
-    EXIT_BUSY = 6
+    EXIT_NOTFOUND,
+    EXIT_BUSY
 };
 
 struct args {
@@ -65,7 +66,7 @@ static int help(void)
            "\n"
            "Options outside sections also go on the command line: --state DIR.\n"
            "Exit codes: 0 ok, 1 error, 2 usage or configuration, 3 cannot reach the "
-           "broker,\n4 not authorised, 6 in use by another process.\n"
+           "broker,\n4 not authorised, 5 not enrolled, 6 in use by another process.\n"
            "\n"
            "Options of the configuration file:\n\n");
     if (config_help(&table) == 0) {
@@ -95,6 +96,8 @@ static int exit_of(int code)
     case WEFT_ETOKENEXPIRED:
     case WEFT_ETOKENROLE:
         return EXIT_DENIED;
+    case WEFT_ENOENT:
+        return EXIT_NOTFOUND;
     case WEFT_EBUSY:
         return EXIT_BUSY;
     default:
@@ -270,8 +273,6 @@ static int serve(struct args *a, const struct agent_config *c, const struct iden
     }
     rc = shell_new(&opts, &sh, err);
     if (rc == 0) {
-        /* What start-up left free goes back: an idle agent is to be small. */
-        (void) malloc_trim(0);
         rc = shell_run(sh, err);
     }
     shell_free(sh);

@@ -10,7 +10,7 @@
 struct sampler {
     struct probe *probe;
     uint64_t period_us;
-    uint64_t due_us;
+    uint64_t due_us; /* at the latest */
     uint64_t metrics[WF_METRICS];
 };
 
@@ -87,10 +87,10 @@ int sampler_poll(struct sampler *s, uint64_t now_us, const struct node_counts *c
     struct probe_sample p;
     uint32_t known = 0;
 
-    if (s->due_us == UINT64_MAX || now_us + s->period_us / 4 < s->due_us) {
+    if (s->due_us == UINT64_MAX || now_us + s->period_us / 2 < s->due_us) {
         return 0;
     }
-    s->due_us = now_us + s->period_us;
+    s->due_us = now_us + s->period_us + s->period_us / 4;
     probe_sample(s->probe, &p);
     set(s, &known, p.valid & PROBE_LOAD, WF_METRIC_LOAD_X100, p.load1_x100);
     set(s, &known, p.valid & PROBE_CPU, WF_METRIC_CPU_PM, p.cpu_busy_permille);

@@ -1,6 +1,6 @@
 /* sampler.h - when to look at the machine, and what the core is told about it
  *
- * Telemetry is due every period; it is taken up to a quarter of one early when the
+ * Telemetry is taken every period, up to a quarter of one early or late: whenever the
  * process is awake anyway, so that it wakes up no more often than its heartbeat.  What
  * the machine is, is looked at every few minutes and told when it changed.
  */

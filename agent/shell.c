@@ -1,5 +1,6 @@
 #include "agent/shell.h"
 
+#include "agent/footprint.h"
 #include "agent/handlers.h"
 #include "agent/linklog.h"
 #include "agent/sampler.h"
@@ -49,6 +50,7 @@ struct shell {
     int link_lost; /* the uplink could not do what it should: the core is to hear */
     size_t nrefused, max_refused;
     struct refused *refused;
+    int trimmed; /* start-up is over */
     int fatal;
     struct wf_err why; /* of fatal */
 };
@@ -164,8 +166,10 @@ static void arm(struct shell *sh)
 
 static void watch_link(struct shell *sh)
 {
-    if (linklog_step(&sh->linklog, sh->log, node_link(sh->node), sh->endpoints)) {
-        if (node_link(sh->node)->state == WF_LINK_READY) {
+    const struct wf_link *link = node_link(sh->node);
+
+    if (linklog_step(&sh->linklog, sh->log, link, sh->endpoints[link->endpoint])) {
+        if (link->state == WF_LINK_READY) {
             notify_ready();
             sampler_wanted(sh->sampler, wf_now_us());
         } else {
@@ -222,6 +226,10 @@ static void chores(struct shell *sh, uint64_t now_us)
 
     if (sampler_poll(sh->sampler, now_us, &counts, &ev)) {
         step(sh, &ev);
+        if (!sh->trimmed) {
+            sh->trimmed = 1;
+            footprint_trim();
+        }
     }
     if (now_us >= sh->facts_us) {
         sh->facts_us = now_us + FACTS_US;

@@ -467,7 +467,7 @@ static void fail_waiting(struct exec_pool *p, struct worker *w, const struct wir
     p->retry_us = now_us() + p->backoff_us;
     if (as.reason != WIRE_R_LOST && as.text[0] == '\0') {
         as.reason = WIRE_R_SPAWN;
-        as.text = w->killed ? "the worker did not say HELLO in time"
+        as.text = w->killed ? "the worker did not say HELLO"
                             : "the worker ended before its HELLO";
     }
     while (p->n_workers == 0 && (j = slots_pop(&p->slots, &p->slots.waiting)) != NULL) {

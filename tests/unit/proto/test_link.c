@@ -206,25 +206,35 @@ static void test_heartbeat(void)
     ok(sent(&b, 0, WF_MSG_pong, &m) && m.u.pong.seq == 9 && m.u.pong.time_us == 77,
        "and is answered");
 
-    pong.u.pong = (struct wf_pong){.seq = 1, .time_us = b.now};
-    b.now += 800;
-    is_int(offer(&b, &pong), WF_LINK_HANDLED, "a pong too");
-    is_int(b.l.last_rtt_us, 800, "it gives the round trip");
-    is_int(wf_ewma_mean(&b.l.rtt_us), 800, "and starts the average");
+    for (uint64_t seq = 1; seq <= 4; seq++) {
+        pong.u.pong = (struct wf_pong){.seq = seq, .time_us = b.now};
+        b.now += 800;
+        is_int(offer(&b, &pong), WF_LINK_HANDLED, "a pong too");
+        is_int(b.l.last_rtt_us, 800, "it gives the round trip");
+        if (seq < 4) {
+            ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.seq == seq + 1 &&
+                   m.u.ping.rtt_us == 800,
+               "a new session is measured at once, ping %u", (unsigned) seq + 1);
+        } else {
+            is_int(b.fx.n, 0, "but not for ever");
+        }
+    }
+    is_int(wf_ewma_mean(&b.l.rtt_us), 800, "the average starts");
 
     pong.u.pong.seq = 99;
-    b.now += 800;
+    b.now += 900;
     (void) offer(&b, &pong);
     is_int(b.l.last_rtt_us, 800, "a pong to no ping counts nothing");
-    pong.u.pong = (struct wf_pong){.seq = 1, .time_us = b.now + SECOND};
+    pong.u.pong = (struct wf_pong){.seq = 4, .time_us = b.now + SECOND};
     (void) offer(&b, &pong);
     is_int(b.l.last_rtt_us, 800, "nor does one from the future");
     pong.u.pong.time_us = b.now - 11 * SECOND;
     (void) offer(&b, &pong);
     is_int(b.l.last_rtt_us, 800, "nor one that took too long to be true");
 
+    tick(&b, 0);
     tick(&b, b.l.due_us - b.now);
-    ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.seq == 2 && m.u.ping.rtt_us == 800 &&
+    ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.seq == 5 && m.u.ping.rtt_us == 800 &&
            m.u.ping.covered == 5 && m.u.ping.time_us == b.now,
        "the next ping tells the round trip and what the report covers");
     is_int(b.l.due_us, b.now + SECOND, "the one after it comes a heartbeat later");

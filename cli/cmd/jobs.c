@@ -9,12 +9,12 @@
 #include "cli/view/watch.h"
 
 struct jobs_args {
-    const char *state, *cap, *node, *name;
-    uint64_t limit, interval_ms;
+    const char *filter, *state, *cap, *node, *name;
+    uint64_t max, interval_ms;
     int watch, ids;
 };
 
-static const struct jobs_args defaults = {.limit = 50, .interval_ms = WATCH_MS};
+static const struct jobs_args defaults = {.max = 50, .interval_ms = WATCH_MS};
 
 #define AT(field) offsetof(struct jobs_args, field)
 
@@ -24,7 +24,9 @@ static const struct opt opts[] = {
     {"cap", 0, OPT_TEXT, "NAME", AT(cap), 0, 0, "only jobs of this capability"},
     {"node", 'N', OPT_TEXT, "NODE", AT(node), 0, 0, "only jobs on this node"},
     {"name", 0, OPT_TEXT, "LABEL", AT(name), 0, 0, "only jobs with this label"},
-    {"limit", 'n', OPT_UINT, "N", AT(limit), 0, 0, "at most N, 0: all (default 50)"},
+    {"filter", 'f', OPT_TEXT, "TERMS", AT(filter), 0, 0,
+     "several at once: state=RUNNING,cap=echo,node=cam-17,name=LABEL"},
+    {"max", 'n', OPT_UINT, "N", AT(max), 0, 0, "at most N, 0: all (default 50)"},
     {"ids", 0, OPT_FLAG, NULL, AT(ids), 0, 0, "whole ids and nothing else"},
     {"watch", 'w', OPT_FLAG, NULL, AT(watch), 0, 0, "refresh in place; q quits"},
     {"interval", 'i', OPT_TIME, "TIME", AT(interval_ms), 100, 0,
@@ -34,19 +36,25 @@ static const struct opt opts[] = {
 /* "state=RUNNING,cap=echo" from the options; empty for none. */
 static void build_filter(const struct jobs_args *args, char *text, size_t cap)
 {
-    const char *const keys[] = {"state", "cap", "node", "name"};
-    const char *const values[] = {args->state, args->cap, args->node, args->name};
+    const char *const keys[] = {"", "state=", "cap=", "node=", "name="};
+    const char *values[] = {args->filter, args->state, args->cap, args->node, args->name};
+    char upper[32];
     size_t used = 0;
 
+    if (args->state != NULL) {
+        /* States are known in capitals. */
+        snprintf(upper, sizeof(upper), "%s", args->state);
+        for (char *p = upper; *p != '\0'; p++) {
+            *p = (char) toupper((unsigned char) *p);
+        }
+        values[1] = upper;
+    }
     text[0] = '\0';
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         if (values[i] != NULL && used < cap) {
-            used += (size_t) snprintf(text + used, cap - used, "%s%s=%s",
+            used += (size_t) snprintf(text + used, cap - used, "%s%s%s",
                                       used > 0 ? "," : "", keys[i], values[i]);
         }
-    }
-    for (char *p = text; args->state != NULL && *p != '\0' && *p != ','; p++) {
-        *p = strncmp(text, "state=", 6) == 0 && p >= text + 6 ? (char) toupper(*p) : *p;
     }
 }
 
@@ -74,7 +82,7 @@ static int draw(struct cli *cli, void *arg)
     int rc;
 
     build_filter(args, filter, sizeof(filter));
-    rc = weft_jobs(cli->client, filter[0] != '\0' ? filter : NULL, (size_t) args->limit,
+    rc = weft_jobs(cli->client, filter[0] != '\0' ? filter : NULL, (size_t) args->max,
                    cli_wait_ms(cli), &rows, &n);
     if (rc < 0) {
         return cli_fail(cli, rc, "%s", filter);
@@ -88,7 +96,7 @@ static int draw(struct cli *cli, void *arg)
     } else {
         job_table(&cli->out, rows, n, 0);
         cli_footer(cli, n == 0 ? "no jobs" : "%zu job%s%s", n, n == 1 ? "" : "s",
-                   args->limit > 0 && n == args->limit ? " (more with --limit 0)" : "");
+                   args->max > 0 && n == args->max ? " (more with --max 0)" : "");
     }
     weft_rows_free(rows);
     return CLI_OK;

@@ -85,8 +85,10 @@ static void print_metric(struct out *out, const struct weft_metric *metric)
         out_pair(out, "battery", v < 20 ? TINT_WARN : TINT_NONE, "%" PRIu64 "%%", v);
     } else if (strcmp(name, "uptime_s") == 0) {
         out_pair(out, "uptime", TINT_NONE, "%s", fmt_ms(v * 1000).s);
-    } else if (strstr(name, "free") != NULL) {
-        out_pair(out, name, TINT_NONE, "%s", fmt_size(v).s);
+    } else if (strcmp(name, "mem_free") == 0) {
+        out_pair(out, "memory free", TINT_NONE, "%s", fmt_size(v).s);
+    } else if (strcmp(name, "disk_free") == 0) {
+        out_pair(out, "disk free", TINT_NONE, "%s", fmt_size(v).s);
     } else {
         out_pair(out, name, TINT_NONE, "%" PRIu64, v);
     }
@@ -150,8 +152,13 @@ static void print(struct cli *cli, const struct weft_node_full *node)
     const struct weft_node *row = &node->node;
 
     print_what(out, node);
-    out_pair(out, "link", TINT_NONE, "%s round trip, jitter %s, heard %s ago",
-             fmt_us(row->rtt_us).s, fmt_us(row->jitter_us).s, fmt_ms(row->age_ms).s);
+    if (row->rtt_us > 0) {
+        out_pair(out, "link", TINT_NONE, "%s round trip, jitter %s",
+                 fmt_us(row->rtt_us).s, fmt_us(row->jitter_us).s);
+    } else {
+        out_pair(out, "link", TINT_DIM, "not measured yet");
+    }
+    out_pair(out, "heard", TINT_NONE, "%s ago", fmt_ms(row->age_ms).s);
     out_pair(out, "slots", TINT_NONE, "%s running, %" PRIu64 " waiting",
              node_slots(row).s, row->waiting);
     out_pair(out, "jobs", TINT_NONE, "%" PRIu64 " done, %" PRIu64 " failed", row->done,

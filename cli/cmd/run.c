@@ -159,10 +159,11 @@ static int conclude(struct running *running, const struct run_args *args)
         cli_note(cli, "%llu bytes of output were dropped at a limit",
                  (unsigned long long) outcome->cut);
     }
-    rc = outcome_report(cli, outcome);
     if (outcome->state == WEFT_JOB_CANCELLED && running->cancel != NULL) {
+        cli_note(cli, "job %s is cancelled", job_id8(&outcome->id).s);
         return CLI_INTERRUPTED;
     }
+    rc = outcome_report(cli, outcome);
     return rc == CLI_FAILED && args->pass && outcome->exit_code != 0 ? outcome->exit_code
                                                                      : rc;
 }

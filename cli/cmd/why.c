@@ -166,8 +166,10 @@ static void print_head(struct out *out, const struct weft_why *why)
         fprintf(out->f, " on %s", why->node);
     }
     fprintf(out->f, "  attempt %u  ", why->attempt);
-    out_print(out, TINT_DIM, "%s %s ago", why->chosen ? "decided" : "looked at",
-              fmt_ms(why->age_ms).s);
+    if (why->known > 0) {
+        out_print(out, TINT_DIM, "%s %s ago", why->chosen ? "decided" : "looked at",
+                  fmt_ms(why->age_ms).s);
+    }
     fputc('\n', out->f);
 }
 
@@ -209,11 +211,12 @@ static void print_flip(struct out *out, const struct weft_why *why)
                 second->node);
         return;
     }
-    fprintf(out->f, "chosen by %s over %s.  It would go to %s if ",
-            fmt_us(flip.margin_us).s, second->node, second->node);
+    fprintf(out->f, "chosen by %s over %s.  It would go there if ",
+            fmt_us(flip.margin_us).s, second->node);
     if (flip.single) {
-        fprintf(out->f, "its %s were below %s (it is %s), or if ", flip_name(flip.term),
-                fmt_us(flip.below_us).s, fmt_us(flip_value(second, flip.term)).s);
+        fprintf(out->f, "%s's %s were more than %s below its %s, or if ", second->node,
+                flip_name(flip.term), fmt_us(flip.margin_us).s,
+                fmt_us(flip_value(second, flip.term)).s);
     }
     fprintf(out->f, "%s had a wait above %s (it has %s)\n", first->node,
             fmt_us(flip.wait_us).s, fmt_us(first->wait_us).s);
@@ -245,7 +248,9 @@ static void print(struct cli *cli, const struct weft_why *why)
     struct job_id_text id = job_id8(&why->id);
 
     print_head(out, why);
-    print_filters(out, why);
+    if (why->known > 0) {
+        print_filters(out, why);
+    }
     if (why->nrows > 0) {
         print_rows(out, why);
     }
@@ -264,7 +269,7 @@ static void print(struct cli *cli, const struct weft_why *why)
         cli_hint(cli, "`weft job show %s`, `weft node show %s`", id.s, why->rows[0].node);
     } else {
         cli_hint(cli, "`weft job show %s`%s", id.s,
-                 why->capable == 0 ? ", `weft nodes --caps`" : "");
+                 why->known > 0 && why->capable == 0 ? ", `weft nodes --caps`" : "");
     }
 }
 

@@ -107,6 +107,14 @@ static void launch(struct batch *batch, struct slot *slot, uint64_t now)
     }
 }
 
+/* Before a line on stdout: the bar may stand on the same terminal. */
+static void make_room(struct batch *batch)
+{
+    if (batch->cli->out.tty) {
+        progress_clear(&batch->progress);
+    }
+}
+
 static void save(struct batch *batch, const struct slot *slot,
                  const struct weft_outcome *outcome)
 {
@@ -118,7 +126,7 @@ static void save(struct batch *batch, const struct slot *slot,
         path = joined;
     }
     if (path != NULL && outcome->state == WEFT_JOB_OK) {
-        progress_clear(&batch->progress);
+        make_room(batch);
         worse(batch, outcome_save(batch->cli, path, outcome->data, outcome->len));
     }
     free(joined);
@@ -131,7 +139,7 @@ static void finish(struct batch *batch, struct slot *slot)
 
     batch->done++;
     if (outcome != NULL) {
-        progress_clear(&batch->progress);
+        make_room(batch);
         save(batch, slot, outcome);
         if (out == NULL || strcmp(out, "-") != 0) {
             outcome_line(batch->cli, outcome);
@@ -152,7 +160,7 @@ static void finish(struct batch *batch, struct slot *slot)
         json_text(&json, "piece", slot->piece.name);
         json_end(&json);
     } else {
-        progress_clear(&batch->progress);
+        make_room(batch);
         fprintf(batch->cli->out.f, "%s\n", job_id(&slot->id).s);
     }
     clear(batch, slot);

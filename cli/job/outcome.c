@@ -54,7 +54,7 @@ void outcome_line(struct cli *cli, const struct weft_outcome *outcome)
 
 int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
 {
-    char next[160], how[64] = "";
+    char next[160], how[280] = "";
     struct job_id_text id = job_id8(&outcome->id);
     int code = outcome->code > 0 ? -outcome->code : outcome->code;
 
@@ -66,23 +66,21 @@ int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
                : outcome->state == WEFT_JOB_EXPIRED ? WEFT_EEXPIRED
                                                     : WEFT_EFAILED;
     }
-    if (outcome->term_signal != 0) {
-        snprintf(how, sizeof(how), ", signal %d", outcome->term_signal);
+    if (outcome->reason != NULL && *outcome->reason != '\0') {
+        snprintf(how, sizeof(how), ": %s", outcome->reason);
+    } else if (outcome->term_signal != 0) {
+        snprintf(how, sizeof(how), ": signal %d", outcome->term_signal);
     } else if (outcome->exit_code != 0) {
-        snprintf(how, sizeof(how), ", exit %d", outcome->exit_code);
+        snprintf(how, sizeof(how), ": exit status %d", outcome->exit_code);
     }
     snprintf(next, sizeof(next),
              "`weft job logs %.8s` shows what it printed, `weft job "
              "show %.8s` its attempts",
              id.s, id.s);
-    cli_fail_next(cli, code,
-                  job_exit(outcome->state) == CLI_FAILED ? next : weft_errhint(code),
-                  "job %.8s is %s after attempt %u%s%s%s%s%s%s", id.s,
-                  weft_state_name(outcome->state), outcome->attempt,
-                  *outcome->node != '\0' ? " on " : "", outcome->node, how,
-                  outcome->reason != NULL && *outcome->reason != '\0' ? " (" : "",
-                  outcome->reason != NULL ? outcome->reason : "",
-                  outcome->reason != NULL && *outcome->reason != '\0' ? ")" : "");
+    cli_fail_next(
+        cli, code, job_exit(outcome->state) == CLI_FAILED ? next : weft_errhint(code),
+        "job %.8s is %s after attempt %u%s%s%s", id.s, weft_state_name(outcome->state),
+        outcome->attempt, *outcome->node != '\0' ? " on " : "", outcome->node, how);
     return job_exit(outcome->state);
 }
 

@@ -10,6 +10,8 @@
 #include "cli/tool/mem.h"
 #include "cli/tool/text.h"
 
+#define OUT_KEY 12 /* columns of a key */
+
 static const char *const codes[] = {"",        "\033[32m", "\033[33m", "\033[31m",
                                     "\033[2m", "\033[1m",  "\033[36m"};
 
@@ -73,6 +75,25 @@ void out_print(struct out *out, enum tint tint, const char *fmt, ...)
     fputs(out_off(out, tint), out->f);
 }
 
+/* The words of `text` in the columns behind `indent`, a line each. */
+static void put_wrapped(struct out *out, enum tint tint, const char *text, size_t indent)
+{
+    size_t room = (size_t) out->width > indent + 20 ? (size_t) out->width - indent : 20;
+
+    while (text_width(text) > room) {
+        size_t fit = text_fit(text, room), cut = fit;
+
+        while (cut > 0 && text[cut] != ' ') {
+            cut--;
+        }
+        cut = cut > 0 ? cut : fit;
+        out_print(out, tint, "%.*s", (int) cut, text);
+        fprintf(out->f, "\n%*s", (int) indent, "");
+        text += cut + (text[cut] == ' ');
+    }
+    out_print(out, tint, "%s", text);
+}
+
 void out_pair(struct out *out, const char *key, enum tint tint, const char *fmt, ...)
 {
     char *raw = NULL, *clean;
@@ -84,11 +105,11 @@ void out_pair(struct out *out, const char *key, enum tint tint, const char *fmt,
     va_end(ap);
     clean = text_clean(n < 0 ? "?" : raw);
     if (out->tty) {
-        out_print(out, TINT_DIM, "%-12s ", key);
+        out_print(out, TINT_DIM, "%-*s ", OUT_KEY, key);
+        put_wrapped(out, tint, clean, OUT_KEY + 1);
     } else {
-        fprintf(out->f, "%s\t", key);
+        fprintf(out->f, "%s\t%s", key, clean);
     }
-    out_print(out, tint, "%s", clean);
     fputc('\n', out->f);
     free(clean);
     if (n >= 0) {

@@ -57,7 +57,7 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t total,
     uint64_t elapsed = now_ms - progress->start_ms;
 
     if (progress->off || elapsed < PROGRESS_AFTER_MS ||
-        now_ms - progress->drawn_ms < PROGRESS_EVERY_MS) {
+        (progress->shown && now_ms - progress->drawn_ms < PROGRESS_EVERY_MS)) {
         return;
     }
     progress->drawn_ms = now_ms;

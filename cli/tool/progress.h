@@ -1,7 +1,7 @@
 /* progress.h - a bar on stderr for long work
  *
- * Drawn only on a terminal, after half a second, ten times a second at most; cleared
- * before anything else is printed and at the end.
+ * Drawn only on a terminal, after half a second, ten times a second at most while it
+ * stands; cleared before anything else is printed there, and at the end.
  */
 #ifndef CLI_TOOL_PROGRESS_H
 #define CLI_TOOL_PROGRESS_H

@@ -56,17 +56,20 @@ struct flip flip_compute(const struct weft_scored *winner,
                          const struct weft_scored *other)
 {
     struct flip flip = {0};
-    uint64_t best = 0;
+    uint64_t most = 0, largest = 0;
 
     flip.margin_us =
         other->score_us > winner->score_us ? other->score_us - winner->score_us : 0;
     flip.wait_us =
         max3(winner->wait_us, winner->fetch_us, winner->warm_us) + flip.margin_us;
     for (enum flip_term t = FLIP_LINK; t < FLIP_TERMS; t++) {
-        uint64_t value = flip_value(other, t), gain = reducible(other, t);
+        uint64_t value = flip_value(other, t), behind = flip_value(winner, t);
 
-        if (gain > flip.margin_us && value > best) {
-            best = value;
+        behind = value > behind ? value - behind : 0;
+        if (reducible(other, t) > flip.margin_us &&
+            (behind > most || (behind == most && value > largest))) {
+            most = behind;
+            largest = value;
             flip.single = 1;
             flip.term = t;
             flip.below_us = value - flip.margin_us;

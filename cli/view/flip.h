@@ -26,14 +26,14 @@ uint64_t flip_value(const struct weft_scored *row, enum flip_term term);
 
 struct flip {
     uint64_t margin_us; /* by how much the winner won */
-    int single;         /* one term of the other could turn it around: */
+    int single;         /* one term of the other could turn it around, */
     enum flip_term term;
     uint64_t below_us; /* if it were below this */
     uint64_t wait_us;  /* or if the winner's wait were above this */
 };
 
-/* `winner` has the lower score.  Of several terms that could, the one that would have to
- * change least in proportion. */
+/* `winner` has the lower score.  Of several terms that could, the one in which the other
+ * is furthest behind the winner, then the largest. */
 struct flip flip_compute(const struct weft_scored *winner,
                          const struct weft_scored *other);
 

@@ -21,7 +21,7 @@ static void test_single(void)
     flip = flip_compute(&a, &b);
     ok(flip.margin_us == 900 && flip.single && flip.term == FLIP_RUN &&
            flip.below_us == 100,
-       "without the margin left, the largest term that could");
+       "of terms that are not behind, the largest that could");
     is_int(flip.wait_us, 900, "or the winner's wait above the margin");
 }
 
@@ -40,6 +40,21 @@ static void test_overlap(void)
     b = row(50, 30, 60, 10);
     flip = flip_compute(&a, &b);
     is_int(flip.wait_us, 60, "the winner's wait counts above what it overlaps");
+}
+
+static void test_choice(void)
+{
+    struct weft_scored a = row(10, 0, 0, 1000), b = row(60, 0, 0, 1000);
+    struct flip flip;
+
+    b.money_us = 30;
+    b.score_us += 30;
+    a.risk_us = 40;
+    a.score_us += 40;
+    flip = flip_compute(&a, &b);
+    ok(flip.margin_us == 40 && flip.single && flip.term == FLIP_LINK &&
+           flip.below_us == 20,
+       "the term that is furthest behind, though the run is larger");
 }
 
 static void test_tie(void)
@@ -67,6 +82,7 @@ int main(void)
 {
     test_single();
     test_overlap();
+    test_choice();
     test_tie();
     test_terms();
     return done();

@@ -55,10 +55,9 @@ static int read_token(const char *path, struct wf_token *ret_token, struct wf_er
     }
     wf_buf_fini(&text);
     if (rc == 0 && ret_token->role != WF_ROLE_AGENT) {
-        rc = wf_err_set(err, WEFT_ETOKENROLE,
-                        "it is for role %s, an agent needs one for "
-                        "role agent",
-                        wf_role_name(ret_token->role));
+        rc =
+            wf_err_set(err, WEFT_ETOKENROLE, "the token is for role %s, not for an agent",
+                       wf_role_name(ret_token->role));
     }
     return rc;
 }
@@ -137,7 +136,7 @@ static int was_enrolled(const struct join_opts *o, const char *token, int *ret_r
     if (strcmp(id.token, token) == 0) {
         ok("enrolled already, with this token, as %s at broker %s", id.name, id.broker);
     } else {
-        *ret_rc = wf_err_set(err, WEFT_EEXIST,
+        *ret_rc = wf_err_set(err, WEFT_ESTATE,
                              "this node is enrolled already, as %s at broker %s", id.name,
                              id.broker);
     }

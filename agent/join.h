@@ -15,8 +15,9 @@ struct join_opts {
     uint64_t timeout_ms;
 };
 
-/* 0 or the failure: WEFT_ETOKEN*, WEFT_EAUTH, WEFT_EUNREACH, WEFT_EEXIST (enrolled with
- * another token), WEFT_EBUSY (an agent runs on this folder), WEFT_EKEY, WEFT_EIO. */
+/* 0 or the failure: WEFT_ETOKEN*, WEFT_EAUTH, WEFT_EUNREACH, WEFT_EEXIST (the name),
+ * WEFT_ESTATE (enrolled with another token), WEFT_EBUSY (an agent runs on this folder),
+ * WEFT_EKEY, WEFT_EIO. */
 int join_run(const struct join_opts *o, struct wf_err *err);
 
 /* Forget the identity. */

@@ -112,9 +112,9 @@ static const char *next_step(const struct args *a, int code)
 
     switch (code) {
     case WEFT_EEXIST:
-        return joining ? "nothing, if that is right; to start over: `weft-agent leave`, "
-                         "then join; if the name is taken: another --name"
-                       : wf_err_next(code);
+        return "join with another --name, or a token for another name";
+    case WEFT_ESTATE:
+        return "nothing, if that is right; to start over: `weft-agent leave`, then join";
     case WEFT_ENOENT:
         return joining
                    ? "name a file that holds the token"
@@ -142,8 +142,8 @@ static const char *next_step(const struct args *a, int code)
 static int fail(const struct args *a, int code, const struct wf_err *err)
 {
     (void) fflush(stdout);
-    fprintf(stderr, "error %s: %s: %s\n  next: %s\n", wf_err_name(code),
-            wf_err_sentence(code), err->text, next_step(a, code));
+    fprintf(stderr, "error %s: %s\n  next: %s\n", wf_err_name(code),
+            err->text[0] != '\0' ? err->text : wf_err_sentence(code), next_step(a, code));
     return exit_of(code);
 }
 

@@ -1,0 +1,241 @@
+/* agent.conf: what it comes to, and that every mistake names its line. */
+#include "agent/config.h"
+#include "tests/lib/tap.h"
+
+#include <unistd.h>
+
+static char path[64];
+
+static int load(const char *text, struct agent_config **ret_config, struct wf_err *err)
+{
+    FILE *f = fopen(path, "w");
+
+    must(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+    *err = (struct wf_err){0, ""};
+    return config_load(path, NULL, 0, ret_config, err);
+}
+
+static struct agent_config *good(const char *text)
+{
+    struct agent_config *c = NULL;
+    struct wf_err err;
+
+    if (load(text, &c, &err) != 0) {
+        printf("# %s\n", err.text);
+        must(c != NULL);
+    }
+    return c;
+}
+
+/* The text is refused, and the message says this after the path. */
+static void bad(const char *text, const char *want, const char *what)
+{
+    struct agent_config *c = NULL;
+    struct wf_err err;
+    int rc = load(text, &c, &err);
+    int found = strstr(err.text, want) != NULL && strstr(err.text, path) != NULL;
+
+    ok(rc == WEFT_ECONF && found, "%s", what);
+    if (!found) {
+        printf("#   got %d `%s`\n", rc, err.text);
+    }
+    if (rc == 0) {
+        config_free(c);
+    }
+}
+
+static void defaults(void)
+{
+    struct agent_config *c = good("");
+
+    is_str(c->state, "/var/lib/weft/agent", "the default state folder");
+    is_str(c->scratch, "/var/lib/weft/agent/scratch", "scratch is below it");
+    is_int(c->node.ncaps, 0, "no capabilities");
+    is_int(c->node.slots, 0, "no slots");
+    is_int(c->log_level, WF_LOG_INFO, "log level");
+    is_int(c->telemetry_ms, 10000, "telemetry every 10 s");
+    config_free(c);
+    c = good("metered = yes\nlog = debug\nlabel = zone=a\nlabel = disk=fast\n"
+             "sandbox = bwrap\nstate = /tmp/x\nstream_after = 1s\nmax_log = 2K\n");
+    is_int(c->telemetry_ms, 300000, "a metered link is spared");
+    is_int(c->log_level, WF_LOG_DEBUG, "debug");
+    is_int(c->node.nlabels, 2, "labels");
+    is_str(c->node.labels[1], "disk=fast", "the second label");
+    is_str(c->sandbox, "require", "bwrap means require");
+    is_str(c->scratch, "/tmp/x/scratch", "scratch follows the state folder");
+    is_int(c->node.stream_after_ms, 1000, "stream_after reaches the core");
+    is_int(c->node.max_log, 2048, "max_log reaches the core");
+    config_free(c);
+}
+
+static void an_exec(void)
+{
+    struct agent_config *c =
+        good("capability\n"
+             "    name = words@3\n"
+             "    command = /bin/sh -c 'wc -w; echo \"a  b\"' x'y z'\n"
+             "    arg = as it is 'here'\n"
+             "    slots = 2\n"
+             "    memory = 64M\n"
+             "    cpu = 3s\n"
+             "    wall = 5s\n"
+             "    output = 10K\n"
+             "    processes = 9\n"
+             "    network = yes\n"
+             "    env = A=b c\n"
+             "    bind = /opt\n");
+    const struct wire_start *s = &c->caps[0].spec;
+    const struct node_capability *n = &c->node.caps[0];
+
+    is_int(c->node.ncaps, 1, "one capability");
+    is_str(n->name, "words", "its name");
+    is_int(n->version, 3, "its version");
+    is_int(n->kind, WF_HANDLER_EXEC, "exec is the default");
+    is_int(n->slots, 2, "slots");
+    is_int(n->queue, 1, "an exec keeps one job ready");
+    is_int(n->wall_ms, 5000, "wall limit in the core");
+    is_int(n->max_output, 10240, "largest result in the core");
+    is_int(n->net, 1, "network is told");
+    is_int(c->node.slots, 2, "slots of the node are those of its capabilities");
+    is_int(s->argv.n, 5, "words of the command");
+    is_str(s->argv.v[0], "/bin/sh", "program");
+    is_str(s->argv.v[2], "wc -w; echo \"a  b\"", "quotes group and keep the other kind");
+    is_str(s->argv.v[3], "xy z", "quotes within a word");
+    is_str(s->argv.v[4], "as it is 'here'", "arg is taken as it is");
+    is_int(s->flags, WIRE_NETWORK, "network, stdin and stdout");
+    is_int(s->sandbox, WIRE_SANDBOX_AUTO, "sandbox where there is one");
+    is_int(s->limits.mem_bytes, 64 << 20, "memory");
+    is_int(s->limits.cpu_ms, 3000, "cpu");
+    ok(s->limits.wall_ms > 5000, "the runner's wall limit is behind the core's");
+    is_int(s->limits.procs, 9, "processes");
+    is_str(s->env.v[0], "A=b c", "environment");
+    is_str(s->binds.v[0], "/opt", "bind");
+    config_free(c);
+}
+
+static void files_and_versions(void)
+{
+    struct agent_config *c = good("sandbox = none\n"
+                                  "slots = 3\n"
+                                  "capability\n"
+                                  "    name = copy\n"
+                                  "    command = cp {payload} {result}\n"
+                                  "    queue = 0\n"
+                                  "capability\n"
+                                  "    name = copy@2\n"
+                                  "    command = cat\n"
+                                  "    payload = file\n"
+                                  "    slots = 4\n");
+    const struct wire_start *s = &c->caps[0].spec;
+
+    is_int(c->node.caps[0].version, 1, "version 1 where none is said");
+    is_int(c->node.caps[0].queue, 0, "no queue");
+    is_int(s->flags, WIRE_PAYLOAD_FILE | WIRE_RESULT_FILE, "placeholders ask for files");
+    is_str(s->argv.v[1], "payload", "the payload's file");
+    is_str(s->argv.v[2], "result", "the result's file");
+    is_int(s->sandbox, WIRE_SANDBOX_NONE, "no sandbox");
+    is_int(c->caps[1].spec.flags, WIRE_PAYLOAD_FILE, "payload as a file");
+    is_int(c->node.slots, 3, "the node's own limit of slots");
+    config_free(c);
+}
+
+static void a_worker(void)
+{
+    struct agent_config *c = good("capability\n"
+                                  "    name = echo@1\n"
+                                  "    kind = worker\n"
+                                  "    command = cat\n"
+                                  "    workers = 2\n"
+                                  "    concurrency = 8\n");
+
+    is_int(c->node.caps[0].kind, WF_HANDLER_WORKER, "worker");
+    is_int(c->node.caps[0].slots, 16, "slots are workers x concurrency");
+    is_int(c->node.caps[0].queue, 16, "as many again are kept ready");
+    is_int(c->caps[0].spec.kind, WIRE_WORKER, "worker at the runner");
+    config_free(c);
+}
+
+#define CAP "capability\n    name = x@1\n    command = cat\n"
+
+static void mistakes(void)
+{
+    bad("slots = 1\nslot = 2\n", "line 2", "unknown key");
+    bad("slots = -1\n", "line 1", "not a number");
+    bad("log = loud\n", "line 1: `log`", "log level");
+    bad("\n# c\nsandbox = maybe\n", "line 3: `sandbox`: give auto, require or none",
+        "sandbox");
+    bad("label = a=b\nlabel = nothing\n", "`label`", "label");
+    bad("runner = weft-runner\n", "line 1: `runner`", "relative runner");
+    bad("capability\n    name = x@1\n", "command", "no command");
+    bad("capability\n    name = X@1\n    command = cat\n", "line 2: `name`", "bad name");
+    bad("capability\n    name = x@0\n    command = cat\n", "line 2: `name`", "version 0");
+    bad(CAP CAP, "line 5: `name`: x@1 is there already", "twice the same");
+    bad(CAP "    kind = magic\n", "line 4: `kind`: give exec or worker", "kind");
+    bad(CAP "    queue = many\n", "line 4: `queue`", "queue");
+    bad(CAP "    payload = tape\n", "line 4: `payload`: give stdin or file", "payload");
+    bad(CAP "    env = =x\n", "line 4: `env`", "environment without a name");
+    bad(CAP "    bind = opt\n", "line 4: `bind`", "relative bind");
+    bad(CAP "    kind = worker\n    cpu = 1s\n", "line 5: `cpu`", "cpu of a worker");
+    bad(CAP "    kind = worker\n    slots = 2\n", "line 5: `slots`", "too many slots");
+    bad(CAP "    kind = worker\n    payload = file\n", "line 5: `payload`",
+        "a worker's payload");
+    bad(CAP "    kind = worker\n    result = file\n", "line 5: `result`",
+        "a worker's result");
+    bad(CAP "    workers = 64\n    concurrency = 1024\n    kind = worker\n",
+        "line 5: `concurrency`", "too many slots by the product");
+    bad("capability\n    name = x@1\n    command = cat 'a\n", "line 3: `command`",
+        "open quote");
+    bad("capability\n    name = x@1\n    command = \"  \"\n", "line 3: `command`",
+        "blank command");
+    bad("capability\n    name = x@1\n    command = ./cat\n", "line 3: `command`",
+        "relative program");
+    bad("capability\n    name = x@1\n    command = /no/such/program\n",
+        "line 3: `command`: there is no program", "missing program");
+    bad("capability\n    name = x@1\n    command = no-such-program-here\n",
+        "line 3: `command`: there is no program", "not on the path");
+    bad("capability\n    name = x@1\n    command = /etc/passwd\n",
+        "line 3: `command`: there is no program", "not executable");
+}
+
+static void from_the_command_line(void)
+{
+    const struct config_set sets[] = {{"log", "error"}, {"slots", "7"}};
+    const struct config_set wrong = {"slots", "x"};
+    struct agent_config *c = NULL;
+    struct wf_err err;
+
+    is_int(config_load(NULL, sets, 2, &c, &err), 0, "no file is needed");
+    is_int(c->log_level, WF_LOG_ERROR, "log level from there");
+    is_int(c->node.slots, 7, "slots from there");
+    config_free(c);
+    is_int(config_load(NULL, &wrong, 1, &c, &err), WEFT_ECONF, "a wrong value");
+    is_int(config_load("/no/such/file", NULL, 0, &c, &err), WEFT_ENOENT, "no such file");
+    ok(config_has("state") && !config_has("command"), "options outside sections");
+}
+
+static void help(void)
+{
+    struct wf_buf out = WF_BUF_INIT(1 << 16);
+
+    is_int(config_help(&out), 0, "help");
+    must(wf_buf_put(&out, "", 1) == 0);
+    ok(strstr((char *) out.p, "stop_timeout") != NULL &&
+           strstr((char *) out.p, "concurrency") != NULL,
+       "names the options of both tables");
+    wf_buf_fini(&out);
+}
+
+int main(void)
+{
+    (void) snprintf(path, sizeof path, "/tmp/weft-test-XXXXXX");
+    must(mkstemp(path) >= 0);
+    defaults();
+    an_exec();
+    files_and_versions();
+    a_worker();
+    mistakes();
+    from_the_command_line();
+    help();
+    (void) unlink(path);
+    return done();
+}

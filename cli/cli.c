@@ -120,6 +120,17 @@ static int report(struct cli *cli, int code, const char *next, const char *detai
     return cli_exit_of(code);
 }
 
+/* What is wrong with an argument is explained by the command's help. */
+static int usage(struct cli *cli, const char *detail)
+{
+    char next[96] = "`weft help` lists the commands";
+
+    if (cli->command != NULL) {
+        snprintf(next, sizeof(next), "`weft %.40s --help` explains it", cli->command);
+    }
+    return report(cli, WEFT_EINVAL, next, detail);
+}
+
 int cli_fail(struct cli *cli, int code, const char *fmt, ...)
 {
     char detail[512];
@@ -128,7 +139,8 @@ int cli_fail(struct cli *cli, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
-    return report(cli, code, weft_errhint(code), detail);
+    return code == WEFT_EINVAL ? usage(cli, detail)
+                               : report(cli, code, weft_errhint(code), detail);
 }
 
 int cli_fail_next(struct cli *cli, int code, const char *next, const char *fmt, ...)
@@ -144,16 +156,13 @@ int cli_fail_next(struct cli *cli, int code, const char *next, const char *fmt, 
 
 int cli_usage(struct cli *cli, const char *fmt, ...)
 {
-    char detail[512], next[96] = "`weft help` lists the commands";
+    char detail[512];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
-    if (cli->command != NULL) {
-        snprintf(next, sizeof(next), "`weft %.40s --help` explains it", cli->command);
-    }
-    return report(cli, WEFT_EINVAL, next, detail);
+    return usage(cli, detail);
 }
 
 void cli_note(struct cli *cli, const char *fmt, ...)

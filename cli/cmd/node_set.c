@@ -6,7 +6,7 @@
 #include "cli/cmd.h"
 #include "cli/tool/clock.h"
 #include "cli/tool/intr.h"
-#include "cli/tool/table.h"
+#include "cli/view/node.h"
 
 #define DRAIN_POLL_MS 300
 
@@ -49,8 +49,7 @@ static int each(struct cli *cli, set_fn *fn, const char *action, int n, char **n
         int code = fn(cli->client, nodes[i], cli_wait_ms(cli), why, sizeof(why));
 
         if (code < 0) {
-            rc = cli_fail(cli, code, "node %s%s%s", nodes[i], *why != '\0' ? ": " : "",
-                          why);
+            rc = node_fail(cli, code, nodes[i], why);
         } else {
             told(cli, action, nodes[i]);
         }
@@ -67,7 +66,7 @@ static int wait_idle(struct cli *cli, const char *node, uint64_t end)
         int rc = weft_node(cli->client, node, cli_wait_ms(cli), &full);
 
         if (rc < 0) {
-            return cli_fail(cli, rc, "node %s", node);
+            return node_fail(cli, rc, node, "");
         }
         busy = full->node.running + full->node.waiting;
         weft_free(full);

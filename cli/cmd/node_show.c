@@ -186,7 +186,7 @@ static int run(struct cli *cli, const void *args, int n, char **operands)
 
         rc = weft_node(cli->client, operands[i], cli_wait_ms(cli), &node);
         if (rc < 0) {
-            return cli_fail(cli, rc, "node %s", operands[i]);
+            return node_fail(cli, rc, operands[i], "");
         }
         if (cli->json) {
             print_json(cli, node);

@@ -5,6 +5,7 @@
 #include "cli/tool/clock.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/intr.h"
+#include "cli/view/node.h"
 
 struct ping_args {
     uint64_t count, interval_ms;
@@ -92,8 +93,8 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
             break;
         }
         if (rc < 0) {
-            return cli_fail(cli, rc, "%s%s", node != NULL ? "node " : "the broker",
-                            node != NULL ? node : "");
+            return node != NULL ? node_fail(cli, rc, node, "")
+                                : cli_fail(cli, rc, "the broker");
         }
         print(cli, node, seq, broker_us, node_us);
         series_add(&broker, broker_us);

@@ -54,7 +54,7 @@ void outcome_line(struct cli *cli, const struct weft_outcome *outcome)
 
 int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
 {
-    char next[160], how[280] = "";
+    char next[160], after[32], how[280] = "";
     struct job_id_text id = job_id8(&outcome->id);
     int code = outcome->code > 0 ? -outcome->code : outcome->code;
 
@@ -66,6 +66,7 @@ int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
                : outcome->state == WEFT_JOB_EXPIRED ? WEFT_EEXPIRED
                                                     : WEFT_EFAILED;
     }
+    snprintf(after, sizeof(after), " after attempt %u", outcome->attempt);
     if (outcome->reason != NULL && *outcome->reason != '\0') {
         snprintf(how, sizeof(how), ": %s", outcome->reason);
     } else if (outcome->term_signal != 0) {

@@ -97,7 +97,8 @@ int source_next(struct source *source, struct cli *cli, struct piece *ret_piece,
     if (rc != 1) {
         return rc;
     }
-    *ret_exit = spec_check_size(cli, piece.name, piece.len);
+    *ret_exit = spec_check_size(
+        cli, source->kind == SOURCE_ONE ? "the payload" : piece.name, piece.len);
     if (*ret_exit != CLI_OK) {
         free(piece.data);
         return -2;

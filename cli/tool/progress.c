@@ -34,15 +34,16 @@ void progress_line(char *line, size_t cap, uint64_t done, uint64_t total,
                    uint64_t elapsed_ms, const char *note, int width, int utf8)
 {
     char blocks[PROGRESS_BAR * 3 + 1], eta[48] = "", of[32] = "";
+    uint64_t left;
     double rate = elapsed_ms > 0 ? (double) done * 1000 / (double) elapsed_ms : 0;
 
     bar(blocks, done, total, utf8);
     if (total > 0) {
         snprintf(of, sizeof(of), "/%" PRIu64, total);
     }
-    if (total > done && rate > 0) {
-        snprintf(eta, sizeof(eta), "  %s left",
-                 fmt_us((uint64_t) ((double) (total - done) / rate) * 1000000).s);
+    left = total > done && rate > 0 ? (uint64_t) ((double) (total - done) / rate) : 0;
+    if (left > 0) {
+        snprintf(eta, sizeof(eta), "  %s left", fmt_us(left * 1000000).s);
     }
     snprintf(line, cap, "%s%s%" PRIu64 "%s  %.*f/s%s%s%s", total > 0 ? blocks : "",
              total > 0 ? " " : "", done, of, rate < 10 ? 1 : 0, rate, eta,

@@ -132,6 +132,9 @@ int job_fail(struct cli *cli, int rc, const char *prefix)
                              "`%s` is no job id, or more than one job starts with it",
                              prefix);
     }
+    if (rc == WEFT_ENOENT) {
+        return cli_fail_next(cli, rc, "`weft jobs` lists them", "job %s", prefix);
+    }
     return cli_fail(cli, rc, "job %s", prefix);
 }
 

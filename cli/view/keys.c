@@ -65,7 +65,8 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].seen_ms, now).s);
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].expires_ms, now).s);
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].created_ms, now).s);
-        table_cell(table, TINT_NONE, "%s", rows[i].tier);
+        table_cell(table, TINT_NONE, "%s",
+                   strcmp(rows[i].tier, "none") != 0 ? rows[i].tier : "");
         table_cell(table, TINT_NONE, "%s", rows[i].site);
     }
     table_print(table, &cli->out, 0, 0);

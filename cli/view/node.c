@@ -69,6 +69,14 @@ void node_json_caps(struct json *json, const struct weft_node_full *node)
     json_close_array(json);
 }
 
+int node_fail(struct cli *cli, int rc, const char *name, const char *why)
+{
+    const char *next = rc == WEFT_ENOENT ? "`weft nodes` lists them" : weft_errhint(rc);
+
+    return cli_fail_next(cli, rc, next, "node %s%s%s", name, *why != '\0' ? ": " : "",
+                         why);
+}
+
 int node_is_agent(const struct weft_node *node)
 {
     return strcmp(node->role, "agent") == 0;

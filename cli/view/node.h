@@ -18,6 +18,9 @@ int node_is_place(const struct weft_node *node);
 int node_is_agent(const struct weft_node *node);
 int node_is_up(const struct weft_node *node);
 
+/* Say why a query about the node failed.  The exit code. */
+int node_fail(struct cli *cli, int rc, const char *name, const char *why);
+
 /* "2/4": running of slots; "how long since it was heard". */
 struct node_text {
     char s[56];

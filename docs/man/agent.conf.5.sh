@@ -1,0 +1,54 @@
+#!/bin/sh
+# Print agent.conf(5): its options come from the program's own table.
+#
+#   docs/man/agent.conf.5.sh PATH_OF_WEFT_AGENT > agent.conf.5
+set -eu
+
+cat << 'END'
+.TH AGENT.CONF 5 "" weft "weft manual"
+.SH NAME
+agent.conf \- configuration of weft\-agent
+.SH DESCRIPTION
+Lines of
+.IR "name = value" .
+A
+.B #
+after a blank starts a comment; a value that holds one stands in quotes.
+A line
+.B capability
+starts a section for one thing that this machine can do; its options follow, indented by
+4 spaces.
+Times are written like 250ms, 5s, 15m, 2h; sizes like 64K, 4M, 1G.
+An unknown name or a wrong value is an error that names its line;
+.B weft\-agent check
+looks for them.
+.SH OPTIONS
+END
+"$1" --help | awk '
+    /^Options of the configuration file:/ { on = 1; next }
+    /^In each section/ { print ".SH \"OPTIONS OF A CAPABILITY\""; next }
+    !on || /^$/ { next }
+    /^  [a-z_]+$/ { print ".TP\n.B " $1; next }
+    { sub(/^ +/, ""); gsub(/\\/, "\\e"); gsub(/-/, "\\-"); sub(/^[.'\'']/, "\\\\\\&&"); print }
+'
+cat << 'END'
+.SH "WHAT A HANDLER GETS"
+An empty environment but for PATH, HOME, TMPDIR, LANG, what
+.B env
+adds, and WEFT_JOB_ID, WEFT_ATTEMPT, WEFT_DEADLINE (milliseconds since 1970, where there is
+one), WEFT_RESULT, and WEFT_PAYLOAD where the payload is a file.
+It starts in a private folder that is removed afterwards.
+A handler may be started again for the same job, with a higher attempt: see WEFT_JOB_ID.
+.SH EXAMPLE
+.nf
+label = camera=yes
+
+capability
+    name = thumbnail@1
+    command = /usr/bin/convert {payload} \-resize 320x {result}
+    memory = 512M
+    wall = 30s
+.fi
+.SH "SEE ALSO"
+.BR weft\-agent (8)
+END

@@ -1,4 +1,4 @@
-#include "agent/core/node.h"
+#include "agent/core/node_int.h"
 
 #include "common/check.h"
 #include "common/err.h"
@@ -8,24 +8,6 @@
 #include <string.h>
 
 #define MS 1000u
-/* A change of a metric by less than 1/16 of it is not worth a message. */
-#define DELTA_SHIFT 4
-
-struct node {
-    struct node_config cfg;
-    struct wf_link link;
-    struct runs runs;
-    struct node_facts facts;
-    uint64_t now_us, wall_ms;
-    uint64_t info_seq, telemetry_seq;
-    uint64_t covered; /* highest assign.seq of this session */
-    uint64_t running_of[WF_CAPS_MAX], held_of[WF_CAPS_MAX];
-    uint64_t sent[WF_METRICS];
-    uint32_t sent_known;
-    uint64_t done, failed, refused, cut;
-    int drained_by_broker, drained_by_owner;
-    struct wf_buf rows[3];
-};
 
 void node_config_init(struct node_config *cfg)
 {
@@ -79,8 +61,8 @@ static int is_open(const struct node *n)
     return n->link.state == WF_LINK_READY;
 }
 
-static void send(const struct node *n, struct wf_effects *out, enum wf_type type,
-                 const void *body)
+void node_send(const struct node *n, struct wf_effects *out, enum wf_type type,
+               const void *body)
 {
     if (is_open(n)) {
         wf_effects_send(out, 0, type, body);
@@ -90,89 +72,6 @@ static void send(const struct node *n, struct wf_effects *out, enum wf_type type
 static int is_draining(const struct node *n)
 {
     return n->drained_by_broker || n->drained_by_owner;
-}
-
-/* -- what we are -----------------------------------------------------------------------
- */
-
-static void add_caps(const struct node *n, struct wf_buf *store, struct wf_rows *rows)
-{
-    for (unsigned i = 0; i < n->cfg.ncaps; i++) {
-        const struct node_capability *c = &n->cfg.caps[i];
-        const struct wf_cap_row row = {.name = wf_slice_of(c->name),
-                                       .version = c->version,
-                                       .kind = c->kind,
-                                       .slots = c->slots,
-                                       .queue = c->queue,
-                                       .wall_ms = c->wall_ms,
-                                       .net = c->net != 0,
-                                       .warm = c->kind != WF_HANDLER_EXEC};
-
-        (void) wf_rows_add(store, rows, wf_desc_cap_row(), &row);
-    }
-}
-
-static void tell_info(struct node *n, struct wf_effects *out)
-{
-    const struct node_facts *f = &n->facts;
-    struct wf_agent_info m = {.seq = ++n->info_seq,
-                              .arch = wf_slice_of(f->arch),
-                              .cpu = wf_slice_of(f->cpu),
-                              .cpus = f->cpus,
-                              .mem = f->mem,
-                              .disk = f->disk,
-                              .slots = n->cfg.slots,
-                              .sandbox = wf_slice_of(f->sandbox),
-                              .sandbox_why = wf_slice_of(f->sandbox_why),
-                              .draining = n->drained_by_owner != 0};
-
-    for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
-        wf_buf_clear(&n->rows[i]);
-    }
-    add_caps(n, &n->rows[0], &m.caps);
-    for (unsigned i = 0; i < f->naccels; i++) {
-        const struct wf_accel_row row = {wf_slice_of(f->accels[i].kind),
-                                         wf_slice_of(f->accels[i].name),
-                                         f->accels[i].mem};
-
-        (void) wf_rows_add(&n->rows[1], &m.accels, wf_desc_accel_row(), &row);
-    }
-    for (unsigned i = 0; i < n->cfg.nlabels; i++) {
-        const struct wf_label_row row = {wf_slice_of(n->cfg.labels[i])};
-
-        (void) wf_rows_add(&n->rows[2], &m.labels, wf_desc_label_row(), &row);
-    }
-    send(n, out, WF_MSG_agent_info, &m);
-}
-
-static int differs(uint64_t was, uint64_t now)
-{
-    uint64_t by = was > now ? was - now : now - was;
-
-    return by != 0 && by >= was >> DELTA_SHIFT;
-}
-
-static void tell_metrics(struct node *n, uint32_t known, const uint64_t *metrics,
-                         struct wf_effects *out)
-{
-    struct wf_telemetry m = {.seq = ++n->telemetry_seq};
-
-    wf_buf_clear(&n->rows[0]);
-    for (unsigned id = 0; is_open(n) && id < WF_METRICS; id++) {
-        const struct wf_metric_row row = {id, metrics[id]};
-        uint32_t bit = 1u << id;
-
-        if ((known & bit) == 0 ||
-            ((n->sent_known & bit) != 0 && !differs(n->sent[id], metrics[id]))) {
-            continue;
-        }
-        n->sent[id] = metrics[id];
-        n->sent_known |= bit;
-        (void) wf_rows_add(&n->rows[0], &m.metrics, wf_desc_metric_row(), &row);
-    }
-    if (m.metrics.count != 0) {
-        send(n, out, WF_MSG_telemetry, &m);
-    }
 }
 
 /* -- results ---------------------------------------------------------------------------
@@ -195,7 +94,7 @@ static void tell_result(const struct node *n, const struct run *r, struct wf_eff
         .rss = r->end.rss,
         .cut = r->end.cut + r->cut};
 
-    send(n, out, WF_MSG_result, &m);
+    node_send(n, out, WF_MSG_result, &m);
 }
 
 /* The attempt is over; its result waits for the broker's acknowledgement. */
@@ -221,8 +120,8 @@ static void finish(struct node *n, struct run *r, struct wf_effects *out)
 }
 
 /* Stop a run for a reason.  One that did not start is over at once. */
-static void stop(struct node *n, struct run *r, int code, const char *reason,
-                 struct wf_effects *out)
+void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
+                   struct wf_effects *out)
 {
     if (r->phase == RUN_FINISHED || r->stop_code != 0) {
         return;
@@ -317,7 +216,7 @@ static void refuse(struct node *n, const struct wf_assign *m, int code, const ch
     const struct wf_refuse r = {m->job, m->attempt, (uint64_t) -code, wf_slice_of(text)};
 
     n->refused++;
-    send(n, out, WF_MSG_refuse, &r);
+    node_send(n, out, WF_MSG_refuse, &r);
 }
 
 static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effects *out)
@@ -353,79 +252,16 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
     }
 }
 
-/* -- output ----------------------------------------------------------------------------
+/* -- the end of a run ------------------------------------------------------------------
  */
-
-static void send_output(struct node *n, struct run *r, unsigned stream, uint64_t offset,
-                        const uint8_t *p, size_t len, struct wf_effects *out)
-{
-    while (len > 0) {
-        size_t some = wf_min_u64(len, WF_OUTPUT_CHUNK);
-        const struct wf_output m = {.job = r->key.job,
-                                    .attempt = r->key.attempt,
-                                    .stream = stream,
-                                    .offset = offset,
-                                    .data = wf_slice_make(p, some)};
-
-        if (!is_open(n) || r->streamed >= n->cfg.max_log) {
-            r->cut += stream == 2 ? len : 0; /* stdout is not lost: it is the result */
-            return;
-        }
-        send(n, out, WF_MSG_output, &m);
-        r->streamed += some;
-        offset += some;
-        p += some;
-        len -= some;
-    }
-}
-
-/* Send what has gathered. */
-static void flush_output(struct node *n, struct run *r, int with_stdout,
-                         struct wf_effects *out)
-{
-    if (with_stdout && r->out.len > r->out_sent) {
-        send_output(n, r, 1, r->out_sent, r->out.p + r->out_sent,
-                    r->out.len - r->out_sent, out);
-        r->out_sent = r->out.len;
-    }
-    if (r->err.len != 0) {
-        send_output(n, r, 2, r->err_offset, r->err.p, r->err.len, out);
-        r->err_offset += r->err.len;
-        wf_buf_clear(&r->err);
-    }
-}
-
-static void on_run_output(struct node *n, struct run *r, const struct node_event *ev,
-                          struct wf_effects *out)
-{
-    size_t at = 0;
-
-    if (ev->stream == 1) {
-        if (wf_buf_put(&r->out, ev->data.p, ev->data.len) != 0) {
-            stop(n, r, WEFT_EOUTPUT, "the result is larger than the limit", out);
-        }
-    }
-    while (ev->stream == 2 && at < ev->data.len) {
-        size_t some = wf_min_u64(ev->data.len - at, r->err.max - r->err.len);
-
-        (void) wf_buf_put(&r->err, ev->data.p + at, some);
-        at += some;
-        if (r->err.len == r->err.max) {
-            flush_output(n, r, 0, out);
-        }
-    }
-    if (r->told_started) {
-        flush_output(n, r, 1, out);
-    }
-}
 
 static void tell_started(struct node *n, struct run *r, struct wf_effects *out)
 {
     const struct wf_started m = {r->key.job, r->key.attempt};
 
     r->told_started = 1;
-    send(n, out, WF_MSG_started, &m);
-    flush_output(n, r, 1, out);
+    node_send(n, out, WF_MSG_started, &m);
+    node_flush_output(n, r, 1, out);
 }
 
 static void on_run_done(struct node *n, struct run *r, const struct run_end *end,
@@ -450,7 +286,7 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
         r->reason = wf_strdup(end->reason);
     }
     /* What it wrote to stderr is kept by the broker also when it was quick. */
-    flush_output(n, r, r->told_started, out);
+    node_flush_output(n, r, r->told_started, out);
     finish(n, r, out);
     fill(n, out);
 }
@@ -474,14 +310,14 @@ static void on_opened(struct node *n, struct wf_effects *out)
 
     n->covered = 0;
     n->sent_known = 0;
-    tell_info(n, out);
+    node_tell_info(n, out);
     wf_buf_clear(&n->rows[0]);
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
         const struct wf_run_row row = {r->key.job, r->key.attempt, told_phase(r)};
 
         (void) wf_rows_add(&n->rows[0], &m.runs, wf_desc_run_row(), &row);
     }
-    send(n, out, WF_MSG_resync, &m);
+    node_send(n, out, WF_MSG_resync, &m);
     it = 0;
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
         if (r->phase == RUN_FINISHED) {
@@ -489,7 +325,7 @@ static void on_opened(struct node *n, struct wf_effects *out)
         } else if (r->told_started) {
             const struct wf_started s = {r->key.job, r->key.attempt};
 
-            send(n, out, WF_MSG_started, &s);
+            node_send(n, out, WF_MSG_started, &s);
         }
     }
 }
@@ -514,7 +350,7 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
     case WF_MSG_stop:
         r = runs_get(&n->runs, &msg->u.stop.job, msg->u.stop.attempt);
         if (r != NULL) {
-            stop(n, r, -(int) msg->u.stop.code, NULL, out);
+            node_stop_run(n, r, -(int) msg->u.stop.code, NULL, out);
             fill(n, out);
         }
         break;
@@ -553,7 +389,7 @@ static void on_tick(struct node *n, struct wf_effects *out)
 
             (void) snprintf(text, sizeof text, "ran longer than %llu ms",
                             (unsigned long long) wall_ms);
-            stop(n, r, WEFT_EWALL, text, out);
+            node_stop_run(n, r, WEFT_EWALL, text, out);
         } else {
             plan(n, r);
         }
@@ -587,16 +423,16 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         break;
     case NODE_FACTS:
         n->facts = *ev->facts;
-        tell_info(n, out);
+        node_tell_info(n, out);
         break;
     case NODE_SAMPLE:
-        tell_metrics(n, ev->metrics_known, ev->metrics, out);
+        node_tell_metrics(n, ev->metrics_known, ev->metrics, out);
         break;
     case NODE_RUN_STARTED:
         break;
     case NODE_RUN_OUTPUT:
         if (r != NULL && r->phase == RUN_RUNNING) {
-            on_run_output(n, r, ev, out);
+            node_take_output(n, r, ev->stream, ev->data, out);
         }
         break;
     case NODE_RUN_DONE:
@@ -608,7 +444,7 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         const struct wf_drain m = {ev->on != 0};
 
         n->drained_by_owner = ev->on;
-        send(n, out, WF_MSG_drain, &m);
+        node_send(n, out, WF_MSG_drain, &m);
         break;
     }
     case NODE_STOP:

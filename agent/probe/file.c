@@ -2,6 +2,7 @@
 
 #include "agent/probe/parse.h"
 #include "client/include/weft/error.h"
+#include "common/defs.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 /* Longest text of one number, with room to notice that there is more. */
 #define NUMBER_MAX 64
 
-static int open_va(int root, const char *fmt, va_list ap)
+static int WF_PRINTF(2, 0) open_va(int root, const char *fmt, va_list ap)
 {
     char path[PROBE_PATH_MAX];
     int n = vsnprintf(path, sizeof(path), fmt, ap);

@@ -257,7 +257,7 @@ static void query_events(struct turn *t)
     const struct wf_query *q = &t->msg->u.query;
     struct wf_events_page page = {.req = q->req};
     struct wf_buf *store = core_rows(t->c, 0);
-    uint64_t limit = q->limit;
+    uint64_t limit = page_limit(q);
     uint64_t from = t->c->news.next > limit ? t->c->news.next - limit : 1;
 
     if (t->s->role != WF_ROLE_OPERATOR) {

@@ -96,8 +96,8 @@ static int make_token(weft_client *op, enum weft_role role, const char *name,
 static int join_agent(const struct mesh *m, const char *tmp, const char *token)
 {
     char path[MESH_PATH_MAX + 32], log[MESH_PATH_MAX + 32];
-    const char *argv[] = {"weft-agent", "join",         "--state", m->agent,
-                          "--token-file", path, NULL};
+    const char *argv[] = {"weft-agent",   "join", "--state", m->agent,
+                          "--token-file", path,   NULL};
 
     snprintf(path, sizeof path, "%s/agent.token", tmp);
     snprintf(log, sizeof log, "%s/join.log", tmp);
@@ -111,7 +111,7 @@ static int enrol(const struct mesh *m, const char *tmp)
 {
     struct weft_options options = WEFT_OPTIONS_INIT;
     char path[MESH_PATH_MAX + 64], line[4096], why[256] = "", *client = NULL,
-                                                *agent = NULL;
+                                               *agent = NULL;
     weft_client *op = NULL;
     int bad;
 

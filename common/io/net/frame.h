@@ -3,14 +3,11 @@
 #define COMMON_IO_NET_FRAME_H
 
 #include "common/defs.h"
+#include "proto/limits.h"
 
 #include <stdbool.h>
 
-#define WF_FRAME_HEADER  2
-#define WF_FRAME_MAGIC   'w'
-#define WF_FRAME_VERSION 1
-#define WF_FRAME_BATCH                                                                   \
-    ((size_t) 64 << 10) /* a batch is closed when it would outgrow this */
+#define WF_FRAME_HEADER 2
 
 static inline void frame_header(uint8_t *p)
 {

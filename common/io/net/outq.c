@@ -24,7 +24,7 @@ static struct outq_frame *frame_take(struct outq_pool *pool)
 
 static void frame_give(struct outq_pool *pool, struct outq_frame *f)
 {
-    if (pool->n_spare < SPARE_MAX && f->cap <= WF_FRAME_BATCH) {
+    if (pool->n_spare < SPARE_MAX && f->cap <= WF_FRAME_TARGET) {
         f->next = pool->spare;
         pool->spare = f;
         pool->n_spare++;
@@ -44,7 +44,7 @@ static int frame_reserve(struct outq_frame *f, size_t len)
     if (need <= f->cap) {
         return 0;
     }
-    while (cap < need && cap < WF_FRAME_BATCH) {
+    while (cap < need && cap < WF_FRAME_TARGET) {
         cap *= 2;
     }
     if (cap < need) {
@@ -93,7 +93,7 @@ int outq_put(struct outq *q, struct outq_pool *pool, const void *bytes, size_t l
         WF_FRAME_HEADER > cap - q->bytes - len) {
         return WEFT_EFULL;
     }
-    if (f == NULL || f->len > WF_FRAME_BATCH || len > WF_FRAME_BATCH - f->len) {
+    if (f == NULL || f->len > WF_FRAME_TARGET || len > WF_FRAME_TARGET - f->len) {
         return put_new(q, pool, bytes, len);
     }
     if (frame_reserve(f, len) != 0) {

@@ -1,0 +1,206 @@
+#include "tests/sim/sim.h"
+
+#include "common/check.h"
+
+#include <stdio.h>
+
+static const uint8_t frame_header[2] = {WF_FRAME_MAGIC, WF_FRAME_VERSION};
+
+static void put(struct wf_buf *frame, const void *p, size_t len)
+{
+    int rc = 0;
+
+    if (frame->len == 0) {
+        rc = wf_buf_put(frame, frame_header, sizeof frame_header);
+    }
+    WF_CHECK(rc == 0);
+    rc = wf_buf_put(frame, p, len);
+    WF_CHECK(rc == 0);
+}
+
+static void flush(struct sim *s, struct actor *a)
+{
+    if (a->conn != NULL) {
+        net_send(s, a->conn, NET_TO_BROKER, &a->frame);
+    }
+    wf_buf_clear(&a->frame);
+}
+
+struct event *actor_at(struct sim *s, struct actor *a, uint64_t at_us,
+                       enum event_kind kind)
+{
+    struct event *e = clock_add(&s->clock, at_us, kind);
+
+    e->who = a;
+    e->inc = a->inc;
+    return e;
+}
+
+static void plan_tick(struct sim *s, struct actor *a)
+{
+    uint64_t due_us = a->up ? a->ops->wakeup_us(a) : UINT64_MAX;
+
+    if (a->tick != NULL && (due_us == UINT64_MAX || a->tick->at.key > due_us + 1)) {
+        clock_drop(&s->clock, a->tick);
+        a->tick = NULL;
+    }
+    if (a->tick == NULL && due_us != UINT64_MAX) {
+        a->tick = actor_at(s, a, due_us, EV_TICK);
+    }
+}
+
+static void carry(struct sim *s, struct actor *a)
+{
+    struct wf_effects *fx = &a->fx;
+
+    if (fx->err != 0) {
+        sim_fail(s, "%s: effects failed with %d", a->name, fx->err);
+    }
+    for (size_t i = 0; i < fx->n; i++) {
+        const struct wf_effect *x = &fx->v[i];
+
+        switch (x->kind) {
+        case WF_EFFECT_SEND:
+            put(&a->frame, wf_effect_bytes(fx, x), x->len);
+            break;
+        case WF_EFFECT_CONNECT:
+            net_dial(s, a);
+            break;
+        case WF_EFFECT_DISCONNECT:
+            flush(s, a);
+            net_hang_up(s, a->conn);
+            break;
+        default:
+            if (a->ops->effect != NULL) {
+                a->ops->effect(s, a, x);
+            }
+            break;
+        }
+    }
+    flush(s, a);
+    wf_effects_clear(fx);
+    plan_tick(s, a);
+}
+
+void actor_say(struct sim *s, struct actor *a, enum wf_type type, const void *body)
+{
+    (void) s;
+    wf_effects_send(&a->fx, 0, type, body);
+}
+
+void actor_start(struct sim *s, struct actor *a)
+{
+    if (a->up || a->dead) {
+        return;
+    }
+    a->up = 1;
+    a->inc++;
+    a->paused_until_us = 0;
+    wf_effects_clear(&a->fx);
+    a->ops->start(s, a);
+    carry(s, a);
+}
+
+void actor_crash(struct sim *s, struct actor *a)
+{
+    if (!a->up) {
+        return;
+    }
+    if (a->tick != NULL) {
+        clock_drop(&s->clock, a->tick);
+        a->tick = NULL;
+    }
+    net_cut_all(s, a, percent(&s->clock, 30));
+    a->conn = NULL;
+    a->up = 0;
+    a->ops->end(s, a);
+    wf_effects_clear(&a->fx);
+    wf_buf_clear(&a->frame);
+}
+
+static void read_frame(struct sim *s, struct actor *a, struct event *e)
+{
+    struct conn *conn = e->conn;
+    struct wf_cursor cur;
+    struct wf_msg msg;
+
+    wf_cur_init(&cur, e->bytes.p + 2, e->bytes.len - 2);
+    while (wf_cur_left(&cur) > 0 && a->up && a->conn == conn && conn->here) {
+        const uint8_t *at = cur.p;
+        int rc = wf_msg_decode(&cur, &msg);
+
+        if (rc == WEFT_ESUPPORT) {
+            continue;
+        }
+        if (rc != 0) {
+            a->ops->link(s, a, LINK_NEWS_DOWN);
+            carry(s, a);
+            return;
+        }
+        sim_log_msg(s, "broker", a->name, &msg);
+        if (e->arg == 0) {
+            history_saw(s, a, &msg, conn->broker_inc);
+        }
+        a->ops->msg(s, a, &msg, wf_slice_make(at, (size_t) (cur.p - at)));
+        carry(s, a);
+    }
+}
+
+/* What the connection brings; `now` is the one it has. */
+static void take_conn(struct sim *s, struct actor *a, struct event *e)
+{
+    struct conn *c = e->conn;
+    int now = a->up && c->who_inc == a->inc && a->conn == c && c->here;
+
+    switch (e->kind) {
+    case EV_UP:
+        if (now && !c->broken) {
+            a->ops->link(s, a, LINK_NEWS_UP);
+        }
+        break;
+    case EV_REFUSED:
+        if (now) {
+            a->ops->link(s, a, LINK_NEWS_REFUSED);
+        }
+        break;
+    case EV_GONE_HERE:
+        if (now) {
+            c->broken = 1;
+            a->ops->link(s, a, LINK_NEWS_DOWN);
+        }
+        break;
+    default:
+        c->queued[NET_TO_ACTOR] -= e->bytes.len;
+        if (now && !c->broken) {
+            read_frame(s, a, e);
+        }
+        return;
+    }
+    carry(s, a);
+}
+
+void actor_take(struct sim *s, struct actor *a, struct event *e)
+{
+    if (e->conn != NULL) {
+        take_conn(s, a, e);
+        return;
+    }
+    if (!a->up || e->inc != a->inc) {
+        return;
+    }
+    switch (e->kind) {
+    case EV_TICK:
+        a->tick = NULL;
+        a->ops->tick(s, a);
+        break;
+    case EV_WORK:
+        a->ops->work(s, a);
+        break;
+    case EV_RUN:
+        a->ops->run(s, a, e->arg);
+        break;
+    default:
+        break;
+    }
+    carry(s, a);
+}

@@ -1,0 +1,63 @@
+/* actor.h - a process at the dialling end: agent, client, operator, or somebody hostile
+ *
+ * What all of them share: a key, at most one connection, a tick, effects to carry out,
+ * and that they crash, pause and are cut off.  The kinds differ in their table.
+ */
+#ifndef TESTS_SIM_ACTOR_H
+#define TESTS_SIM_ACTOR_H
+
+#include "proto/effects.h"
+#include "tests/sim/clock.h"
+
+struct sim;
+
+enum link_news { LINK_NEWS_UP, LINK_NEWS_DOWN, LINK_NEWS_REFUSED };
+
+/* All called with the actor up and effects clear, and carried out afterwards. */
+struct actor_ops {
+    void (*link)(struct sim *s, struct actor *a, enum link_news news);
+    void (*msg)(struct sim *s, struct actor *a, const struct wf_msg *msg,
+                struct wf_slice raw);
+    void (*tick)(struct sim *s, struct actor *a);
+    uint64_t (*wakeup_us)(const struct actor *a);
+    void (*work)(struct sim *s, struct actor *a);
+    void (*run)(struct sim *s, struct actor *a, uint64_t arg); /* NULL: has none */
+    /* One effect that is not of the link; NULL: has none. */
+    void (*effect)(struct sim *s, struct actor *a, const struct wf_effect *x);
+    void (*start)(struct sim *s, struct actor *a);
+    void (*end)(struct sim *s, struct actor *a); /* the process is gone */
+};
+
+struct actor {
+    const struct actor_ops *ops;
+    unsigned index;
+    char name[16];
+    unsigned role, tier;
+    struct wf_key key;
+    int enrolled; /* its key is in the store when the world begins */
+    int up;
+    int dead; /* never started again */
+    int revoked;
+    uint64_t inc;
+    uint64_t paused_until_us, parted_until_us; /* odd, or 0 */
+    struct conn *conn;
+    struct event *tick;
+    struct wf_effects fx;
+    struct wf_buf frame;
+};
+
+/* Begin a process, or end it as by kill -9. */
+void actor_start(struct sim *s, struct actor *a);
+void actor_crash(struct sim *s, struct actor *a);
+
+/* Take an event that is meant for it.  Those for an earlier process are dropped. */
+void actor_take(struct sim *s, struct actor *a, struct event *e);
+
+/* Something for it to do at a time. */
+struct event *actor_at(struct sim *s, struct actor *a, uint64_t at_us,
+                       enum event_kind kind);
+
+/* Send a message of its own, outside any core. */
+void actor_say(struct sim *s, struct actor *a, enum wf_type type, const void *body);
+
+#endif

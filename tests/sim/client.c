@@ -1,0 +1,491 @@
+#include "tests/sim/sim.h"
+
+#include "common/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct client_call *slot(struct client *c)
+{
+    for (unsigned i = 0; i < CLIENT_CALLS; i++) {
+        struct client_call *x = &c->slots[i];
+
+        if (!x->used) {
+            struct wf_call call = x->call;
+
+            *x = (struct client_call){.call = call};
+            wf_call_reset(&x->call);
+            return x;
+        }
+    }
+    return NULL;
+}
+
+static void let_go(struct client *c, struct client_call *x)
+{
+    if (x->job != NULL && x->keeps) {
+        x->job->held--;
+    }
+    wf_calls_forget(&c->calls, &x->call);
+    x->used = 0;
+}
+
+/* -- asking ----------------------------------------------------------------------------
+ */
+
+static int submit(struct sim *s, struct client *c, struct hjob *j, int other_work)
+{
+    struct wf_buf needs = WF_BUF_INIT(256);
+    struct client_call *x = slot(c);
+    uint8_t payload[32 << 10];
+    struct wf_submit m = {.job = j->id,
+                          .capability = wf_slice_of(j->cap),
+                          .version = j->version,
+                          .class_ = WF_CLASS_FAST,
+                          .priority = j->priority,
+                          .wall_ms = j->wall_ms,
+                          .deadline_ms = j->deadline_ms,
+                          .max_attempts = j->max_attempts,
+                          .node = wf_slice_of(j->pin),
+                          .detached = j->detached};
+    int rc = WEFT_EFULL;
+
+    if (x != NULL) {
+        if (j->need[0] != '\0') {
+            const struct wf_label_row row = {wf_slice_of(j->need)};
+
+            (void) wf_rows_add(&needs, &m.needs, wf_desc_label_row(), &row);
+        }
+        m.payload = wf_slice_make(
+            payload, history_payload(j, other_work, payload, sizeof payload));
+        x->call.flags = j->detached ? WF_CALL_DETACHED : 0;
+        if (percent(&s->clock, s->swarm.watch_pct)) {
+            x->call.flags |= WF_CALL_OUTPUT | WF_CALL_UPDATES;
+        }
+        rc = wf_calls_submit(&c->calls, s->clock.now_us, &x->call, &m, &c->a.fx);
+        if (rc == 0) {
+            x->used = 1;
+            x->keeps = !other_work;
+            x->other_work = other_work;
+            x->job = j;
+            j->held += x->keeps;
+            j->forgotten = 0;
+            j->altered |= other_work;
+        }
+    }
+    wf_buf_fini(&needs);
+    return rc;
+}
+
+struct client_call *client_watch(struct sim *s, struct client *c, struct hjob *j,
+                                 unsigned flags)
+{
+    struct client_call *x = slot(c);
+
+    (void) s;
+    if (x == NULL) {
+        return NULL;
+    }
+    x->call.flags = flags;
+    if (wf_calls_watch(&c->calls, &x->call, &j->id, &c->a.fx) != 0) {
+        return NULL;
+    }
+    x->used = 1;
+    x->job = j;
+    x->keeps = &c->a == j->owner;
+    j->held += x->keeps;
+    return x;
+}
+
+struct client_call *client_ask(struct sim *s, struct client *c, enum wf_type type,
+                               void *body)
+{
+    struct client_call *x = slot(c);
+
+    if (x == NULL || wf_calls_request(&c->calls, &x->call, type, body, NULL,
+                                      s->clock.now_us + 5 * SECOND, &c->a.fx) != 0) {
+        return NULL;
+    }
+    x->used = 1;
+    x->asked = type;
+    return x;
+}
+
+/* -- what comes back -------------------------------------------------------------------
+ */
+
+/* Submits that may be tried again, and those that may not. */
+static void submit_failed(struct sim *s, struct client_call *x)
+{
+    struct hjob *j = x->job;
+
+    if (x->other_work) {
+        return;
+    }
+    switch (x->call.error) {
+    case WEFT_EBUSY:
+    case WEFT_EFULL:
+    case WEFT_ECLOSED:
+        return;
+    case WEFT_ENOENT: /* a node that there is not; else the watch that repairs a submit
+                         found its broker gone */
+        j->code = j->pin[0] != '\0' ? x->call.error : 0;
+        return;
+    case WEFT_EINVAL:
+    case WEFT_EPROTO:
+        sim_fail(s, "job %u is refused as invalid: %s", j->index, wf_call_text(&x->call));
+        return;
+    default:
+        j->code = x->call.error;
+        return;
+    }
+}
+
+static void ended(struct sim *s, struct client *c, struct client_call *x)
+{
+    if (++x->ends != 1) {
+        sim_fail(s, "%s: a call ended twice", c->a.name);
+    }
+    sim_log(s, c->a.name, "call ends: job %d error %d %s",
+            x->job != NULL ? (int) x->job->index : -1, x->call.error,
+            wf_call_text(&x->call));
+    if (x->other_work && x->call.has_outcome && x->job->outcome.inc == 0) {
+        x->job->disputed = 1; /* a broker that knew nothing of it took it as new */
+    }
+    if (x->call.kind == WF_CALL_SUBMIT && x->call.error != 0) {
+        submit_failed(s, x);
+    }
+    if (x->call.error == WEFT_EREVOKED || x->call.error == WEFT_EAUTH) {
+        c->a.dead |= c->a.revoked;
+    }
+    if (x->call.kind == WF_CALL_REQUEST) {
+        operator_told(s, c, x);
+    }
+    let_go(c, x);
+}
+
+static void accepted(struct sim *s, struct client *c, struct client_call *x)
+{
+    if (x->other_work) {
+        x->job->disputed |= x->job->outcome.inc == 0;
+    } else if (x->job != NULL && x->keeps && percent(&s->clock, s->swarm.forget_pct)) {
+        x->job->forgotten = 1;
+        let_go(c, x);
+    }
+}
+
+static void take_news(struct sim *s, struct client *c)
+{
+    struct wf_call *call;
+
+    while ((call = wf_calls_news(&c->calls)) != NULL) {
+        struct client_call *x = CONTAINER_OF(call, struct client_call, call);
+        unsigned news = call->news;
+
+        call->news = 0;
+        if (news & WF_NEWS_DONE) {
+            ended(s, c, x);
+        } else if (news & WF_NEWS_ACCEPTED) {
+            accepted(s, c, x);
+        }
+    }
+}
+
+/* -- of its own accord -----------------------------------------------------------------
+ */
+
+static void draw_needs(struct sim *s, struct hjob *j)
+{
+    static const char *const needs[] = {"zone=a", "tier=edge", "tier!=cloud", "cpus>=2",
+                                        "site=s1"};
+
+    j->deadline_ms = 200 + below(&s->clock, 8000);
+    switch (below(&s->clock, 3)) {
+    case 0:
+        (void) snprintf(j->need, sizeof j->need, "%s",
+                        needs[below(&s->clock, ARRAY_LEN(needs))]);
+        break;
+    case 1:
+        (void) snprintf(j->pin, sizeof j->pin, "%s",
+                        s->devices[below(&s->clock, s->ndevices)].a.name);
+        break;
+    default:
+        j->version = 1 + (unsigned) below(&s->clock, 2);
+        break;
+    }
+}
+
+static void draw_job(struct sim *s, struct hjob *j)
+{
+    const struct swarm *w = &s->swarm;
+
+    (void) snprintf(j->cap, sizeof j->cap, "c%u",
+                    (unsigned) below(&s->clock, w->ncaps + percent(&s->clock, 3)));
+    j->payload_len = 6 + (unsigned) below(&s->clock, percent(&s->clock, 5) ? 9000 : 200);
+    j->priority = (unsigned) below(&s->clock, 10);
+    j->detached = percent(&s->clock, 10);
+    if (percent(&s->clock, w->picky_pct)) {
+        draw_needs(s, j);
+    } else if (percent(&s->clock, w->odd_pct)) {
+        j->deadline_ms = 50 + below(&s->clock, 5000);
+    }
+    if (percent(&s->clock, w->fail_pct)) {
+        j->manner = percent(&s->clock, 50) ? MANNER_FAILS : MANNER_FLAKY;
+    } else if (percent(&s->clock, w->hang_pct)) {
+        j->manner = MANNER_HANGS;
+        j->wall_ms = 200 + below(&s->clock, 1000);
+    } else if (percent(&s->clock, w->odd_pct)) {
+        j->manner = percent(&s->clock, 50) ? MANNER_NO_START : MANNER_FLOODS;
+    }
+    if (percent(&s->clock, 30)) {
+        j->max_attempts = 1 + (unsigned) below(&s->clock, 4);
+    }
+}
+
+static struct hjob *own_job(struct sim *s, const struct client *c)
+{
+    struct hjob *j = s->history.njobs != 0
+                         ? &s->history.jobs[below(&s->clock, s->history.njobs)]
+                         : NULL;
+
+    return j != NULL && j->owner == &c->a ? j : NULL;
+}
+
+static void submit_new(struct sim *s, struct client *c)
+{
+    for (unsigned i = 0; i < s->swarm.burst && c->made < s->swarm.jobs; i++) {
+        struct hjob *j = history_job(s, &c->a);
+
+        if (j == NULL) {
+            return;
+        }
+        c->made++;
+        draw_job(s, j);
+        (void) submit(s, c, j, 0);
+    }
+}
+
+/* Is how it ended still of interest to its owner? */
+static int is_open(const struct sim *s, const struct hjob *j)
+{
+    if (j->outcome.inc != 0 || j->code != 0 || j->disputed) {
+        return 0;
+    }
+    /* Lost with its broker's process, as class fast may be; nobody asked since. */
+    return j->accepted_inc == 0 || j->accepted_inc == s->host.inc || !j->forgotten;
+}
+
+/* Bring one job on: submit it again, or ask after it. */
+static int follow_up(struct sim *s, struct client *c, struct hjob *j)
+{
+    if (j->held != 0 || !is_open(s, j)) {
+        return 0;
+    }
+    if (j->accepted_inc != 0 && j->accepted_inc == s->host.inc &&
+        percent(&s->clock, 70)) {
+        (void) client_watch(s, c, j, 0);
+    } else {
+        (void) submit(s, c, j, 0);
+    }
+    return 1;
+}
+
+static void query(struct sim *s, struct client *c)
+{
+    static const enum wf_query_kind kinds[] = {
+        WF_QUERY_STATUS, WF_QUERY_NODES,  WF_QUERY_NODE, WF_QUERY_JOBS,   WF_QUERY_JOB,
+        WF_QUERY_WHY,    WF_QUERY_EVENTS, WF_QUERY_KEYS, WF_QUERY_TOKENS, WF_QUERY_LOGS};
+    struct hjob *j = s->history.njobs != 0
+                         ? &s->history.jobs[below(&s->clock, s->history.njobs)]
+                         : NULL;
+    struct wf_query q = {.kind = kinds[below(&s->clock, ARRAY_LEN(kinds))],
+                         .limit = 1 + below(&s->clock, 20)};
+    char id[WF_ID_TEXT] = "";
+
+    if (q.kind == WF_QUERY_NODE) {
+        q.key = wf_slice_of(s->devices[below(&s->clock, s->ndevices)].a.name);
+    } else if (q.kind == WF_QUERY_EVENTS) {
+        q.key = wf_slice_of(percent(&s->clock, 50) ? "follow" : "");
+    } else if (j != NULL) {
+        wf_id_text(&j->id, id);
+        q.key = wf_slice_make(id, percent(&s->clock, 70) ? 32 : 6);
+    }
+    (void) client_ask(s, c, WF_MSG_query, &q);
+}
+
+static void look_around(struct sim *s, struct client *c)
+{
+    struct hjob *j = own_job(s, c);
+    struct wf_node_ping ping = {
+        .node = wf_slice_of(s->devices[below(&s->clock, s->ndevices)].a.name)};
+
+    if (j == NULL || percent(&s->clock, 50)) {
+        query(s, c);
+    } else if (percent(&s->clock, 20)) {
+        (void) client_ask(s, c, WF_MSG_node_ping, &ping);
+    } else {
+        (void) client_watch(s, c, j, WF_CALL_OUTPUT | WF_CALL_UPDATES);
+    }
+}
+
+static void disturb(struct sim *s, struct client *c)
+{
+    struct hjob *j = own_job(s, c);
+    struct wf_cancel cancel;
+
+    if (j == NULL) {
+        return;
+    }
+    if (percent(&s->clock, s->swarm.cancel_pct)) {
+        cancel = (struct wf_cancel){.job = j->id};
+        (void) client_ask(s, c, WF_MSG_cancel, &cancel);
+    }
+    if (percent(&s->clock, s->swarm.dup_submit_pct) && j->code == 0) {
+        (void) submit(s, c, j, 0);
+    }
+    if (percent(&s->clock, s->swarm.dup_submit_pct / 4) && !history_evicts(s) &&
+        j->accepted_inc != 0 && j->accepted_inc == s->host.inc) {
+        (void) submit(s, c, j, 1);
+    }
+    if (percent(&s->clock, s->swarm.query_pct)) {
+        look_around(s, c);
+    }
+}
+
+/* Healed: until every job of its own is known. */
+static void finish_up(struct sim *s, struct client *c)
+{
+    int open = c->made < s->swarm.jobs && s->history.njobs < HISTORY_JOBS;
+
+    submit_new(s, c);
+    for (unsigned i = 0; i < s->history.njobs; i++) {
+        struct hjob *j = &s->history.jobs[i];
+
+        if (j->owner == &c->a) {
+            open |= is_open(s, j);
+            (void) follow_up(s, c, j);
+        }
+    }
+    c->done = !open;
+}
+
+static void client_work(struct sim *s, struct actor *a)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+    struct hjob *j = own_job(s, c);
+
+    if (a->role == WF_ROLE_OPERATOR && s->healed) {
+        c->done = operator_mend(s, c);
+    } else if (s->healed) {
+        finish_up(s, c);
+    } else if (a->role == WF_ROLE_OPERATOR) {
+        operator_act(s, c);
+    } else {
+        if (c->made < s->swarm.jobs && percent(&s->clock, 50)) {
+            submit_new(s, c);
+        }
+        if (j != NULL) {
+            (void) follow_up(s, c, j);
+        }
+        disturb(s, c);
+    }
+    take_news(s, c);
+    (void) actor_at(s, a, s->clock.now_us + around(&s->clock, s->swarm.work_us), EV_WORK);
+}
+
+/* -- the actor -------------------------------------------------------------------------
+ */
+
+static void client_link(struct sim *s, struct actor *a, enum link_news news)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+
+    switch (news) {
+    case LINK_NEWS_UP:
+        wf_calls_up(&c->calls, s->clock.now_us, &a->fx);
+        break;
+    case LINK_NEWS_DOWN:
+        wf_calls_down(&c->calls, s->clock.now_us, &a->fx);
+        break;
+    case LINK_NEWS_REFUSED:
+        wf_calls_refused(&c->calls, s->clock.now_us, &a->fx);
+        if (!a->revoked) {
+            sim_fail(s, "%s is refused", a->name);
+        }
+        break;
+    }
+    take_news(s, c);
+}
+
+static void client_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
+                       struct wf_slice raw)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+
+    wf_calls_msg(&c->calls, s->clock.now_us, msg, raw, &a->fx);
+    take_news(s, c);
+}
+
+static void client_tick(struct sim *s, struct actor *a)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+
+    wf_calls_tick(&c->calls, s->clock.now_us, &a->fx);
+    take_news(s, c);
+}
+
+static uint64_t client_wakeup_us(const struct actor *a)
+{
+    return wf_calls_due_us(&CONTAINER_OF(a, struct client, a)->calls);
+}
+
+static void client_start(struct sim *s, struct actor *a)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+    struct wf_calls_config cfg;
+    int rc;
+
+    wf_calls_config_init(&cfg);
+    cfg.link.role = a->role;
+    cfg.link.epoch = wf_rng_next(&s->clock.rng);
+    cfg.link.seed = wf_rng_next(&s->clock.rng);
+    cfg.link.nendpoints = 1;
+    cfg.link.retry_min_ms = 20;
+    cfg.link.retry_max_ms = 500;
+    cfg.link.dial_ms = 900;
+    cfg.max_calls = CLIENT_CALLS;
+    rc = wf_calls_init(&c->calls, &cfg);
+    WF_CHECK(rc == 0);
+    c->live = 1;
+    wf_calls_start(&c->calls, s->clock.now_us, &a->fx);
+    (void) actor_at(s, a, s->clock.now_us + around(&s->clock, s->swarm.work_us), EV_WORK);
+}
+
+static void client_end(struct sim *s, struct actor *a)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+
+    (void) s;
+    for (unsigned i = 0; c->live && i < CLIENT_CALLS; i++) {
+        struct client_call *x = &c->slots[i];
+
+        if (x->used) {
+            if (x->job != NULL && x->keeps) {
+                x->job->forgotten |= x->call.state == WF_CALL_ACCEPTED;
+            }
+            let_go(c, x);
+        }
+    }
+    if (c->live) {
+        wf_calls_fini(&c->calls);
+        c->live = 0;
+    }
+}
+
+const struct actor_ops client_ops = {.link = client_link,
+                                     .msg = client_msg,
+                                     .tick = client_tick,
+                                     .wakeup_us = client_wakeup_us,
+                                     .work = client_work,
+                                     .start = client_start,
+                                     .end = client_end};

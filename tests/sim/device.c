@@ -1,0 +1,404 @@
+#include "tests/sim/sim.h"
+
+#include "common/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OUTPUT_MAX 2048u
+
+void device_draw(struct sim *s, struct device *d, int offers_all)
+{
+    struct node_config *cfg = &d->cfg;
+
+    node_config_init(cfg);
+    cfg->link.retry_min_ms = 20;
+    cfg->link.retry_max_ms = 400;
+    cfg->link.dial_ms = 900;
+    cfg->slots = 1 + below(&s->clock, 3);
+    cfg->stream_after_ms = below(&s->clock, 2) ? 20 : 200;
+    cfg->max_log = 4096;
+    cfg->grace_ms = 50;
+    for (unsigned i = 0; i < s->swarm.ncaps; i++) {
+        struct node_capability *c = &cfg->caps[cfg->ncaps];
+
+        if (!offers_all && percent(&s->clock, 40)) {
+            continue;
+        }
+        (void) snprintf(c->name, sizeof c->name, "c%u", i);
+        c->version = offers_all ? 1 : 1 + (uint32_t) below(&s->clock, 2);
+        c->kind = below(&s->clock, 2) ? WF_HANDLER_EXEC : WF_HANDLER_WORKER;
+        c->slots = 1 + below(&s->clock, cfg->slots);
+        c->queue = below(&s->clock, 3);
+        c->wall_ms = 2000;
+        c->max_output = OUTPUT_MAX;
+        cfg->ncaps++;
+    }
+    if (percent(&s->clock, 50)) {
+        (void) snprintf(cfg->labels[cfg->nlabels++], sizeof cfg->labels[0], "zone=a");
+    }
+}
+
+static void node_do(struct sim *s, struct device *d, struct node_event *ev)
+{
+    ev->now_us = s->clock.now_us;
+    ev->wall_ms = host_wall_ms(s);
+    node_step(d->node, ev, &d->a.fx);
+    node_check(d->node);
+}
+
+/* -- joining ---------------------------------------------------------------------------
+ */
+
+static void join_start(struct sim *s, struct device *d)
+{
+    struct wf_join_config cfg = {.key = d->own_key,
+                                 .role = WF_ROLE_AGENT,
+                                 .nendpoints = 1,
+                                 .epoch = wf_rng_next(&s->clock.rng),
+                                 .seed = wf_rng_next(&s->clock.rng)};
+
+    (void) snprintf(cfg.name, sizeof cfg.name, "%s", d->a.name);
+    d->a.key = d->token;
+    d->joining = 1;
+    wf_joiner_init(&d->joiner, &cfg);
+    wf_joiner_start(&d->joiner, s->clock.now_us, s->clock.now_us + 20 * SECOND, &d->a.fx);
+}
+
+static void node_begin(struct sim *s, struct device *d)
+{
+    struct node_facts facts = {.arch = "sim", .cpus = 2, .mem = 1u << 30};
+    struct node_event ev = {.kind = NODE_FACTS, .facts = &facts};
+    int rc;
+
+    d->a.key = d->own_key;
+    d->cfg.link.epoch = wf_rng_next(&s->clock.rng);
+    d->cfg.link.seed = wf_rng_next(&s->clock.rng);
+    d->cfg.seed = wf_rng_next(&s->clock.rng);
+    rc = node_new(&d->cfg, &d->node);
+    WF_CHECK(rc == 0);
+    node_do(s, d, &ev);
+    ev = (struct node_event){.kind = NODE_START};
+    node_do(s, d, &ev);
+}
+
+/* The joiner has ended: with a key that is known, or not. */
+static void join_ended(struct sim *s, struct device *d)
+{
+    if (!d->joining || d->joiner.state < WF_JOIN_DONE) {
+        return;
+    }
+    d->joining = 0;
+    d->has_token = 0;
+    if (d->joiner.state == WF_JOIN_DONE) {
+        d->a.enrolled = 1;
+        history_key(s, &d->own_key, 1, 0);
+        (void) actor_at(s, &d->a, s->clock.now_us + 10 * MS, EV_WORK);
+    } else if (d->joiner.err.code == WEFT_EEXIST) {
+        /* An earlier try had succeeded, and its answer was lost. */
+        d->a.enrolled = 1;
+    } else {
+        d->asks = 1;
+    }
+}
+
+/* -- handlers --------------------------------------------------------------------------
+ */
+
+static struct handler *handler_of(struct device *d, uint64_t number)
+{
+    for (unsigned i = 0; i < DEVICE_RUNS; i++) {
+        if (d->runs[i].number == number) {
+            return &d->runs[i];
+        }
+    }
+    return NULL;
+}
+
+static void go_on(struct sim *s, struct device *d, struct handler *h, uint64_t in_us)
+{
+    if (h->next != NULL) {
+        clock_drop(&s->clock, h->next);
+    }
+    h->next = actor_at(s, &d->a, s->clock.now_us + in_us, EV_RUN);
+    h->next->arg = h->number;
+}
+
+static void begin_run(struct sim *s, struct device *d, const struct run *r)
+{
+    struct handler *h = handler_of(d, 0);
+    const struct hjob *j = history_find(s, &r->key.job);
+
+    if (h == NULL) {
+        sim_fail(s, "%s runs more than its slots", d->a.name);
+        return;
+    }
+    *h = (struct handler){
+        .number = r->number,
+        .id = r->key.job,
+        .index = j != NULL ? j->index : HISTORY_JOBS,
+        .attempt = r->key.attempt,
+        .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
+        .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC};
+    d->starts++;
+    go_on(s, d, h, below(&s->clock, 3 * MS));
+}
+
+static void kill_run(struct sim *s, struct device *d, uint64_t number, uint64_t grace_ms)
+{
+    struct handler *h = handler_of(d, number);
+
+    if (h != NULL && !h->killed) {
+        h->killed = 1;
+        go_on(s, d, h, below(&s->clock, 1 + grace_ms * MS));
+    }
+}
+
+static void device_effect(struct sim *s, struct actor *a, const struct wf_effect *x)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+
+    if (x->kind == WF_EFFECT_START) {
+        begin_run(s, d, x->obj);
+    } else if (x->kind == WF_EFFECT_KILL) {
+        kill_run(s, d, x->arg, x->peer);
+    }
+}
+
+static void print(struct sim *s, struct device *d, const struct handler *h,
+                  unsigned stream, const void *p, size_t len)
+{
+    struct node_event ev = {.kind = NODE_RUN_OUTPUT,
+                            .run = h->number,
+                            .stream = stream,
+                            .data = wf_slice_make(p, len)};
+
+    node_do(s, d, &ev);
+}
+
+static void end_run(struct sim *s, struct device *d, struct handler *h)
+{
+    uint8_t data[128];
+    struct run_end end = {.cpu_us = 5, .rss = 1000};
+    struct node_event ev = {.kind = NODE_RUN_DONE, .run = h->number, .end = &end};
+    int fails =
+        h->manner == MANNER_FAILS || (h->manner == MANNER_FLAKY && h->attempt % 2);
+
+    if (h->killed) {
+        end.code = WEFT_EFAILED;
+        end.term_signal = 9;
+    } else if (h->manner == MANNER_NO_START) {
+        end.code = WEFT_ESPAWN;
+        end.reason = "no such program";
+    } else if (fails) {
+        end.code = WEFT_EFAILED;
+        end.exit_code = 1;
+        end.reason = "exit 1";
+    } else if (!h->prints) {
+        end.data = wf_slice_make(
+            data, history_result(&h->id, h->index, h->attempt, &d->a, data, sizeof data));
+        end.has_data = 1;
+    }
+    h->number = 0;
+    node_do(s, d, &ev);
+}
+
+static void device_run(struct sim *s, struct actor *a, uint64_t number)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+    struct handler *h = handler_of(d, number);
+    struct node_event ev = {.kind = NODE_RUN_STARTED, .run = number};
+    uint8_t text[OUTPUT_MAX];
+    size_t len;
+
+    h->next = NULL;
+    if (h->killed || (h->stage == 0 && h->manner == MANNER_NO_START) || h->stage == 3) {
+        end_run(s, d, h);
+        return;
+    }
+    switch (h->stage++) {
+    case 0:
+        node_do(s, d, &ev);
+        break;
+    case 1:
+        memset(text, 'e', sizeof text);
+        print(s, d, h, 2, text, below(&s->clock, 600));
+        break;
+    default:
+        if (h->manner == MANNER_HANGS) {
+            return; /* until it is killed */
+        }
+        len = history_result(&h->id, h->index, h->attempt, a, text, sizeof text);
+        if (h->manner == MANNER_FLOODS) {
+            h->stage = 2;
+            memset(text, 'f', sizeof text);
+            len = sizeof text;
+        }
+        if (h->prints || h->manner == MANNER_FLOODS) {
+            print(s, d, h, 1, text, len);
+        }
+        break;
+    }
+    if (h->number == number) {
+        go_on(s, d, h, around(&s->clock, s->swarm.run_us / 2));
+    }
+}
+
+/* -- the actor -------------------------------------------------------------------------
+ */
+
+static void device_link(struct sim *s, struct actor *a, enum link_news news)
+{
+    static const enum node_event_kind kinds[] = {NODE_LINK_UP, NODE_LINK_DOWN,
+                                                 NODE_LINK_REFUSED};
+    struct device *d = CONTAINER_OF(a, struct device, a);
+    struct node_event ev = {.kind = kinds[news]};
+
+    if (d->node != NULL) {
+        node_do(s, d, &ev);
+        return;
+    }
+    switch (news) {
+    case LINK_NEWS_UP:
+        wf_joiner_up(&d->joiner, s->clock.now_us, &a->fx);
+        break;
+    case LINK_NEWS_DOWN:
+        wf_joiner_down(&d->joiner, s->clock.now_us, "cut", &a->fx);
+        break;
+    case LINK_NEWS_REFUSED:
+        wf_joiner_refused(&d->joiner, s->clock.now_us, &a->fx);
+        break;
+    }
+    join_ended(s, d);
+}
+
+static void device_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
+                       struct wf_slice raw)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+    struct node_event ev = {.kind = NODE_MSG, .msg = msg};
+
+    (void) raw;
+    if (d->node != NULL) {
+        node_do(s, d, &ev);
+    } else if (d->joining) {
+        wf_joiner_msg(&d->joiner, s->clock.now_us, msg, &a->fx);
+        join_ended(s, d);
+    }
+}
+
+static void device_tick(struct sim *s, struct actor *a)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+    struct node_event ev = {.kind = NODE_TICK};
+
+    if (d->node != NULL) {
+        node_do(s, d, &ev);
+    } else if (d->joining) {
+        wf_joiner_tick(&d->joiner, s->clock.now_us, &a->fx);
+        join_ended(s, d);
+    }
+}
+
+static uint64_t device_wakeup_us(const struct actor *a)
+{
+    const struct device *d = CONTAINER_OF(a, struct device, a);
+
+    return d->node != NULL ? node_wakeup_us(d->node)
+           : d->joining    ? wf_joiner_due_us(&d->joiner)
+                           : UINT64_MAX;
+}
+
+static void report(struct sim *s, struct device *d)
+{
+    uint64_t metrics[WF_METRICS];
+    struct node_event ev = {
+        .kind = NODE_SAMPLE, .metrics_known = (1u << WF_METRICS) - 1, .metrics = metrics};
+
+    for (unsigned i = 0; i < WF_METRICS; i++) {
+        metrics[i] = below(&s->clock, 1000);
+    }
+    node_do(s, d, &ev);
+}
+
+static void drain(struct sim *s, struct device *d, int on)
+{
+    struct node_event ev = {.kind = NODE_DRAIN, .on = on};
+
+    d->drained = on;
+    node_do(s, d, &ev);
+}
+
+static void device_work(struct sim *s, struct actor *a)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+
+    if (d->node == NULL && !d->joining) {
+        if (a->enrolled && a->conn == NULL) {
+            node_begin(s, d);
+        } else if (d->has_token && a->conn == NULL) {
+            join_start(s, d);
+        }
+    } else if (d->node != NULL && s->swarm.operator_acts && !s->healed &&
+               percent(&s->clock, 10)) {
+        drain(s, d, !d->drained);
+    } else if (d->node != NULL && s->healed && d->drained) {
+        drain(s, d, 0);
+    } else if (d->node != NULL) {
+        report(s, d);
+    }
+    (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 500 * MS), EV_WORK);
+}
+
+static void device_start(struct sim *s, struct actor *a)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+
+    memset(d->runs, 0, sizeof d->runs);
+    d->drained = 0;
+    d->joining = 0;
+    if (a->enrolled) {
+        node_begin(s, d);
+    } else {
+        d->asks = !d->has_token;
+    }
+    (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 300 * MS), EV_WORK);
+}
+
+static void device_end(struct sim *s, struct actor *a)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+
+    for (unsigned i = 0; i < DEVICE_RUNS; i++) {
+        if (d->runs[i].number != 0 && d->runs[i].next != NULL) {
+            clock_drop(&s->clock, d->runs[i].next);
+        }
+        d->runs[i].number = 0;
+        d->runs[i].next = NULL;
+    }
+    node_free(d->node);
+    d->node = NULL;
+    d->joining = 0;
+}
+
+int device_is_idle(const struct device *d)
+{
+    struct node_counts n;
+
+    if (!d->a.up || d->node == NULL) {
+        return d->a.dead || !d->a.enrolled;
+    }
+    n = node_counts(d->node);
+    return n.waiting == 0 && n.running == 0 &&
+           (n.finished == 0 || d->a.revoked); /* nobody acknowledges those */
+}
+
+const struct actor_ops device_ops = {.link = device_link,
+                                     .msg = device_msg,
+                                     .tick = device_tick,
+                                     .wakeup_us = device_wakeup_us,
+                                     .work = device_work,
+                                     .run = device_run,
+                                     .effect = device_effect,
+                                     .start = device_start,
+                                     .end = device_end};

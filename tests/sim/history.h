@@ -1,0 +1,97 @@
+/* history.h - what was promised to whom, and whether it was kept
+ *
+ * Every message that reaches an actor is judged here first, by nothing but what the
+ * protocol promises: who may see it, and what was said before.  Jobs of class fast live
+ * as long as their broker's process: promises are per process of it (`inc`).
+ */
+#ifndef TESTS_SIM_HISTORY_H
+#define TESTS_SIM_HISTORY_H
+
+#include "proto/msg.h"
+#include "tests/sim/clock.h"
+
+#define HISTORY_JOBS 128
+#define HISTORY_KEYS 64
+
+struct sim;
+struct actor;
+
+/* How the handler of a job behaves: byte 4 of its payload. */
+enum manner {
+    MANNER_OK,
+    MANNER_FAILS,
+    MANNER_FLAKY, /* on odd attempts */
+    MANNER_HANGS, /* until it is killed */
+    MANNER_NO_START,
+    MANNER_FLOODS, /* prints more than it may */
+    MANNERS
+};
+
+struct seen_outcome {
+    uint64_t inc; /* 0: none yet */
+    unsigned state, code, attempt;
+    uint64_t hash; /* of node, reason and data */
+};
+
+struct hjob {
+    unsigned index;
+    struct wf_id id;
+    const struct actor *owner;
+    enum manner manner;
+    /* What to submit, always the same. */
+    char cap[16], need[32], pin[16];
+    uint64_t wall_ms, deadline_ms;
+    unsigned version, max_attempts, priority, payload_len, detached;
+    uint64_t accepted_inc; /* the last process that said so; 0: none */
+    uint64_t ever_accepted;
+    int code;      /* refused for good */
+    int forgotten; /* the owner kept nothing but the id */
+    int held;      /* calls of the owner that are open */
+    int disputed;  /* its id was given to other work while no broker knew it */
+    int altered;   /* the owner tried its id with another payload */
+    uint64_t assigned_inc, assigned; /* attempts assigned, a bit each */
+    struct seen_outcome outcome;
+};
+
+/* A key whose fate was promised. */
+struct hkey {
+    struct wf_key key;
+    int joined, revoked;
+};
+
+struct history {
+    struct hjob jobs[HISTORY_JOBS];
+    unsigned njobs;
+    struct hkey keys[HISTORY_KEYS];
+    unsigned nkeys;
+    uint64_t outcomes, fetched;
+};
+
+void history_reset(struct history *h);
+
+/* A new job of an owner with nothing but an id, or NULL when the world has enough. */
+struct hjob *history_job(struct sim *s, const struct actor *owner);
+struct hjob *history_find(struct sim *s, const struct wf_id *id);
+
+/* May results be dropped by retention in this world? */
+int history_evicts(const struct sim *s);
+
+/* The payload of a job; `other` makes different work of it.  Returns its length. */
+size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap);
+
+/* The result of one attempt at one device, and what is printed. */
+size_t history_result(const struct wf_id *id, unsigned index, uint64_t attempt,
+                      const struct actor *at, uint8_t *dst, size_t cap);
+
+/* A message reaches an actor, over a connection to process `inc` of the broker. */
+void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
+                 uint64_t inc);
+
+/* Promises about keys. */
+void history_key(struct sim *s, const struct wf_key *key, int joined, int revoked);
+
+/* After every step; after a start. */
+void history_check_broker(struct sim *s);
+void history_check_keys(struct sim *s);
+
+#endif

@@ -1,0 +1,249 @@
+#include "tests/sim/sim.h"
+
+#include "common/check.h"
+
+static const uint8_t frame_header[2] = {WF_FRAME_MAGIC, WF_FRAME_VERSION};
+
+void host_init(struct host *h)
+{
+    *h = (struct host){0};
+    wf_effects_init(&h->fx);
+    wf_list_init(&h->turn);
+}
+
+void host_fini(struct host *h)
+{
+    core_free(h->core);
+    h->core = NULL;
+    wf_effects_fini(&h->fx);
+}
+
+uint64_t host_wall_ms(const struct sim *s)
+{
+    return UINT64_C(1700000000000) + s->clock.now_us / 1000 + (uint64_t) s->host.skew_ms;
+}
+
+static void say(struct sim *s, const struct wf_effect *x)
+{
+    struct conn *c = net_peer(&s->net, x->peer);
+    int rc = 0;
+
+    if (c == NULL || !c->there) {
+        return;
+    }
+    if (c->out.len == 0) {
+        rc = wf_buf_put(&c->out, frame_header, sizeof frame_header);
+        wf_list_push_back(&s->host.turn, &c->turn);
+    }
+    WF_CHECK(rc == 0);
+    rc = wf_buf_put(&c->out, wf_effect_bytes(&s->host.fx, x), x->len);
+    WF_CHECK(rc == 0);
+}
+
+static void flush(struct sim *s, struct conn *c)
+{
+    wf_list_remove(&c->turn);
+    net_send(s, c, NET_TO_ACTOR, &c->out);
+}
+
+static void carry(struct sim *s)
+{
+    struct wf_effects *fx = &s->host.fx;
+    struct wf_list_node *n;
+
+    if (fx->err != 0) {
+        sim_fail(s, "the broker's effects failed with %d", fx->err);
+    }
+    for (size_t i = 0; i < fx->n; i++) {
+        const struct wf_effect *x = &fx->v[i];
+        struct conn *c;
+
+        switch (x->kind) {
+        case WF_EFFECT_SEND:
+            say(s, x);
+            break;
+        case WF_EFFECT_CLOSE:
+            c = net_peer(&s->net, x->peer);
+            if (c != NULL && c->there) {
+                flush(s, c);
+                net_close(s, c);
+            }
+            break;
+        case WF_EFFECT_APPEND:
+            disk_append(&s->disk, x->peer, x->arg, wf_effect_bytes(fx, x), x->len);
+            break;
+        case WF_EFFECT_SYNC:
+            disk_sync(s, x->arg);
+            break;
+        case WF_EFFECT_TRACE:
+            sim_log(s, "broker", "%.*s", (int) x->len,
+                    (const char *) wf_effect_bytes(fx, x));
+            break;
+        default:
+            sim_fail(s, "the broker asks for effect %d", (int) x->kind);
+        }
+    }
+    while ((n = wf_list_first(&s->host.turn)) != NULL) {
+        flush(s, CONTAINER_OF(n, struct conn, turn));
+    }
+    wf_effects_clear(fx);
+}
+
+static void plan_tick(struct sim *s)
+{
+    struct host *h = &s->host;
+    uint64_t due_us = h->up ? core_wakeup_us(h->core) : UINT64_MAX;
+
+    if (h->tick != NULL && (due_us == UINT64_MAX || h->tick->at.key > due_us + 1)) {
+        clock_drop(&s->clock, h->tick);
+        h->tick = NULL;
+    }
+    if (h->tick == NULL && due_us != UINT64_MAX) {
+        h->tick = clock_add(&s->clock, due_us, EV_TICK);
+        h->tick->inc = h->inc;
+    }
+}
+
+static void step(struct sim *s, struct broker_event *ev)
+{
+    ev->now_us = s->clock.now_us;
+    ev->wall_ms = host_wall_ms(s);
+    core_step(s->host.core, ev, &s->host.fx);
+    core_check(s->host.core);
+    history_check_broker(s);
+    carry(s);
+    plan_tick(s);
+}
+
+void host_start(struct sim *s)
+{
+    struct host *h = &s->host;
+    int rc;
+
+    if (h->up) {
+        return;
+    }
+    h->up = 1;
+    h->inc++;
+    h->cfg.epoch = wf_rng_next(&s->clock.rng);
+    h->cfg.seed = wf_rng_next(&s->clock.rng);
+    rc = core_new(&h->cfg, &h->core);
+    WF_CHECK(rc == 0);
+    for (size_t i = 0; i < s->disk.n; i++) {
+        const struct record *r = &s->disk.records[i];
+        struct broker_event ev = {.kind = BROKER_RECORD,
+                                  .table = r->table,
+                                  .record =
+                                      wf_slice_make(s->disk.bytes.p + r->at, r->len)};
+
+        step(s, &ev);
+    }
+    if (h->core->count.bad_messages != 0) {
+        sim_fail(s, "the broker does not read its own records");
+    }
+    history_check_keys(s);
+    sim_log(s, "broker", "start %u", (unsigned) h->inc);
+}
+
+void host_crash(struct sim *s)
+{
+    struct host *h = &s->host;
+
+    if (!h->up) {
+        return;
+    }
+    sim_log(s, "broker", "crash");
+    h->up = 0;
+    h->paused_until_us = 0;
+    plan_tick(s);
+    net_cut_all(s, NULL, percent(&s->clock, 30));
+    core_free(h->core);
+    h->core = NULL;
+    disk_crash(s);
+}
+
+/* A frame that no decoder takes ends the session, as the shell ends it. */
+static void end_session(struct sim *s, struct conn *c)
+{
+    struct broker_event ev = {.kind = BROKER_PEER_DOWN, .peer = c->peer};
+
+    net_close(s, c);
+    step(s, &ev);
+}
+
+static void read_frame(struct sim *s, struct event *e)
+{
+    struct conn *c = e->conn;
+    struct wf_cursor cur;
+    struct wf_msg msg;
+
+    if (!c->there) {
+        struct broker_event ev = {.kind = BROKER_PEER_UP, .peer = c->peer, .key = c->key};
+
+        c->there = 1;
+        step(s, &ev);
+    }
+    wf_cur_init(&cur, e->bytes.p + 2, e->bytes.len - 2);
+    while (wf_cur_left(&cur) > 0 && c->there) {
+        struct broker_event ev = {.kind = BROKER_MSG, .peer = c->peer, .msg = &msg};
+        int rc = wf_msg_decode(&cur, &msg);
+
+        if (rc == WEFT_ESUPPORT) {
+            continue;
+        }
+        if (rc != 0) {
+            end_session(s, c);
+            return;
+        }
+        sim_log_msg(s, c->who->name, "broker", &msg);
+        step(s, &ev);
+    }
+}
+
+static void on_synced(struct sim *s, uint64_t lsn)
+{
+    struct broker_event ev = {.kind = BROKER_DURABLE, .lsn = lsn};
+    uint64_t from;
+
+    if (!disk_synced(&s->disk, lsn, &from)) {
+        ev.kind = BROKER_STORE_ERROR;
+        ev.lsn = from;
+    }
+    step(s, &ev);
+}
+
+void host_take(struct sim *s, struct event *e)
+{
+    struct host *h = &s->host;
+    struct conn *c = e->conn;
+    struct broker_event ev = {.kind = BROKER_TICK};
+
+    if (e->kind == EV_TO_BROKER) {
+        c->queued[NET_TO_BROKER] -= e->bytes.len;
+        if (h->up && c->broker_inc == h->inc && c->let_in && !c->broken) {
+            read_frame(s, e);
+        }
+        return;
+    }
+    if (e->kind == EV_GONE_THERE) {
+        if (h->up && c->broker_inc == h->inc && c->let_in) {
+            ev = (struct broker_event){.kind = BROKER_PEER_DOWN, .peer = c->peer};
+            c->let_in = 0;
+            c->broken = 1;
+            if (c->there) {
+                c->there = 0;
+                step(s, &ev);
+            }
+        }
+        return;
+    }
+    if (!h->up || e->inc != h->inc) {
+        return;
+    }
+    if (e->kind == EV_SYNCED) {
+        on_synced(s, e->arg);
+        return;
+    }
+    h->tick = NULL;
+    step(s, &ev);
+}

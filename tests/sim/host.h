@@ -1,0 +1,33 @@
+/* host.h - the broker's shell in the world: frames in, step, effects out */
+#ifndef TESTS_SIM_HOST_H
+#define TESTS_SIM_HOST_H
+
+#include "broker/core/core_int.h"
+#include "tests/sim/clock.h"
+
+struct sim;
+
+struct host {
+    struct core *core; /* NULL while down */
+    struct core_config cfg;
+    int up;
+    uint64_t inc; /* of the process: 1, 2, ... */
+    uint64_t paused_until_us;
+    int64_t skew_ms; /* of its wall clock */
+    struct event *tick;
+    struct wf_effects fx;
+    struct wf_list_node turn; /* conn.turn: who is spoken to in this turn */
+};
+
+void host_init(struct host *h);
+void host_fini(struct host *h);
+
+void host_start(struct sim *s);
+void host_crash(struct sim *s);
+
+/* Take an event that is meant for the broker. */
+void host_take(struct sim *s, struct event *e);
+
+uint64_t host_wall_ms(const struct sim *s);
+
+#endif

@@ -1,0 +1,244 @@
+#include "tests/sim/sim.h"
+
+#include "common/check.h"
+
+#include <string.h>
+
+#define QUEUE_CAP  (256u << 10) /* bytes on the way before the broker cuts a peer */
+#define HEADER_LEN 2
+
+void net_init(struct net *n)
+{
+    memset(n, 0, sizeof *n);
+    for (size_t i = 0; i < NET_CONNS; i++) {
+        wf_buf_init(&n->conns[i].out, 4u << 20);
+        wf_list_init(&n->conns[i].turn);
+    }
+}
+
+void net_fini(struct net *n)
+{
+    for (size_t i = 0; i < NET_CONNS; i++) {
+        wf_buf_fini(&n->conns[i].out);
+    }
+}
+
+void net_reset(struct net *n)
+{
+    n->n = 0;
+    n->sent = n->corrupted = n->doubled = n->cut = 0;
+}
+
+struct conn *net_peer(struct net *n, uint32_t peer)
+{
+    return peer >= 1 && peer <= n->n ? &n->conns[peer - 1] : NULL;
+}
+
+static uint64_t latency(struct sim *s)
+{
+    return s->swarm.latency_us + below(&s->clock, s->swarm.jitter_us + 1);
+}
+
+static struct event *add(struct sim *s, struct conn *c, uint64_t at_us,
+                         enum event_kind kind)
+{
+    struct event *e = clock_add(&s->clock, at_us, kind);
+
+    e->conn = c;
+    e->who = c->who;
+    return e;
+}
+
+void net_dial(struct sim *s, struct actor *a)
+{
+    struct net *n = &s->net;
+    struct wf_buf out;
+    struct conn *c;
+
+    WF_CHECK(a->conn == NULL);
+    if (n->n == NET_CONNS) {
+        return;
+    }
+    c = &n->conns[n->n++];
+    out = c->out;
+    wf_buf_clear(&out);
+    *c = (struct conn){.peer = n->n,
+                       .who = a,
+                       .key = a->key,
+                       .who_inc = a->inc,
+                       .wanted = 1,
+                       .here = 1,
+                       .out = out};
+    wf_list_init(&c->turn);
+    a->conn = c;
+    add(s, c, s->clock.now_us + latency(s), EV_DIAL);
+}
+
+void net_on_dial(struct sim *s, struct event *e)
+{
+    struct conn *c = e->conn;
+    struct actor *a = c->who;
+
+    if (!c->here) {
+        return;
+    }
+    if (!s->host.up || s->host.paused_until_us > s->clock.now_us ||
+        a->parted_until_us > s->clock.now_us) {
+        /* As ZeroMQ does, until told to stop. */
+        add(s, c, s->clock.now_us + around(&s->clock, 200 * MS), EV_DIAL);
+        return;
+    }
+    c->wanted = 0;
+    if (!core_admits(s->host.core, &c->key)) {
+        add(s, c, s->clock.now_us + latency(s), EV_REFUSED);
+        return;
+    }
+    c->let_in = 1;
+    c->broker_inc = s->host.inc;
+    add(s, c, s->clock.now_us + latency(s), EV_UP);
+}
+
+/* Damage that no decoder may take: a byte that begins no msgpack value, where a message
+ * begins.  What comes before it still counts. */
+static void corrupt(struct sim *s, struct wf_buf *frame)
+{
+    struct wf_cursor cur;
+    unsigned n = (unsigned) below(&s->clock, 4);
+    size_t at = HEADER_LEN;
+
+    wf_cur_init(&cur, frame->p + HEADER_LEN, frame->len - HEADER_LEN);
+    for (unsigned i = 0; i < n && wf_cur_left(&cur) > 0; i++) {
+        at = (size_t) (cur.p - frame->p);
+        wf_cur_skip(&cur);
+    }
+    frame->p[at] = 0xc1;
+    s->net.corrupted++;
+}
+
+/* The decoder is total: whatever a frame turns into, reading it ends and stays inside. */
+static void read_damaged(struct sim *s, const struct wf_buf *frame)
+{
+    uint8_t copy[4096];
+    struct wf_cursor cur;
+    struct wf_msg msg;
+    size_t len = wf_min_u64(frame->len, sizeof copy - 64);
+
+    memcpy(copy, frame->p, len);
+    s->gen.rng.s = wf_rng_next(&s->clock.rng);
+    len = gen_mutate(&s->gen, copy, len, sizeof copy);
+    if (len < HEADER_LEN) {
+        return;
+    }
+    wf_cur_init(&cur, copy + HEADER_LEN, len - HEADER_LEN);
+    while (wf_cur_left(&cur) > 0 && wf_msg_decode(&cur, &msg) != WEFT_EPROTO) {
+        clock_mix(&s->clock, msg.type);
+    }
+}
+
+/* The second of a doubled frame is marked: only the first is judged. */
+static void deliver(struct sim *s, struct conn *c, enum net_dir dir,
+                    const struct wf_buf *frame, int second)
+{
+    uint64_t at_us = wf_max_u64(s->clock.now_us + latency(s), c->slow_until_us[dir]);
+    struct event *e;
+    int rc;
+
+    at_us = wf_max_u64(at_us, c->free_us[dir]);
+    c->free_us[dir] = at_us;
+    e = add(s, c, at_us, dir == NET_TO_BROKER ? EV_TO_BROKER : EV_TO_ACTOR);
+    rc = wf_buf_put(&e->bytes, frame->p, frame->len);
+    WF_CHECK(rc == 0);
+    e->arg = (uint64_t) second;
+    c->queued[dir] += frame->len;
+    s->net.sent++;
+}
+
+void net_send(struct sim *s, struct conn *c, enum net_dir dir, struct wf_buf *frame)
+{
+    int live = frame->len > HEADER_LEN && !c->broken;
+
+    if (live && !s->healed && below(&s->clock, 1000) < s->swarm.corrupt_pm) {
+        read_damaged(s, frame);
+        corrupt(s, frame);
+    }
+    if (live) {
+        clock_mix_bytes(&s->clock, frame->p, frame->len);
+        deliver(s, c, dir, frame, 0);
+        if (!s->healed && below(&s->clock, 1000) < s->swarm.dup_pm) {
+            s->net.doubled++;
+            deliver(s, c, dir, frame, 1);
+        }
+        if (c->queued[dir] > QUEUE_CAP) {
+            net_cut(s, c, 0);
+        }
+    }
+    wf_buf_clear(frame);
+}
+
+void net_hang_up(struct sim *s, struct conn *c)
+{
+    uint64_t at_us = s->clock.now_us + latency(s);
+
+    if (c == NULL || !c->here) {
+        return;
+    }
+    c->here = 0;
+    c->wanted = 0;
+    c->who->conn = NULL;
+    if (c->broken || !c->let_in) {
+        return;
+    }
+    if (percent(&s->clock, 30)) {
+        c->broken = 1; /* no linger: what was not sent yet never is */
+    }
+    add(s, c, wf_max_u64(at_us, c->free_us[NET_TO_BROKER]), EV_GONE_THERE);
+}
+
+void net_close(struct sim *s, struct conn *c)
+{
+    uint64_t at_us = s->clock.now_us + latency(s);
+
+    c->there = 0;
+    c->let_in = 0;
+    if (!c->broken && c->here) {
+        add(s, c, wf_max_u64(at_us, c->free_us[NET_TO_ACTOR]), EV_GONE_HERE);
+    }
+}
+
+void net_cut(struct sim *s, struct conn *c, int silent)
+{
+    int tell_here = !silent || percent(&s->clock, 33);
+    int tell_there = !silent || (!tell_here && percent(&s->clock, 50));
+
+    if (c->broken) {
+        return;
+    }
+    c->broken = 1;
+    s->net.cut++;
+    if (c->here && tell_here) {
+        add(s, c, s->clock.now_us + below(&s->clock, 300 * MS), EV_GONE_HERE);
+    }
+    if (c->let_in && tell_there) {
+        add(s, c, s->clock.now_us + below(&s->clock, 300 * MS), EV_GONE_THERE);
+    }
+}
+
+void net_cut_all(struct sim *s, const struct actor *who, int silent)
+{
+    for (uint32_t i = 0; i < s->net.n; i++) {
+        struct conn *c = &s->net.conns[i];
+
+        if (!c->here && !c->let_in) {
+            continue;
+        }
+        if (who == NULL && c->let_in) {
+            c->let_in = 0;
+            c->there = 0;
+            net_cut(s, c, silent);
+        } else if (who != NULL && c->who == who) {
+            c->here = 0;
+            c->wanted = 0;
+            net_cut(s, c, silent);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/* net.h - connections between actors and the broker, as ZeroMQ gives them
+ *
+ * In a live connection nothing is lost and nothing overtakes; when it breaks, all that is
+ * on the way is gone, and each side learns of it at its own time or not at all.  A
+ * connection that a side hung up still brings what was sent before, so the old one's last
+ * words can come after the new one's first.  Frames carry encoded messages.
+ */
+#ifndef TESTS_SIM_NET_H
+#define TESTS_SIM_NET_H
+
+#include "proto/msg.h"
+#include "tests/sim/clock.h"
+
+#define NET_CONNS 8192
+
+struct sim;
+
+enum net_dir { NET_TO_BROKER, NET_TO_ACTOR };
+
+struct conn {
+    uint32_t peer; /* the broker's handle; never used again */
+    struct actor *who;
+    struct wf_key key; /* as the handshake proved it */
+    uint64_t who_inc, broker_inc;
+    int wanted; /* still dialling */
+    int here;   /* the actor holds it */
+    int let_in; /* the broker's shell holds it */
+    int there;  /* the core was told of it */
+    int broken; /* nothing passes any more */
+    uint64_t free_us[2];
+    uint64_t slow_until_us[2];
+    size_t queued[2];
+    struct wf_buf out; /* what the broker says in this turn */
+    struct wf_list_node turn;
+};
+
+struct net {
+    struct conn conns[NET_CONNS];
+    uint32_t n;
+    uint64_t sent, corrupted, doubled, cut;
+};
+
+void net_init(struct net *n);
+void net_fini(struct net *n);
+void net_reset(struct net *n);
+
+struct conn *net_peer(struct net *n, uint32_t peer);
+
+void net_dial(struct sim *s, struct actor *a);
+
+/* Hand over a frame; `frame` is emptied. */
+void net_send(struct sim *s, struct conn *c, enum net_dir dir, struct wf_buf *frame);
+
+/* The actor hangs up; the broker does. */
+void net_hang_up(struct sim *s, struct conn *c);
+void net_close(struct sim *s, struct conn *c);
+
+/* It breaks.  Silent: one side does not learn of it, or both. */
+void net_cut(struct sim *s, struct conn *c, int silent);
+
+/* A process ended: what it held breaks. */
+void net_cut_all(struct sim *s, const struct actor *who, int silent);
+
+/* EV_DIAL. */
+void net_on_dial(struct sim *s, struct event *e);
+
+#endif

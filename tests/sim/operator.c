@@ -1,0 +1,212 @@
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define REVOKE_BIT UINT64_C(0x100)
+
+static struct device *some_device(struct sim *s)
+{
+    return &s->devices[below(&s->clock, s->ndevices)];
+}
+
+static void set_node(struct sim *s, struct client *c, struct device *d, unsigned action,
+                     const char *text)
+{
+    struct wf_node_set m = {
+        .node = wf_slice_of(d->a.name), .action = action, .text = wf_slice_of(text)};
+    struct client_call *x = client_ask(s, c, WF_MSG_node_set, &m);
+
+    if (x != NULL) {
+        x->arg = d->a.index;
+    }
+}
+
+/* By name, as people do. */
+static void revoke(struct sim *s, struct client *c, struct actor *a)
+{
+    struct wf_key_revoke m = {.key = wf_slice_of(a->name)};
+    struct client_call *x = client_ask(s, c, WF_MSG_key_revoke, &m);
+
+    if (x != NULL) {
+        x->arg = a->index | REVOKE_BIT;
+        a->revoked = 1;
+    }
+}
+
+static void make_token(struct sim *s, struct client *c, struct device *d)
+{
+    struct wf_token_put m = {.role = WF_ROLE_AGENT,
+                             .tier = WF_TIER_EDGE,
+                             .name = wf_slice_of(d->a.name),
+                             .ttl_ms = 60000};
+    struct client_call *x;
+    uint64_t noise = wf_rng_next(&s->clock.rng);
+
+    memset(&m.key, 0x77, sizeof m.key);
+    memcpy(m.key.b, &noise, sizeof noise);
+    m.key.b[31] = (uint8_t) d->tokens++;
+    x = client_ask(s, c, WF_MSG_token_put, &m);
+    if (x != NULL) {
+        x->arg = d->a.index;
+        d->token = m.key;
+        d->asks = 0;
+    }
+}
+
+static struct device *asking_device(struct sim *s)
+{
+    for (unsigned i = 0; i < s->ndevices; i++) {
+        if (s->devices[i].asks && s->devices[i].a.up) {
+            return &s->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static void act_on_nodes(struct sim *s, struct client *c)
+{
+    struct device *d = some_device(s);
+
+    switch (below(&s->clock, 6)) {
+    case 0:
+    case 1:
+        set_node(s, c, d, WF_NODE_ACT_DRAIN, "");
+        break;
+    case 2:
+    case 3:
+        set_node(s, c, d, WF_NODE_ACT_UNDRAIN, "");
+        break;
+    case 4:
+        set_node(s, c, d, WF_NODE_ACT_LABEL, percent(&s->clock, 50) ? "zone=a" : "zone=");
+        break;
+    default:
+        /* Never the first: somebody has to do the work in the end. */
+        if (s->swarm.revokes && d != &s->devices[0] && percent(&s->clock, 30)) {
+            revoke(s, c, &d->a);
+        } else if (s->swarm.revokes && s->nclients > 1 && percent(&s->clock, 10)) {
+            revoke(s, c, &s->clients[1].a);
+        }
+        break;
+    }
+}
+
+void operator_act(struct sim *s, struct client *c)
+{
+    struct device *d = asking_device(s);
+
+    if (d != NULL) {
+        make_token(s, c, d);
+    } else if (s->swarm.operator_acts && percent(&s->clock, 15)) {
+        act_on_nodes(s, c);
+    }
+    if (percent(&s->clock, s->swarm.query_pct)) {
+        struct wf_query q = {
+            .kind = WF_QUERY_EVENTS, .key = wf_slice_of("follow"), .limit = 10};
+
+        (void) client_ask(s, c, WF_MSG_query, &q);
+    }
+}
+
+static void token_told(struct sim *s, struct device *d, const struct client_call *x)
+{
+    struct wf_cursor cur;
+    struct wf_label_row row;
+    struct wf_msg m;
+
+    if (x->call.error != 0) {
+        d->asks = !d->a.enrolled && !d->has_token && !d->joining;
+        return;
+    }
+    d->has_token = 1;
+    wf_cur_init(&cur, x->call.bytes.p, x->call.bytes.len);
+    if (wf_msg_decode(&cur, &m) != 0 || m.type != WF_MSG_done ||
+        m.u.done.endpoints.count != 1 ||
+        !wf_rows_next(&m.u.done.endpoints, wf_desc_label_row(), &row) ||
+        !wf_slice_is(row.text, "tcp://broker:7070")) {
+        sim_fail(s, "the answer to token_put does not say where to connect");
+    }
+}
+
+void operator_told(struct sim *s, struct client *c, const struct client_call *x)
+{
+    struct actor *a = s->actors[(x->arg & ~REVOKE_BIT) % s->nactors];
+
+    (void) c;
+    if (x->asked == WF_MSG_token_put) {
+        token_told(s, CONTAINER_OF(a, struct device, a), x);
+    } else if (x->asked == WF_MSG_key_revoke && x->call.error == 0) {
+        history_key(s, &a->key, 0, 1);
+    }
+}
+
+/* -- after the faults ------------------------------------------------------------------
+ */
+
+/* Devices that an operator left drained; those who are hostile. */
+static int restore(struct sim *s, struct client *c)
+{
+    int busy = 0;
+
+    for (unsigned i = 0; i < s->ndevices; i++) {
+        struct device *d = &s->devices[i];
+        const struct principal *p = registry_key(&s->host.core->registry, &d->own_key);
+
+        if (p != NULL && p->state == WF_KEY_ACTIVE && p->drained && p->agent != NULL) {
+            set_node(s, c, d, WF_NODE_ACT_UNDRAIN, "");
+            busy = 1;
+        }
+    }
+    for (unsigned i = 0; i < s->nrogues; i++) {
+        if (core_admits(s->host.core, &s->rogues[i].a.key)) {
+            revoke(s, c, &s->rogues[i].a);
+            busy = 1;
+        }
+    }
+    return busy;
+}
+
+/* Every reader gets the same outcome: history compares. */
+static int audit(struct sim *s, struct client *c)
+{
+    if (c->audited < s->history.njobs) {
+        struct hjob *j = &s->history.jobs[c->audited];
+
+        if (j->accepted_inc != s->host.inc || j->disputed || history_evicts(s)) {
+            c->audited++;
+        } else if (client_watch(s, c, j, 0) != NULL) {
+            s->history.fetched++;
+            c->audited++;
+        }
+    }
+    return c->audited < s->history.njobs;
+}
+
+static int is_waiting(const struct client *c)
+{
+    for (unsigned i = 0; i < CLIENT_CALLS; i++) {
+        if (c->slots[i].used) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int operator_mend(struct sim *s, struct client *c)
+{
+    struct device *d = asking_device(s);
+    int busy = 0;
+
+    if (!s->host.up || !wf_calls_ready(&c->calls)) {
+        return 0;
+    }
+    if (d != NULL) {
+        make_token(s, c, d);
+        return 0;
+    }
+    busy = restore(s, c);
+    for (unsigned i = 0; i < s->nclients; i++) {
+        busy |= !s->clients[i].done && !s->clients[i].a.dead;
+    }
+    return !busy && !audit(s, c) && !is_waiting(c);
+}

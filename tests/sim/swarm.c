@@ -1,0 +1,66 @@
+#include "tests/sim/swarm.h"
+
+static unsigned often(struct clock *c, unsigned most)
+{
+    return percent(c, 50) ? 0 : (unsigned) below(c, most + 1);
+}
+
+static void draw_faults(struct swarm *s, struct clock *c)
+{
+    for (unsigned i = 0; i < FAULT_KINDS; i++) {
+        s->on[i] = (uint8_t) percent(c, 35);
+    }
+    s->fault_us = 100 * MS + below(c, 3 * SECOND);
+    s->corrupt_pm = often(c, 8);
+    s->dup_pm = often(c, 30);
+    s->operator_acts = percent(c, 50);
+    s->revokes = s->operator_acts && percent(c, 40);
+    s->late_agents = percent(c, 35);
+    s->rogue_client = percent(c, 20);
+    s->rogue_agent = percent(c, 20);
+}
+
+static void draw_work(struct swarm *s, struct clock *c)
+{
+    s->jobs = 1 + (unsigned) below(c, percent(c, 20) ? 24 : 10);
+    s->burst = percent(c, 30) ? 2 + (unsigned) below(c, 15) : 1;
+    s->work_us = 5 * MS + below(c, 300 * MS);
+    s->forget_pct = often(c, 60);
+    s->dup_submit_pct = often(c, 40);
+    s->cancel_pct = often(c, 15);
+    s->watch_pct = often(c, 40);
+    s->query_pct = often(c, 30);
+    s->picky_pct = often(c, 60);
+    s->fail_pct = often(c, 40);
+    s->hang_pct = often(c, 15);
+    s->odd_pct = often(c, 30);
+    s->run_us = 1 * MS + below(c, percent(c, 30) ? 2 * SECOND : 200 * MS);
+}
+
+static void draw_limits(struct swarm *s, struct clock *c)
+{
+    s->max_jobs = percent(c, 30) ? 1 + below(c, 6) : 200;
+    s->retain_jobs = percent(c, 15) ? below(c, 6) : 500;
+    s->retain_ms = percent(c, 10) ? 50 + below(c, 3000) : 3600000;
+    s->max_bytes = percent(c, 10) ? 2000 + below(c, 40000) : 64u << 20;
+    s->max_attempts = 1 + (unsigned) below(c, 6);
+    s->disk_us = below(c, 2) ? 2 * MS : below(c, 400 * MS);
+}
+
+void swarm_draw(struct swarm *s, struct clock *c)
+{
+    *s = (struct swarm){.nagents = 1 + (unsigned) below(c, 5),
+                        .nclients = 1 + (unsigned) below(c, 3),
+                        .ncaps = 1 + (unsigned) below(c, 3),
+                        .calm = percent(c, 10),
+                        .latency_us = 100 + below(c, 30 * MS),
+                        .jitter_us = below(c, 20 * MS)};
+    if (!s->calm) {
+        draw_faults(s, c);
+    }
+    draw_work(s, c);
+    draw_limits(s, c);
+    if (s->calm) {
+        s->cancel_pct = 0;
+    }
+}

@@ -1,0 +1,50 @@
+/* swarm.h - what a seed is about: which faults are on, how often, and the shape of work
+ *
+ * Each seed draws a few faults rather than all, because faults hide each other: a world
+ * that loses its broker every second never gets far enough to show a slow leak.
+ */
+#ifndef TESTS_SIM_SWARM_H
+#define TESTS_SIM_SWARM_H
+
+#include "tests/sim/clock.h"
+
+enum fault {
+    FAULT_CUT,          /* a connection breaks, both sides learn of it */
+    FAULT_SILENT_CUT,   /* it breaks, and at least one side does not */
+    FAULT_PARTITION,    /* nothing passes for a while, then all of it */
+    FAULT_SLOW,         /* one direction of a connection stalls */
+    FAULT_PAUSE,        /* a process stands still */
+    FAULT_PAUSE_BROKER, /* and so does the broker */
+    FAULT_AGENT_CRASH,
+    FAULT_AGENT_DEATH, /* it never comes back */
+    FAULT_CLIENT_CRASH,
+    FAULT_BROKER_CRASH,
+    FAULT_DISK,  /* the store fails for a while */
+    FAULT_CLOCK, /* the broker's wall clock jumps */
+    FAULT_KINDS
+};
+
+struct swarm {
+    unsigned nagents, nclients, ncaps;
+    int calm; /* no fault, nobody hostile, nobody who operates */
+    uint8_t on[FAULT_KINDS];
+    uint64_t fault_us;   /* mean time between faults */
+    unsigned corrupt_pm; /* frames in a thousand */
+    unsigned dup_pm;
+    uint64_t latency_us, jitter_us;
+    int operator_acts, revokes, late_agents;
+    int rogue_client, rogue_agent;
+    unsigned jobs; /* of one client */
+    unsigned burst;
+    uint64_t work_us; /* mean time between two acts of a client */
+    unsigned forget_pct, dup_submit_pct, cancel_pct, watch_pct, query_pct, picky_pct;
+    unsigned fail_pct, hang_pct, odd_pct; /* of handlers */
+    uint64_t run_us;
+    uint64_t disk_us;
+    uint64_t max_jobs, retain_jobs, retain_ms, max_bytes;
+    unsigned max_attempts;
+};
+
+void swarm_draw(struct swarm *s, struct clock *c);
+
+#endif

@@ -134,8 +134,8 @@ static int choose(const char *name, char ret_name[WF_NAME_MAX + 1], struct wf_er
     rc = profile_selected(ret_name, err);
     if (rc == 0 && ret_name[0] == '\0') {
         rc = wf_err_set(err, WEFT_ENOENT,
-                        "no context is selected: join with a token (`weft ctx join`) or "
-                        "choose one (`weft ctx use`)");
+                        "no context is selected: `weft ctx use NAME`, or make one from a "
+                        "token: `weft ctx add NAME TOKENFILE`");
     }
     return rc;
 }

@@ -1,0 +1,302 @@
+#include "client/core/replies.h"
+
+#include "tests/unit/client/session.h"
+
+static void setup(struct session *s)
+{
+    const struct wf_calls_config cfg = session_config();
+
+    session_init(s, &cfg);
+    session_open(s);
+}
+
+static void submit(struct session *s, struct wf_call *call, uint8_t id, unsigned flags)
+{
+    const struct wf_submit job = session_job(id, "payload");
+
+    wf_call_init(call);
+    call->flags = flags;
+    must(wf_calls_submit(&s->calls, s->now_us, call, &job, &s->out) == 0);
+}
+
+static void accept(struct session *s, uint8_t id)
+{
+    const struct wf_accepted a = {.job = session_id(id), .class_ = 1};
+
+    session_tell(s, WF_MSG_accepted, &a);
+}
+
+static void finish(struct session *s, uint8_t id)
+{
+    const struct wf_outcome o = {.job = session_id(id),
+                                 .state = WEFT_JOB_OK,
+                                 .attempt = 1,
+                                 .data = wf_slice_of("result")};
+
+    session_tell(s, WF_MSG_outcome, &o);
+}
+
+static void forget(struct session *s, struct wf_call *call)
+{
+    wf_calls_forget(&s->calls, call);
+    wf_call_fini(call);
+}
+
+static void test_outcome_once(void)
+{
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, 0);
+    accept(&s, 1);
+    accept(&s, 1);
+    is_int(session_news(&s, &call), WF_NEWS_ACCEPTED, "accepted twice is accepted");
+    is_int(s.calls.late, 1, "and the second counted");
+    finish(&s, 1);
+    is_int(session_news(&s, &call), WF_NEWS_DONE, "the outcome ends the call");
+    ok(call.has_outcome && call.outcome.len == 6, "with its result");
+    finish(&s, 1);
+    is_int(session_news(&s, &call), 0, "a second outcome is no news");
+    finish(&s, 77);
+    is_int(s.calls.late, 3, "nor is one of a job never asked for");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_outcome_needs_acceptance(void)
+{
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, 0);
+    finish(&s, 1);
+    is_int(session_news(&s, &call), 0, "an outcome before the acceptance is not ours");
+    accept(&s, 1);
+    finish(&s, 1);
+    ok(call.state == WF_CALL_DONE, "the one after it is");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+/* The same id twice: the broker takes one and refuses the other, in this order. */
+static void test_twins(void)
+{
+    const struct wf_error conflict = {
+        .code = 19, .about = WF_MSG_submit, .job = session_id(1)};
+    struct session s;
+    struct wf_call a, b, w;
+    const struct wf_id id = session_id(1);
+
+    setup(&s);
+    submit(&s, &a, 1, 0);
+    submit(&s, &b, 1, 0);
+    wf_call_init(&w);
+    must(wf_calls_watch(&s.calls, &w, &id, &s.out) == 0);
+    accept(&s, 1);
+    is_int(a.state, WF_CALL_ACCEPTED, "the first that was asked is accepted");
+    is_int(b.state, WF_CALL_OPEN, "the second is not");
+    session_tell(&s, WF_MSG_error, &conflict);
+    is_int(b.error, WEFT_ECONFLICT, "the refusal is for the second");
+    finish(&s, 1);
+    ok(a.has_outcome && w.has_outcome,
+       "the outcome is for the first and for who watches");
+    is_int(b.has_outcome, 0, "but not for the second");
+    forget(&s, &a);
+    forget(&s, &b);
+    forget(&s, &w);
+    session_fini(&s);
+}
+
+static void test_busy(void)
+{
+    const struct wf_error e = {.code = 16,
+                               .about = WF_MSG_submit,
+                               .job = session_id(1),
+                               .text = wf_slice_of("full"),
+                               .retry_ms = 200};
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, 0);
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(session_news(&s, &call), WF_NEWS_DONE, "a refusal ends the call");
+    is_int(call.error, WEFT_EBUSY, "with its code");
+    is_int(call.retry_ms, 200, "and when to try again");
+    is_int(s.calls.pending, 0, "it is pending no more");
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(s.calls.late, 1, "a second refusal is late");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_detached(void)
+{
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, WF_CALL_DETACHED);
+    accept(&s, 1);
+    is_int(session_news(&s, &call), WF_NEWS_ACCEPTED | WF_NEWS_DONE,
+           "a detached job is done when it is accepted");
+    is_int(call.error, 0, "well");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_watched_job(void)
+{
+    struct wf_job_update u = {.job = session_id(1), .state = WEFT_RUNNING};
+    struct wf_output o = {
+        .job = session_id(1), .attempt = 1, .stream = 1, .data = wf_slice_of("hello")};
+    struct session s;
+    struct wf_call call;
+    struct wf_msg msg;
+
+    setup(&s);
+    submit(&s, &call, 1, WF_CALL_OUTPUT | WF_CALL_UPDATES);
+    must(session_sent(&s, WF_MSG_watch, 0, &msg));
+    ok(msg.u.watch.output && msg.u.watch.states, "its watch follows the submit");
+    accept(&s, 1);
+    (void) session_news(&s, &call);
+    session_tell(&s, WF_MSG_job_update, &u);
+    is_int(session_news(&s, &call), WF_NEWS_UPDATE, "a change of state is news");
+    session_tell(&s, WF_MSG_output, &o);
+    is_int(session_news(&s, &call), WF_NEWS_OUTPUT, "output is news");
+    session_tell(&s, WF_MSG_output, &o);
+    is_int(session_news(&s, &call), 0, "the same output again is not");
+    o.data = wf_slice_of("hello again");
+    session_tell(&s, WF_MSG_output, &o);
+    is_int(session_news(&s, &call), WF_NEWS_OUTPUT, "more of it is");
+    is_int(call.skip, 5, "without what is known");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+/* The watch that follows a submit fails with it: one error, the submit's. */
+static void test_refused_and_watched(void)
+{
+    struct wf_error e = {.code = 20,
+                         .about = WF_MSG_submit,
+                         .job = session_id(1),
+                         .text = wf_slice_of("nobody offers echo")};
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, WF_CALL_OUTPUT);
+    session_tell(&s, WF_MSG_error, &e);
+    is_str(wf_call_text(&call), "nobody offers echo", "the submit's refusal counts");
+    e.about = WF_MSG_watch;
+    e.req = call.req;
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(s.calls.late, 1, "the watch's comes late");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_busy_watch(void)
+{
+    struct wf_error e = {.code = 16, .about = WF_MSG_watch, .retry_ms = 200};
+    const struct wf_id id = session_id(1);
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    wf_call_init(&call);
+    must(wf_calls_watch(&s.calls, &call, &id, &s.out) == 0);
+    e.req = call.req;
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(session_news(&s, &call), 0, "a watch that finds no room goes on");
+    wf_effects_clear(&s.out);
+    s.now_us = wf_calls_due_us(&s.calls);
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    is_int(session_count(&s, WF_MSG_watch), 1, "it is asked again after a while");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_requests(void)
+{
+    struct wf_query q = {.kind = 1};
+    struct wf_nodes_page page = {.more = 5};
+    struct wf_done refused = {.code = 13, .text = wf_slice_of("operators only")};
+    struct session s;
+    struct wf_call a, b, c;
+    struct wf_cursor cur;
+    struct wf_msg msg;
+
+    setup(&s);
+    wf_call_init(&a);
+    wf_call_init(&b);
+    wf_call_init(&c);
+    c.flags = WF_CALL_PAGES;
+    must(wf_calls_request(&s.calls, &a, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) == 0);
+    must(wf_calls_request(&s.calls, &b, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) == 0);
+    must(wf_calls_request(&s.calls, &c, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) == 0);
+    page.req = a.req;
+    session_tell(&s, WF_MSG_nodes_page, &page);
+    is_int(session_news(&s, &a), WF_NEWS_DONE, "a page answers a request");
+    wf_cur_init(&cur, a.bytes.p, a.bytes.len);
+    ok(a.has_reply && wf_msg_decode(&cur, &msg) == 0 && msg.u.nodes_page.more == 5,
+       "and is kept for the asker");
+    refused.req = b.req;
+    session_tell(&s, WF_MSG_done, &refused);
+    is_int(b.error, WEFT_EPERM, "a refusal ends one");
+    is_str(wf_call_text(&b), "operators only", "with its text");
+    (void) session_news(&s, &b);
+    for (int i = 0; i < 2; i++) {
+        const struct wf_events_page events = {.req = c.req};
+
+        session_tell(&s, WF_MSG_events_page, &events);
+        is_int(session_news(&s, &c), WF_NEWS_PAGE, "one that follows goes on");
+    }
+    page.req = 12345;
+    session_tell(&s, WF_MSG_nodes_page, &page);
+    is_int(s.calls.late, 1, "an answer to nothing is late");
+    forget(&s, &a);
+    forget(&s, &b);
+    forget(&s, &c);
+    session_fini(&s);
+}
+
+static void test_ping(void)
+{
+    struct wf_pong pong;
+    struct session s;
+    struct wf_call call;
+    struct wf_msg msg;
+
+    setup(&s);
+    wf_effects_clear(&s.out);
+    wf_call_init(&call);
+    must(wf_calls_ping(&s.calls, s.now_us, &call, UINT64_MAX, &s.out) == 0);
+    must(session_sent(&s, WF_MSG_ping, 0, &msg));
+    pong = (struct wf_pong){msg.u.ping.seq, msg.u.ping.time_us};
+    s.now_us += 250;
+    session_tell(&s, WF_MSG_pong, &pong);
+    is_int(session_news(&s, &call), WF_NEWS_DONE, "the pong ends the ping");
+    is_int(call.rtt_us, 250, "with the round trip");
+    session_tell(&s, WF_MSG_pong, &pong);
+    is_int(s.calls.late, 1, "a second pong is late");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+int main(void)
+{
+    test_outcome_once();
+    test_outcome_needs_acceptance();
+    test_twins();
+    test_busy();
+    test_detached();
+    test_watched_job();
+    test_refused_and_watched();
+    test_busy_watch();
+    test_requests();
+    test_ping();
+    return done();
+}

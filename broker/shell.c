@@ -32,7 +32,7 @@ struct shell {
     struct keys keys;
     int lock_fd;
     int stopping;
-    uint64_t bad_frames, unknown_messages;
+    struct bus_counts bus;
 };
 
 /* -- stepping the core -----------------------------------------------------------------
@@ -44,7 +44,8 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
 
     switch (x->kind) {
     case WF_EFFECT_SEND:
-        (void) router_send(sh->router, x->peer, p, x->len);
+        (void) (x->lazy ? router_send_lazy(sh->router, x->peer, p, x->len)
+                        : router_send(sh->router, x->peer, p, x->len));
         break;
     case WF_EFFECT_CLOSE:
         router_close_after_flush(sh->router, x->peer);
@@ -154,13 +155,30 @@ static void on_gone(void *arg, uint32_t handle)
     step(arg, &ev);
 }
 
+static void count_bus(struct shell *sh)
+{
+    const struct router_stats *r = router_stats(sh->router);
+    struct bus_counts *b = &sh->bus;
+
+    b->connections = r->accepted;
+    b->handshakes_refused = r->refused;
+    b->cut_silent = r->silent;
+    b->cut_crowded = r->crowded;
+    b->cut_slow = r->slow_peers;
+    b->cut_flooding = r->floods;
+    b->cut_bad_id = r->bad_ids;
+    b->cut_bad_frame = r->bad_frames;
+}
+
 static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
 {
     struct shell *sh = arg;
     struct wf_msg msg;
-    struct broker_event ev = {.kind = BROKER_MSG, .peer = handle, .msg = &msg};
+    struct broker_event ev = {
+        .kind = BROKER_MSG, .peer = handle, .msg = &msg, .bus = &sh->bus};
     struct wf_cursor c;
 
+    count_bus(sh);
     wf_cur_init(&c, bytes, len);
     while (wf_cur_left(&c) > 0) {
         int rc = wf_msg_decode(&c, &msg);
@@ -168,7 +186,7 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
         if (rc == 0) {
             step(sh, &ev);
         } else if (rc == WEFT_ESUPPORT) {
-            sh->unknown_messages++;
+            sh->bus.skipped_messages++;
         } else {
             char address[64];
 
@@ -176,7 +194,7 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
             log_warn(sh->log, "broker", "malformed",
                      "peer=%s text=\"malformed message: the connection is closed\"",
                      address);
-            sh->bad_frames++;
+            sh->bus.cut_bad_message++;
             router_close(sh->router, handle);
             on_gone(sh, handle);
             return;

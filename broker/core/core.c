@@ -358,6 +358,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
     /* Time never goes back in here, whatever the shell was told. */
     c->now_us = wf_max_u64(c->now_us, ev->now_us);
     c->wall_ms = ev->wall_ms;
+    c->bus = ev->bus;
     if (c->started_us == 0) {
         c->started_us = c->now_us;
     }

@@ -79,6 +79,7 @@ struct core {
     struct decisions decisions;
     struct news news;
     struct counters count;
+    const struct bus_counts *bus; /* of the event being stepped; may be NULL */
     struct wf_list_node promises; /* struct promise, by lsn */
     uint64_t lsn;                 /* of the last record appended */
     uint64_t durable_lsn;

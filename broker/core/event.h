@@ -21,6 +21,25 @@ enum broker_event_kind {
     BROKER_STOPPING     /* no new work: the process is about to end */
 };
 
+/* What the shell refuses or drops before the core hears of it, since the start. */
+#define BUS_COUNTS(C)                                                                    \
+    C(connections)                                                                       \
+    C(handshakes_refused)                                                                \
+    C(cut_silent)                                                                        \
+    C(cut_crowded)                                                                       \
+    C(cut_slow)                                                                          \
+    C(cut_flooding)                                                                      \
+    C(cut_bad_id)                                                                        \
+    C(cut_bad_frame)                                                                     \
+    C(cut_bad_message)                                                                   \
+    C(skipped_messages)
+
+struct bus_counts {
+#define C(name) uint64_t name;
+    BUS_COUNTS(C)
+#undef C
+};
+
 struct broker_event {
     enum broker_event_kind kind;
     uint32_t peer;
@@ -30,7 +49,8 @@ struct broker_event {
     struct wf_key key;
     uint64_t lsn;
     unsigned table;
-    struct wf_slice record; /* key, then value, as in WF_EFFECT_APPEND */
+    struct wf_slice record;       /* key, then value, as in WF_EFFECT_APPEND */
+    const struct bus_counts *bus; /* for views; may be NULL */
 };
 
 #endif

@@ -215,9 +215,19 @@ static void count_sessions(const struct core *c, struct wf_status_info *m)
     }
 }
 
+static void add_count(struct wf_buf *store, struct wf_status_info *m, const char *name,
+                      uint64_t value)
+{
+    const struct wf_count_row row = {wf_slice_of(name), value};
+
+    (void) wf_rows_add(store, &m->counts, wf_desc_count_row(), &row);
+}
+
 static void query_status(struct turn *t)
 {
+    static const struct bus_counts none;
     struct core *c = t->c;
+    const struct bus_counts *bus = c->bus != NULL ? c->bus : &none;
     struct wf_buf *store = core_rows(c, 0);
     struct wf_status_info m = {.req = t->msg->u.query.req,
                                .broker = wf_slice_of(c->cfg.name),
@@ -239,12 +249,11 @@ static void query_status(struct turn *t)
 
         m.queued -= wf_min_u64(m.queued, a->assigned);
     }
-#define C(name)                                                                          \
-    {                                                                                    \
-        const struct wf_count_row row = {wf_slice_of(#name), c->count.name};             \
-        (void) wf_rows_add(store, &m.counts, wf_desc_count_row(), &row);                 \
-    }
+#define C(name) add_count(store, &m, #name, c->count.name);
     COUNTERS(C)
+#undef C
+#define C(name) add_count(store, &m, #name, bus->name);
+    BUS_COUNTS(C)
 #undef C
     wf_effects_send(t->out, t->s->peer, WF_MSG_status_info, &m);
 }

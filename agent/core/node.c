@@ -310,6 +310,7 @@ static void on_opened(struct node *n, struct wf_effects *out)
 
     n->covered = 0;
     n->sent_known = 0;
+    n->drained_by_broker = 0; /* until it says so in this session */
     node_tell_info(n, out);
     wf_buf_clear(&n->rows[0]);
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {

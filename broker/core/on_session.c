@@ -151,6 +151,11 @@ static void agent_says_hello(struct turn *t)
     a->heard_us = c->now_us;
     wf_slice_str(m->software, a->software, sizeof a->software);
     agent_move(a, AGENT_UP, c->now_us);
+    if (a->principal->drained) {
+        const struct wf_drain m = {1};
+
+        wf_effects_send(t->out, t->s->peer, WF_MSG_drain, &m);
+    }
     core_news(c, t->out, WF_LOG_INFO, "agent-up", a->principal->name, NULL,
               "agent %s is up", a->principal->name);
 }

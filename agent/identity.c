@@ -32,11 +32,12 @@ static const char *path_of(char *dst, const char *state, const char *file)
     return dst;
 }
 
-/* What root writes into the folder of the agent's user is to be read by that user. */
-static int adopt(const char *state, const char *path, struct wf_err *err)
+int identity_adopt(const char *state, const char *file, struct wf_err *err)
 {
+    char path[PATH_CAP];
     struct stat st;
 
+    (void) path_of(path, state, file);
     if (geteuid() == 0 && stat(state, &st) == 0 && st.st_uid != 0 &&
         chown(path, st.st_uid, st.st_gid) != 0) {
         return wf_err_set(err, WEFT_EIO, "cannot give %.128s to user %u: %s", path,
@@ -100,7 +101,7 @@ int identity_save(const char *state, const struct identity *id, struct wf_err *e
              ? wf_err_set(err, text.err, "no memory for the identity")
              : file_write(path_of(path, state, "identity"), text.p, text.len, 0600, err);
     wf_buf_fini(&text);
-    return rc == 0 ? adopt(state, path, err) : rc;
+    return rc == 0 ? identity_adopt(state, "identity", err) : rc;
 }
 
 int identity_key(const char *state, struct keys *ret_keys, int *ret_fresh,
@@ -114,7 +115,7 @@ int identity_key(const char *state, struct keys *ret_keys, int *ret_fresh,
     if (fresh) {
         keys_make(&k);
         rc = keys_save(&k, path, err);
-        rc = rc == 0 ? adopt(state, path, err) : rc;
+        rc = rc == 0 ? identity_adopt(state, "key", err) : rc;
     }
     if (rc == 0) {
         *ret_keys = k;

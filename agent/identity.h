@@ -37,6 +37,10 @@ int identity_save(const char *state, const struct identity *id, struct wf_err *e
 int identity_key(const char *state, struct keys *ret_keys, int *ret_fresh,
                  struct wf_err *err);
 
+/* Give a file that root wrote into the folder of another user, the agent's, to that user.
+ * WEFT_EIO. */
+int identity_adopt(const char *state, const char *file, struct wf_err *err);
+
 /* Forget both.  WEFT_ENOENT: there is neither. */
 int identity_remove(const char *state, struct wf_err *err);
 

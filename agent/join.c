@@ -246,7 +246,10 @@ static int open_state(const char *state, int *ret_lock, struct wf_err *err)
 {
     int rc = file_mkdirs(state, 0700, err);
 
-    return rc != 0 ? rc : file_lock(state, ret_lock, err);
+    if (rc == 0) {
+        rc = file_lock(state, ret_lock, err);
+    }
+    return rc == 0 ? identity_adopt(state, "lock", err) : rc;
 }
 
 int join_run(const struct join_opts *o, struct wf_err *err)

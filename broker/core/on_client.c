@@ -75,6 +75,12 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
                (unsigned) c->cfg.max_payload);
         return WEFT_ETOOBIG;
     }
+    if ((uint64_t) m->payload.len + m->needs.len > c->cfg.max_bytes) {
+        /* Trying again would not help: it fits into no state of the table. */
+        refuse(t, WEFT_ETOOBIG, 0, &m->job, 0, "this broker holds %u bytes of all jobs",
+               (unsigned) wf_min_u64(c->cfg.max_bytes, UINT32_MAX));
+        return WEFT_ETOOBIG;
+    }
     if (!needs_are_sound(m->needs)) {
         refuse(t, WEFT_EINVAL, 0, &m->job, 0,
                "a need is KEY=VALUE, KEY!=VALUE, KEY>=NUMBER or KEY<=NUMBER");
@@ -119,7 +125,7 @@ static void say_accepted(struct turn *t, const struct job *j, int known)
 {
     const struct wf_accepted m = {j->id, j->class_, j->state, (uint64_t) known};
 
-    wf_effects_send(t->out, t->s->peer, WF_MSG_accepted, &m);
+    wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_accepted, &m);
 }
 
 /* The id is known: the same job again, or a conflict. */
@@ -145,11 +151,11 @@ static int has_room(struct core *c, const struct wf_submit *m)
 #ifndef WEFT_PLANT_UNBOUNDED
     size_t more = (size_t) m->payload.len + m->needs.len;
 
-    if (c->stopping || c->jobs.live >= c->cfg.max_jobs || more > c->cfg.max_bytes) {
+    if (c->stopping || c->jobs.live >= c->cfg.max_jobs) {
         return 0;
     }
     if (c->jobs.bytes > c->cfg.max_bytes - more) {
-        work_retain(c);
+        work_retain(c, more);
         return c->jobs.bytes <= c->cfg.max_bytes - more;
     }
 #endif

@@ -152,9 +152,9 @@ static void agent_says_hello(struct turn *t)
     wf_slice_str(m->software, a->software, sizeof a->software);
     agent_move(a, AGENT_UP, c->now_us);
     if (a->principal->drained) {
-        const struct wf_drain m = {1};
+        const struct wf_drain drain = {1};
 
-        wf_effects_send(t->out, t->s->peer, WF_MSG_drain, &m);
+        wf_effects_send(t->out, t->s->peer, WF_MSG_drain, &drain);
     }
     core_news(c, t->out, WF_LOG_INFO, "agent-up", a->principal->name, NULL,
               "agent %s is up", a->principal->name);

@@ -229,7 +229,7 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
                   "job %.8s: %s", wf_id_text(&j->id, id),
                   end->reason != NULL ? end->reason : wf_err_sentence(end->code));
     }
-    work_retain(c);
+    work_retain(c, 0);
 }
 
 static uint64_t back_off_us(struct core *c, unsigned tries)
@@ -310,7 +310,7 @@ void work_lose_all(struct core *c, struct agent *a, const char *why,
     }
 }
 
-void work_retain(struct core *c)
+void work_retain(struct core *c, size_t more)
 {
     struct wf_list_node *n;
 
@@ -320,7 +320,7 @@ void work_retain(struct core *c)
         int old = c->now_us - j->finished_us > c->cfg.retain_ms * 1000;
 
         if (!old && c->jobs.retained <= c->cfg.retain_jobs &&
-            c->jobs.bytes <= c->cfg.max_bytes) {
+            c->jobs.bytes <= c->cfg.max_bytes - more) {
             return;
         }
         /* Its agent has still to confirm that the attempt is over. */
@@ -372,5 +372,5 @@ void work_tick(struct core *c, struct wf_effects *out)
     while ((n = wf_heap_min(&c->jobs.timers)) != NULL && n->key <= c->now_us) {
         due(c, CONTAINER_OF(n, struct job, timer), out);
     }
-    work_retain(c);
+    work_retain(c, 0);
 }

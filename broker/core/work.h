@@ -48,8 +48,9 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
 /* Tell watchers of states. */
 void work_tell_state(const struct job *j, struct wf_effects *out);
 
-/* Drop finished jobs over age, number or bytes. */
-void work_retain(struct core *c);
+/* Drop finished jobs over age, number or bytes, so that `more` bytes (at most all there
+ * may be) find room as far as finished jobs are in the way. */
+void work_retain(struct core *c, size_t more);
 
 /* Jobs whose time has come. */
 void work_tick(struct core *c, struct wf_effects *out);

@@ -169,11 +169,12 @@ static void check_broker(struct doctor *doctor)
         say(doctor, DOCTOR_SKIP, "broker", "", "no context");
     } else if (rc < 0) {
         const char *next = rc == WEFT_EUNREACH
-                               ? "is weft-broker running, is the address right, is a "
+                               ? "is it running, is the address right, is a "
                                  "firewall between?"
                                : weft_errhint(rc);
 
-        say(doctor, DOCTOR_FAIL, "broker", next, "%s: %s", weft_strerror(rc), why);
+        say(doctor, DOCTOR_FAIL, "broker", next, "%s",
+            *why != '\0' ? why : weft_strerror(rc));
     } else {
         weft_connected(cli->client, why, sizeof(why));
         say(doctor, DOCTOR_OK, "broker", "", "%s, connected in %s", why,

@@ -122,7 +122,7 @@ static void node_row(struct table *table, const struct weft_node *node,
     table_cell(table, node->running > 0 ? TINT_NOTE : tint, "%s", node_slots(node).s);
     table_cell(table, tint, "%" PRIu64, node->waiting);
     table_cell(table, tint, "%s", node->site);
-    table_cell(table, tint, "%s", node->tier);
+    table_cell(table, tint, "%s", node_tier(node));
     table_cell(table, here ? TINT_NONE : TINT_WARN, "%s", fmt_ms(node->age_ms).s);
 }
 

@@ -128,7 +128,8 @@ static void print_what(struct out *out, const struct weft_node_full *node)
     out_pair(out, "node", TINT_BOLD, "%s", row->name);
     out_pair(out, "state", node_tint(row->state), "%s", node_state(row).s);
     out_pair(out, "key", TINT_NONE, "%s", row->key);
-    out_pair(out, "place", TINT_NONE, "%s %s%s%s", row->tier, row->role,
+    out_pair(out, "place", TINT_NONE, "%s%s%s%s%s", node_tier(row),
+             *node_tier(row) != '\0' ? " " : "", row->role,
              *row->site != '\0' ? ", site " : "", row->site);
     out_pair(out, "software", TINT_NONE, "%s", node->software);
     out_pair(out, "machine", TINT_NONE, "%s, %" PRIu64 " cpus, %s memory, %s disk",

@@ -125,7 +125,7 @@ static void put_row(struct table *table, const struct weft_node *node,
         table_cell(table, TINT_NONE, "%s", node_slots(node).s);
         table_cell(table, TINT_NONE, "%" PRIu64, node->caps);
     }
-    table_cell(table, TINT_NONE, "%s", node->tier);
+    table_cell(table, TINT_NONE, "%s", node_tier(node));
     table_cell(table, TINT_NONE, "%s", node->site);
     table_cell(table, TINT_NONE, "%s", node->rtt_us > 0 ? fmt_us(node->rtt_us).s : "");
     table_cell(table, TINT_NONE, "%s", fmt_permille(node->cpu_permille).s);

@@ -145,10 +145,10 @@ static int conclude(struct running *running, const struct run_args *args)
 {
     struct cli *cli = running->cli;
     const struct weft_outcome *outcome = weft_future_outcome(running->future);
-    int code = weft_future_error(running->future), rc;
+    int rc;
 
     if (outcome == NULL) {
-        return cli_fail(cli, code, "%s", weft_future_text(running->future));
+        return outcome_refused(cli, running->future);
     }
     if (cli->json) {
         outcome_line(cli, outcome);

@@ -6,7 +6,6 @@
 
 #include "cli/job/outcome.h"
 #include "cli/tool/clock.h"
-#include "cli/tool/fmt.h"
 #include "cli/tool/intr.h"
 #include "cli/tool/mem.h"
 #include "cli/tool/progress.h"
@@ -65,19 +64,10 @@ static void clear(struct batch *batch, struct slot *slot)
     batch->used--;
 }
 
-static void refuse(struct batch *batch, struct slot *slot, int code, const char *text,
-                   uint64_t retry_ms)
+static void refuse(struct batch *batch, struct slot *slot, int exit)
 {
-    char next[96];
-
-    progress_clear(&batch->progress);
     batch->failed++;
-    if (cli_exit_of(code) == CLI_BUSY && retry_ms > 0) {
-        snprintf(next, sizeof(next), "retry after %s", fmt_ms(retry_ms).s);
-        worse(batch, cli_fail_next(batch->cli, code, next, "%s", text));
-    } else {
-        worse(batch, cli_fail(batch->cli, code, "%s", text));
-    }
+    worse(batch, exit);
     clear(batch, slot);
 }
 
@@ -100,7 +90,8 @@ static void launch(struct batch *batch, struct slot *slot, uint64_t now)
         /* The library's own bound: it has room again when something was accepted. */
         batch->resume_ms = now + 10;
     } else if (rc < 0) {
-        refuse(batch, slot, rc, job.capability, 0);
+        progress_clear(&batch->progress);
+        refuse(batch, slot, cli_fail(batch->cli, rc, "%s", job.capability));
     } else {
         slot->state = SLOT_FLYING;
         weft_future_then(slot->future, on_done, slot);
@@ -181,7 +172,8 @@ static void land(struct batch *batch, struct slot *slot, uint64_t now)
         batch->busy++;
         batch->resume_ms = now + (retry_ms > 0 ? retry_ms : BATCH_BUSY_MS);
     } else {
-        refuse(batch, slot, code, weft_future_text(slot->future), retry_ms);
+        progress_clear(&batch->progress);
+        refuse(batch, slot, outcome_refused(batch->cli, slot->future));
     }
 }
 

@@ -78,11 +78,25 @@ int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
              "`weft job logs %.8s` shows what it printed, `weft job "
              "show %.8s` its attempts",
              id.s, id.s);
-    cli_fail_next(
-        cli, code, job_exit(outcome->state) == CLI_FAILED ? next : weft_errhint(code),
-        "job %.8s is %s after attempt %u%s%s%s", id.s, weft_state_name(outcome->state),
-        outcome->attempt, *outcome->node != '\0' ? " on " : "", outcome->node, how);
+    cli_fail_next(cli, code,
+                  job_exit(outcome->state) == CLI_FAILED ? next : weft_errhint(code),
+                  "job %.8s is %s%s%s%s%s", id.s, weft_state_name(outcome->state),
+                  outcome->attempt > 0 ? after : "", *outcome->node != '\0' ? " on " : "",
+                  outcome->node, how);
     return job_exit(outcome->state);
+}
+
+int outcome_refused(struct cli *cli, weft_future *future)
+{
+    int code = weft_future_error(future);
+    uint64_t retry_ms = weft_future_retry_ms(future);
+    char next[64];
+
+    if (cli_exit_of(code) != CLI_BUSY || retry_ms == 0) {
+        return cli_fail(cli, code, "%s", weft_future_text(future));
+    }
+    snprintf(next, sizeof(next), "retry after %s", fmt_ms(retry_ms).s);
+    return cli_fail_next(cli, code, next, "%s", weft_future_text(future));
 }
 
 int outcome_save(struct cli *cli, const char *path, const void *data, size_t len)

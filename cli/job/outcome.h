@@ -15,6 +15,10 @@ void outcome_json(struct json *json, const struct weft_outcome *outcome);
  * the exit code; CLI_OK and silence for an OK one. */
 int outcome_report(struct cli *cli, const struct weft_outcome *outcome);
 
+/* Say why the mesh did not take a job, and when to come back if it told.  The exit code.
+ */
+int outcome_refused(struct cli *cli, weft_future *future);
+
 /* Write a file whole; "-" is standard output.  0, or the exit code. */
 int outcome_save(struct cli *cli, const char *path, const void *data, size_t len);
 

@@ -82,29 +82,41 @@ static size_t total(const struct table *table, const struct layout *lay)
     return sum > TABLE_GAP ? sum - TABLE_GAP : 0;
 }
 
-/* Leave out optional columns, last first, then cut the widest that may shrink. */
-static void fit(const struct table *table, struct layout *lay, size_t width)
+/* Cut the widest column that may shrink by one; 0 when there is none. */
+static int shrink(const struct table *table, struct layout *lay)
 {
-    for (size_t c = table->ncols; c > 0 && total(table, lay) > width; c--) {
-        if (table->cols[c - 1].flags & COL_OPTIONAL) {
+    size_t widest = SIZE_MAX;
+
+    for (size_t c = 0; c < table->ncols; c++) {
+        if (lay->shown[c] && (table->cols[c].flags & COL_SHRINK) &&
+            lay->width[c] > TABLE_MIN &&
+            (widest == SIZE_MAX || lay->width[c] > lay->width[widest])) {
+            widest = c;
+        }
+    }
+    if (widest != SIZE_MAX) {
+        lay->width[widest]--;
+    }
+    return widest != SIZE_MAX;
+}
+
+/* Leave out columns from the last to the second while the rest is too wide. */
+static void leave_out(const struct table *table, struct layout *lay, size_t width,
+                      unsigned flags)
+{
+    for (size_t c = table->ncols; c > 1 && total(table, lay) > width; c--) {
+        if ((table->cols[c - 1].flags & flags) == flags) {
             lay->shown[c - 1] = 0;
         }
     }
-    while (total(table, lay) > width) {
-        size_t widest = SIZE_MAX;
+}
 
-        for (size_t c = 0; c < table->ncols; c++) {
-            if (lay->shown[c] && (table->cols[c].flags & COL_SHRINK) &&
-                lay->width[c] > TABLE_MIN &&
-                (widest == SIZE_MAX || lay->width[c] > lay->width[widest])) {
-                widest = c;
-            }
-        }
-        if (widest == SIZE_MAX) {
-            return;
-        }
-        lay->width[widest]--;
+static void fit(const struct table *table, struct layout *lay, size_t width)
+{
+    leave_out(table, lay, width, COL_OPTIONAL);
+    while (total(table, lay) > width && shrink(table, lay)) {
     }
+    leave_out(table, lay, width, 0);
 }
 
 static void measure(const struct table *table, struct layout *lay, size_t width)

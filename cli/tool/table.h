@@ -1,8 +1,8 @@
 /* table.h - rows in columns
  *
- * On a terminal: a header, aligned columns, fitted to its width (first the columns that
- * may go are left out, the last one first, then those that may shrink are cut).  Else:
- * one line a row, tabs between the cells, no header.
+ * On a terminal: a header, aligned columns, fitted to its width: optional columns are
+ * left out, the last one first, then those that may shrink are cut, then others go, too.
+ * Else: one line a row, all columns, tabs between the cells, no header.
  */
 #ifndef CLI_TOOL_TABLE_H
 #define CLI_TOOL_TABLE_H

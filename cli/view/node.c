@@ -77,6 +77,11 @@ int node_fail(struct cli *cli, int rc, const char *name, const char *why)
                          why);
 }
 
+const char *node_tier(const struct weft_node *node)
+{
+    return strcmp(node->tier, "none") != 0 ? node->tier : "";
+}
+
 int node_is_agent(const struct weft_node *node)
 {
     return strcmp(node->role, "agent") == 0;

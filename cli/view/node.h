@@ -15,17 +15,20 @@ void node_json_caps(struct json *json, const struct weft_node_full *node);
 /* 1 for agents and brokers: what a map shows.  Clients are sessions, not places. */
 int node_is_place(const struct weft_node *node);
 
+/* Its tier for people: "" for none. */
+const char *node_tier(const struct weft_node *node);
+
 int node_is_agent(const struct weft_node *node);
 int node_is_up(const struct weft_node *node);
 
 /* Say why a query about the node failed.  The exit code. */
 int node_fail(struct cli *cli, int rc, const char *name, const char *why);
 
-/* "2/4": running of slots; "how long since it was heard". */
 struct node_text {
     char s[56];
 };
 
+/* "2/4": running of slots. */
 struct node_text node_slots(const struct weft_node *node);
 
 /* "up", or "lost 6m12s" for what is not. */

@@ -53,10 +53,10 @@ int main(void)
                "b        100\n",
                "then names are cut");
     is_printed(table, 5, 0,
-               "NAME      N\n"
-               "a-lon~    7\n"
-               "b       100\n",
-               "but not to nothing");
+               "NAME\n"
+               "a-lon~\n"
+               "b\n",
+               "then other columns go, and the first stays");
     is_printed(table, 80, 1,
                "NAME           N  EXTRA\n"
                "a-long-name    7  x\n",

@@ -53,7 +53,7 @@ static void commit(struct wf_effects *e, enum wf_effect_kind kind, uint32_t peer
         e->err = WEFT_ENOMEM;
         return;
     }
-    *x = (struct wf_effect){kind, peer, arg, at, e->bytes.len - at, obj};
+    *x = (struct wf_effect){kind, peer, arg, at, e->bytes.len - at, obj, 0};
     e->n++;
 }
 
@@ -73,6 +73,17 @@ void wf_effects_send(struct wf_effects *e, uint32_t peer, enum wf_type type,
     }
     WF_CHECK(rc == 0);
     commit(e, WF_EFFECT_SEND, peer, type, at, NULL);
+}
+
+void wf_effects_send_lazy(struct wf_effects *e, uint32_t peer, enum wf_type type,
+                          const void *body)
+{
+    size_t was = e->n;
+
+    wf_effects_send(e, peer, type, body);
+    if (e->n > was) {
+        e->v[was].lazy = 1;
+    }
 }
 
 void wf_effects_close(struct wf_effects *e, uint32_t peer)

@@ -30,6 +30,7 @@ struct wf_effect {
     uint64_t arg;
     size_t at, len;
     void *obj; /* borrowed from the core until its next step */
+    int lazy;  /* SEND: may wait a little for others to the same peer */
 };
 
 struct wf_effects {
@@ -47,6 +48,10 @@ void wf_effects_clear(struct wf_effects *e);
  */
 void wf_effects_send(struct wf_effects *e, uint32_t peer, enum wf_type type,
                      const void *body);
+
+/* The same for what nobody waits for, such as acknowledgements. */
+void wf_effects_send_lazy(struct wf_effects *e, uint32_t peer, enum wf_type type,
+                          const void *body);
 void wf_effects_close(struct wf_effects *e, uint32_t peer);
 
 /* A line for the log: `event` is static and names it, the rest is "key=value ...". */

@@ -300,7 +300,7 @@ void on_result(struct turn *t)
             j->superseded++;
         }
     }
-    wf_effects_send(t->out, t->s->peer, WF_MSG_result_ack, &ack);
+    wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_result_ack, &ack);
     if (a != NULL) {
         work_feed(c, a, t->out);
     }

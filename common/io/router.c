@@ -211,6 +211,7 @@ int router_new(struct wf_loop *l, void *ctx, const struct router_opts *opts,
     r->arg = arg;
     conns_init(&r->conns);
     wf_list_init(&r->out);
+    wf_list_init(&r->lazy);
     wf_list_init(&r->ends);
     rc = zsock_new(l, ctx, ZMQ_ROUTER, &r->opts.sock, &sock_cbs, r, &r->sock, err);
     if (rc != 0) {
@@ -259,6 +260,7 @@ void router_free(struct router *r)
     r->closing = true;
     wf_timer_free(r->timer);
     wf_timer_free(r->retry);
+    wf_timer_free(r->linger);
     monitor_free(r->monitor, NULL);
     zsock_free(r->sock, freed);
 }
@@ -280,7 +282,9 @@ static struct session *lookup(const struct router *r, uint32_t handle)
     return s != NULL && s->state == SESSION_OPEN && !s->lost ? s : NULL;
 }
 
-int router_send(struct router *r, uint32_t handle, const void *bytes, size_t len)
+/* Queue messages.  0 and the session, or what router_send() returns. */
+static int queue(struct router *r, uint32_t handle, const void *bytes, size_t len,
+                 struct session **ret_session)
 {
     struct session *s = lookup(r, handle);
     size_t was;
@@ -300,15 +304,35 @@ int router_send(struct router *r, uint32_t handle, const void *bytes, size_t len
         return rc;
     }
     r->stats.pending_bytes += s->out.bytes - was;
-    if (wf_list_empty(&s->node)) {
-        wf_list_push_back(&r->out, &s->node);
-        zsock_kick(r->sock);
+    *ret_session = s;
+    return 0;
+}
+
+int router_send(struct router *r, uint32_t handle, const void *bytes, size_t len)
+{
+    struct session *s;
+    int rc = queue(r, handle, bytes, len, &s);
+
+    if (rc != 0) {
+        return rc;
     }
+    router_out_now(r, s);
     /* A full batch need not wait for the end of the turn. */
     if (s->out.head != s->out.tail && !s->blocked) {
         router_out_full(r, s);
     }
     return 0;
+}
+
+int router_send_lazy(struct router *r, uint32_t handle, const void *bytes, size_t len)
+{
+    struct session *s;
+    int rc = queue(r, handle, bytes, len, &s);
+
+    if (rc == 0) {
+        router_out_later(r, s);
+    }
+    return rc;
 }
 
 void router_flush(struct router *r)

@@ -27,6 +27,9 @@ struct router {
     struct conns conns;
     struct outq_pool pool;
     struct wf_list_node out;  /* sessions with something to send, or to probe */
+    struct wf_list_node lazy; /* sessions whose messages may wait for company */
+    struct wf_timer *linger;  /* ends that wait */
+    bool lingers;
     struct wf_list_node ends; /* sessions to report or forget */
     uint32_t unsettled;       /* sessions not settled */
     uint64_t silent_us;       /* opts.unready_ms */
@@ -46,6 +49,10 @@ void router_cut(struct router *r, struct session *s);
 
 /* router_out.c */
 int router_out_new(struct router *r, struct wf_loop *l, struct wf_err *err);
+
+/* Put the session where the end of the turn sends it; or where it may wait a little. */
+void router_out_now(struct router *r, struct session *s);
+void router_out_later(struct router *r, struct session *s);
 
 /* Try what is queued for all sessions, or the closed batches of one. */
 void router_out_all(struct router *r);

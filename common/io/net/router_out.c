@@ -141,9 +141,44 @@ static void on_retry(void *arg)
     zsock_kick(r->sock);
 }
 
+void router_out_now(struct router *r, struct session *s)
+{
+    if (wf_list_empty(&s->node) || s->lazy) {
+        wf_list_remove(&s->node);
+        wf_list_push_back(&r->out, &s->node);
+        s->lazy = false;
+        zsock_kick(r->sock);
+    }
+}
+
+void router_out_later(struct router *r, struct session *s)
+{
+    if (!wf_list_empty(&s->node)) {
+        return;
+    }
+    wf_list_push_back(&r->lazy, &s->node);
+    s->lazy = true;
+    if (!r->lingers) {
+        r->lingers = true;
+        wf_timer_start_at(r->linger, wf_now_us() + ROUTER_LINGER_US);
+    }
+}
+
+static void on_linger(void *arg)
+{
+    struct router *r = arg;
+    struct wf_list_node *node;
+
+    r->lingers = false;
+    while ((node = wf_list_first(&r->lazy)) != NULL) {
+        router_out_now(r, CONTAINER_OF(node, struct session, node));
+    }
+}
+
 int router_out_new(struct router *r, struct wf_loop *l, struct wf_err *err)
 {
-    if (wf_timer_new(l, on_retry, r, &r->retry) != 0) {
+    if (wf_timer_new(l, on_retry, r, &r->retry) != 0 ||
+        wf_timer_new(l, on_linger, r, &r->linger) != 0) {
         return wf_err_set(err, WEFT_ENOMEM, "no memory for a timer");
     }
     return 0;
@@ -155,8 +190,6 @@ void router_out_probe(struct router *r, struct session *s, unsigned times)
         return;
     }
     s->probes = (uint8_t) times;
-    if (wf_list_empty(&s->node)) {
-        wf_list_push_back(&r->out, &s->node);
-    }
+    router_out_now(r, s);
     zsock_kick(r->sock);
 }

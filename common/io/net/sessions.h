@@ -33,6 +33,7 @@ struct session {
     int fd;         /* of the connection; -1 unknown */
     bool known;     /* the owner has it and hears on_gone */
     bool lost;      /* ZeroMQ has no route to it any more */
+    bool lazy;      /* `node` is in the list of those that may wait a little */
     bool blocked;   /* took no more when last tried */
     bool severed;   /* its connection is said to be gone; ZeroMQ will soon agree */
     uint8_t probes; /* empty frames to send, one a turn, to see whether it is there */

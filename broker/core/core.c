@@ -49,6 +49,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
         wf_buf_init(&c->row_store[i], WF_FRAME_TARGET);
     }
+    wf_buf_init(&c->news_store, WF_FRAME_TARGET);
     if (registry_init(&c->registry, cfg->max_nodes, seed) != 0 ||
         session_table_init(&c->sessions, cfg->max_nodes, seed + 1) != 0 ||
         agents_init(&c->agents, cfg->max_nodes) != 0 ||
@@ -85,6 +86,7 @@ void core_free(struct core *c)
     for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
         wf_buf_fini(&c->row_store[i]);
     }
+    wf_buf_fini(&c->news_store);
     wf_free(c);
 }
 
@@ -135,6 +137,7 @@ void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int
         p->peer = peer;
         p->req = req;
         p->close = close;
+        p->type = type;
         p->len = bytes.len;
         memcpy(p->bytes, bytes.p, bytes.len);
         wf_list_push_back(&c->promises, &p->node);
@@ -164,7 +167,21 @@ static void on_durable(struct core *c, uint64_t lsn, struct wf_effects *out)
     }
 }
 
-/* What was to be promised is refused instead. */
+/* Say no to what was to be promised, in the way that its peer understands. */
+static void break_promise(struct core *c, const struct promise *p, struct wf_effects *out)
+{
+    struct session *s = session_get(&c->sessions, p->peer);
+    const struct wf_done m = {.req = p->req,
+                              .code = (uint64_t) -WEFT_ESTORAGE,
+                              .text = wf_slice_of(wf_err_sentence(WEFT_ESTORAGE))};
+
+    if (s != NULL && p->type == WF_MSG_joined) {
+        session_end(c, s, WEFT_ESTORAGE, wf_err_sentence(WEFT_ESTORAGE), out);
+    } else if (s != NULL) {
+        wf_effects_send(out, p->peer, WF_MSG_done, &m);
+    }
+}
+
 static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
 {
     struct wf_list_node *n, *next;
@@ -172,19 +189,13 @@ static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
     c->count.store_errors++;
     for (n = wf_list_first(&c->promises); n != NULL; n = next) {
         struct promise *p = CONTAINER_OF(n, struct promise, node);
-        const struct wf_done m = {.req = p->req,
-                                  .code = (uint64_t) -WEFT_ESTORAGE,
-                                  .text = wf_slice_of(wf_err_sentence(WEFT_ESTORAGE))};
 
         next = wf_list_next(&c->promises, n);
-        if (p->lsn < lsn) {
-            continue;
+        if (p->lsn >= lsn) {
+            break_promise(c, p, out);
+            wf_list_remove(n);
+            wf_free(p);
         }
-        if (session_get(&c->sessions, p->peer) != NULL) {
-            wf_effects_send(out, p->peer, WF_MSG_done, &m);
-        }
-        wf_list_remove(n);
-        wf_free(p);
     }
     core_news(
         c, out, WF_LOG_ERROR, "store-error", "", NULL,
@@ -219,7 +230,8 @@ void core_news(struct core *c, struct wf_effects *out, unsigned level, const cha
         return;
     }
     row = news_row(item);
-    (void) wf_rows_add(core_rows(c, 0), &page.rows, wf_desc_event_row(), &row);
+    wf_buf_clear(&c->news_store);
+    (void) wf_rows_add(&c->news_store, &page.rows, wf_desc_event_row(), &row);
     while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
         if (s->follows_events) {
             wf_effects_send(out, s->peer, WF_MSG_events_page, &page);

@@ -53,6 +53,7 @@ struct promise {
     uint64_t lsn;
     uint32_t peer;
     int close; /* end the session after it */
+    enum wf_type type;
     uint64_t req;
     size_t len;
     uint8_t bytes[]; /* one encoded message */
@@ -88,6 +89,7 @@ struct core {
     struct probe probes[PROBES_MAX];
     uint64_t probe_seq;
     struct wf_buf row_store[4]; /* scratch for lists of replies */
+    struct wf_buf news_store;   /* the same for news, which come in between */
 };
 
 /* What a message handler gets: the core, who speaks, what was said, where effects go. */

@@ -14,6 +14,21 @@
 /* -- tokens ----------------------------------------------------------------------------
  */
 
+/* As registry_add(), but the same token again is no error: the answer to the first may
+ * have been lost, or refused by the store. */
+static int add_token(struct core *c, const struct principal *p,
+                     struct principal **ret_token)
+{
+    struct principal *was = registry_token(&c->registry, &p->key);
+
+    if (was == NULL || was->state != WF_KEY_ACTIVE || was->role != p->role ||
+        strcmp(was->name, p->name) != 0 || strcmp(was->site, p->site) != 0) {
+        return registry_add(&c->registry, REGISTRY_TOKENS, p, ret_token);
+    }
+    *ret_token = was;
+    return 0;
+}
+
 void on_token_put(struct turn *t)
 {
     struct core *c = t->c;
@@ -43,7 +58,7 @@ void on_token_put(struct turn *t)
         reply_done(t, m->req, WEFT_EEXIST, "a node of that name is enrolled already");
         return;
     }
-    rc = registry_add(&c->registry, REGISTRY_TOKENS, &p, &entry);
+    rc = add_token(c, &p, &entry);
     if (rc != 0) {
         reply_done(t, m->req, rc, "the broker cannot take the token");
         return;
@@ -84,19 +99,18 @@ static void revoke(struct turn *t, struct principal *p, uint64_t req)
     unsigned table =
         registry_token(&c->registry, &p->key) == p ? REGISTRY_TOKENS : REGISTRY_KEYS;
 
-    if (p->state == WF_KEY_REVOKED) {
-        reply_done(t, req, WEFT_ESTATE, "it was revoked before");
-        return;
-    }
     if (p == t->s->principal && c->registry.operators == 1) {
         reply_done(t, req, WEFT_ESTATE,
                    "this is the last operator key: enrol another first");
         return;
     }
-    registry_set_state(&c->registry, p, WF_KEY_REVOKED);
-    core_news(c, t->out, WF_LOG_WARN, "revoked", p->name, NULL, "%s revoked %s",
-              t->s->principal->name, p->name[0] != '\0' ? p->name : "a token");
-    end_sessions(t, p);
+    if (p->state != WF_KEY_REVOKED) {
+        registry_set_state(&c->registry, p, WF_KEY_REVOKED);
+        core_news(c, t->out, WF_LOG_WARN, "revoked", p->name, NULL, "%s revoked %s",
+                  t->s->principal->name, p->name[0] != '\0' ? p->name : "a token");
+        end_sessions(t, p);
+    }
+    /* Asked again, it is written again: the first time the store may have failed. */
     core_promise(c, core_persist(c, table, p, t->out), t->s->peer, req, 0, WF_MSG_done,
                  &reply, t->out);
 }

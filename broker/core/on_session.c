@@ -303,27 +303,33 @@ static int token_stands(struct turn *t, const struct principal *token)
     return 0;
 }
 
-void on_join(struct turn *t)
+/* The key that this very request enrolled before: the device asks again, because the
+ * answer was lost or refused by the store. */
+static struct principal *joined_before(const struct turn *t)
+{
+    const struct principal *token = t->s->principal;
+    struct principal *p = registry_key(&t->c->registry, &t->msg->u.join.key);
+
+    return token->state == WF_KEY_USED && p != NULL && p->state == WF_KEY_ACTIVE &&
+                   p->role == token->role && p->tier == token->tier &&
+                   (token->name[0] == '\0' || strcmp(token->name, p->name) == 0)
+               ? p
+               : NULL;
+}
+
+/* Enrol the key under the token; NULL after a refusal. */
+static struct principal *enrol(struct turn *t, const struct principal *token)
 {
     struct core *c = t->c;
     const struct wf_join *m = &t->msg->u.join;
-    struct principal *token = t->s->principal;
-    struct principal p = {
-        .key = m->key, .state = WF_KEY_ACTIVE, .created_ms = c->wall_ms};
+    struct principal p = {.key = m->key,
+                          .role = token->role,
+                          .tier = token->tier,
+                          .state = WF_KEY_ACTIVE,
+                          .created_ms = c->wall_ms};
     struct principal *entry;
-    struct wf_joined reply;
-    uint64_t lsn;
     int rc;
 
-    if (!t->s->by_token) {
-        refuse(t, WEFT_ESTATE, 0, NULL, 0, "this key is enrolled already");
-        return;
-    }
-    if (!token_stands(t, token)) {
-        return;
-    }
-    p.role = token->role;
-    p.tier = token->tier;
     memcpy(p.site, token->site, sizeof p.site);
     if (token->name[0] != '\0') {
         memcpy(p.name, token->name, sizeof p.name);
@@ -332,7 +338,7 @@ void on_join(struct turn *t)
     }
     if (!wf_name_ok(wf_slice_of(p.name))) {
         refuse_join(t, WEFT_EINVAL, "the node needs a name of a-z 0-9 . _ -");
-        return;
+        return NULL;
     }
     rc = registry_add(&c->registry, REGISTRY_KEYS, &p, &entry);
     if (rc != 0) {
@@ -344,14 +350,36 @@ void on_join(struct turn *t)
                             : "the broker cannot take `%s` now",
                         p.name);
         refuse_join(t, rc, text);
+        return NULL;
+    }
+    c->count.joined++;
+    core_news(c, t->out, WF_LOG_INFO, "joined", entry->name, NULL, "%s joined as %s",
+              entry->name, wf_role_name(entry->role));
+    return entry;
+}
+
+void on_join(struct turn *t)
+{
+    struct core *c = t->c;
+    struct principal *token = t->s->principal;
+    struct principal *entry;
+    struct wf_joined reply;
+    uint64_t lsn;
+
+    if (!t->s->by_token) {
+        refuse(t, WEFT_ESTATE, 0, NULL, 0, "this key is enrolled already");
+        return;
+    }
+    entry = joined_before(t);
+    if (entry == NULL) {
+        entry = token_stands(t, token) ? enrol(t, token) : NULL;
+    }
+    if (entry == NULL) {
         return;
     }
     registry_set_state(&c->registry, token, WF_KEY_USED);
     (void) core_persist(c, REGISTRY_TOKENS, token, t->out);
     lsn = core_persist(c, REGISTRY_KEYS, entry, t->out);
-    c->count.joined++;
-    core_news(c, t->out, WF_LOG_INFO, "joined", entry->name, NULL, "%s joined as %s",
-              entry->name, wf_role_name(entry->role));
     reply = (struct wf_joined){.name = wf_slice_of(entry->name),
                                .role = entry->role,
                                .site = wf_slice_of(entry->site),

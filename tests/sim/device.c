@@ -95,7 +95,7 @@ static void join_ended(struct sim *s, struct device *d)
         history_key(s, &d->own_key, 1, 0);
         (void) actor_at(s, &d->a, s->clock.now_us + 10 * MS, EV_WORK);
     } else if (d->joiner.err.code == WEFT_EEXIST) {
-        /* An earlier try had succeeded, and its answer was lost. */
+        /* It had joined under an earlier token, and crashed before it knew. */
         d->a.enrolled = 1;
     } else {
         d->asks = 1;

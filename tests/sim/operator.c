@@ -114,6 +114,11 @@ static void token_told(struct sim *s, struct device *d, const struct client_call
     struct wf_label_row row;
     struct wf_msg m;
 
+    if (x->call.error == WEFT_EEXIST) {
+        /* It had joined, and crashed before it knew. */
+        d->a.enrolled = 1;
+        return;
+    }
     if (x->call.error != 0) {
         d->asks = !d->a.enrolled && !d->has_token && !d->joining;
         return;
@@ -136,7 +141,10 @@ void operator_told(struct sim *s, struct client *c, const struct client_call *x)
     if (x->asked == WF_MSG_token_put) {
         token_told(s, CONTAINER_OF(a, struct device, a), x);
     } else if (x->asked == WF_MSG_key_revoke && x->call.error == 0) {
-        history_key(s, &a->key, 0, 1);
+        history_key(s,
+                    a->ops == &device_ops ? &CONTAINER_OF(a, struct device, a)->own_key
+                                          : &a->key,
+                    0, 1);
     }
 }
 

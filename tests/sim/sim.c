@@ -418,6 +418,15 @@ static void check_end(struct sim *s)
     }
 }
 
+/* Let what is under way arrive. */
+static void settle(struct sim *s)
+{
+    uint64_t until_us = s->clock.now_us + 3 * SECOND;
+
+    while (s->fail[0] == '\0' && s->clock.now_us < until_us && live(s)) {
+    }
+}
+
 int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
 {
     set_up(s, seed);
@@ -435,6 +444,7 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
             say_what_is_left(s);
         }
     }
+    settle(s);
     if (s->fail[0] == '\0') {
         check_end(s);
         clock_mix(&s->clock, core_hash(s->host.core));

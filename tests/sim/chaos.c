@@ -5,16 +5,13 @@ static struct actor *some_actor(struct sim *s)
     return s->actors[below(&s->clock, s->nactors)];
 }
 
-/* Odd, see clock.h. */
-static uint64_t for_a_while(struct sim *s, uint64_t mean_us)
+/* Hold somebody up, odd as clock.h asks.  Never for less than before: what waits for the
+ * later time would be overtaken. */
+static void hold(struct sim *s, uint64_t *until_us, uint64_t mean_us)
 {
-    return (s->clock.now_us + around(&s->clock, mean_us)) | 1;
-}
+    uint64_t end_us = (s->clock.now_us + around(&s->clock, mean_us)) | 1;
 
-static void pause_broker(struct sim *s)
-{
-    s->host.paused_until_us =
-        for_a_while(s, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
+    *until_us = wf_max_u64(*until_us, end_us);
 }
 
 static void restart_later(struct sim *s, struct actor *a)
@@ -65,7 +62,7 @@ static void strike(struct sim *s, enum fault f)
         }
         break;
     case FAULT_PARTITION:
-        a->parted_until_us = for_a_while(s, percent(&s->clock, 50) ? SECOND : 5 * SECOND);
+        hold(s, &a->parted_until_us, percent(&s->clock, 50) ? SECOND : 5 * SECOND);
         break;
     case FAULT_SLOW:
         if (a->conn != NULL) {
@@ -73,10 +70,10 @@ static void strike(struct sim *s, enum fault f)
         }
         break;
     case FAULT_PAUSE:
-        a->paused_until_us = for_a_while(s, percent(&s->clock, 50) ? SECOND : 4 * SECOND);
+        hold(s, &a->paused_until_us, percent(&s->clock, 50) ? SECOND : 4 * SECOND);
         break;
     case FAULT_PAUSE_BROKER:
-        pause_broker(s);
+        hold(s, &s->host.paused_until_us, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
         break;
     case FAULT_AGENT_CRASH:
     case FAULT_AGENT_DEATH:

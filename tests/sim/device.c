@@ -326,6 +326,7 @@ static void drain(struct sim *s, struct device *d, int on)
     struct node_event ev = {.kind = NODE_DRAIN, .on = on};
 
     d->drained = on;
+    sim_log(s, d->a.name, "drains itself: %d", on);
     node_do(s, d, &ev);
 }
 

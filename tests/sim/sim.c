@@ -418,6 +418,15 @@ static void check_end(struct sim *s)
     }
 }
 
+static void live_until_done(struct sim *s)
+{
+    while (s->fail[0] == '\0' && !all_is_done(s)) {
+        if (!live(s) || s->clock.now_us > s->healed_us + HEAL_LIMIT_US) {
+            say_what_is_left(s);
+        }
+    }
+}
+
 /* Let what is under way arrive. */
 static void settle(struct sim *s)
 {
@@ -439,12 +448,10 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
         sim_log(s, "chaos", "heal");
         chaos_heal(s);
     }
-    while (s->fail[0] == '\0' && !all_is_done(s)) {
-        if (!live(s) || s->clock.now_us > s->healed_us + HEAL_LIMIT_US) {
-            say_what_is_left(s);
-        }
-    }
+    live_until_done(s);
+    /* What was under way may have brought new work, a repeated submit for one. */
     settle(s);
+    live_until_done(s);
     if (s->fail[0] == '\0') {
         check_end(s);
         clock_mix(&s->clock, core_hash(s->host.core));

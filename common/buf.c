@@ -25,7 +25,7 @@ void wf_buf_clear(struct wf_buf *b)
     b->err = 0;
 }
 
-static int reserve(struct wf_buf *b, size_t len)
+int wf_buf_reserve(struct wf_buf *b, size_t len)
 {
     if (b->err != 0) {
         return b->err;
@@ -51,33 +51,6 @@ static int reserve(struct wf_buf *b, size_t len)
     return 0;
 }
 
-uint8_t *wf_buf_extend(struct wf_buf *b, size_t len)
-{
-    uint8_t *at;
-
-    if (reserve(b, len) != 0) {
-        return NULL;
-    }
-    at = b->p + b->len;
-    b->len += len;
-    return at;
-}
-
-int wf_buf_put(struct wf_buf *b, const void *p, size_t len)
-{
-    uint8_t *at;
-
-    if (len == 0) {
-        return b->err;
-    }
-    at = wf_buf_extend(b, len);
-    if (at == NULL) {
-        return b->err;
-    }
-    memcpy(at, p, len);
-    return 0;
-}
-
 void wf_buf_truncate(struct wf_buf *b, size_t len)
 {
     WF_CHECK(len <= b->len);
@@ -99,7 +72,7 @@ int wf_buf_printf(struct wf_buf *b, const char *fmt, ...)
     if ((size_t) n < sizeof small) {
         return wf_buf_put(b, small, (size_t) n);
     }
-    if (reserve(b, (size_t) n) != 0) {
+    if (wf_buf_reserve(b, (size_t) n) != 0) {
         return b->err;
     }
     va_start(ap, fmt);

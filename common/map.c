@@ -34,53 +34,65 @@ struct wf_map {
     uint64_t key[2]; /* of the hash */
 };
 
-static uint64_t rotl(uint64_t x, unsigned n)
+/* Multiply to 128 bits and fold. */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-    return x << n | x >> (64 - n);
+    __extension__ unsigned __int128 m = (unsigned __int128) a * b;
+
+    return (uint64_t) m ^ (uint64_t) (m >> 64);
 }
 
-static void sip_round(uint64_t v[4])
+static uint64_t word8(const uint8_t *p)
 {
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+    uint64_t w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
 }
 
-/* SipHash-1-3 (Aumasson and Bernstein, 2012).  Words are read in the machine's own byte
+static uint32_t word4(const uint8_t *p)
+{
+    uint32_t w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* The last 0 to 8 bytes as one word; two loads may overlap. */
+static uint64_t tail(const uint8_t *p, size_t len)
+{
+    if (len >= 4) {
+        return (uint64_t) word4(p) << 32 | word4(p + len - 4);
+    }
+    return len == 0 ? 0 : (uint64_t) p[0] << 16 | (uint64_t) p[len / 2] << 8 | p[len - 1];
+}
+
+/* Keyed by folded multiplication, as in wyhash (Wang Yi, 2019): a handful of instructions
+ * for the ids and keys that we hash several times a job.  The secret words keep a peer
+ * that chooses ids from choosing collisions.  Words are read in the machine's own byte
  * order: a hash never leaves the process. */
 static uint32_t hash(const struct wf_map *m, const uint8_t *p, size_t len)
 {
-    uint64_t v[4] = {m->key[0] ^ UINT64_C(0x736f6d6570736575),
-                     m->key[1] ^ UINT64_C(0x646f72616e646f6d),
-                     m->key[0] ^ UINT64_C(0x6c7967656e657261),
-                     m->key[1] ^ UINT64_C(0x7465646279746573)};
-    uint64_t last = (uint64_t) len << 56;
-    uint64_t word;
+    uint64_t h = m->key[0] ^ len;
 
-    for (; len >= 8; p += 8, len -= 8) {
-        memcpy(&word, p, 8);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
+    for (; len > 16; p += 16, len -= 16) {
+        h = fold(word8(p) ^ m->key[0], word8(p + 8) ^ h ^ m->key[1]);
     }
-    for (size_t i = 0; i < len; i++) {
-        last |= (uint64_t) p[i] << (8 * i);
+    if (len > 8) {
+        h = fold(word8(p) ^ m->key[0], word8(p + len - 8) ^ h ^ m->key[1]);
+    } else {
+        h = fold(tail(p, len) ^ m->key[0], h ^ m->key[1]);
     }
-    v[3] ^= last;
-    sip_round(v);
-    v[0] ^= last;
-    v[2] ^= 0xff;
-    sip_round(v);
-    sip_round(v);
-    sip_round(v);
-    return (uint32_t) (v[0] ^ v[1] ^ v[2] ^ v[3]);
+    h = fold(h ^ m->key[1], UINT64_C(0x9e3779b97f4a7c15));
+    return (uint32_t) (h ^ h >> 32);
+}
+
+/* The secret words of a hash: never 0, and spread over all bits. */
+static uint64_t secret(uint64_t seed)
+{
+    seed = (seed ^ seed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    seed = (seed ^ seed >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (seed ^ seed >> 31) | 1;
 }
 
 struct wf_map *wf_map_new(size_t max, uint64_t seed)
@@ -91,8 +103,8 @@ struct wf_map *wf_map_new(size_t max, uint64_t seed)
     m = wf_calloc(1, sizeof *m);
     if (m != NULL) {
         m->max = max;
-        m->key[0] = seed;
-        m->key[1] = rotl(seed, 31) * UINT64_C(0x9e3779b97f4a7c15);
+        m->key[0] = secret(seed + UINT64_C(0x9e3779b97f4a7c15));
+        m->key[1] = secret(seed + 2 * UINT64_C(0x9e3779b97f4a7c15));
     }
     return m;
 }

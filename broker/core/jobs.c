@@ -85,32 +85,48 @@ struct job *jobs_get(const struct jobs *t, const struct wf_id *id)
     return wf_map_get(t->by_id, id->b, sizeof id->b);
 }
 
-int jobs_add(struct jobs *t, const struct wf_id *id, struct wf_slice payload,
-             struct wf_rows needs, struct job **ret_job)
+/* Copy text to `at` with its zero; returns where the next goes. */
+static uint8_t *put_text(uint8_t *at, struct wf_slice text, const char **ret_text)
 {
-    size_t len = (size_t) payload.len + needs.len;
+    *ret_text = wf_slice_str(text, (char *) at, (size_t) text.len + 1);
+    return at + text.len + 1;
+}
+
+static void put_bytes(struct job *j, const struct wf_submit *m)
+{
+    uint8_t *at = j->bytes;
+
+    j->payload_len = m->payload.len;
+    if (m->payload.len != 0) {
+        memcpy(at, m->payload.p, m->payload.len);
+    }
+    at += m->payload.len;
+    if (m->needs.len != 0) {
+        memcpy(at, m->needs.p, m->needs.len);
+    }
+    j->needs = (struct wf_rows){at, m->needs.len, m->needs.count};
+    at = put_text(at + m->needs.len, m->node, &j->pin);
+    (void) put_text(at, m->name, &j->name);
+}
+
+int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job)
+{
+    size_t len = (size_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 2;
     struct job *j = wf_calloc(1, sizeof *j + len);
     int rc;
 
     if (j == NULL) {
         return WEFT_ENOMEM;
     }
-    j->id = *id;
+    j->id = m->job;
     rc = wf_map_put(t->by_id, j->id.b, sizeof j->id.b, j);
     if (rc != 0) {
         wf_free(j);
         return rc;
     }
     j->state = WF_JOB_QUEUED;
-    j->payload_len = payload.len;
     j->bytes_len = len;
-    if (payload.len != 0) {
-        memcpy(j->bytes, payload.p, payload.len);
-    }
-    if (needs.len != 0) {
-        memcpy(j->bytes + payload.len, needs.p, needs.len);
-    }
-    j->needs = (struct wf_rows){j->bytes + payload.len, needs.len, needs.count};
+    put_bytes(j, m);
     wf_buf_init(&j->log, t->max_log);
     wf_list_init(&j->in_queue);
     wf_list_init(&j->in_agent);

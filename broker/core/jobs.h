@@ -61,8 +61,8 @@ struct job {
     int confirmed;                 /* during a resync: the agent says it holds it */
     struct agent *agent;           /* of the present or last attempt; NULL: none yet */
     struct agent *avoid;           /* where it failed last */
-    char pin[WF_NAME_MAX + 1];     /* only on this node; empty: anywhere */
-    char name[WF_NAME_MAX + 1];    /* for people */
+    const char *pin;               /* only on this node; empty: anywhere; in `bytes` */
+    const char *name;              /* for people; in `bytes` */
     struct wf_list_node in_queue;  /* ready queue of its capability */
     struct wf_list_node in_agent;  /* attempts held by `agent` */
     struct wf_list_node in_done;   /* finished, oldest first */
@@ -82,7 +82,7 @@ struct job {
     unsigned nhistory;
     struct wf_rows needs; /* borrowed from `bytes` */
     size_t payload_len, bytes_len;
-    uint8_t bytes[]; /* payload, then encoded needs */
+    uint8_t bytes[]; /* payload, encoded needs, pin and name with their zeros */
 };
 
 struct jobs {
@@ -101,10 +101,9 @@ void jobs_fini(struct jobs *t);
 
 struct job *jobs_get(const struct jobs *t, const struct wf_id *id);
 
-/* Add a QUEUED job with copies of payload and needs; the caller fills the rest.
+/* Add a QUEUED job with copies of payload, needs and names; the caller fills the rest.
  * WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
-int jobs_add(struct jobs *t, const struct wf_id *id, struct wf_slice payload,
-             struct wf_rows needs, struct job **ret_job);
+int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job);
 
 /* The only writer of job.state.  Moving to a final state links it among the finished. */
 void job_move(struct jobs *t, struct job *j, unsigned to);

@@ -149,7 +149,7 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
 static int has_room(struct core *c, const struct wf_submit *m)
 {
 #ifndef WEFT_PLANT_UNBOUNDED
-    size_t more = (size_t) m->payload.len + m->needs.len;
+    size_t more = (size_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 2;
 
     if (c->stopping || c->jobs.live >= c->cfg.max_jobs) {
         return 0;
@@ -170,7 +170,7 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     int rc = capabilities_need(&c->capabilities, m->capability, &cap);
 
     if (rc == 0) {
-        rc = jobs_add(&c->jobs, &m->job, m->payload, m->needs, &j);
+        rc = jobs_add(&c->jobs, m, &j);
     }
     if (rc != 0) {
         return rc;
@@ -191,8 +191,6 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     j->max_tries =
         (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
     j->retry_failed = m->max_attempts != 0;
-    wf_slice_str(m->node, j->pin, sizeof j->pin);
-    wf_slice_str(m->name, j->name, sizeof j->name);
     *ret_job = j;
     return 0;
 }

@@ -2,6 +2,7 @@
  *
  *     driver storm N CAPABILITY     N jobs at once; counts the outcomes of each
  *     driver persist N CAPABILITY   as storm, and comes back when the broker is busy
+ *     driver load N CAPABILITY      N at a time until SIGTERM, then as storm
  *     driver abandon N CAPABILITY   prints the ids of N accepted jobs, then waits
  *     driver fetch < IDS            the outcomes of jobs that another process submitted
  *
@@ -11,12 +12,14 @@
 #include <weft/weft.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PROGRESS 50 /* outcomes between two lines of it */
+#define PROGRESS 50         /* outcomes between two lines of it */
+#define PAYLOAD  "describe" /* what tests/lib/worker answers with the same */
 
 struct entry {
     weft_id id;
@@ -30,13 +33,22 @@ struct driver {
     const char *capability;
     struct entry *entries;
     size_t n;
-    int persist;
+    int persist, load;
     pthread_mutex_t mutex; /* for what is below: callbacks run on another thread */
     pthread_cond_t cond;
     size_t ended, ok, wrong, retried, again;
-    struct entry **busy; /* to be submitted again */
-    size_t nbusy;
+    size_t submitted, twice;
+    struct entry **idle; /* to be submitted again */
+    size_t nidle;
 };
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int signum)
+{
+    (void) signum;
+    stopped = 1;
+}
 
 static void die(const char *what, const char *why)
 {
@@ -98,14 +110,16 @@ static void on_done(weft_future *future, void *arg)
     struct driver *d = e->driver;
 
     (void) pthread_mutex_lock(&d->mutex);
-    e->ends++;
     if (d->persist && weft_future_error(future) == WEFT_EBUSY &&
         weft_future_retry_ms(future) > 0) {
-        e->ends--;
         d->again++;
-        d->busy[d->nbusy++] = e;
+        d->idle[d->nidle++] = e;
     } else {
+        d->twice += e->ends++ > 0;
         judge(d, e);
+        if (d->load) {
+            d->idle[d->nidle++] = e;
+        }
     }
     (void) pthread_cond_signal(&d->cond);
     (void) pthread_mutex_unlock(&d->mutex);
@@ -117,8 +131,8 @@ static void submit(struct driver *d, struct entry *e)
 
     job.id = e->id;
     job.capability = d->capability;
-    job.payload = "x";
-    job.payload_len = 1;
+    job.payload = PAYLOAD;
+    job.payload_len = sizeof PAYLOAD - 1;
     if (weft_submit(d->client, &job, &e->future) != 0) {
         die("submit", "refused by the library");
     }
@@ -131,59 +145,75 @@ static void submit_all(struct driver *d)
         weft_id_random(&d->entries[i].id);
         submit(d, &d->entries[i]);
     }
+    d->submitted = d->n;
     printf("submitted %zu\n", d->n);
     (void) fflush(stdout);
 }
 
-/* Submit again what was refused for now, after the time that the broker named. */
+/* Submit again what was refused for now, after the time that the broker named; or, for a
+ * load, the next job in the place of one that is over. */
 static void submit_again(struct driver *d)
 {
-    struct entry *e = d->busy[--d->nbusy];
+    struct entry *e = d->idle[--d->nidle];
     weft_future *old = e->future;
     uint64_t wait_ms = weft_future_retry_ms(old);
+    int wait = d->again % 16 == 1; /* what was refused together comes back together */
 
     (void) pthread_mutex_unlock(&d->mutex);
     if (wait_ms > 5000) {
         die("retry", "the broker names an absurd time");
     }
-    /* All that were refused together come back together: one wait is enough. */
-    if (d->again % 16 == 0) {
+    if (wait) {
         (void) usleep((useconds_t) wait_ms * 1000);
     }
     weft_future_free(old);
+    if (d->load) {
+        weft_id_random(&e->id);
+        e->ends = 0;
+        d->submitted++;
+    }
     submit(d, e);
     weft_future_then(e->future, on_done, e);
     (void) pthread_mutex_lock(&d->mutex);
 }
 
+static void await_all(struct driver *d)
+{
+    (void) pthread_mutex_lock(&d->mutex);
+    while (d->ended < d->submitted || (d->load && !stopped)) {
+        if (d->nidle > 0 && !stopped) {
+            submit_again(d);
+        } else {
+            struct timespec until;
+
+            (void) clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_sec++;
+            (void) pthread_cond_timedwait(&d->cond, &d->mutex, &until);
+        }
+    }
+    (void) pthread_mutex_unlock(&d->mutex);
+}
+
 static int storm(struct driver *d)
 {
-    size_t twice = 0, none = 0;
+    size_t none = 0;
 
+    (void) signal(SIGTERM, on_signal);
     submit_all(d);
     for (size_t i = 0; i < d->n; i++) {
         weft_future_then(d->entries[i].future, on_done, &d->entries[i]);
     }
-    (void) pthread_mutex_lock(&d->mutex);
-    while (d->ended < d->n) {
-        if (d->nbusy > 0) {
-            submit_again(d);
-        } else {
-            (void) pthread_cond_wait(&d->cond, &d->mutex);
-        }
-    }
-    (void) pthread_mutex_unlock(&d->mutex);
+    await_all(d);
     /* Closing ends what is still open: nothing may be. */
     weft_close(d->client);
     for (size_t i = 0; i < d->n; i++) {
-        twice += d->entries[i].ends > 1;
         none += d->entries[i].ends == 0;
         weft_future_free(d->entries[i].future);
     }
-    printf("outcomes=%zu ok=%zu twice=%zu none=%zu wrong=%zu\n", d->ended, d->ok, twice,
-           none, d->wrong);
+    printf("outcomes=%zu ok=%zu twice=%zu none=%zu wrong=%zu\n", d->ended, d->ok,
+           d->twice, none, d->wrong);
     printf("retried=%zu\nbusy=%zu\n", d->retried, d->again);
-    return d->ok == d->n && twice == 0 && none == 0 && d->wrong == 0 ? 0 : 1;
+    return d->ok == d->submitted && d->twice == 0 && none == 0 && d->wrong == 0 ? 0 : 1;
 }
 
 static _Noreturn void abandon(struct driver *d)
@@ -234,7 +264,8 @@ static int fetch(struct driver *d)
 
 static int usage(void)
 {
-    (void) fprintf(stderr, "usage: driver storm|persist|abandon N CAPABILITY | fetch\n");
+    (void) fprintf(stderr,
+                   "usage: driver storm|persist|load|abandon N CAPABILITY | fetch\n");
     return 2;
 }
 
@@ -253,12 +284,13 @@ int main(int argc, char **argv)
     d.n = strtoul(argv[2], NULL, 10);
     d.capability = argv[3];
     d.entries = calloc(d.n, sizeof *d.entries);
-    d.busy = calloc(d.n, sizeof(struct entry *));
-    if (d.n == 0 || d.entries == NULL || d.busy == NULL) {
+    d.idle = calloc(d.n, sizeof(struct entry *));
+    if (d.n == 0 || d.entries == NULL || d.idle == NULL) {
         return usage();
     }
     d.client = open_client();
     d.persist = strcmp(argv[1], "persist") == 0;
+    d.load = strcmp(argv[1], "load") == 0;
     if (strcmp(argv[1], "abandon") == 0) {
         abandon(&d);
     }

@@ -115,6 +115,7 @@ static pid_t start(char **argv)
     pid_t pid = fork();
 
     if (pid == 0) {
+        (void) setpgid(0, 0);
         (void) setenv("E2E_GUARDED", "1", 1);
         (void) execvp(argv[0], argv);
         perror(argv[0]);
@@ -141,8 +142,8 @@ int main(int argc, char **argv)
     rc = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
     if (status == -2) {
         printf("Bail out! the test did not end within %s s\n", argv[1]);
-        /* Its own clean-up takes the folder away. */
-        (void) kill(pid, SIGTERM);
+        /* Its own clean-up takes the folder away; what it waits for ends, too. */
+        (void) kill(-pid, SIGTERM);
     }
     stop = 0;
     if (reap(0, now_ms() + MOMENT_MS) != -1) {

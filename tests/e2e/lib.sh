@@ -27,6 +27,10 @@ fi
 set -u
 
 PATH=$build/cli:$build/broker:$build/agent:$build/tests/e2e:$PATH
+# Handlers of the tests: worker answers `describe` with id and attempt, and more; hostile
+# misbehaves on demand (tests/lib).
+worker=$build/tests/e2e/e2e-worker
+hostile=$build/tests/e2e/e2e-hostile
 unset WEFT_CONTEXT NO_COLOR XDG_CONFIG_HOME
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/weft-e2e.XXXXXX")
 export WEFT_HOME=$tmp/home

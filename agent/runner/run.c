@@ -176,19 +176,24 @@ void run_on_time(struct run *r, struct run_env *e)
     }
 }
 
-void run_sample(struct run *r, struct run_env *e)
+bool run_sample(struct run *r, struct run_env *e)
 {
     struct tree_use use;
+    bool moved;
 
     if (!r->sampled || (r->state != RUN_RUNNING && r->state != RUN_ENDING)) {
-        return;
+        return false;
     }
     tree_measure(r->sp.pid, r->sp.sandboxed ? 1 : 0, &use);
+    moved = use.mem_bytes != r->last_mem || use.procs != r->last_procs;
+    r->last_mem = use.mem_bytes;
+    r->last_procs = use.procs;
     if (r->limits.mem_bytes != 0 && use.mem_bytes > r->limits.mem_bytes) {
         run_end(r, e, WIRE_R_MEMORY, 0);
     } else if (r->limits.procs != 0 && use.procs > r->limits.procs) {
         run_end(r, e, WIRE_R_PROCS, 0);
     }
+    return moved;
 }
 
 static void send_started(struct run *r, struct run_env *e)

@@ -44,9 +44,10 @@ struct run {
     bool started;    /* STARTED was sent */
     bool decided;    /* done.reason was set by us, not by how the handler ended */
     bool sampled;    /* its memory or processes are limited by looking at it */
-    int status;      /* wait status of the handler */
-    int result;      /* the result file while it is read, or -1 */
-    unsigned slot;   /* for the runner's tables */
+    uint64_t last_mem, last_procs; /* as last seen */
+    int status;                    /* wait status of the handler */
+    int result;                    /* the result file while it is read, or -1 */
+    unsigned slot;                 /* for the runner's tables */
     uint32_t serial;
 };
 
@@ -73,8 +74,8 @@ void run_on_reaped(struct run *r, struct run_env *e);
 
 void run_on_time(struct run *r, struct run_env *e);
 
-/* Weigh and count it now. */
-void run_sample(struct run *r, struct run_env *e);
+/* Weigh and count it now.  True when that changed since the last time. */
+bool run_sample(struct run *r, struct run_env *e);
 
 /* End it for the given reason, with SIGTERM first when grace_ms is not 0. */
 void run_end(struct run *r, struct run_env *e, enum wire_reason why, uint32_t grace_ms);

@@ -18,9 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMPLE_US  50000u
-#define EVENTS     64
-#define READ_CHUNK (64u << 10)
+#define SAMPLE_US 50000u
+/* Handlers that do not grow or spawn, such as idle workers, are looked at less often. */
+#define SAMPLE_MAX_US 1000000u
+#define EVENTS        64
+#define READ_CHUNK    (64u << 10)
 
 /* What an epoll event belongs to: slot, serial of the run in it, and which part. */
 enum part {
@@ -92,8 +94,9 @@ static void adopt(struct runner *rn, struct run *r)
         watch(rn->pipes, r->sp.err, slot, r->serial, PART_ERR) != 0) {
         run_end(r, &rn->env, WIRE_R_SPAWN, 0);
     }
-    if (r->sampled && rn->sample_at == UINT64_MAX) {
-        rn->sample_at = rn->env.now_us + SAMPLE_US;
+    if (r->sampled) {
+        rn->sample_every = SAMPLE_US;
+        rn->sample_at = wf_min_u64(rn->sample_at, rn->env.now_us + SAMPLE_US);
     }
 }
 
@@ -278,7 +281,7 @@ static void on_pipes(struct runner *rn)
 
 static void on_time(struct runner *rn)
 {
-    bool wanted = false;
+    bool wanted = false, moved = false;
 
     for (unsigned i = 0; i < RUNNER_MAX_RUNS && rn->n_runs > 0; i++) {
         struct run *r = rn->runs[i];
@@ -287,7 +290,7 @@ static void on_time(struct runner *rn)
             run_on_time(r, &rn->env);
         }
         if (r != NULL && rn->sample_at <= rn->env.now_us) {
-            run_sample(r, &rn->env);
+            moved |= run_sample(r, &rn->env);
         }
         wanted = wanted || (r != NULL && r->sampled);
     }
@@ -295,8 +298,10 @@ static void on_time(struct runner *rn)
         /* Looking may take at most a twentieth of our time. */
         uint64_t cost = now_us() - rn->env.now_us;
 
-        rn->sample_at =
-            wanted ? rn->env.now_us + wf_max_u64(SAMPLE_US, 20 * cost) : UINT64_MAX;
+        rn->sample_every =
+            moved ? SAMPLE_US : wf_min_u64(2 * rn->sample_every, SAMPLE_MAX_US);
+        rn->sample_at = wanted ? rn->env.now_us + wf_max_u64(rn->sample_every, 20 * cost)
+                               : UINT64_MAX;
     }
 }
 

@@ -182,11 +182,49 @@ static void break_promise(struct core *c, const struct promise *p, struct wf_eff
     }
 }
 
+int core_in_use(const struct core *c, const struct principal *p)
+{
+    const struct session *s;
+    size_t it = 0;
+
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        if (s->principal == p) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What the store did not keep is not so.  A key enrolled since was not let in yet, so
+ * nothing refers to it; a token used up since may be used again. */
+static void roll_back(struct core *c, uint64_t lsn)
+{
+    struct registry *r = &c->registry;
+    struct principal *p;
+    size_t it = 0;
+
+    while ((p = wf_map_next(r->keys, &it)) != NULL) {
+        if (p->lsn >= lsn) {
+            registry_drop(r, REGISTRY_KEYS, p);
+        }
+    }
+    it = 0;
+    while ((p = wf_map_next(r->tokens, &it)) != NULL) {
+        if (p->lsn >= lsn && p->state == WF_KEY_USED) {
+            registry_set_state(r, p, WF_KEY_ACTIVE);
+            p->lsn = 0;
+        } else if (p->lsn >= lsn && !core_in_use(c, p)) {
+            registry_drop(r, REGISTRY_TOKENS, p);
+        }
+    }
+}
+
 static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
 {
     struct wf_list_node *n, *next;
 
     c->count.store_errors++;
+    roll_back(c, lsn);
     for (n = wf_list_first(&c->promises); n != NULL; n = next) {
         struct promise *p = CONTAINER_OF(n, struct promise, node);
 
@@ -433,7 +471,7 @@ int core_admits(const struct core *c, const struct wf_key *key)
     const struct principal *p = registry_key(&c->registry, key);
 
     /* Used and expired tokens come in as well: to be told so. */
-    return p != NULL ? p->state == WF_KEY_ACTIVE
+    return p != NULL ? p->state == WF_KEY_ACTIVE && p->lsn <= c->durable_lsn
                      : registry_token(&c->registry, key) != NULL;
 }
 

@@ -166,6 +166,9 @@ void reply_done(struct turn *t, uint64_t req, int code, const char *text);
 uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
                       struct wf_effects *out);
 
+/* 1 when a session came with this token or key. */
+int core_in_use(const struct core *c, const struct principal *p);
+
 /* Send a message when everything up to `lsn` is durable. */
 void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
                   enum wf_type type, const void *body, struct wf_effects *out);

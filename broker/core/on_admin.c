@@ -14,19 +14,43 @@
 /* -- tokens ----------------------------------------------------------------------------
  */
 
+/* The table is full: forget the oldest token that is of no use any more. */
+static int drop_ended_token(struct core *c, struct wf_effects *out)
+{
+    struct principal *p;
+    size_t it = 0;
+
+    while ((p = wf_map_next(c->registry.tokens, &it)) != NULL) {
+        if ((p->state != WF_KEY_ACTIVE || c->wall_ms >= p->expires_ms) &&
+            !core_in_use(c, p)) {
+            wf_effects_add(out, WF_EFFECT_APPEND, REGISTRY_TOKENS, ++c->lsn, p->key.b,
+                           sizeof p->key.b, NULL);
+            registry_drop(&c->registry, REGISTRY_TOKENS, p);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* As registry_add(), but the same token again is no error: the answer to the first may
  * have been lost, or refused by the store. */
-static int add_token(struct core *c, const struct principal *p,
+static int add_token(struct turn *t, const struct principal *p,
                      struct principal **ret_token)
 {
-    struct principal *was = registry_token(&c->registry, &p->key);
+    struct registry *r = &t->c->registry;
+    struct principal *was = registry_token(r, &p->key);
+    int rc;
 
-    if (was == NULL || was->state != WF_KEY_ACTIVE || was->role != p->role ||
-        strcmp(was->name, p->name) != 0 || strcmp(was->site, p->site) != 0) {
-        return registry_add(&c->registry, REGISTRY_TOKENS, p, ret_token);
+    if (was != NULL && was->state == WF_KEY_ACTIVE && was->role == p->role &&
+        strcmp(was->name, p->name) == 0 && strcmp(was->site, p->site) == 0) {
+        *ret_token = was;
+        return 0;
     }
-    *ret_token = was;
-    return 0;
+    rc = registry_add(r, REGISTRY_TOKENS, p, ret_token);
+    if (rc == WEFT_EFULL && drop_ended_token(t->c, t->out)) {
+        rc = registry_add(r, REGISTRY_TOKENS, p, ret_token);
+    }
+    return rc;
 }
 
 void on_token_put(struct turn *t)
@@ -58,7 +82,7 @@ void on_token_put(struct turn *t)
         reply_done(t, m->req, WEFT_EEXIST, "a node of that name is enrolled already");
         return;
     }
-    rc = add_token(c, &p, &entry);
+    rc = add_token(t, &p, &entry);
     if (rc != 0) {
         reply_done(t, m->req, rc, "the broker cannot take the token");
         return;
@@ -71,8 +95,8 @@ void on_token_put(struct turn *t)
     core_news(c, t->out, WF_LOG_INFO, "token", p.name, NULL,
               "%s made a join token for role %s", t->s->principal->name,
               wf_role_name(m->role));
-    core_promise(c, core_persist(c, REGISTRY_TOKENS, entry, t->out), t->s->peer, m->req,
-                 0, WF_MSG_done, &reply, t->out);
+    entry->lsn = core_persist(c, REGISTRY_TOKENS, entry, t->out);
+    core_promise(c, entry->lsn, t->s->peer, m->req, 0, WF_MSG_done, &reply, t->out);
 }
 
 /* -- revocation ------------------------------------------------------------------------

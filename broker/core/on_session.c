@@ -45,7 +45,9 @@ void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
     if (by_token) {
         p = registry_token(&c->registry, key);
     }
-    if (p == NULL ||
+    /* Who was told that this broker stops need not be let in again to hear it once more.
+     */
+    if (p == NULL || c->stopping ||
         session_open(&c->sessions, peer, c->now_us + silence_us(c), &s) != 0) {
         c->count.sessions_refused++;
         wf_effects_close(out, peer);
@@ -326,7 +328,8 @@ static struct principal *enrol(struct turn *t, const struct principal *token)
                           .role = token->role,
                           .tier = token->tier,
                           .state = WF_KEY_ACTIVE,
-                          .created_ms = c->wall_ms};
+                          .created_ms = c->wall_ms,
+                          .lsn = UINT64_MAX};
     struct principal *entry;
     int rc;
 
@@ -378,8 +381,12 @@ void on_join(struct turn *t)
         return;
     }
     registry_set_state(&c->registry, token, WF_KEY_USED);
-    (void) core_persist(c, REGISTRY_TOKENS, token, t->out);
+    token->lsn = core_persist(c, REGISTRY_TOKENS, token, t->out);
     lsn = core_persist(c, REGISTRY_KEYS, entry, t->out);
+    /* One that is let in already stays so, whatever becomes of this record. */
+    if (entry->lsn > c->durable_lsn) {
+        entry->lsn = lsn;
+    }
     reply = (struct wf_joined){.name = wf_slice_of(entry->name),
                                .role = entry->role,
                                .site = wf_slice_of(entry->site),

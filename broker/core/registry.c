@@ -139,6 +139,12 @@ void registry_set_state(struct registry *r, struct principal *p, unsigned state)
     count(r, p, 1);
 }
 
+void registry_drop(struct registry *r, unsigned table, struct principal *p)
+{
+    count(r, p, -1);
+    wf_free(wf_map_take(map_of(r, table), p->key.b, sizeof p->key.b));
+}
+
 int registry_record(const struct principal *p, struct wf_buf *out)
 {
     (void) wf_pack_array(out, 10);

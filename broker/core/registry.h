@@ -23,6 +23,8 @@ struct principal {
     uint64_t created_ms, seen_ms; /* wall clock */
     uint64_t expires_ms;          /* tokens only */
     int drained;                  /* by an operator: survives restarts */
+    uint64_t lsn; /* of the record that enrolled the key, made or used up the token; 0: it
+                     was read from the store */
     unsigned nlabels;
     char labels[REGISTRY_LABELS][WF_LABEL_MAX + 1];
     struct agent *agent; /* borrowed: once it said hello as one */
@@ -54,6 +56,9 @@ int registry_add(struct registry *r, unsigned table, const struct principal *p,
                  struct principal **ret_principal);
 
 void registry_set_state(struct registry *r, struct principal *p, unsigned state);
+
+/* Forget one that nothing refers to. */
+void registry_drop(struct registry *r, unsigned table, struct principal *p);
 
 /* Store records: the value of a principal; and back, replacing what there was.
  * WEFT_EPROTO for a damaged record, which changes nothing. */

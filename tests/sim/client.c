@@ -149,9 +149,6 @@ static void ended(struct sim *s, struct client *c, struct client_call *x)
     sim_log(s, c->a.name, "call ends: job %d error %d %s",
             x->job != NULL ? (int) x->job->index : -1, x->call.error,
             wf_call_text(&x->call));
-    if (x->other_work && x->call.has_outcome && x->job->outcome.inc == 0) {
-        x->job->disputed = 1; /* a broker that knew nothing of it took it as new */
-    }
     if (x->call.kind == WF_CALL_SUBMIT && x->call.error != 0) {
         submit_failed(s, x);
     }
@@ -166,8 +163,8 @@ static void ended(struct sim *s, struct client *c, struct client_call *x)
 
 static void accepted(struct sim *s, struct client *c, struct client_call *x)
 {
-    if (x->other_work) {
-        x->job->disputed |= x->job->outcome.inc == 0;
+    if (x->other_work && !x->job->disputed && s->swarm.dup_pm == 0) {
+        sim_fail(s, "job %u: other work under its id was accepted", x->job->index);
     } else if (x->job != NULL && x->keeps && percent(&s->clock, s->swarm.forget_pct)) {
         x->job->forgotten = 1;
         let_go(c, x);
@@ -223,7 +220,7 @@ static void draw_job(struct sim *s, struct hjob *j)
                     (unsigned) below(&s->clock, w->ncaps + percent(&s->clock, 3)));
     j->payload_len = 6 + (unsigned) below(&s->clock, percent(&s->clock, 5) ? 9000 : 200);
     j->priority = (unsigned) below(&s->clock, 10);
-    j->detached = percent(&s->clock, 10);
+    j->detached = !history_evicts(s) && percent(&s->clock, 10);
     if (percent(&s->clock, w->picky_pct)) {
         draw_needs(s, j);
     } else if (percent(&s->clock, w->odd_pct)) {

@@ -2,6 +2,8 @@
 
 #include "common/check.h"
 
+#include <string.h>
+
 void disk_init(struct disk *d)
 {
     *d = (struct disk){0};
@@ -66,6 +68,21 @@ int disk_synced(struct disk *d, uint64_t lsn, uint64_t *ret_from)
     }
     d->safe = n;
     return 1;
+}
+
+int disk_is_latest(const struct disk *d, size_t i)
+{
+    const struct record *r = &d->records[i];
+
+    for (size_t k = i + 1; k < d->n; k++) {
+        const struct record *later = &d->records[k];
+
+        if (later->table == r->table &&
+            memcmp(d->bytes.p + later->at, d->bytes.p + r->at, WF_KEY_SIZE) == 0) {
+            return 0;
+        }
+    }
+    return r->len > WF_KEY_SIZE;
 }
 
 void disk_crash(struct sim *s)

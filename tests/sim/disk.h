@@ -40,6 +40,9 @@ void disk_sync(struct sim *s, uint64_t lsn);
  */
 int disk_synced(struct disk *d, uint64_t lsn, uint64_t *ret_from);
 
+/* 1 when record i is the last of its key, and no deletion. */
+int disk_is_latest(const struct disk *d, size_t i);
+
 void disk_crash(struct sim *s);
 
 #endif

@@ -155,10 +155,9 @@ static void saw_accepted(struct sim *s, const struct actor *a,
                          const struct wf_accepted *m, struct hjob *j, uint64_t inc)
 {
     if (a != j->owner) {
-        if (j->accepted_inc == inc && !history_evicts(s)) {
+        if (!j->disputed) {
             sim_fail(s, "job %u was given to %s as well", j->index, a->name);
         }
-        j->disputed = 1;
         return;
     }
     if (j->accepted_inc == inc && !m->known && !history_evicts(s) && !j->disputed) {
@@ -303,6 +302,18 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
         return;
     }
     client_saw(s, a, m, inc);
+}
+
+void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m)
+{
+    struct hjob *j = history_find(s, &m->job);
+    int is_other =
+        j != NULL && (a != j->owner || m->payload.len < 6 || m->payload.p[5] != 0);
+
+    /* Whoever comes first owns an id: nothing can be said of this job from here on. */
+    if (is_other && jobs_get(&s->host.core->jobs, &m->job) == NULL) {
+        j->disputed = 1;
+    }
 }
 
 /* -- what must hold at any time --------------------------------------------------------

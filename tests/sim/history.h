@@ -87,6 +87,9 @@ size_t history_result(const struct wf_id *id, unsigned index, uint64_t attempt,
 void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
                  uint64_t inc);
 
+/* A submit is about to reach the broker. */
+void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m);
+
 /* Promises about keys. */
 void history_key(struct sim *s, const struct wf_key *key, int joined, int revoked);
 

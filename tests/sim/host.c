@@ -136,7 +136,9 @@ void host_start(struct sim *s)
                                   .record =
                                       wf_slice_make(s->disk.bytes.p + r->at, r->len)};
 
-        step(s, &ev);
+        if (disk_is_latest(&s->disk, i)) {
+            step(s, &ev);
+        }
     }
     if (h->core->count.bad_messages != 0) {
         sim_fail(s, "the broker does not read its own records");
@@ -196,6 +198,9 @@ static void read_frame(struct sim *s, struct event *e)
             return;
         }
         sim_log_msg(s, c->who->name, "broker", &msg);
+        if (msg.type == WF_MSG_submit) {
+            history_submit(s, c->who, &msg.u.submit);
+        }
         step(s, &ev);
     }
 }

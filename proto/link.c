@@ -11,6 +11,7 @@
 #define LEASE_DEFAULT_MS 15000u
 /* A refused key is for an operator to mend: try again, but rarely. */
 #define REFUSED_MIN_MS 2000u
+#define BYE_MIN_MS     1000u
 #define RTT_SHIFT      3 /* alpha 1/8 */
 #define RTT_MAX_US     10000000u
 #define RTT_QUICK      3 /* samples taken back to back at first */
@@ -218,6 +219,8 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
         refused_by_error(l, now_us,
                          msg->u.bye.code != 0 ? -(int) msg->u.bye.code : WEFT_EUNREACH,
                          msg->u.bye.text, out);
+        /* Whoever says bye is busy ending: dialling at once would meet the same end. */
+        l->due_us = wf_max_u64(l->due_us, now_us + BYE_MIN_MS * MS);
         return WF_LINK_HANDLED;
     case WF_MSG_error:
         if (l->state == WF_LINK_GREETING) {

@@ -5,6 +5,7 @@
 #include "proto/words.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 _Static_assert(sizeof(struct wf_id) == sizeof(weft_id), "one layout of ids");
 _Static_assert(WEFT_ID_TEXT == WF_ID_TEXT, "one text of ids");
@@ -12,7 +13,10 @@ _Static_assert(WEFT_ID_TEXT == WF_ID_TEXT, "one text of ids");
 void id_pool_take(struct id_pool *pool, struct wf_id *ret_id)
 {
     if (pool->left == 0) {
-        keys_random(pool->bytes, sizeof pool->bytes);
+        /* One call for all; libsodium would make one for every 16 ids. */
+        if (getrandom(pool->bytes, sizeof pool->bytes, 0) != sizeof pool->bytes) {
+            keys_random(pool->bytes, sizeof pool->bytes);
+        }
         pool->left = sizeof pool->bytes / WF_ID_SIZE;
     }
     pool->left--;

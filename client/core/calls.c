@@ -174,13 +174,16 @@ static void end_all(struct wf_calls *c, int error, const char *text)
 
 /* -- sending ------------------------------------------------------------------------ */
 
-static void send_watch(const struct wf_call *call, struct wf_effects *out)
+static void send_watch(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)
 {
     const struct wf_watch w = {.req = call->req,
                                .job = call->id,
                                .output = (call->flags & WF_CALL_OUTPUT) != 0,
                                .states = (call->flags & WF_CALL_UPDATES) != 0};
 
+    if (!call->by_req.in) {
+        wf_index_add(&c->by_req, &call->by_req, call->req);
+    }
     wf_effects_send(out, 0, WF_MSG_watch, &w);
 }
 
@@ -199,7 +202,7 @@ static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *cal
     }
     wf_effects_send(out, 0, WF_MSG_submit, s);
     if (call->flags & (WF_CALL_OUTPUT | WF_CALL_UPDATES)) {
-        send_watch(call, out);
+        send_watch(c, call, out);
     }
 }
 
@@ -220,10 +223,10 @@ static void send_call(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
             return;
         }
         /* A job accepted in an earlier session: its outcome goes to who watches. */
-        send_watch(call, out);
+        send_watch(c, call, out);
         return;
     case WF_CALL_WATCH:
-        send_watch(call, out);
+        send_watch(c, call, out);
         return;
     case WF_CALL_REQUEST:
         wf_effects_add(out, WF_EFFECT_SEND, 0, 0, call->bytes.p, call->bytes.len, NULL);
@@ -334,7 +337,7 @@ static void expire(struct wf_calls *c, struct wf_call *call, struct wf_effects *
     wf_heap_remove(&c->due, &call->due);
     if (call->kind == WF_CALL_WATCH || call->state == WF_CALL_ACCEPTED) {
         if (wf_calls_ready(c)) {
-            send_watch(call, out);
+            send_watch(c, call, out);
         }
     } else if (call->kind != WF_CALL_SUBMIT) {
         wf_calls_end(c, call, wf_calls_ready(c) ? WEFT_ETIMEOUT : WEFT_EUNREACH,
@@ -381,7 +384,10 @@ static int set_deadline(struct wf_calls *c, struct wf_call *call, uint64_t deadl
 static void number(struct wf_calls *c, struct wf_call *call)
 {
     call->req = ++c->last_req;
-    wf_index_add(&c->by_req, &call->by_req, call->req);
+    /* A submit is answered by id; its number matters once it is watched. */
+    if (call->kind != WF_CALL_SUBMIT) {
+        wf_index_add(&c->by_req, &call->by_req, call->req);
+    }
 }
 
 static int fits(const struct wf_calls *c, const struct wf_submit *s)
@@ -453,7 +459,7 @@ int wf_calls_watch(struct wf_calls *c, struct wf_call *call, const struct wf_id 
     number(c, call);
     wf_index_add(&c->by_id, &call->by_id, id_key(id));
     if (wf_calls_ready(c)) {
-        send_watch(call, out);
+        send_watch(c, call, out);
     }
     return 0;
 }

@@ -62,7 +62,8 @@ static void grow(struct wf_index *x)
 
 void wf_index_add(struct wf_index *x, struct wf_index_node *node, uint64_t key)
 {
-    if (x->len >= x->nbuckets && x->nbuckets <= SIZE_MAX / 4) {
+    /* Half full at most: a node in a chain is a cache miss. */
+    if (x->len >= x->nbuckets / 2 && x->nbuckets <= SIZE_MAX / 4) {
         grow(x);
     }
     node->key = key;

@@ -118,9 +118,9 @@ void actor_crash(struct sim *s, struct actor *a)
     wf_buf_clear(&a->frame);
 }
 
-static void read_frame(struct sim *s, struct actor *a, struct event *e)
+static void read_frame(struct sim *s, struct actor *a, struct conn *conn,
+                       const struct event *e)
 {
-    struct conn *conn = e->conn;
     struct wf_cursor cur;
     struct wf_msg msg;
 
@@ -151,6 +151,7 @@ static void take_conn(struct sim *s, struct actor *a, struct event *e)
 {
     struct conn *c = e->conn;
     int now = a->up && c->who_inc == a->inc && a->conn == c && c->here;
+    struct event *parcel;
 
     switch (e->kind) {
     case EV_UP:
@@ -170,10 +171,11 @@ static void take_conn(struct sim *s, struct actor *a, struct event *e)
         }
         break;
     default:
-        c->queued[NET_TO_ACTOR] -= e->bytes.len;
+        parcel = net_arrive(c, NET_TO_ACTOR);
         if (now && !c->broken) {
-            read_frame(s, a, e);
+            read_frame(s, a, c, parcel);
         }
+        clock_drop(&s->clock, parcel);
         return;
     }
     carry(s, a);

@@ -39,7 +39,7 @@ struct actor {
     int dead; /* never started again */
     int revoked;
     uint64_t inc;
-    uint64_t paused_until_us, parted_until_us; /* odd, or 0 */
+    uint64_t paused_until_us, parted_until_us;
     struct conn *conn;
     struct event *tick;
     struct wf_effects fx;

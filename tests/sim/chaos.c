@@ -5,13 +5,10 @@ static struct actor *some_actor(struct sim *s)
     return s->actors[below(&s->clock, s->nactors)];
 }
 
-/* Hold somebody up, odd as clock.h asks.  Never for less than before: what waits for the
- * later time would be overtaken. */
+/* Hold somebody up, not for less than before. */
 static void hold(struct sim *s, uint64_t *until_us, uint64_t mean_us)
 {
-    uint64_t end_us = (s->clock.now_us + around(&s->clock, mean_us)) | 1;
-
-    *until_us = wf_max_u64(*until_us, end_us);
+    *until_us = wf_max_u64(*until_us, s->clock.now_us + around(&s->clock, mean_us));
 }
 
 static void restart_later(struct sim *s, struct actor *a)
@@ -126,14 +123,15 @@ void chaos_heal(struct sim *s)
     s->healed_us = s->clock.now_us;
     s->disk.failing = 0;
     s->host.skew_ms = 0;
+    s->host.paused_until_us = 0;
     if (!s->host.up) {
         host_start(s);
     }
     for (unsigned i = 0; i < s->nactors; i++) {
         struct actor *a = s->actors[i];
 
-        /* Pauses and partitions run out by themselves: to cut one short would let what is
-         * said next overtake what waits. */
+        a->paused_until_us = 0;
+        a->parted_until_us = 0;
         if (a->ops == &rogue_ops) {
             actor_crash(s, a);
             a->dead = 1;

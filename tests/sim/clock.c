@@ -49,11 +49,10 @@ void clock_reset(struct clock *c, uint64_t seed)
     c->still = 0;
 }
 
-struct event *clock_add(struct clock *c, uint64_t at_us, enum event_kind kind)
+struct event *clock_parcel(struct clock *c)
 {
     struct wf_list_node *n = wf_list_first(&c->spare);
     struct event *e = n != NULL ? CONTAINER_OF(n, struct event, spare) : NULL;
-    int rc;
 
     if (e == NULL) {
         e = wf_calloc(1, sizeof *e);
@@ -62,15 +61,21 @@ struct event *clock_add(struct clock *c, uint64_t at_us, enum event_kind kind)
         wf_buf_init(&e->bytes, FRAME_MAX);
     }
     wf_list_remove(&e->spare);
-    e->kind = kind;
     e->who = NULL;
     e->conn = NULL;
     e->inc = 0;
     e->arg = 0;
     wf_buf_clear(&e->bytes);
-    rc = wf_heap_push(&c->queue, &e->at,
-                      (wf_max_u64(at_us, c->now_us) + 1) & ~UINT64_C(1));
+    return e;
+}
+
+struct event *clock_add(struct clock *c, uint64_t at_us, enum event_kind kind)
+{
+    struct event *e = clock_parcel(c);
+    int rc = wf_heap_push(&c->queue, &e->at, wf_max_u64(at_us, c->now_us));
+
     WF_CHECK(rc == 0);
+    e->kind = kind;
     return e;
 }
 
@@ -98,6 +103,7 @@ void clock_again(struct clock *c, struct event *e, uint64_t at_us)
 void clock_drop(struct clock *c, struct event *e)
 {
     wf_heap_remove(&c->queue, &e->at);
+    wf_list_remove(&e->spare);
     wf_list_push_back(&c->spare, &e->spare);
 }
 

@@ -1,8 +1,7 @@
 /* clock.h - virtual time: what will happen, in order, and all randomness of a world
  *
  * Events leave in order of time, then of scheduling, so that a seed is one history.
- * Scheduled times are even; a paused process takes what came meanwhile at an odd one,
- * which keeps that in order too.  Microseconds.
+ * Microseconds.
  */
 #ifndef TESTS_SIM_CLOCK_H
 #define TESTS_SIM_CLOCK_H
@@ -66,7 +65,10 @@ struct event *clock_add(struct clock *c, uint64_t at_us, enum event_kind kind);
 /* The next event, out of the queue, with the time set to it; NULL: there is none. */
 struct event *clock_next(struct clock *c);
 
-/* Put an event that clock_next() gave back into the queue, at a time as it is. */
+/* An event that is in no queue, to keep bytes in. */
+struct event *clock_parcel(struct clock *c);
+
+/* Put an event that clock_next() gave back into the queue. */
 void clock_again(struct clock *c, struct event *e, uint64_t at_us);
 
 /* Done with an event: in the queue or not. */

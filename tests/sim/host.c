@@ -173,9 +173,8 @@ static void end_session(struct sim *s, struct conn *c)
     step(s, &ev);
 }
 
-static void read_frame(struct sim *s, struct event *e)
+static void read_frame(struct sim *s, struct conn *c, const struct event *e)
 {
-    struct conn *c = e->conn;
     struct wf_cursor cur;
     struct wf_msg msg;
 
@@ -222,12 +221,14 @@ void host_take(struct sim *s, struct event *e)
     struct host *h = &s->host;
     struct conn *c = e->conn;
     struct broker_event ev = {.kind = BROKER_TICK};
+    struct event *parcel;
 
     if (e->kind == EV_TO_BROKER) {
-        c->queued[NET_TO_BROKER] -= e->bytes.len;
+        parcel = net_arrive(c, NET_TO_BROKER);
         if (h->up && c->broker_inc == h->inc && c->let_in && !c->broken) {
-            read_frame(s, e);
+            read_frame(s, c, parcel);
         }
+        clock_drop(&s->clock, parcel);
         return;
     }
     if (e->kind == EV_GONE_THERE) {

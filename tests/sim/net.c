@@ -13,6 +13,8 @@ void net_init(struct net *n)
     for (size_t i = 0; i < NET_CONNS; i++) {
         wf_buf_init(&n->conns[i].out, 4u << 20);
         wf_list_init(&n->conns[i].turn);
+        wf_list_init(&n->conns[i].line[0]);
+        wf_list_init(&n->conns[i].line[1]);
     }
 }
 
@@ -23,8 +25,17 @@ void net_fini(struct net *n)
     }
 }
 
-void net_reset(struct net *n)
+void net_reset(struct sim *s)
 {
+    struct net *n = &s->net;
+
+    for (uint32_t i = 0; i < n->n; i++) {
+        for (unsigned dir = 0; dir < 2; dir++) {
+            while (!wf_list_empty(&n->conns[i].line[dir])) {
+                clock_drop(&s->clock, net_arrive(&n->conns[i], dir));
+            }
+        }
+    }
     n->n = 0;
     n->sent = n->corrupted = n->doubled = n->cut = 0;
 }
@@ -70,6 +81,8 @@ void net_dial(struct sim *s, struct actor *a)
                        .here = 1,
                        .out = out};
     wf_list_init(&c->turn);
+    wf_list_init(&c->line[0]);
+    wf_list_init(&c->line[1]);
     a->conn = c;
     add(s, c, s->clock.now_us + latency(s), EV_DIAL);
 }
@@ -140,17 +153,26 @@ static void deliver(struct sim *s, struct conn *c, enum net_dir dir,
                     const struct wf_buf *frame, int second)
 {
     uint64_t at_us = wf_max_u64(s->clock.now_us + latency(s), c->slow_until_us[dir]);
-    struct event *e;
-    int rc;
+    struct event *parcel = clock_parcel(&s->clock);
+    int rc = wf_buf_put(&parcel->bytes, frame->p, frame->len);
 
+    WF_CHECK(rc == 0);
+    parcel->arg = (uint64_t) second;
+    wf_list_push_back(&c->line[dir], &parcel->spare);
     at_us = wf_max_u64(at_us, c->free_us[dir]);
     c->free_us[dir] = at_us;
-    e = add(s, c, at_us, dir == NET_TO_BROKER ? EV_TO_BROKER : EV_TO_ACTOR);
-    rc = wf_buf_put(&e->bytes, frame->p, frame->len);
-    WF_CHECK(rc == 0);
-    e->arg = (uint64_t) second;
+    (void) add(s, c, at_us, dir == NET_TO_BROKER ? EV_TO_BROKER : EV_TO_ACTOR);
     c->queued[dir] += frame->len;
     s->net.sent++;
+}
+
+struct event *net_arrive(struct conn *c, enum net_dir dir)
+{
+    struct event *e = CONTAINER_OF(wf_list_first(&c->line[dir]), struct event, spare);
+
+    wf_list_remove(&e->spare);
+    c->queued[dir] -= e->bytes.len;
+    return e;
 }
 
 void net_send(struct sim *s, struct conn *c, enum net_dir dir, struct wf_buf *frame)

@@ -29,6 +29,7 @@ struct conn {
     int broken; /* nothing passes any more */
     uint64_t free_us[2];
     uint64_t slow_until_us[2];
+    struct wf_list_node line[2]; /* event.spare: frames on the way, in order */
     size_t queued[2];
     struct wf_buf out; /* what the broker says in this turn */
     struct wf_list_node turn;
@@ -42,7 +43,7 @@ struct net {
 
 void net_init(struct net *n);
 void net_fini(struct net *n);
-void net_reset(struct net *n);
+void net_reset(struct sim *s);
 
 struct conn *net_peer(struct net *n, uint32_t peer);
 
@@ -60,6 +61,10 @@ void net_cut(struct sim *s, struct conn *c, int silent);
 
 /* A process ended: what it held breaks. */
 void net_cut_all(struct sim *s, const struct actor *who, int silent);
+
+/* A frame arrives: the first of those on the way, whichever event brings it.  The caller
+ * drops it. */
+struct event *net_arrive(struct conn *c, enum net_dir dir);
 
 /* EV_DIAL. */
 void net_on_dial(struct sim *s, struct event *e);

@@ -215,7 +215,7 @@ static void set_up(struct sim *s, uint64_t seed)
     s->nactors = 0;
     s->chaos = (struct chaos){0};
     clock_reset(&s->clock, seed);
-    net_reset(&s->net);
+    net_reset(s);
     disk_reset(&s->disk);
     history_reset(&s->history);
     s->host.inc = 0;
@@ -251,6 +251,7 @@ void sim_clear(struct sim *s)
         a->tick = NULL;
     }
     s->nactors = 0;
+    net_reset(s);
     core_free(s->host.core);
     s->host.core = NULL;
     s->host.up = 0;

@@ -65,10 +65,19 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
     }
 }
 
-static void step(struct shell *sh, struct broker_event *ev)
+static void look_at_clock(struct broker_event *ev)
 {
     ev->now_us = wf_now_us();
     ev->wall_ms = wf_wall_ms();
+}
+
+static void step(struct shell *sh, struct broker_event *ev)
+{
+    /* The messages of one frame came at one time: on_frame() looks at the clock for all.
+     */
+    if (ev->now_us == 0) {
+        look_at_clock(ev);
+    }
     core_step(sh->core, ev, &sh->effects);
     for (size_t i = 0; i < sh->effects.n; i++) {
         carry_out(sh, &sh->effects.v[i]);
@@ -179,6 +188,7 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
     struct wf_cursor c;
 
     count_bus(sh);
+    look_at_clock(&ev);
     wf_cur_init(&c, bytes, len);
     while (wf_cur_left(&c) > 0) {
         int rc = wf_msg_decode(&c, &msg);

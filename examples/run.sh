@@ -1,0 +1,32 @@
+#!/bin/bash
+# The examples do what they say: a C function serves, the others submit to it.
+. "$(dirname "$0")/../tests/e2e/lib.sh"
+PATH=$build/examples:$PATH
+
+broker
+join shouter
+start serve example-serve "$tmp/shouter/state"
+await "the server to be up" node_is shouter up
+
+run example-submit upper@1 "hello there"
+is "$rc" 0 "submit: the job is done"
+is "$out" "HELLO THERE" "submit: and its result printed"
+like "$err" "OK on shouter" "submit: with where it ran"
+run example-submit nothing@1 x
+like "$err" "ENOCAP|EBUSY" "submit: a capability that nobody offers is an error"
+like "$err" "next: " "submit: that says what to do next"
+
+run example-many upper 1000
+is "$out" "1000 ok, 0 failed, 0 refused" "many: each job has one outcome"
+
+seq -f "line %g" 500 > "$tmp/lines"
+example-loop upper < "$tmp/lines" > "$tmp/results"
+is $? 0 "loop: all lines are jobs"
+is "$(sort "$tmp/results")" "$(tr a-z A-Z < "$tmp/lines" | sort)" "loop: all results come"
+
+stop serve
+is "$rc" 0 "serve: ends in order when told to"
+await "the node to be gone" node_is shouter offline
+run example-serve "$tmp/nowhere"
+like "$err" "weft-agent join" "serve: without an identity it says how to get one"
+finish

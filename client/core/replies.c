@@ -102,6 +102,13 @@ static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, in
         wf_calls_watch_later(c, call, now_us, retry_ms) == 0) {
         return;
     }
+    /* A job that was accepted is watched after a reconnect: it is the broker that lost
+     * it. */
+    if (error == WEFT_ENOENT && call->kind == WF_CALL_SUBMIT) {
+        text =
+            wf_slice_of("the broker has this job no more: it was restarted, or the time "
+                        "for which it keeps results is over; submit it again");
+    }
     wf_calls_end(c, call, error, text, retry_ms);
 }
 

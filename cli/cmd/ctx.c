@@ -46,6 +46,22 @@ static int read_token(struct cli *cli, const char *path, char **ret_text)
     return rc;
 }
 
+static int is_selected(const char *name)
+{
+    struct weft_context *rows = NULL;
+    size_t n = 0;
+    int selected = 0;
+
+    if (weft_contexts(&rows, &n, NULL, 0) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        selected |= rows[i].selected && strcmp(rows[i].name, name) == 0;
+    }
+    weft_rows_free(rows);
+    return selected;
+}
+
 static int add(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct ctx_args *args = args_;
@@ -69,9 +85,12 @@ static int add(struct cli *cli, const void *args_, int n, char **operands)
     if (rc < 0) {
         return cli_fail(cli, rc, "%s", why);
     }
-    cli_note(cli, "context %s: added\n  next: weft %s%s%sstatus", operands[0],
-             args->use ? "" : "--context ", args->use ? "" : operands[0],
-             args->use ? "" : " ");
+    if (is_selected(operands[0])) {
+        cli_note(cli, "context %s: added and selected\n  next: weft status", operands[0]);
+    } else {
+        cli_note(cli, "context %s: added\n  next: weft --context %s status", operands[0],
+                 operands[0]);
+    }
     return CLI_OK;
 }
 

@@ -59,6 +59,7 @@ static int map_get(struct cli *cli, const struct map_args *args, struct map *map
         rc =
             weft_nodes(cli->client, args->filter, cli_wait_ms(cli), &map->nodes, &map->n);
     }
+    node_sort(map->nodes, map->n);
     return rc < 0 ? cli_fail(cli, rc, "%s", args->filter != NULL ? args->filter : "")
                   : CLI_OK;
 }

@@ -57,6 +57,7 @@ static int list_get(struct cli *cli, const struct nodes_args *args, struct list 
     int rc =
         weft_nodes(cli->client, args->filter, cli_wait_ms(cli), &list->rows, &list->n);
 
+    node_sort(list->rows, list->n);
     if (rc < 0 || !args->caps) {
         return rc;
     }

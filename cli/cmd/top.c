@@ -100,7 +100,9 @@ static int look(struct cli *cli, struct top *top)
         return cli_fail(cli, rc, "%s", "");
     }
     rates(top);
-    qsort(top->nodes, top->nnodes, sizeof(top->nodes[0]), by_load);
+    if (top->nnodes > 1) {
+        qsort(top->nodes, top->nnodes, sizeof(top->nodes[0]), by_load);
+    }
     return CLI_OK;
 }
 

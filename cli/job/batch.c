@@ -32,7 +32,11 @@ struct batch {
     struct source *source;
     const struct batch_options *options;
     struct slot *slots;
-    size_t used; /* slots that are not FREE */
+    size_t used;   /* slots that are not FREE */
+    size_t flying; /* slots in flight */
+    size_t limit;  /* most of them: falls to what fits when the broker is busy, grows by
+                      one a round of `limit` jobs */
+    size_t grown;  /* jobs that landed well since it changed */
     uint64_t resume_ms;
     uint64_t done, failed, busy;
     int ended; /* the source has no more */
@@ -94,6 +98,7 @@ static void launch(struct batch *batch, struct slot *slot, uint64_t now)
         refuse(batch, slot, cli_fail(batch->cli, rc, "%s", job.capability));
     } else {
         slot->state = SLOT_FLYING;
+        batch->flying++;
         weft_future_then(slot->future, on_done, slot);
     }
 }
@@ -157,19 +162,31 @@ static void finish(struct batch *batch, struct slot *slot)
     clear(batch, slot);
 }
 
+static void grow(struct batch *batch)
+{
+    if (batch->limit < batch->options->window && ++batch->grown >= batch->limit) {
+        batch->limit++;
+        batch->grown = 0;
+    }
+}
+
 static void land(struct batch *batch, struct slot *slot, uint64_t now)
 {
     int code = weft_future_error(slot->future);
     uint64_t retry_ms = weft_future_retry_ms(slot->future);
 
+    batch->flying--;
     /* An outcome that is not OK is an outcome: its code is no refusal. */
     if (code == 0 || weft_future_outcome(slot->future) != NULL) {
+        grow(batch);
         finish(batch, slot);
     } else if (is_busy(code) && batch->options->patient) {
         weft_future_free(slot->future);
         slot->future = NULL;
         slot->state = SLOT_READY;
         batch->busy++;
+        batch->limit = batch->flying > 0 ? batch->flying : 1;
+        batch->grown = 0;
         batch->resume_ms = now + (retry_ms > 0 ? retry_ms : BATCH_BUSY_MS);
     } else {
         progress_clear(&batch->progress);
@@ -214,7 +231,8 @@ static void work(struct batch *batch, uint64_t now)
         if (slot->state == SLOT_LANDED) {
             land(batch, slot, now);
         }
-        if (slot->state == SLOT_READY && now >= batch->resume_ms) {
+        if (slot->state == SLOT_READY && now >= batch->resume_ms &&
+            batch->flying < batch->limit) {
             launch(batch, slot, now);
         }
     }
@@ -289,6 +307,7 @@ int batch_run(struct cli *cli, const struct weft_job *job, struct source *source
 
     batch.slots = mem_calloc(options->window, sizeof(*batch.slots));
     batch.job.detached = !options->wait;
+    batch.limit = options->window;
     intr_install();
     progress_start(&batch.progress, &cli->err, cli->quiet || source->kind == SOURCE_ONE,
                    now);

@@ -2,8 +2,8 @@
  *
  * A job in flight is one that was sent and not yet accepted, or, when outcomes are
  * awaited, not yet over.  A broker that is busy says when to come back: the job keeps its
- * id and is sent again then, and nothing new is sent before.  Ctrl-C stops submitting;
- * accepted jobs go on.
+ * id and is sent again then, nothing new is sent before, and fewer at once from then on.
+ * Ctrl-C stops submitting; accepted jobs go on.
  */
 #ifndef CLI_JOB_BATCH_H
 #define CLI_JOB_BATCH_H

@@ -1,6 +1,7 @@
 #include "cli/view/node.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/tool/fmt.h"
@@ -75,6 +76,19 @@ int node_fail(struct cli *cli, int rc, const char *name, const char *why)
 
     return cli_fail_next(cli, rc, next, "node %s%s%s", name, *why != '\0' ? ": " : "",
                          why);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct weft_node *) a)->name,
+                  ((const struct weft_node *) b)->name);
+}
+
+void node_sort(struct weft_node *nodes, size_t n)
+{
+    if (n > 1) {
+        qsort(nodes, n, sizeof(nodes[0]), by_name);
+    }
 }
 
 const char *node_tier(const struct weft_node *node)

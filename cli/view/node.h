@@ -12,6 +12,9 @@ void node_json(struct json *json, const struct weft_node *node);
 /* Members "capabilities": [...] of a node. */
 void node_json_caps(struct json *json, const struct weft_node_full *node);
 
+/* By name. */
+void node_sort(struct weft_node *nodes, size_t n);
+
 /* 1 for agents and brokers: what a map shows.  Clients are sessions, not places. */
 int node_is_place(const struct weft_node *node);
 

@@ -58,7 +58,7 @@ done
 printf '#!/bin/sh\necho one; echo two >&2; sleep 60\n' > "$tmp/slow.sh"
 printf '#!/bin/sh\necho why >&2; exit 3\n' > "$tmp/fail.sh"
 chmod 755 "$tmp"/*.sh
-broker
+broker 'max_jobs = 50'
 agent one 'hash@1:sha256sum' '    slots = 4' 'cat@2:cat' "slow@1:$tmp/slow.sh" \
     "fail@1:$tmp/fail.sh"
 agent two 'hash@1:sha256sum'
@@ -196,6 +196,20 @@ is $? 0 "logs -f ends with the job"
 unset 'pid[logs]'
 run weft job wait "$id"
 is "$rc" 21 "wait tells of it"
+
+# -- a full broker ----------------------------------------------------------------------
+
+run weft submit cat --array 200 --wait --quiet
+is "$rc $(cut -f2 <<< "$out" | uniq)" "0 OK" "a batch larger than the broker's room"
+ok "met a busy broker" test "$(counter busy)" -gt 0
+weft submit slow --array 50 --name flood > "$tmp/flood"
+run weft submit cat
+is "$rc" 6 "one job more is refused"
+like "$err" '^  next: retry after [0-9]' "with the time to come back"
+# shellcheck disable=SC2046
+run weft job cancel $(cat "$tmp/flood")
+is "$rc" 0 "cancel many"
+is "$(weft jobs --name flood --state cancelled --ids | wc -l)" 50 "they are"
 
 # -- nodes and people -------------------------------------------------------------------
 

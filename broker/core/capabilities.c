@@ -15,7 +15,7 @@
 
 int capabilities_init(struct capabilities *t, size_t max, uint64_t seed)
 {
-    t->by_name = wf_map_new(max, seed);
+    *t = (struct capabilities){.by_name = wf_map_new(max, seed)};
     return t->by_name != NULL ? 0 : WEFT_ENOMEM;
 }
 
@@ -31,9 +31,12 @@ void capabilities_fini(struct capabilities *t)
     t->by_name = NULL;
 }
 
-struct capability *capabilities_get(const struct capabilities *t, struct wf_slice name)
+struct capability *capabilities_get(struct capabilities *t, struct wf_slice name)
 {
-    return wf_map_get(t->by_name, name.p, name.len);
+    if (t->recent == NULL || !wf_slice_is(name, t->recent->name)) {
+        t->recent = wf_map_get(t->by_name, name.p, name.len);
+    }
+    return t->recent;
 }
 
 int capabilities_need(struct capabilities *t, struct wf_slice name,

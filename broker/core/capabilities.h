@@ -39,13 +39,14 @@ struct capability {
 };
 
 struct capabilities {
-    struct wf_map *by_name; /* owned */
+    struct wf_map *by_name;    /* owned */
+    struct capability *recent; /* borrowed: the last one asked for */
 };
 
 int capabilities_init(struct capabilities *t, size_t max, uint64_t seed);
 void capabilities_fini(struct capabilities *t);
 
-struct capability *capabilities_get(const struct capabilities *t, struct wf_slice name);
+struct capability *capabilities_get(struct capabilities *t, struct wf_slice name);
 
 /* Get or make.  WEFT_EFULL, WEFT_ENOMEM. */
 int capabilities_need(struct capabilities *t, struct wf_slice name,

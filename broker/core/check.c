@@ -22,8 +22,8 @@ static void check_agent(const struct core *c, const struct agent *a)
     WF_CHECK(held == a->assigned);
     WF_CHECK(offered <= held);
     WF_CHECK((a->session != NULL) == (a->state == AGENT_UP || a->state == AGENT_TORPID));
-    WF_CHECK(a->session == NULL ||
-             session_get(&c->sessions, a->session->peer) == a->session);
+    WF_CHECK(a->session == NULL || wf_map_get(c->sessions.by_peer, &a->session->peer,
+                                              sizeof a->session->peer) == a->session);
     /* An agent that is away for good holds nothing. */
     WF_CHECK(a->state != AGENT_OFFLINE || held == 0);
 }

@@ -55,15 +55,28 @@ int session_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
     return 0;
 }
 
-struct session *session_get(const struct sessions *s, uint32_t peer)
+static struct session **recent_of(struct sessions *s, uint32_t peer)
 {
-    return wf_map_get(s->by_peer, &peer, sizeof peer);
+    return &s->recent[peer % ARRAY_LEN(s->recent)];
+}
+
+struct session *session_get(struct sessions *s, uint32_t peer)
+{
+    struct session **recent = recent_of(s, peer);
+
+    if (*recent == NULL || (*recent)->peer != peer) {
+        *recent = wf_map_get(s->by_peer, &peer, sizeof peer);
+    }
+    return *recent;
 }
 
 void session_close(struct sessions *s, struct session *x)
 {
     wf_heap_remove(&s->leases, &x->lease);
     s->followers -= x->follows_events != 0;
+    if (*recent_of(s, x->peer) == x) {
+        *recent_of(s, x->peer) = NULL;
+    }
     (void) wf_map_take(s->by_peer, &x->peer, sizeof x->peer);
     wf_free(x);
 }

@@ -38,6 +38,7 @@ struct sessions {
     struct wf_map *by_peer; /* owned */
     struct wf_heap leases;  /* by the time when its silence is looked at */
     size_t followers;
+    struct session *recent[4]; /* borrowed: a frame brings many messages of one peer */
 };
 
 int session_table_init(struct sessions *s, size_t max, uint64_t seed);
@@ -46,7 +47,7 @@ void session_table_fini(struct sessions *s);
 /* WEFT_EFULL, WEFT_ENOMEM, WEFT_EEXIST. */
 int session_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
                  struct session **ret_session);
-struct session *session_get(const struct sessions *s, uint32_t peer);
+struct session *session_get(struct sessions *s, uint32_t peer);
 
 /* Forget it.  The caller has unlinked its watches. */
 void session_close(struct sessions *s, struct session *x);

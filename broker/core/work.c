@@ -164,7 +164,7 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
     wf_effects_send(out, peer, WF_MSG_outcome, &m);
 }
 
-static void tell_outcome(const struct core *c, struct job *j, struct wf_effects *out)
+static void tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
 {
     struct wf_list_node *n;
 

@@ -150,31 +150,34 @@ static void submit_all(struct driver *d)
     (void) fflush(stdout);
 }
 
-/* Submit again what was refused for now, after the time that the broker named; or, for a
- * load, the next job in the place of one that is over. */
+/* Submit again what was refused, after the time that the broker named for the first; or,
+ * for a load, the next jobs in the place of those that are over. */
 static void submit_again(struct driver *d)
 {
-    struct entry *e = d->idle[--d->nidle];
-    weft_future *old = e->future;
-    uint64_t wait_ms = weft_future_retry_ms(old);
-    int wait = d->again % 16 == 1; /* what was refused together comes back together */
+    size_t n = d->nidle;
+    uint64_t wait_ms = weft_future_retry_ms(d->idle[0]->future);
 
     (void) pthread_mutex_unlock(&d->mutex);
     if (wait_ms > 5000) {
         die("retry", "the broker names an absurd time");
     }
-    if (wait) {
-        (void) usleep((useconds_t) wait_ms * 1000);
-    }
-    weft_future_free(old);
-    if (d->load) {
-        weft_id_random(&e->id);
-        e->ends = 0;
-        d->submitted++;
-    }
-    submit(d, e);
-    weft_future_then(e->future, on_done, e);
+    (void) usleep((useconds_t) wait_ms * 1000);
     (void) pthread_mutex_lock(&d->mutex);
+    while (n-- > 0) {
+        struct entry *e = d->idle[--d->nidle];
+
+        weft_future_free(e->future);
+        if (d->load) {
+            weft_id_random(&e->id);
+            e->ends = 0;
+            d->submitted++;
+        }
+        submit(d, e);
+        /* A future that is done calls back at once, and needs the lock. */
+        (void) pthread_mutex_unlock(&d->mutex);
+        weft_future_then(e->future, on_done, e);
+        (void) pthread_mutex_lock(&d->mutex);
+    }
 }
 
 static void await_all(struct driver *d)

@@ -37,6 +37,7 @@ export WEFT_HOME=$tmp/home
 chmod 755 "$tmp" # handlers in a sandbox look at what stands in it
 patience=30
 count=0 failures=0 finished=
+set +m         # no news of jobs
 declare -A pid # of what `start` started, by name
 # Lines for every broker and agent of a test; a lost agent's jobs go elsewhere soon.
 broker_lines=('grace = 300ms' 'retry_min = 20ms' 'retry_max = 500ms')

@@ -3,6 +3,7 @@
 
 #include "cli/cmd.h"
 #include "cli/tool/fmt.h"
+#include "cli/tool/table.h"
 
 struct status_args {
     int all;
@@ -45,12 +46,20 @@ static void print_json(struct cli *cli, const struct weft_status *status)
 
 static void print_counts(struct out *out, const struct weft_status *status, int all)
 {
+    static const struct col cols[] = {{"COUNTER", 0}, {"SINCE THE START", COL_RIGHT}};
+    struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
+
     for (size_t i = 0; i < status->ncounts; i++) {
         if (all || status->counts[i].value > 0) {
-            out_pair(out, status->counts[i].name, TINT_NONE, "%" PRIu64,
-                     status->counts[i].value);
+            table_cell(table, TINT_NONE, "%s", status->counts[i].name);
+            table_cell(table, TINT_NONE, "%" PRIu64, status->counts[i].value);
         }
     }
+    if (out->tty && table_rows(table) > 0) {
+        fputc('\n', out->f);
+    }
+    table_print(table, out, 0, 0);
+    table_free(table);
 }
 
 static void print(struct cli *cli, const struct weft_status *status, int all)
@@ -74,10 +83,6 @@ static void print(struct cli *cli, const struct weft_status *status, int all)
     out_pair(out, "jobs kept", TINT_NONE, "%" PRIu64, status->retained);
     out_pair(out, "memory", TINT_NONE, "%s of %s for payloads, results and output",
              fmt_size(status->bytes).s, fmt_size(status->bytes_max).s);
-    if (out->tty && status->ncounts > 0) {
-        out_print(out, TINT_DIM, "\ncounters since the start%s\n",
-                  all ? "" : " (not the zeros: --all)");
-    }
     print_counts(out, status, all);
     cli_footer(cli, "%s", "");
     if (missing) {

@@ -242,12 +242,32 @@ static void print_truth(struct out *out, const struct weft_why *why)
     fputc('\n', out->f);
 }
 
+/* What the job asks for, when that keeps it waiting. */
+static void print_needs(struct cli *cli, const struct weft_why *why)
+{
+    struct weft_job_full *job = NULL;
+
+    if (why->chosen ||
+        weft_job_show(cli->client, job_id(&why->id).s, cli_wait_ms(cli), &job) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < job->nneeds; i++) {
+        char *need = text_clean(job->needs[i]);
+
+        fprintf(cli->out.f, "%s%s%s", i == 0 ? "needs " : ", ", need,
+                i + 1 == job->nneeds ? "\n" : "");
+        free(need);
+    }
+    weft_free(job);
+}
+
 static void print(struct cli *cli, const struct weft_why *why)
 {
     struct out *out = &cli->out;
     struct job_id_text id = job_id8(&why->id);
 
     print_head(out, why);
+    print_needs(cli, why);
     if (why->known > 0) {
         print_filters(out, why);
     }

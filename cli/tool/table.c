@@ -123,7 +123,7 @@ static void measure(const struct table *table, struct layout *lay, size_t width)
 {
     for (size_t c = 0; c < table->ncols; c++) {
         lay->width[c] = text_width(table->cols[c].head);
-        lay->shown[c] = 1;
+        lay->shown[c] = !(table->cols[c].flags & COL_OPTIONAL);
     }
     for (size_t i = 0; i < table->ncells; i++) {
         size_t w = text_width(table->cells[i].text), c = i % table->ncols;
@@ -131,6 +131,7 @@ static void measure(const struct table *table, struct layout *lay, size_t width)
         if (w > lay->width[c]) {
             lay->width[c] = w;
         }
+        lay->shown[c] |= w > 0;
     }
     fit(table, lay, width);
 }

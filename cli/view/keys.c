@@ -44,14 +44,18 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
                                       {"ROLE", 0},
                                       {"STATE", 0},
                                       {"KEY", 0},
-                                      {"SEEN", 0},
+                                      {"SEEN", COL_OPTIONAL},
                                       {"EXPIRES", 0},
                                       {"CREATED", COL_OPTIONAL},
                                       {"TIER", COL_OPTIONAL},
                                       {"SITE", COL_SHRINK | COL_OPTIONAL}};
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
     uint64_t now = clock_wall_ms();
+    int seen = 0;
 
+    for (size_t i = 0; i < n; i++) {
+        seen |= rows[i].seen_ms > 0;
+    }
     if (cli->json) {
         print_json(cli, schema, rows, n);
         table_free(table);
@@ -62,7 +66,7 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
         table_cell(table, TINT_NONE, "%s", rows[i].role);
         table_cell(table, tint_of(rows[i].state), "%s", rows[i].state);
         table_cell(table, TINT_NONE, "%.8s", rows[i].key);
-        table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].seen_ms, now).s);
+        table_cell(table, TINT_NONE, "%s", seen ? fmt_wall(rows[i].seen_ms, now).s : "");
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].expires_ms, now).s);
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].created_ms, now).s);
         table_cell(table, TINT_NONE, "%s",

@@ -64,6 +64,14 @@ int main(void)
     is_printed(table, 0, 0, "a-long-name\t7\tx\nb\t100\ty z\n",
                "piped: tabs, no header, and no tab within a cell");
     table_free(table);
+    table = table_new(cols, 3);
+    table_cell(table, TINT_NONE, "a");
+    table_cell(table, TINT_NONE, "%s", "");
+    table_cell(table, TINT_NONE, "%s", "");
+    is_printed(table, 80, 0, "NAME  N\na      \n",
+               "an empty optional column is not shown");
+    is_printed(table, 0, 0, "a\t\t\n", "but stays when piped");
+    table_free(table);
     table_free(NULL);
     return done();
 }

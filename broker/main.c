@@ -90,7 +90,9 @@ int main(int argc, char **argv)
     rc = shell_new(&cfg, &log, new_operator, &sh, &err);
     if (rc != 0) {
         err.code = rc;
-        return fail(&err, wf_err_next(err.code));
+        return fail(&err, rc == WEFT_ECONF
+                              ? "stop what uses that address, or change `listen`"
+                              : wf_err_next(rc));
     }
     shell_run(sh);
     shell_free(sh);

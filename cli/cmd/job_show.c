@@ -104,12 +104,13 @@ static void print(struct cli *cli, const struct weft_job_full *job)
 {
     struct out *out = &cli->out;
     const struct weft_job_row *row = &job->job;
+    const char *node = job_place(row->state, row->node);
 
     out_pair(out, "id", TINT_NONE, "%s", job_id(&row->id).s);
     out_pair(out, "capability", TINT_NONE, "%s",
              job_capability(row->capability, row->version).s);
     out_pair(out, "state", job_tint(row->state), "%s%s%s", weft_state_name(row->state),
-             *row->node != '\0' ? " on " : "", row->node);
+             *node != '\0' ? " on " : "", node);
     if (row->code != 0) {
         out_pair(out, "code", TINT_BAD, "%s: %s", job_code(row->code),
                  weft_strerror(row->code > 0 ? -row->code : row->code));

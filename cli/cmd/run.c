@@ -66,6 +66,7 @@ static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
 {
     struct running *running = arg;
 
+    node = job_place(state, node);
     if (running->verbose || (attempt > 1 && state == WEFT_RUNNING)) {
         cli_note(running->cli, "%.8s %s%s%s, attempt %u", job_id8(id).s,
                  weft_state_name(state), *node != '\0' ? " on " : "", node, attempt);
@@ -101,10 +102,7 @@ static int unreachable(struct running *running)
     if (up == running->lost) {
         running->lost = !up;
         cli_note(running->cli,
-                 up ? "connected again: %s"
-                    : "connection lost, trying "
-                      "again; the job goes on: %s",
-                 why);
+                 up ? "connected again: %s" : "connection lost, trying again: %s", why);
     }
     return !up && running->cancel != NULL;
 }

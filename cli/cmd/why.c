@@ -162,7 +162,7 @@ static void print_head(struct out *out, const struct weft_why *why)
     out_print(out, TINT_BOLD, "job %s", job_id8(&why->id).s);
     fprintf(out->f, "  %s  ", job_capability(why->capability, why->version).s);
     out_print(out, job_tint(why->state), "%s", weft_state_name(why->state));
-    if (*why->node != '\0') {
+    if (*job_place(why->state, why->node) != '\0') {
         fprintf(out->f, " on %s", why->node);
     }
     fprintf(out->f, "  attempt %u  ", why->attempt);

@@ -23,6 +23,7 @@ static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
     struct awaited *job = arg;
 
     job->state = state;
+    node = job_place(state, node);
     if (job->talk && !job_is_over(state)) {
         cli_note(job->cli, "%s %s%s%s, attempt %u", job_id8(id).s, weft_state_name(state),
                  *node != '\0' ? " on " : "", node, attempt);

@@ -92,6 +92,10 @@ int outcome_refused(struct cli *cli, weft_future *future)
     uint64_t retry_ms = weft_future_retry_ms(future);
     char next[64];
 
+    if (code == WEFT_ENOENT) {
+        return cli_fail_next(cli, code, "`weft jobs` lists what the broker has", "%s",
+                             weft_future_text(future));
+    }
     if (cli_exit_of(code) != CLI_BUSY || retry_ms == 0) {
         return cli_fail(cli, code, "%s", weft_future_text(future));
     }

@@ -26,6 +26,11 @@ int job_is_over(enum weft_state state)
     return state >= WEFT_JOB_OK;
 }
 
+const char *job_place(enum weft_state state, const char *node)
+{
+    return state == WEFT_ACCEPTED || state == WEFT_QUEUED ? "" : node;
+}
+
 enum tint job_tint(enum weft_state state)
 {
     switch (state) {
@@ -98,7 +103,7 @@ void job_table(struct out *out, const struct weft_job_row *rows, size_t n, size_
         table_cell(table, job_tint(row->state), "%s", weft_state_name(row->state));
         table_cell(table, TINT_NONE, "%s",
                    job_capability(row->capability, row->version).s);
-        table_cell(table, TINT_NONE, "%s", row->node);
+        table_cell(table, TINT_NONE, "%s", job_place(row->state, row->node));
         table_cell(table, TINT_NONE, "%s", row->run_us > 0 ? fmt_us(row->run_us).s : "");
         table_cell(table, TINT_NONE, "%s", fmt_ms(row->age_ms).s);
         table_cell(table, row->attempt > 1 ? TINT_WARN : TINT_NONE, "%u", row->attempt);

@@ -15,6 +15,9 @@ struct job_id_text job_id8(const weft_id *id);
 enum tint job_tint(enum weft_state state);
 int job_is_over(enum weft_state state);
 
+/* The node that has it: "" for a job that waits, whose node is only the last one. */
+const char *job_place(enum weft_state state, const char *node);
+
 struct job_capability {
     char s[96];
 };

@@ -31,8 +31,9 @@ static void crash(struct sim *s, struct actor *a, int for_good)
 
 static void slow_down(struct sim *s, struct conn *c)
 {
-    c->slow_until_us[below(&s->clock, 2)] =
-        s->clock.now_us + around(&s->clock, 2 * SECOND);
+    unsigned dir = (unsigned) below(&s->clock, 2);
+
+    c->slow_until_us[dir] = s->clock.now_us + around(&s->clock, 2 * SECOND);
 }
 
 static void fail_disk(struct sim *s)

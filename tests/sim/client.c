@@ -295,10 +295,10 @@ static void query(struct sim *s, struct client *c)
     struct hjob *j = s->history.njobs != 0
                          ? &s->history.jobs[below(&s->clock, s->history.njobs)]
                          : NULL;
-    struct wf_query q = {.kind = kinds[below(&s->clock, ARRAY_LEN(kinds))],
-                         .limit = 1 + below(&s->clock, 20)};
+    struct wf_query q = {.kind = kinds[below(&s->clock, ARRAY_LEN(kinds))]};
     char id[WF_ID_TEXT] = "";
 
+    q.limit = 1 + below(&s->clock, 20);
     if (q.kind == WF_QUERY_NODE) {
         q.key = wf_slice_of(s->devices[below(&s->clock, s->ndevices)].a.name);
     } else if (q.kind == WF_QUERY_EVENTS) {

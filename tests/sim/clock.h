@@ -77,7 +77,9 @@ void clock_drop(struct clock *c, struct event *e);
 void clock_mix(struct clock *c, uint64_t v);
 void clock_mix_bytes(struct clock *c, const void *p, size_t len);
 
-/* 0 .. n-1; 1 with a chance of `pct` in a hundred; somewhere around `mean`. */
+/* At most one of these in an expression or a list of initialisers: the order in which a
+ * compiler evaluates them is its own.
+ * 0 .. n-1; 1 with a chance of `pct` in a hundred; somewhere around `mean`. */
 uint64_t below(struct clock *c, uint64_t n);
 int percent(struct clock *c, unsigned pct);
 uint64_t around(struct clock *c, uint64_t mean);

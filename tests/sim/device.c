@@ -52,12 +52,11 @@ static void node_do(struct sim *s, struct device *d, struct node_event *ev)
 
 static void join_start(struct sim *s, struct device *d)
 {
-    struct wf_join_config cfg = {.key = d->own_key,
-                                 .role = WF_ROLE_AGENT,
-                                 .nendpoints = 1,
-                                 .epoch = wf_rng_next(&s->clock.rng),
-                                 .seed = wf_rng_next(&s->clock.rng)};
+    struct wf_join_config cfg = {
+        .key = d->own_key, .role = WF_ROLE_AGENT, .nendpoints = 1};
 
+    cfg.epoch = wf_rng_next(&s->clock.rng);
+    cfg.seed = wf_rng_next(&s->clock.rng);
     (void) snprintf(cfg.name, sizeof cfg.name, "%s", d->a.name);
     d->a.key = d->token;
     d->joining = 1;

@@ -143,8 +143,13 @@ static void read_damaged(struct sim *s, const struct wf_buf *frame)
         return;
     }
     wf_cur_init(&cur, copy + HEADER_LEN, len - HEADER_LEN);
-    while (wf_cur_left(&cur) > 0 && wf_msg_decode(&cur, &msg) != WEFT_EPROTO) {
-        clock_mix(&s->clock, msg.type);
+    while (wf_cur_left(&cur) > 0) {
+        int rc = wf_msg_decode(&cur, &msg);
+
+        clock_mix(&s->clock, rc == 0 ? msg.type : (unsigned) -rc);
+        if (rc == WEFT_EPROTO) {
+            return;
+        }
     }
 }
 

@@ -51,11 +51,12 @@ static void forge_as_agent(struct sim *s, struct rogue *r)
     const uint64_t attempt = j != NULL && percent(&s->clock, 80)
                                  ? j->attempt + below(&s->clock, 3)
                                  : r->held_attempt;
+    const uint64_t run_us = wf_rng_next(&s->clock.rng);
     const struct wf_result result = {.job = id,
                                      .attempt = attempt,
                                      .code = below(&s->clock, 2) ? 0 : 30,
                                      .data = wf_slice_of("forged"),
-                                     .run_us = wf_rng_next(&s->clock.rng)};
+                                     .run_us = run_us};
     const struct wf_started started = {id, attempt};
     const struct wf_output output = {
         .job = id, .attempt = attempt, .stream = 1, .data = wf_slice_of("forged")};
@@ -85,12 +86,11 @@ static void offer(struct sim *s, struct rogue *r)
 
     for (unsigned i = 0; i < s->swarm.ncaps; i++) {
         const char name[3] = {'c', (char) ('0' + i), '\0'};
-        const struct wf_cap_row row = {.name = wf_slice_of(name),
-                                       .version = 1 + below(&s->clock, 2),
-                                       .kind = WF_HANDLER_EXEC,
-                                       .slots = 1 + below(&s->clock, 3),
-                                       .queue = below(&s->clock, 3)};
+        struct wf_cap_row row = {.name = wf_slice_of(name), .kind = WF_HANDLER_EXEC};
 
+        row.version = 1 + below(&s->clock, 2);
+        row.slots = 1 + below(&s->clock, 3);
+        row.queue = below(&s->clock, 3);
         (void) wf_rows_add(&rows, &m.caps, wf_desc_cap_row(), &row);
     }
     actor_say(s, &r->a, WF_MSG_agent_info, &m);
@@ -223,15 +223,16 @@ static uint64_t rogue_wakeup_us(const struct actor *a)
 static void rogue_start(struct sim *s, struct actor *a)
 {
     struct rogue *r = CONTAINER_OF(a, struct rogue, a);
-    const struct wf_link_config cfg = {.role = a->role,
-                                       .epoch = wf_rng_next(&s->clock.rng),
-                                       .nendpoints = 1,
-                                       .retry_min_ms = 20,
-                                       .retry_max_ms = 400,
-                                       .dial_ms = 900,
-                                       .seed = wf_rng_next(&s->clock.rng)};
+    struct wf_link_config cfg = {.role = a->role,
+                                 .nendpoints = 1,
+                                 .retry_min_ms = 20,
+                                 .retry_max_ms = 400,
+                                 .dial_ms = 900};
 
-    memset(&r->held, 0, sizeof r->held);
+    cfg.epoch = wf_rng_next(&s->clock.rng);
+    cfg.seed = wf_rng_next(&s->clock.rng);
+    r->held = (struct wf_id){{0}};
+    r->held_attempt = 0;
     wf_link_init(&r->link, &cfg);
     wf_link_start(&r->link, s->clock.now_us, &a->fx);
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 40 * MS), EV_WORK);

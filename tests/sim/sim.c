@@ -60,7 +60,7 @@ void sim_fail(struct sim *s, const char *fmt, ...)
 
 static void stamp(const struct sim *s, const char *who)
 {
-    printf("%6" PRIu64 " %10.3f %-8s ", s->clock.steps,
+    printf("%08x %6" PRIu64 " %10.3f %-8s ", (unsigned) s->clock.hash, s->clock.steps,
            (double) (s->clock.now_us - 1000 * SECOND) / 1000, who);
 }
 

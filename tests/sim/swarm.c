@@ -49,12 +49,13 @@ static void draw_limits(struct swarm *s, struct clock *c)
 
 void swarm_draw(struct swarm *s, struct clock *c)
 {
-    *s = (struct swarm){.nagents = 1 + (unsigned) below(c, 5),
-                        .nclients = 1 + (unsigned) below(c, 3),
-                        .ncaps = 1 + (unsigned) below(c, 3),
-                        .calm = percent(c, 10),
-                        .latency_us = 100 + below(c, 30 * MS),
-                        .jitter_us = below(c, 20 * MS)};
+    *s = (struct swarm){0};
+    s->nagents = 1 + (unsigned) below(c, 5);
+    s->nclients = 1 + (unsigned) below(c, 3);
+    s->ncaps = 1 + (unsigned) below(c, 3);
+    s->calm = percent(c, 10);
+    s->latency_us = 100 + below(c, 30 * MS);
+    s->jitter_us = below(c, 20 * MS);
     if (!s->calm) {
         draw_faults(s, c);
     }

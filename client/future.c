@@ -106,22 +106,29 @@ static void call_state(struct weft_future *f, const struct wf_job_update *u)
                 wf_slice_str(u->node, node, sizeof node), f->arg);
 }
 
+static void call_event(struct weft_future *f, const struct wf_event_row *row)
+{
+    char kind[WF_NAME_MAX + 1], node[WF_NAME_MAX + 1], text[WF_TEXT_MAX + 1];
+    struct weft_event ev = {.seq = row->seq,
+                            .wall_ms = row->wall_ms,
+                            .level = (unsigned) row->level,
+                            .kind = wf_slice_str(row->kind, kind, sizeof kind),
+                            .node = wf_slice_str(row->node, node, sizeof node),
+                            .text = wf_slice_str(row->text, text, sizeof text)};
+
+    memcpy(ev.job.bytes, row->job.b, sizeof ev.job.bytes);
+    f->on_event(&ev, f->arg);
+}
+
 static void call_events(struct weft_future *f, const struct wf_events_page *page)
 {
     struct wf_rows rows = page->rows;
     struct wf_event_row row;
 
     while (wf_rows_next(&rows, wf_desc_event_row(), &row)) {
-        char kind[WF_NAME_MAX + 1], node[WF_NAME_MAX + 1], text[WF_TEXT_MAX + 1];
-        struct weft_event ev = {.seq = row.seq,
-                                .wall_ms = row.wall_ms,
-                                .level = (unsigned) row.level,
-                                .kind = wf_slice_str(row.kind, kind, sizeof kind),
-                                .node = wf_slice_str(row.node, node, sizeof node),
-                                .text = wf_slice_str(row.text, text, sizeof text)};
-
-        memcpy(ev.job.bytes, row.job.b, sizeof ev.job.bytes);
-        f->on_event(&ev, f->arg);
+        if (wf_call_event(&f->call, row.seq)) {
+            call_event(f, &row);
+        }
     }
 }
 

@@ -257,7 +257,8 @@ int weft_status(weft_client *c, int timeout_ms, struct weft_status **ret_status)
 
 int weft_follow_events(weft_client *c, weft_event_fn *fn, void *arg)
 {
-    struct wf_query q = {.kind = WF_QUERY_EVENTS, .key = wf_slice_of("follow")};
+    struct wf_query q = {
+        .kind = WF_QUERY_EVENTS, .key = wf_slice_of("follow"), .limit = WF_PAGE_MAX};
     struct weft_future *f = NULL;
     int rc = 0;
 

@@ -197,6 +197,15 @@ int64_t wf_call_piece(struct wf_call *call, const struct wf_output *o)
     return (int64_t) skip;
 }
 
+int wf_call_event(struct wf_call *call, uint64_t seq)
+{
+    if (seq <= call->followed.seq) {
+        return 0;
+    }
+    call->followed.seq = seq;
+    return 1;
+}
+
 const char *wf_call_text(const struct wf_call *call)
 {
     if (call->state != WF_CALL_DONE || call->error == 0 || call->bytes.len == 0) {

@@ -69,6 +69,10 @@ struct wf_call {
         uint64_t attempt;
         uint64_t next[3]; /* offset after what was delivered, a stream each */
     } seen;
+    struct {
+        int began;
+        uint64_t epoch, seq; /* of the last event delivered */
+    } followed;
     struct wf_index_node by_id, by_req;
     struct wf_list_node link; /* in the table's list of open calls */
     struct wf_list_node news_link;
@@ -98,6 +102,9 @@ void wf_call_end_reply(struct wf_call *call, struct wf_slice raw);
 
 /* How much of a piece of output was delivered before, or -1 when all of it was. */
 int64_t wf_call_piece(struct wf_call *call, const struct wf_output *o);
+
+/* Is this event of a followed log new?  Then it counts as delivered. */
+int wf_call_event(struct wf_call *call, uint64_t seq);
 
 /* The line that goes with `error`; "" when there is none.  Borrowed. */
 const char *wf_call_text(const struct wf_call *call);

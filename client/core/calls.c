@@ -124,6 +124,9 @@ static void delist(struct wf_calls *c, struct wf_call *call)
     }
     wf_list_remove(&call->link);
     c->n--;
+    if (c->follower == call) {
+        c->follower = NULL;
+    }
     c->requests -= call->kind == WF_CALL_REQUEST || call->kind == WF_CALL_PING;
     unhold(c, call);
     wf_index_remove(&c->by_id, &call->by_id);
@@ -487,6 +490,9 @@ int wf_calls_request(struct wf_calls *c, struct wf_call *call, enum wf_type type
     }
     enlist(c, call);
     number(c, call);
+    if (call->flags & WF_CALL_PAGES) {
+        c->follower = call;
+    }
     if (id != NULL) {
         call->id = *id;
         wf_index_add(&c->by_id, &call->by_id, id_key(id));

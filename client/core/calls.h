@@ -32,6 +32,7 @@ struct wf_calls {
     struct wf_list_node open; /* every call that is not done, in order of asking */
     struct wf_list_node news;
     struct wf_heap due;
+    struct wf_call *follower; /* of the broker's events; NULL: none */
     size_t n, pending, pending_bytes, requests;
     uint64_t last_req;
     uint64_t late; /* messages about nothing that is open */

@@ -158,11 +158,48 @@ static void take_page(struct wf_calls *c, uint64_t req, struct wf_slice raw)
 
     if (call == NULL || call->kind != WF_CALL_REQUEST) {
         c->late++;
-    } else if (call->flags & WF_CALL_PAGES) {
-        wf_calls_note(c, call, WF_NEWS_PAGE);
     } else {
         answer(c, call, raw);
     }
+}
+
+/* The last number of a page of events, which come in order. */
+static uint64_t last_seq(struct wf_rows rows)
+{
+    struct wf_event_row row = {0};
+
+    while (wf_rows_next(&rows, wf_desc_event_row(), &row)) {
+    }
+    return row.seq;
+}
+
+/* A follower hears of what happens from the time it asked on.  The broker's answer holds
+ * what was before: nothing new the first time; after a reconnect the events that were
+ * missed; all of them when the broker was started anew and counts from 1 again. */
+static void take_events(struct wf_calls *c, const struct wf_events_page *page,
+                        struct wf_slice raw)
+{
+    struct wf_call *call = c->follower;
+
+    if (page->req != 0 && (call == NULL || page->req != call->req)) {
+        take_page(c, page->req, raw);
+        return;
+    }
+    if (call == NULL) {
+        c->late++;
+        return;
+    }
+    if (page->req != 0 && !call->followed.began) {
+        call->followed.began = 1;
+        call->followed.epoch = c->link.welcome.epoch;
+        call->followed.seq = last_seq(page->rows);
+        return;
+    }
+    if (call->followed.epoch != c->link.welcome.epoch) {
+        call->followed.epoch = c->link.welcome.epoch;
+        call->followed.seq = 0;
+    }
+    wf_calls_note(c, call, WF_NEWS_PAGE);
 }
 
 static void take_pong(struct wf_calls *c, uint64_t now_us, const struct wf_pong *p)
@@ -199,6 +236,9 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
     case WF_MSG_done:
         take_done(c, now_us, &msg->u.done, raw);
         return;
+    case WF_MSG_events_page:
+        take_events(c, &msg->u.events_page, raw);
+        return;
     case WF_MSG_pong:
         take_pong(c, now_us, &msg->u.pong);
         return;
@@ -208,7 +248,6 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
         return
         PAGE(nodes_page);
         PAGE(jobs_page);
-        PAGE(events_page);
         PAGE(keys_page);
         PAGE(job_info);
         PAGE(why_info);

@@ -225,18 +225,15 @@ static void test_requests(void)
     struct wf_nodes_page page = {.more = 5};
     struct wf_done refused = {.code = 13, .text = wf_slice_of("operators only")};
     struct session s;
-    struct wf_call a, b, c;
+    struct wf_call a, b;
     struct wf_cursor cur;
     struct wf_msg msg;
 
     setup(&s);
     wf_call_init(&a);
     wf_call_init(&b);
-    wf_call_init(&c);
-    c.flags = WF_CALL_PAGES;
     must(wf_calls_request(&s.calls, &a, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) == 0);
     must(wf_calls_request(&s.calls, &b, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) == 0);
-    must(wf_calls_request(&s.calls, &c, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) == 0);
     page.req = a.req;
     session_tell(&s, WF_MSG_nodes_page, &page);
     is_int(session_news(&s, &a), WF_NEWS_DONE, "a page answers a request");
@@ -248,18 +245,57 @@ static void test_requests(void)
     is_int(b.error, WEFT_EPERM, "a refusal ends one");
     is_str(wf_call_text(&b), "operators only", "with its text");
     (void) session_news(&s, &b);
-    for (int i = 0; i < 2; i++) {
-        const struct wf_events_page events = {.req = c.req};
-
-        session_tell(&s, WF_MSG_events_page, &events);
-        is_int(session_news(&s, &c), WF_NEWS_PAGE, "one that follows goes on");
-    }
     page.req = 12345;
     session_tell(&s, WF_MSG_nodes_page, &page);
     is_int(s.calls.late, 1, "an answer to nothing is late");
     forget(&s, &a);
     forget(&s, &b);
-    forget(&s, &c);
+    session_fini(&s);
+}
+
+/* A page of one event; req 0: pushed. */
+static void tell_event(struct session *s, uint64_t req, uint64_t seq)
+{
+    const struct wf_event_row row = {.seq = seq, .text = wf_slice_of("x")};
+    struct wf_events_page page = {.req = req};
+    struct wf_buf store = WF_BUF_INIT(1000);
+
+    must(wf_rows_add(&store, &page.rows, wf_desc_event_row(), &row) == 0);
+    session_tell(s, WF_MSG_events_page, &page);
+    wf_buf_fini(&store);
+}
+
+static void test_follow(void)
+{
+    struct wf_query q = {.kind = 7, .key = wf_slice_of("follow")};
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    tell_event(&s, 0, 3);
+    is_int(s.calls.late, 1, "an event for nobody is late");
+    wf_call_init(&call);
+    call.flags = WF_CALL_PAGES;
+    must(wf_calls_request(&s.calls, &call, WF_MSG_query, &q, NULL, UINT64_MAX, &s.out) ==
+         0);
+    tell_event(&s, call.req, 7);
+    is_int(session_news(&s, &call), 0, "what was before is no news");
+    tell_event(&s, 0, 8);
+    is_int(session_news(&s, &call), WF_NEWS_PAGE, "what happens now is");
+    ok(wf_call_event(&call, 8) && !wf_call_event(&call, 8) && !wf_call_event(&call, 7),
+       "each event once");
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    session_open(&s);
+    tell_event(&s, call.req, 9);
+    is_int(session_news(&s, &call), WF_NEWS_PAGE, "after a reconnect, what was missed");
+    ok(!wf_call_event(&call, 8) && wf_call_event(&call, 9), "from where it was");
+    s.calls.link.welcome.epoch++;
+    tell_event(&s, call.req, 1);
+    ok(session_news(&s, &call) == WF_NEWS_PAGE && wf_call_event(&call, 1),
+       "a broker that was started anew counts from 1");
+    forget(&s, &call);
+    tell_event(&s, 0, 10);
+    is_int(s.calls.late, 2, "who is gone hears no more");
     session_fini(&s);
 }
 
@@ -297,6 +333,7 @@ int main(void)
     test_refused_and_watched();
     test_busy_watch();
     test_requests();
+    test_follow();
     test_ping();
     return done();
 }

@@ -204,6 +204,7 @@ static void drain(struct turn *t, struct principal *p, int on)
     const struct wf_drain m = {(uint64_t) on};
 
     p->drained = on;
+    p->agent->since_us = t->c->now_us;
     core_news(t->c, t->out, WF_LOG_INFO, on ? "drain" : "undrain", p->name, NULL,
               "%s %s %s", t->s->principal->name, on ? "drains" : "undrains", p->name);
     if (p->agent->session != NULL) {

@@ -269,7 +269,8 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     end.wait_us = j->started_us - j->accepted_us;
     learn(j, m);
     work_release(c, j);
-    if (code != 0 && (!is_handlers_fault(code) || j->retry_failed)) {
+    if (code != 0 &&
+        (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
                    reason[0] != '\0' ? reason : wf_err_sentence(code), 1, t->out);
         return;

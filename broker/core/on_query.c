@@ -1,4 +1,5 @@
 /* Queries that list: status, nodes, jobs, events, keys, tokens. */
+#include "broker/core/need.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -46,6 +47,27 @@ struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
         .accels = a->accels.count};
 }
 
+/* Does the agent meet every need of a list separated by commas?  What is not a need, none
+ * meets. */
+static int meets(const struct agent *a, struct wf_slice filter)
+{
+    const uint8_t *p = filter.p, *end = filter.p + filter.len;
+    char room[32];
+
+    while (p < end) {
+        const uint8_t *stop = memchr(p, ',', (size_t) (end - p));
+        struct need need;
+
+        stop = stop != NULL ? stop : end;
+        if (need_parse(wf_slice_make(p, (size_t) (stop - p)), &need) != 0 ||
+            !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
+            return 0;
+        }
+        p = stop + 1;
+    }
+    return 1;
+}
+
 static void query_nodes(struct turn *t)
 {
     const struct wf_query *q = &t->msg->u.query;
@@ -56,9 +78,10 @@ static void query_nodes(struct turn *t)
 
     for (struct wf_list_node *n = wf_list_first(head); n != NULL;
          n = wf_list_next(head, n)) {
-        struct wf_node_row row = node_row_of(t->c, CONTAINER_OF(n, struct agent, in_all));
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+        struct wf_node_row row = node_row_of(t->c, a);
 
-        if (at++ < q->after) {
+        if (at++ < q->after || !meets(a, q->filter)) {
             continue;
         }
         if (page.rows.count == page_limit(q) ||
@@ -167,19 +190,20 @@ static void query_keys(struct turn *t, const struct wf_map *map)
     uint64_t at = 0;
 
     while ((p = wf_map_next(map, &it)) != NULL) {
-        const struct wf_key_row row = {.key = p->key,
-                                       .role = p->role,
-                                       .name = wf_slice_of(p->name),
-                                       .site = wf_slice_of(p->site),
-                                       .tier = p->tier,
-                                       .state = p->state == WF_KEY_ACTIVE &&
-                                                        p->expires_ms != 0 &&
-                                                        t->c->wall_ms >= p->expires_ms
-                                                    ? WF_KEY_EXPIRED
-                                                    : p->state,
-                                       .created_ms = p->created_ms,
-                                       .expires_ms = p->expires_ms,
-                                       .seen_ms = p->seen_ms};
+        const struct wf_key_row row = {
+            .key = p->key,
+            .role = p->role,
+            .name = wf_slice_of(p->name),
+            .site = wf_slice_of(p->site),
+            .tier = p->tier,
+            .state = p->state == WF_KEY_ACTIVE && p->expires_ms != 0 &&
+                             t->c->wall_ms >= p->expires_ms
+                         ? WF_KEY_EXPIRED
+                         : p->state,
+            .created_ms = p->created_ms,
+            .expires_ms = p->expires_ms,
+            .seen_ms = p->agent != NULL && p->agent->session != NULL ? t->c->wall_ms
+                                                                     : p->seen_ms};
 
         if (at++ < q->after) {
             continue;

@@ -199,6 +199,7 @@ void on_hello(struct turn *t)
         return;
     }
     s->role = (unsigned) m->role;
+    s->principal->seen_ms = c->wall_ms;
     s->epoch = m->epoch;
     session_move(s, SESSION_READY);
     wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);

@@ -53,22 +53,39 @@ static void add_metrics(const struct agent *a, struct wf_buf *store, struct wf_r
     }
 }
 
+/* By name or digits of the key; also one that was revoked. */
+static const struct agent *find_agent(const struct core *c, const char *text)
+{
+    const struct wf_list_node *head = &c->agents.all;
+    struct principal *p;
+
+    if (registry_find(&c->registry, text, &p) == 0 && p->agent != NULL) {
+        return p->agent;
+    }
+    for (const struct wf_list_node *n = wf_list_first(head); n != NULL;
+         n = wf_list_next(head, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        if (strcmp(a->principal->name, text) == 0) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
 void query_node(struct turn *t)
 {
     struct core *c = t->c;
     const struct wf_query *q = &t->msg->u.query;
     struct wf_node_info m = {.req = q->req};
     char name[WF_TEXT_MAX + 1];
-    struct principal *p;
     struct wf_node_row row;
-    const struct agent *a;
+    const struct agent *a = find_agent(c, wf_slice_str(q->key, name, sizeof name));
 
-    wf_slice_str(q->key, name, sizeof name);
-    if (registry_find(&c->registry, name, &p) != 0 || p->agent == NULL) {
+    if (a == NULL) {
         refuse(t, WEFT_ENOENT, q->req, NULL, 0, "no node %s was seen here", name);
         return;
     }
-    a = p->agent;
     row = node_row_of(c, a);
     (void) wf_rows_add(core_rows(c, 0), &m.node, wf_desc_node_row(), &row);
     add_offers(a, core_rows(c, 1), &m.caps);

@@ -78,12 +78,30 @@ static void match_hex(const struct wf_map *m, const char *text, struct principal
     }
 }
 
+/* Open tokens of a name: there may be several. */
+static void match_open(const struct wf_map *m, const char *name, struct principal **found,
+                       unsigned *n)
+{
+    struct principal *p;
+    size_t it = 0;
+
+    while ((p = wf_map_next(m, &it)) != NULL) {
+        if (p->state == WF_KEY_ACTIVE && strcmp(p->name, name) == 0 && name[0] != '\0') {
+            *found = p;
+            (*n)++;
+        }
+    }
+}
+
 int registry_find(const struct registry *r, const char *text,
                   struct principal **ret_principal)
 {
     struct principal *p = registry_named(r, wf_slice_of(text));
     unsigned n = p != NULL;
 
+    if (p == NULL) {
+        match_open(r->tokens, text, &p, &n);
+    }
     if (p == NULL && strlen(text) >= PREFIX_MIN) {
         match_hex(r->keys, text, &p, &n);
         match_hex(r->tokens, text, &p, &n);

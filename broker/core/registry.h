@@ -45,8 +45,8 @@ struct principal *registry_token(const struct registry *r, const struct wf_key *
 /* The active principal of this name, or NULL. */
 struct principal *registry_named(const struct registry *r, struct wf_slice name);
 
-/* By name, or by at least 8 hex digits of the key; tokens as well.  WEFT_ENOENT;
- * WEFT_EINVAL when several match. */
+/* An active principal by name, else an open token by name, else either by at least 8 hex
+ * digits of the key.  WEFT_ENOENT; WEFT_EINVAL when several match. */
 int registry_find(const struct registry *r, const char *text,
                   struct principal **ret_principal);
 

@@ -9,6 +9,8 @@
 #include "cli/tool/fmt.h"
 #include "cli/view/keys.h"
 
+#define TOKEN_PREFIX 8 /* digits of a key that name a token */
+
 struct token_args {
     const char *role, *name, *site, *tier, *endpoint, *out;
     uint64_t ttl_ms;
@@ -136,24 +138,61 @@ static int token_list(struct cli *cli, const void *args, int n, char **operands)
     return CLI_OK;
 }
 
+static int is_called(const struct weft_key *token, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strcmp(token->state, "active") == 0 &&
+           (strcmp(token->name, name) == 0 ||
+            (len >= TOKEN_PREFIX && strncmp(token->key, name, len) == 0));
+}
+
+/* Close every open token of a name.  By its key, since a node may have the name by now.
+ */
+static int revoke_named(struct cli *cli, const char *name, const struct weft_key *rows,
+                        size_t count)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        char why[256] = "";
+        int code;
+
+        if (!is_called(&rows[i], name)) {
+            continue;
+        }
+        code =
+            weft_key_revoke(cli->client, rows[i].key, cli_wait_ms(cli), why, sizeof(why));
+        if (code < 0) {
+            return cli_fail(cli, code, "token %s%s%s", name, *why != '\0' ? ": " : "",
+                            why);
+        }
+        cli_note(cli, "token %s (%.8s): revoked", name, rows[i].key);
+        found++;
+    }
+    return found > 0 ? CLI_OK
+                     : cli_fail_next(cli, WEFT_ENOENT, "`weft token ls` lists the tokens",
+                                     "no token %s is open", name);
+}
+
 static int token_revoke(struct cli *cli, const void *args, int n, char **operands)
 {
-    int rc = cli_connect(cli);
+    struct weft_key *rows = NULL;
+    size_t count = 0;
+    int rc = cli_connect(cli), code;
 
     (void) args;
-    for (int i = 0; rc == CLI_OK && i < n; i++) {
-        char why[256] = "";
-        int code =
-            weft_key_revoke(cli->client, operands[i], cli_wait_ms(cli), why, sizeof(why));
-
-        if (code < 0) {
-            rc =
-                cli_fail_next(cli, code, "`weft token ls` lists the tokens",
-                              "token %s%s%s", operands[i], *why != '\0' ? ": " : "", why);
-        } else {
-            cli_note(cli, "token %s: revoked", operands[i]);
-        }
+    if (rc != CLI_OK) {
+        return rc;
     }
+    code = weft_tokens(cli->client, cli_wait_ms(cli), &rows, &count);
+    if (code < 0) {
+        return cli_fail(cli, code, "%s", "");
+    }
+    for (int i = 0; rc == CLI_OK && i < n; i++) {
+        rc = revoke_named(cli, operands[i], rows, count);
+    }
+    weft_rows_free(rows);
     return rc;
 }
 

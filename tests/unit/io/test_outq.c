@@ -18,7 +18,7 @@ static void test_batches(void)
     is_int(outq_put(&q, &pool, big, 994, 1000), WEFT_EFULL, "over the cap");
     is_int(q.bytes, 7, "and unchanged");
     is_int(outq_put(&q, &pool, big, 65536 - 7, 1 << 20), 0, "up to a whole batch");
-    ok(q.head == q.tail && q.head->len == WF_FRAME_BATCH, "it still is one");
+    ok(q.head == q.tail && q.head->len == WF_FRAME_TARGET, "it still is one");
     is_int(outq_put(&q, &pool, "x", 1, 1 << 20), 0, "one byte more");
     ok(q.head != q.tail && q.tail->len == 3, "opens the next");
     is_int(outq_put(&q, &pool, big, sizeof big, 1 << 20), 0, "a large message");

@@ -401,6 +401,26 @@ void reply_done(struct turn *t, uint64_t req, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_done, &m);
 }
 
+/* An enrolled agent is a node from the start: it is shown as offline until it comes. */
+static void on_record(struct core *c, const struct broker_event *ev)
+{
+    struct principal *p;
+    struct agent *a;
+    struct wf_key key;
+
+    if (registry_replay(&c->registry, ev->table, ev->record) != 0) {
+        c->count.bad_messages++;
+        return;
+    }
+    memcpy(key.b, ev->record.p, sizeof key.b);
+    p = registry_key(&c->registry, &key);
+    if (ev->table == REGISTRY_KEYS && p != NULL && p->role == WF_ROLE_AGENT &&
+        p->state == WF_KEY_ACTIVE && p->agent == NULL &&
+        agents_need(&c->agents, p, &a) == 0) {
+        a->since_us = a->heard_us = c->now_us;
+    }
+}
+
 void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
     uint64_t lsn = c->lsn;
@@ -433,9 +453,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         on_store_error(c, ev->lsn, out);
         break;
     case BROKER_RECORD:
-        if (registry_replay(&c->registry, ev->table, ev->record) != 0) {
-            c->count.bad_messages++;
-        }
+        on_record(c, ev);
         break;
     case BROKER_STOPPING:
         on_stopping(c, out);

@@ -9,6 +9,8 @@
 #include "cli/tool/text.h"
 #include "cli/view/job.h"
 
+#define LOST_PING_MS 1000 /* between two looks for Ctrl-C while there is no broker */
+
 struct events_args {
     int follow;
     uint64_t count;
@@ -112,6 +114,39 @@ static void on_event(const struct weft_event *event, void *arg)
     fflush(reader->cli->out.f);
 }
 
+/* Say once that the connection is gone; end when it will not come back.  A question to
+ * the broker tells that: it fails at once when the key is refused. */
+static int check_connection(struct cli *cli, int *told)
+{
+    char why[200] = "";
+    uint64_t us;
+    int code;
+
+    if (weft_connected(cli->client, why, sizeof(why))) {
+        *told = 0;
+        return CLI_OK;
+    }
+    if (!*told) {
+        *told = 1;
+        cli_note(cli, "connection lost, trying again: %s", why);
+    }
+    code = weft_ping(cli->client, NULL, LOST_PING_MS, &us, NULL);
+    return code < 0 && cli_exit_of(code) == CLI_DENIED ? cli_fail(cli, code, "%s", why)
+                                                       : CLI_OK;
+}
+
+static int follow(struct cli *cli)
+{
+    int told = 0, rc = CLI_OK;
+
+    intr_install();
+    while (rc == CLI_OK && intr_count() == 0) {
+        cli_turn(cli, INTR_POLL_MS, -1);
+        rc = check_connection(cli, &told);
+    }
+    return rc == CLI_OK ? CLI_INTERRUPTED : rc;
+}
+
 static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct events_args *args = args_;
@@ -139,11 +174,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     if (rc < 0) {
         return cli_fail(cli, rc, "%s", "");
     }
-    intr_install();
-    while (args->follow && intr_count() == 0) {
-        cli_turn(cli, INTR_POLL_MS, -1);
-    }
-    return args->follow ? CLI_INTERRUPTED : CLI_OK;
+    return args->follow ? follow(cli) : CLI_OK;
 }
 
 const struct cmd cmd_events = {

@@ -95,7 +95,7 @@ int router_send(struct router *r, uint32_t handle, const void *bytes, size_t len
 /* As router_send(), but the messages may wait up to ROUTER_LINGER_US for others to the
  * same peer: an acknowledgement alone is not worth a frame, a system call and two
  * wake-ups. */
-#define ROUTER_LINGER_US 2000
+#define ROUTER_LINGER_US 5000
 int router_send_lazy(struct router *r, uint32_t handle, const void *bytes, size_t len);
 
 /* Hand to ZeroMQ now what can go, instead of at the end of the turn. */

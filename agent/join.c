@@ -1,9 +1,9 @@
 #include "agent/join.h"
 
-#include "agent/identity.h"
 #include "client/include/weft/version.h"
 #include "common/io/enrol.h"
 #include "common/io/file.h"
+#include "common/io/identity.h"
 #include "common/io/loop.h"
 #include "common/str.h"
 #include "proto/name.h"

@@ -1,11 +1,11 @@
 /* main.c - weft-agent: arguments, configuration, then one of its commands */
 #include "agent/config.h"
 #include "agent/handlers.h"
-#include "agent/identity.h"
 #include "agent/join.h"
 #include "agent/shell.h"
 #include "client/include/weft/version.h"
 #include "common/io/file.h"
+#include "common/io/identity.h"
 #include "common/io/keys.h"
 #include "common/parse.h"
 #include "common/str.h"

@@ -428,12 +428,9 @@ static int open_uplink(struct shell *sh, const struct identity *id, struct wf_er
     const struct uplink_opts opts = {.sock = {.linger_ms = LINGER_MS, .heartbeat_ms = -1},
                                      .keys = &id->keys,
                                      .dial_ms = DIAL_MS};
-    size_t len;
-    int rc = wf_unhex(sh->broker.b, sizeof sh->broker.b, id->broker_key, &len);
+    int rc = zctx_new(false, &sh->zctx);
 
-    if (rc == 0) {
-        rc = zctx_new(false, &sh->zctx);
-    }
+    memcpy(sh->broker.b, id->broker_pub, sizeof sh->broker.b);
     return rc != 0 ? wf_err_set(err, rc, "cannot start ZeroMQ")
                    : uplink_new(&sh->loop, sh->zctx, &opts, &cbs, sh, &sh->uplink, err);
 }

@@ -10,7 +10,7 @@
 #define AGENT_SHELL_H
 
 #include "agent/config.h"
-#include "agent/identity.h"
+#include "common/io/identity.h"
 #include "common/io/log.h"
 
 struct shell;

@@ -248,7 +248,7 @@ static int open_server(struct weft_server *s, const struct weft_serve_options *g
     int rc = take_options(given, &o, err);
 
     if (rc == 0) {
-        rc = serve_id_load(o.state, &s->id, err);
+        rc = identity_load(o.state, &s->id, err);
     }
     if (rc == 0) {
         rc = configure(s, &o, err);

@@ -10,7 +10,7 @@
 
 #include "agent/core/node.h"
 #include "client/include/weft/serve.h"
-#include "client/serve_id.h"
+#include "common/io/identity.h"
 #include "common/io/loop.h"
 #include "common/io/uplink.h"
 #include "common/io/wake.h"
@@ -38,7 +38,7 @@ struct weft_server {
     struct uplink *uplink;
     struct wf_timer *timer;
     struct wf_wake *wake;
-    struct serve_id id;
+    struct identity id;
     struct node_config cfg;
     struct serve_handler handlers[WF_CAPS_MAX];
     struct node *node; /* NULL before the first turn: then capabilities may be added */

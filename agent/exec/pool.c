@@ -431,8 +431,22 @@ static void remove_worker(struct exec_pool *p, struct worker *w)
     }
 }
 
+static void tell_end(char *dst, size_t cap, const struct wire_done *d)
+{
+    const char *name = d->signal != 0 ? sigabbrev_np(d->signal) : NULL;
+
+    if (d->signal != 0) {
+        (void) snprintf(dst, cap, "the worker was killed in mid-job by signal %d (SIG%s)",
+                        (int) d->signal, name != NULL ? name : "?");
+    } else {
+        (void) snprintf(dst, cap, "the worker ended in mid-job: %s, status %d",
+                        wire_reason_name(d->reason), (int) d->code);
+    }
+}
+
+/* `alone`: no other job was under way in the worker, so this one is to blame. */
 static void fail_job(struct exec_pool *p, struct job *j, const struct worker *w,
-                     const struct wire_done *wd)
+                     const struct wire_done *wd, bool alone)
 {
     struct exec_done d = {.reason = wd->reason, .code = wd->code, .signal = wd->signal};
     char text[WIRE_TEXT_MAX];
@@ -446,12 +460,12 @@ static void fail_job(struct exec_pool *p, struct job *j, const struct worker *w,
     } else if (wd->reason == WIRE_R_LOST || wd->reason == WIRE_R_SPAWN) {
         d.text = wd->text;
     } else {
-        (void) snprintf(text, sizeof text,
-                        "the worker ended in mid-job: %s, status %d, signal %d",
-                        wire_reason_name(wd->reason), (int) wd->code, (int) wd->signal);
+        tell_end(text, sizeof text, wd);
         d.text = text;
         /* Success of the process is none of the job. */
-        d.reason = wd->reason == WIRE_R_EXIT && wd->code == 0 ? WIRE_R_LOST : wd->reason;
+        if (!alone || (wd->reason == WIRE_R_EXIT && wd->code == 0)) {
+            d.reason = WIRE_R_LOST;
+        }
     }
     finish(p, j, &d);
 }
@@ -481,6 +495,7 @@ void pool_worker_done(struct worker *w, const struct wire_done *d)
 {
     struct exec_pool *p = w->pool;
     bool early = w->concurrency == 0;
+    unsigned under_way = 0;
 
     /* What it answered before it ended counts. */
     if (w->peer != NULL) {
@@ -491,8 +506,11 @@ void pool_worker_done(struct worker *w, const struct wire_done *d)
     flush_worker(w);
     remove_worker(p, w);
     for (unsigned i = 0; i < p->slots.n; i++) {
+        under_way += p->slots.jobs[i].w == w;
+    }
+    for (unsigned i = 0; i < p->slots.n; i++) {
         if (p->slots.jobs[i].w == w) {
-            fail_job(p, &p->slots.jobs[i], w, d);
+            fail_job(p, &p->slots.jobs[i], w, d, under_way == 1);
         }
     }
     if (early) {

@@ -1,5 +1,5 @@
 /* The state folder: key first, identity after it, both private, and gone on demand. */
-#include "agent/identity.h"
+#include "common/io/identity.h"
 #include "common/io/file.h"
 #include "tests/lib/tap.h"
 

@@ -1,4 +1,4 @@
-#include "agent/identity.h"
+#include "common/io/identity.h"
 
 #include "common/io/conf_file.h"
 #include "common/io/file.h"
@@ -46,12 +46,12 @@ int identity_adopt(const char *state, const char *file, struct wf_err *err)
     return 0;
 }
 
-static int check(const char *path, const struct identity *id, struct wf_err *err)
+static int check(const char *path, struct identity *id, struct wf_err *err)
 {
-    uint8_t key[KEY_BYTES];
     size_t len;
 
-    if (wf_unhex(key, sizeof key, id->broker_key, &len) != 0) {
+    if (wf_unhex(id->broker_pub, sizeof id->broker_pub, id->broker_key, &len) != 0 ||
+        len != sizeof id->broker_pub) {
         return wf_err_set(err, WEFT_ECONF, "%.160s: broker_key is not hex", path);
     }
     for (size_t i = 0; i < id->endpoints.n; i++) {

@@ -1,4 +1,4 @@
-/* identity.h - who this node is, as kept in the state folder
+/* identity.h - who an agent is, as kept in its state folder
  *
  *     STATE/key        own key pair, drawn here (0600)
  *     STATE/identity   name, site, tier, the broker's key and addresses (ZPL)
@@ -6,8 +6,8 @@
  * The key is written before the node asks to be enrolled, the rest when it was: a key
  * without an identity is an enrolment that did not come to its end.
  */
-#ifndef AGENT_IDENTITY_H
-#define AGENT_IDENTITY_H
+#ifndef COMMON_IO_IDENTITY_H
+#define COMMON_IO_IDENTITY_H
 
 #include "common/conf.h"
 #include "common/io/keys.h"
@@ -20,7 +20,8 @@ struct identity {
     char name[WF_NAME_MAX + 1], site[WF_NAME_MAX + 1], tier[16];
     char broker[WF_NAME_MAX + 1];
     char broker_key[IDENTITY_HEX];
-    char token[IDENTITY_HEX]; /* public key of the token that it joined with */
+    uint8_t broker_pub[KEY_BYTES]; /* the same, raw; not in the file */
+    char token[IDENTITY_HEX];      /* public key of the token that it joined with */
     struct wf_conf_list endpoints;
     struct keys keys; /* not in this file */
 };

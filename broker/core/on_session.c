@@ -229,9 +229,15 @@ void on_ping(struct turn *t)
     const struct wf_ping *m = &t->msg->u.ping;
     const struct wf_pong pong = {m->seq, m->time_us};
 
+    const struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
+
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
     sample_rtt(t->c, t->s, m->rtt_us);
     t->s->covered_seq = wf_max_u64(t->s->covered_seq, m->covered);
+    if (a != NULL && a->session == t->s) {
+        /* Looks at what waits are bounded: an agent that stays idle gets another. */
+        work_feed(t->c, t->s->principal->agent, t->out);
+    }
 }
 
 /* The answer to a ping of ours: only node_ping sends those. */

@@ -103,13 +103,33 @@ static void consider(const struct job *j, struct offer *o, uint64_t now_us,
     }
 }
 
-static void consider_all(const struct job *j, uint64_t now_us, struct wf_rng *rng,
-                         struct decision *d)
+/* The sample had no room.  What is full or filtered further on is not counted. */
+static void look_further(const struct job *j, uint64_t now_us, struct decision *d)
+{
+    const struct wf_list_node *head = &j->capability->offers;
+    size_t left = PLACE_FURTHER;
+
+    for (struct wf_list_node *n = wf_list_first(head); n != NULL && left > 0;
+         n = wf_list_next(head, n), left--) {
+        struct offer *o = CONTAINER_OF(n, struct offer, peers);
+
+        if (place_filter(j, o) == PLACE_FILTER_COUNT) {
+            consider(j, o, now_us, d);
+            return;
+        }
+    }
+}
+
+static void consider_all(const struct job *j, struct offer *sure, uint64_t now_us,
+                         struct wf_rng *rng, struct decision *d)
 {
     const struct wf_list_node *head = &j->capability->offers;
     size_t left = j->capability->noffers;
     size_t wanted = PLACE_SAMPLE;
 
+    if (sure != NULL) {
+        consider(j, sure, now_us, d);
+    }
     /* Selection sampling: each of those left is taken with probability wanted / left, so
      * that exactly `wanted` of more than that are looked at. */
     for (struct wf_list_node *n = wf_list_first(head); n != NULL && wanted > 0;
@@ -120,20 +140,28 @@ static void consider_all(const struct job *j, uint64_t now_us, struct wf_rng *rn
             continue;
         }
         wanted--;
-        consider(j, o, now_us, d);
+        if (o != sure) {
+            consider(j, o, now_us, d);
+        }
+    }
+    if (d->passed == 0 && j->capability->noffers > PLACE_SAMPLE) {
+        look_further(j, now_us, d);
     }
 }
 
-struct offer *place_choose(const struct job *j, const struct agents *agents,
-                           uint64_t now_us, struct wf_rng *rng, struct decision *ret)
+struct offer *place_choose(const struct job *j, struct offer *sure,
+                           const struct agents *agents, uint64_t now_us,
+                           struct wf_rng *rng, struct decision *ret)
 {
     struct agent *best;
 
     ret->job = j->id;
     ret->at_us = now_us;
     ret->known = agents->n;
-    ret->filtered[PLACE_CAPABILITY] = (uint32_t) (agents->n - j->capability->noffers);
-    consider_all(j, now_us, rng, ret);
+    /* An agent may offer several versions. */
+    ret->filtered[PLACE_CAPABILITY] =
+        (uint32_t) (agents->n - wf_min_u64(agents->n, j->capability->noffers));
+    consider_all(j, sure, now_us, rng, ret);
     if (ret->nrows == 0 || ret->rows[0].full) {
         return NULL;
     }

@@ -1,8 +1,9 @@
 /* place.h - choose the agent for a job
  *
  * Hard filters in a fixed order, each counted, then the score over those that remain, all
- * of them up to PLACE_SAMPLE, else a random sample.  A filter never scores; a score never
- * filters.  Changes nothing but the generator.
+ * of them up to PLACE_SAMPLE, else a random sample; when none of that has room, the first
+ * of the next PLACE_FURTHER that does.  A filter never scores; a score never filters.
+ * Changes nothing but the generator.
  */
 #ifndef BROKER_CORE_PLACE_H
 #define BROKER_CORE_PLACE_H
@@ -11,12 +12,15 @@
 #include "broker/core/decisions.h"
 #include "common/rng.h"
 
-#define PLACE_SAMPLE 20
+#define PLACE_SAMPLE  20
+#define PLACE_FURTHER 512
 
 /* Fill `ret` with the decision and return the winner's offer, or NULL when none has room
- * (or none is capable: then ret->passed and the full ones are 0). */
-struct offer *place_choose(const struct job *j, const struct agents *agents,
-                           uint64_t now_us, struct wf_rng *rng, struct decision *ret);
+ * (or none is capable: then ret->passed and the full ones are 0).  `sure` is looked at in
+ * any case: an offer that is known to fit; NULL: there is none. */
+struct offer *place_choose(const struct job *j, struct offer *sure,
+                           const struct agents *agents, uint64_t now_us,
+                           struct wf_rng *rng, struct decision *ret);
 
 /* The first filter that refuses this offer for the job, or PLACE_FILTER_COUNT. */
 unsigned place_filter(const struct job *j, const struct offer *o);

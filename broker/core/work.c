@@ -39,19 +39,25 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     work_tell_state(j, out);
 }
 
-void work_place(struct core *c, struct job *j, struct wf_effects *out)
+static void place(struct core *c, struct job *j, struct offer *sure,
+                  struct wf_effects *out)
 {
     struct decision *d;
     struct offer *o;
 
     d = decisions_next(&c->decisions);
-    o = place_choose(j, &c->agents, c->now_us, &c->rng, d);
+    o = place_choose(j, sure, &c->agents, c->now_us, &c->rng, d);
     if (o != NULL) {
         d->attempt = j->attempt + 1;
         assign(c, j, o, out);
     } else if (wf_list_empty(&j->in_queue)) {
         capability_enqueue(j->capability, j, j->attempt != 0);
     }
+}
+
+void work_place(struct core *c, struct job *j, struct wf_effects *out)
+{
+    place(c, j, NULL, out);
 }
 
 static int fits(const struct job *j, void *offer)
@@ -87,7 +93,7 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
             struct job *j = next_ready(o);
 
             if (j != NULL) {
-                work_place(c, j, out);
+                place(c, j, o, out);
                 placed |= j->state != WF_JOB_QUEUED;
             }
         }

@@ -34,7 +34,8 @@ int wf_buf_reserve(struct wf_buf *b, size_t len)
         return b->err = WEFT_ETOOBIG;
     }
     if (len > b->cap - b->len) {
-        size_t cap = b->cap < 64 ? 64 : b->cap;
+        /* Never more than the limit: appending looks at the capacity alone. */
+        size_t cap = b->cap >= 64 ? b->cap : b->max < 64 ? b->max : 64;
         uint8_t *p;
 
         while (cap - b->len < len) {

@@ -66,11 +66,30 @@ static void test_memory(void)
     wf_buf_fini(&b);
 }
 
+/* A limit below the first allocation holds as well, also in small steps. */
+static void test_small_limit(void)
+{
+    unsigned wrong = 0;
+
+    for (size_t max = 0; max < 130; max++) {
+        struct wf_buf b = WF_BUF_INIT(max);
+        size_t n = 0;
+
+        while (wf_buf_put(&b, "abc", 3) == 0) {
+            n += 3;
+        }
+        wrong += n != max / 3 * 3 || b.len != n || b.err != WEFT_ETOOBIG;
+        wf_buf_fini(&b);
+    }
+    is_int(wrong, 0, "small limits hold");
+}
+
 int main(void)
 {
     test_put();
     test_limit();
     test_long_printf();
     test_memory();
+    test_small_limit();
     return done();
 }

@@ -431,25 +431,12 @@ static void remove_worker(struct exec_pool *p, struct worker *w)
     }
 }
 
-static void tell_end(char *dst, size_t cap, const struct wire_done *d)
-{
-    const char *name = d->signal != 0 ? sigabbrev_np(d->signal) : NULL;
-
-    if (d->signal != 0) {
-        (void) snprintf(dst, cap, "the worker was killed in mid-job by signal %d (SIG%s)",
-                        (int) d->signal, name != NULL ? name : "?");
-    } else {
-        (void) snprintf(dst, cap, "the worker ended in mid-job: %s, status %d",
-                        wire_reason_name(d->reason), (int) d->code);
-    }
-}
-
 /* `alone`: no other job was under way in the worker, so this one is to blame. */
 static void fail_job(struct exec_pool *p, struct job *j, const struct worker *w,
                      const struct wire_done *wd, bool alone)
 {
     struct exec_done d = {.reason = wd->reason, .code = wd->code, .signal = wd->signal};
-    char text[WIRE_TEXT_MAX];
+    bool blame;
 
     if (j->state == JOB_ENDING) {
         d.reason = j->reason;
@@ -460,12 +447,9 @@ static void fail_job(struct exec_pool *p, struct job *j, const struct worker *w,
     } else if (wd->reason == WIRE_R_LOST || wd->reason == WIRE_R_SPAWN) {
         d.text = wd->text;
     } else {
-        tell_end(text, sizeof text, wd);
-        d.text = text;
-        /* Success of the process is none of the job. */
-        if (!alone || (wd->reason == WIRE_R_EXIT && wd->code == 0)) {
-            d.reason = WIRE_R_LOST;
-        }
+        blame = alone && (wd->reason != WIRE_R_EXIT || wd->code != 0);
+        d.reason = blame ? wd->reason : WIRE_R_LOST;
+        d.text = blame ? wd->text : "the worker ended in mid-job";
     }
     finish(p, j, &d);
 }

@@ -336,8 +336,10 @@ int main(int argc, char **argv)
     struct args a = {.command = "run", .timeout_ms = 20000};
     struct agent_config *c = NULL;
     struct wf_err err = {0, ""};
-    int rc = parse(argc, argv, &a);
+    int rc;
 
+    file_fill_std();
+    rc = parse(argc, argv, &a);
     if (rc != 0 || a.done) {
         return rc;
     }

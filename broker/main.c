@@ -1,6 +1,7 @@
 /* weft-broker: arguments, configuration, shell, exit code. */
 #include "broker/shell.h"
 #include "client/include/weft/version.h"
+#include "common/io/file.h"
 #include "common/io/keys.h"
 
 #include <stdio.h>
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
     struct log_sink log;
     struct shell *sh;
 
+    file_fill_std();
     (void) umask(077);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

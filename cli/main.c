@@ -1,7 +1,9 @@
 /* main.c - finds the command in the table, parses its options, runs it */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cmd.h"
 #include "cli/help.h"
@@ -74,11 +76,25 @@ static int dispatch(struct cli *cli, int argc, char **argv)
     return run(cli, cmd, argc - at - words, argv + at + words);
 }
 
+/* A standard descriptor that is closed would be given to the next socket, which would
+ * then take in what is printed.  What stands in for it fails to be used, as a closed one
+ * does.
+ */
+static void fill_std(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void) !open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli;
     int rc;
 
+    fill_std();
     setlocale(LC_CTYPE, "");
     memset(&cli, 0, sizeof(cli));
     out_init(&cli.out, stdout, 0);

@@ -250,3 +250,15 @@ void file_unlock(int fd)
         (void) close(fd);
     }
 }
+
+void file_fill_std(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+}

@@ -31,4 +31,8 @@ int file_mkdirs(const char *path, mode_t mode, struct wf_err *err);
 int file_lock(const char *dir, int *ret_fd, struct wf_err *err);
 void file_unlock(int fd);
 
+/* First thing in a program: give it the standard descriptors that it was started without.
+ * Else the next file or socket gets the number, and takes in what is printed. */
+void file_fill_std(void);
+
 #endif

@@ -184,6 +184,7 @@ int agent_set_info(struct agent *a, const struct wf_agent_info *info,
     if (!info_is_sound(info)) {
         return WEFT_EPROTO;
     }
+    capabilities_make_room(caps, info->caps.count);
     while (wf_rows_next(&rows, wf_desc_cap_row(), &cap)) {
         int rc = capabilities_need(caps, cap.name, &c);
 

@@ -15,7 +15,7 @@
 
 int capabilities_init(struct capabilities *t, size_t max, uint64_t seed)
 {
-    *t = (struct capabilities){.by_name = wf_map_new(max, seed)};
+    *t = (struct capabilities){.by_name = wf_map_new(max, seed), .max = max};
     return t->by_name != NULL ? 0 : WEFT_ENOMEM;
 }
 
@@ -37,6 +37,36 @@ struct capability *capabilities_get(struct capabilities *t, struct wf_slice name
         t->recent = wf_map_get(t->by_name, name.p, name.len);
     }
     return t->recent;
+}
+
+void capabilities_make_room(struct capabilities *t, size_t n)
+{
+    struct capability *c;
+    size_t it = 0;
+
+    if (n <= t->max - wf_map_len(t->by_name)) {
+        return;
+    }
+    t->recent = NULL;
+    while ((c = wf_map_next(t->by_name, &it)) != NULL) {
+        if (c->noffers == 0 && c->njobs == 0) {
+            wf_free(wf_map_take(t->by_name, c->name, strlen(c->name)));
+        }
+    }
+}
+
+int capabilities_ask(struct capabilities *t, struct wf_slice name,
+                     struct capability **ret_capability)
+{
+    size_t left = t->max - t->max / 2; /* for agents */
+
+    if (capabilities_get(t, name) == NULL) {
+        capabilities_make_room(t, left + 1);
+        if (t->max - wf_map_len(t->by_name) <= left) {
+            return WEFT_EFULL;
+        }
+    }
+    return capabilities_need(t, name, ret_capability);
 }
 
 int capabilities_need(struct capabilities *t, struct wf_slice name,

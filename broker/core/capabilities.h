@@ -3,7 +3,8 @@
  * One entry a capability name, made by the first agent or job that names it.  Its ready
  * queues are ordered by priority, then age.  Jobs for different capabilities do not block
  * each other, nor do jobs that ask for a certain node, version or label those that do
- * not. Entries stay for the broker's life; their number is bounded.
+ * not. Their number is bounded: those that nobody offers and no job names make
+ * room, and jobs never take the half that is for agents.
  */
 #ifndef BROKER_CORE_CAPABILITIES_H
 #define BROKER_CORE_CAPABILITIES_H
@@ -31,6 +32,7 @@ struct capability {
     char name[WF_CAP_NAME_MAX + 1]; /* first: the map's key */
     struct wf_list_node offers;     /* offer.peers, in order of arrival */
     size_t noffers;
+    size_t njobs; /* that name it, finished ones included */
     struct wf_list_node
         ready[PRIORITIES]; /* job.in_queue: any agent that offers it will do */
     struct wf_list_node picky[PRIORITIES]; /* job.in_queue: of those that ask for more */
@@ -39,7 +41,8 @@ struct capability {
 };
 
 struct capabilities {
-    struct wf_map *by_name;    /* owned */
+    struct wf_map *by_name; /* owned */
+    size_t max;
     struct capability *recent; /* borrowed: the last one asked for */
 };
 
@@ -48,9 +51,16 @@ void capabilities_fini(struct capabilities *t);
 
 struct capability *capabilities_get(struct capabilities *t, struct wf_slice name);
 
-/* Get or make.  WEFT_EFULL, WEFT_ENOMEM. */
+/* Unless `n` more fit, drop those that nobody offers and no job names. */
+void capabilities_make_room(struct capabilities *t, size_t n);
+
+/* Get or make, for an agent that offers it.  WEFT_EFULL, WEFT_ENOMEM. */
 int capabilities_need(struct capabilities *t, struct wf_slice name,
                       struct capability **ret_capability);
+
+/* The same for a job that waits for it: full when half of the table is taken. */
+int capabilities_ask(struct capabilities *t, struct wf_slice name,
+                     struct capability **ret_capability);
 
 /* Put a QUEUED job last of its priority, or first (a retried one is older than the rest).
  */

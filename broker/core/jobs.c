@@ -1,5 +1,6 @@
 #include "broker/core/jobs.h"
 
+#include "broker/core/capabilities.h"
 #include "common/check.h"
 #include "common/err.h"
 #include "common/mem.h"
@@ -159,6 +160,9 @@ void jobs_forget(struct jobs *t, struct job *j)
     (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
     t->retained--;
     t->bytes -= j->bytes_len + j->data_len + j->log.len;
+    if (j->capability != NULL) {
+        j->capability->njobs--;
+    }
     job_free(j);
 }
 

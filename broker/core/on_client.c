@@ -167,7 +167,7 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     struct core *c = t->c;
     struct capability *cap;
     struct job *j;
-    int rc = capabilities_need(&c->capabilities, m->capability, &cap);
+    int rc = capabilities_ask(&c->capabilities, m->capability, &cap);
 
     if (rc == 0) {
         rc = jobs_add(&c->jobs, m, &j);
@@ -179,6 +179,7 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     j->priority = (unsigned) wf_min_u64(m->priority, PRIORITY_MAX);
     j->owner = t->s->principal;
     j->capability = cap;
+    cap->njobs++;
     j->version = (uint32_t) m->version;
     j->submitter = m->detached ? 0 : t->s->peer;
     j->accepted_us = c->now_us;

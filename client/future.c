@@ -134,7 +134,7 @@ static void call_events(struct weft_future *f, const struct wf_events_page *page
 
 /* Unlocked.  A message's news exists only while that message is stepped. */
 static void run(struct weft_future *f, unsigned news, const struct wf_msg *msg,
-                weft_done_fn *then)
+                weft_done_fn *then, void *then_arg)
 {
     if ((news & WF_NEWS_OUTPUT) != 0 && f->on_output != NULL) {
         call_output(f, &msg->u.output);
@@ -147,7 +147,7 @@ static void run(struct weft_future *f, unsigned news, const struct wf_msg *msg,
         call_events(f, &msg->u.events_page);
     }
     if (then != NULL) {
-        then(f, f->then_arg);
+        then(f, then_arg);
     }
 }
 
@@ -162,6 +162,9 @@ static int has_callback(const struct weft_future *f, unsigned news)
 static void tell(struct weft_client *c, struct weft_future *f, const struct wf_msg *msg)
 {
     unsigned news = f->call.news;
+    /* Read under the lock: weft_future_then() calls what it sets later itself. */
+    weft_done_fn *then = news & WF_NEWS_DONE ? f->then : NULL;
+    void *then_arg = f->then_arg;
 
     f->call.news = 0;
     f->told |= (news & WF_NEWS_DONE) != 0;
@@ -174,7 +177,7 @@ static void tell(struct weft_client *c, struct weft_future *f, const struct wf_m
     f->pins++;
     c->inside++;
     client_unlock(c);
-    run(f, news, msg, news & WF_NEWS_DONE ? f->then : NULL);
+    run(f, news, msg, then, then_arg);
     client_lock(c);
     c->inside--;
     f->pins--;
@@ -239,7 +242,8 @@ int weft_future_wait(weft_future *f, enum weft_until until, int64_t timeout_ms)
     int rc;
 
     if (timeout_ms >= 0) {
-        until_us = wf_now_us() + (uint64_t) timeout_ms * 1000;
+        until_us = wf_add_sat(
+            wf_now_us(), wf_min_u64((uint64_t) timeout_ms, UINT64_MAX / 1000) * 1000);
     }
     client_lock(f->client);
     rc = future_wait(f, until, until_us);

@@ -6,6 +6,23 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
+size_t wf_utf8_cut(const void *p, size_t len)
+{
+    const uint8_t *s = p;
+    size_t tail = 1; /* bytes of the last character that are there */
+
+    while (tail < 4 && tail < len && (s[len - tail] & 0xc0) == 0x80) {
+        tail++;
+    }
+    if (len != 0) {
+        uint8_t lead = s[len - tail];
+        size_t whole = lead < 0xc0 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+
+        len -= tail < whole ? tail : 0;
+    }
+    return len;
+}
+
 int wf_str_copy(char *dst, size_t cap, const char *src)
 {
     return wf_str_copy_n(dst, cap, src, strlen(src));
@@ -19,7 +36,7 @@ int wf_str_copy_n(char *dst, size_t cap, const void *src, size_t len)
         return WEFT_ETOOBIG;
     }
     if (len > cap - 1) {
-        len = cap - 1;
+        len = wf_utf8_cut(src, cap - 1);
         rc = WEFT_ETOOBIG;
     }
     if (len != 0) {

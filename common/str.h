@@ -35,6 +35,10 @@ int wf_base64url_decode(uint8_t *dst, size_t cap, const char *src, size_t len,
 /* Well-formed UTF-8 (RFC 3629): no overlong forms, surrogates or values over U+10FFFF. */
 int wf_utf8_ok(const void *p, size_t len);
 
+/* The length of text cut at `len` when a character that the cut went through is left out.
+ */
+size_t wf_utf8_cut(const void *p, size_t len);
+
 /* Match the whole text; `*` stands for any bytes, also none, all else for itself.
  * Iterative; at worst as many steps as the product of the lengths. */
 int wf_glob(const char *pattern, const char *text);

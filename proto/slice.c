@@ -27,7 +27,7 @@ int wf_slice_is(struct wf_slice a, const char *s)
 
 char *wf_slice_str(struct wf_slice a, char *dst, size_t cap)
 {
-    size_t n = a.len < cap ? a.len : cap - 1;
+    size_t n = a.len < cap ? a.len : wf_utf8_cut(a.p, cap - 1);
 
     if (n != 0) {
         memcpy(dst, a.p, n);

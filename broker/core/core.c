@@ -257,9 +257,7 @@ void core_news(struct core *c, struct wf_effects *out, unsigned level, const cha
     va_start(ap, fmt);
     (void) vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (!wf_utf8_ok(text, strlen(text))) {
-        (void) wf_str_copy(text, sizeof text, kind);
-    }
+    text[wf_utf8_cut(text, strlen(text))] = '\0';
     item = news_add(&c->news, c->wall_ms, level, kind, node, job, text);
     wf_str_escape(safe, sizeof safe, text, strlen(text));
     wf_effects_trace(out, level, kind, "node=%s text=\"%s\"",
@@ -386,7 +384,7 @@ void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
     va_start(ap, fmt);
     (void) vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    m.text = wf_slice_of(text);
+    m.text = wf_slice_make(text, wf_utf8_cut(text, strlen(text)));
     if (job != NULL) {
         m.job = *job;
     }
@@ -395,8 +393,10 @@ void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
 
 void reply_done(struct turn *t, uint64_t req, int code, const char *text)
 {
-    const struct wf_done m = {
-        .req = req, .code = (uint64_t) -code, .text = wf_slice_of(text)};
+    const struct wf_done m = {.req = req,
+                              .code = (uint64_t) -code,
+                              .text =
+                                  wf_slice_make(text, wf_utf8_cut(text, strlen(text)))};
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_done, &m);
 }

@@ -252,6 +252,7 @@ static const char *waits_for(const struct core *c, const struct job *j,
         (void) snprintf(text, cap, "waits %u ms before attempt %u, after: %s",
                         (unsigned) ((j->retry_us - c->now_us) / 1000), j->attempt + 1,
                         j->nhistory != 0 ? j->history[j->nhistory - 1].reason : "");
+        text[wf_utf8_cut(text, strlen(text))] = '\0';
         return text;
     }
     if (d != NULL && d->filtered[PLACE_FULL] != 0) {

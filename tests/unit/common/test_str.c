@@ -16,6 +16,11 @@ static void test_copy(void)
     is_str(dst, "ab", "only those");
     is_int(wf_str_copy_n(dst, sizeof dst, NULL, 0), 0, "none");
     is_str(dst, "", "empty");
+    is_int(wf_str_copy(dst, sizeof dst, "ab\xc3\xa9"), WEFT_ETOOBIG,
+           "cut in a character");
+    is_str(dst, "ab", "leaves it out");
+    is_int(wf_str_copy(dst, sizeof dst, "a\xc3\xa9z"), WEFT_ETOOBIG, "cut after one");
+    is_str(dst, "a\xc3\xa9", "keeps it");
     is_int(wf_str_copy_n(dst, sizeof dst, "a\0b", 3), WEFT_EINVAL, "a zero inside");
 }
 

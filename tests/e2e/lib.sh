@@ -26,13 +26,21 @@ if [ -z "${E2E_GUARDED-}" ]; then
 fi
 set -u
 
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/weft-e2e.XXXXXX")
+# Handlers' commands and LD_PRELOAD are split at blanks.
+case $build$top in
+*\ *)
+    ln -s "$build" "$tmp/.build"
+    ln -s "$top" "$tmp/.top"
+    build=$tmp/.build top=$tmp/.top
+    ;;
+esac
 PATH=$build/cli:$build/broker:$build/agent:$build/tests/e2e:$PATH
 # Handlers of the tests: worker answers `describe` with id and attempt, and more; hostile
 # misbehaves on demand (tests/lib).
 worker=$build/tests/e2e/e2e-worker
 hostile=$build/tests/e2e/e2e-hostile
 unset WEFT_CONTEXT NO_COLOR XDG_CONFIG_HOME
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/weft-e2e.XXXXXX")
 export WEFT_HOME=$tmp/home
 chmod 755 "$tmp" # handlers in a sandbox look at what stands in it
 patience=30

@@ -69,7 +69,9 @@ int identity_load(const char *state, struct identity *ret_id, struct wf_err *err
     int rc = conf_file_load(path_of(path, state, "identity"), &schema, ret_id, err);
 
     if (rc == WEFT_ENOENT) {
-        return wf_err_set(err, rc, "this node is not enrolled: there is no %.160s", path);
+        return wf_err_set(err, rc,
+                          "not enrolled: there is no %.120s; `weft-agent join` makes it",
+                          path);
     }
     if (rc == 0) {
         rc = check(path, ret_id, err);

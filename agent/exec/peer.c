@@ -98,7 +98,8 @@ static void on_poll(uv_poll_t *h, int status, int events)
     int rc = 0;
 
     if ((events & UV_WRITABLE) != 0) {
-        peer_flush(p);
+        /* The owner flushes: it must know what was sent before an answer is read. */
+        p->cb.on_batch(p->arg);
     }
     /* Also when uv says that something is wrong: reading tells what, after what was
      * said before it. */

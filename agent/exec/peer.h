@@ -17,7 +17,8 @@ struct peer;
 struct peer_callbacks {
     /* One whole frame.  Anything but 0 breaks the peer with this code. */
     int (*on_frame)(void *arg, const uint8_t *frame, size_t len);
-    /* A batch of frames was handed over. */
+    /* A batch of frames was handed over, or the socket takes more: peer_flush() is due.
+     */
     void (*on_batch)(void *arg);
     /* WEFT_ECLOSED: the worker closed its end; else what was wrong.  Called once. */
     void (*on_broken)(void *arg, int rc);

@@ -219,8 +219,9 @@ void cgroup_probe(struct cgroup_base *b, const char *choice)
               put_file(b->path, "cgroup.subtree_control", "+pids") == 0;
     /* The first folder shows whether a kill switch is there (Linux 5.14). */
     if (cgroup_make(b, 0, 0, 0, &procs_fd, &kill_fd) != 0 || !can_enter(procs_fd)) {
+        /* Without a folder nothing is limited, whatever controllers there are. */
         cgroup_fini(b);
-        b->path[0] = '\0';
+        *b = (struct cgroup_base){0};
     }
     (void) close(procs_fd);
     (void) close(kill_fd);

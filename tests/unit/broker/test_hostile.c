@@ -1,0 +1,179 @@
+/* What enrolled peers of bad intent may try, and what it costs the others: nothing. */
+#include "tests/unit/broker/bed.h"
+
+#define AGENT  1
+#define CLIENT 10
+#define OTHER  11
+#define BOSS   20
+
+static struct wf_id numbered(uint64_t n)
+{
+    struct wf_id id = {{0xaa}};
+
+    memcpy(id.b + 8, &n, sizeof n);
+    return id;
+}
+
+/* A client names every capability that there may be, and an agent still gets in. */
+static void capability_names(void)
+{
+    struct wf_submit m = bed_work(1);
+    uint32_t peer, agent;
+    struct bed b;
+    char name[32];
+
+    bed_init(&b);
+    b.cfg.max_jobs = 10000;
+    bed_start(&b);
+    peer = bed_client(&b, CLIENT, "ann");
+    m.deadline_ms = 1000;
+    m.capability.p = (const uint8_t *) name;
+    for (unsigned i = 0; i < 5000; i++) {
+        m.job = numbered(i);
+        m.capability.len = (uint32_t) snprintf(name, sizeof name, "no-such-%u", i);
+        bed_say(&b, peer, WF_MSG_submit, &m);
+    }
+    is_int(bed_refusal(&b, peer), WEFT_EBUSY, "names that nobody offers run out");
+    agent = bed_agent(&b, AGENT, "a1", 2);
+    is_int(bed_refusal(&b, agent), 0, "an agent offers a new one nonetheless");
+    bed_submit(&b, peer, 1);
+    is_int(bed_state(&b, 1), WF_JOB_ASSIGNED, "and gets work");
+    bed_tick(&b, 2 * BED_SECOND);
+    b.cfg.retain_jobs = 0;
+    bed_tick(&b, 8 * 24 * 3600 * BED_SECOND);
+    m.job = numbered(9999);
+    bed_say(&b, bed_hello(&b, CLIENT, WF_ROLE_CLIENT, 1), WF_MSG_submit, &m);
+    is_int(bed_refusal(&b, b.last_peer), 0, "names are free when their jobs are gone");
+    bed_fini(&b);
+}
+
+/* A device asks again with its used token while the store fails. */
+static void token_twice(void)
+{
+    const struct wf_token_put put = {
+        .req = 1, .key = bed_key(50), .role = WF_ROLE_CLIENT, .ttl_ms = 60000};
+    const struct wf_join first = {
+        .key = bed_key(60), .role = WF_ROLE_CLIENT, .name = wf_slice_of("one")};
+    const struct wf_join second = {
+        .key = bed_key(61), .role = WF_ROLE_CLIENT, .name = wf_slice_of("two")};
+    struct broker_event broken = {.kind = BROKER_STORE_ERROR};
+    uint64_t lsn;
+    uint32_t peer;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    bed_say(&b, bed_operator(&b, BOSS), WF_MSG_token_put, &put);
+    bed_durable(&b, b.c->lsn);
+    peer = bed_hello(&b, 50, WF_ROLE_CLIENT, 1);
+    bed_say(&b, peer, WF_MSG_join, &first);
+    bed_durable(&b, b.c->lsn);
+    is_int(bed_count(&b, peer, WF_MSG_joined), 1, "a device joins");
+    lsn = b.c->lsn;
+    bed_say(&b, peer, WF_MSG_join, &first);
+    is_int(bed_count(&b, peer, WF_MSG_joined), 1, "asking again is answered at once");
+    ok(b.c->lsn == lsn, "and writes nothing");
+    broken.lsn = lsn + 1;
+    bed_step(&b, &broken);
+    peer = bed_hello(&b, 50, WF_ROLE_CLIENT, 1);
+    bed_say(&b, peer, WF_MSG_join, &second);
+    is_int(bed_refusal(&b, peer), WEFT_ETOKENUSED, "a second device does not");
+    bed_fini(&b);
+}
+
+/* What the store did not keep must not come back when it writes it later. */
+static void undone(void)
+{
+    const struct wf_token_put put = {
+        .req = 1, .key = bed_key(50), .role = WF_ROLE_CLIENT, .ttl_ms = 60000};
+    const struct wf_join join = {
+        .key = bed_key(60), .role = WF_ROLE_CLIENT, .name = wf_slice_of("one")};
+    struct broker_event broken = {.kind = BROKER_STORE_ERROR};
+    unsigned deletes = 0, puts = 0;
+    uint32_t peer;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    bed_say(&b, bed_operator(&b, BOSS), WF_MSG_token_put, &put);
+    bed_durable(&b, b.c->lsn);
+    peer = bed_hello(&b, 50, WF_ROLE_CLIENT, 1);
+    bed_say(&b, peer, WF_MSG_join, &join);
+    broken.lsn = b.c->lsn - 1;
+    bed_step(&b, &broken);
+    for (size_t i = 0; i < b.fx.n; i++) {
+        const struct wf_effect *x = &b.fx.v[i];
+
+        deletes += x->kind == WF_EFFECT_APPEND && x->len == WF_KEY_SIZE;
+        puts += x->kind == WF_EFFECT_APPEND && x->len > WF_KEY_SIZE;
+    }
+    is_int(deletes, 1, "the key is taken out again");
+    is_int(puts, 1, "and the token is as it was");
+    bed_step(&b, &broken);
+    ok(bed_effect(&b, WF_EFFECT_APPEND) == NULL, "once");
+    bed_fini(&b);
+}
+
+/* A reason that is cut in the middle of a character must not break the operator's view.
+ */
+static void cut_text(void)
+{
+    char reason[WF_TEXT_MAX + 1];
+    struct wf_result m = {.job = bed_id(1), .attempt = 1, .code = -WEFT_ESPAWN};
+    const struct wf_query q = {
+        .req = 1, .kind = WF_QUERY_JOB, .key = wf_slice_of("01010101")};
+    struct wf_query why = q;
+    uint32_t agent, peer;
+    struct wf_msg reply;
+    struct bed b;
+
+    for (unsigned i = 0; i < WF_TEXT_MAX - 1; i += 2) {
+        memcpy(reason + i, "\xc3\xa9", 2);
+    }
+    reason[WF_TEXT_MAX - 1] = '\0';
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    peer = bed_client(&b, CLIENT, "ann");
+    bed_submit(&b, peer, 1);
+    m.reason = wf_slice_of(reason);
+    bed_say(&b, agent, WF_MSG_result, &m);
+    bed_say(&b, peer, WF_MSG_query, &q);
+    ok(bed_told(&b, peer, WF_MSG_job_info, 0, &reply), "a job's history can be read");
+    why.kind = WF_QUERY_WHY;
+    bed_say(&b, peer, WF_MSG_query, &why);
+    ok(bed_told(&b, peer, WF_MSG_why_info, 0, &reply), "and what it waits for");
+    why.key = wf_slice_of(reason);
+    bed_say(&b, peer, WF_MSG_query, &why);
+    ok(bed_told(&b, peer, WF_MSG_error, 0, &reply), "and a refusal that quotes");
+    bed_fini(&b);
+}
+
+static void absurd_limits(void)
+{
+    struct wf_submit m = bed_work(1);
+    const struct wf_started s = {bed_id(1), 1};
+    uint32_t agent, peer;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    peer = bed_client(&b, CLIENT, "ann");
+    m.wall_ms = UINT64_C(1) << 62;
+    bed_say(&b, peer, WF_MSG_submit, &m);
+    bed_say(&b, agent, WF_MSG_started, &s);
+    ok(bed_job(&b, 1)->overdue_us > b.now_us + 3600 * BED_SECOND,
+       "a limit beyond time is no limit");
+    bed_fini(&b);
+}
+
+int main(void)
+{
+    capability_names();
+    token_twice();
+    undone();
+    cut_text();
+    absurd_limits();
+    return done();
+}

@@ -104,13 +104,36 @@ uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
 {
     struct wf_buf record = WF_BUF_INIT(16u << 10);
 
+    c->lsn++;
     (void) wf_buf_put(&record, p->key.b, sizeof p->key.b);
-    if (registry_record(p, &record) != 0) {
-        out->err = WEFT_ENOMEM;
+    if (registry_record(p, &record) == 0) {
+        wf_effects_add(out, WF_EFFECT_APPEND, table, c->lsn, record.p, record.len, NULL);
+    } else {
+        out->err = WEFT_ENOMEM; /* half a record is worse than none */
     }
-    wf_effects_add(out, WF_EFFECT_APPEND, table, ++c->lsn, record.p, record.len, NULL);
     wf_buf_fini(&record);
     return c->lsn;
+}
+
+void core_forget(struct core *c, unsigned table, struct principal *p,
+                 struct wf_effects *out)
+{
+    wf_effects_add(out, WF_EFFECT_APPEND, table, ++c->lsn, p->key.b, sizeof p->key.b,
+                   NULL);
+    registry_drop(&c->registry, table, p);
+}
+
+int core_promised(const struct core *c, uint32_t peer, enum wf_type type)
+{
+    for (const struct wf_list_node *n = wf_list_first(&c->promises); n != NULL;
+         n = wf_list_next(&c->promises, n)) {
+        const struct promise *p = CONTAINER_OF(n, struct promise, node);
+
+        if (p->peer == peer && p->type == type) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
@@ -196,8 +219,9 @@ int core_in_use(const struct core *c, const struct principal *p)
 }
 
 /* What the store did not keep is not so.  A key enrolled since was not let in yet, so
- * nothing refers to it; a token used up since may be used again. */
-static void roll_back(struct core *c, uint64_t lsn)
+ * nothing refers to it; a token used up since may be used again.  The store writes the
+ * failed records when it can, so what undoes them follows. */
+static void roll_back(struct core *c, uint64_t lsn, struct wf_effects *out)
 {
     struct registry *r = &c->registry;
     struct principal *p;
@@ -205,7 +229,7 @@ static void roll_back(struct core *c, uint64_t lsn)
 
     while ((p = wf_map_next(r->keys, &it)) != NULL) {
         if (p->lsn >= lsn) {
-            registry_drop(r, REGISTRY_KEYS, p);
+            core_forget(c, REGISTRY_KEYS, p, out);
         }
     }
     it = 0;
@@ -213,8 +237,9 @@ static void roll_back(struct core *c, uint64_t lsn)
         if (p->lsn >= lsn && p->state == WF_KEY_USED) {
             registry_set_state(r, p, WF_KEY_ACTIVE);
             p->lsn = 0;
+            (void) core_persist(c, REGISTRY_TOKENS, p, out);
         } else if (p->lsn >= lsn && !core_in_use(c, p)) {
-            registry_drop(r, REGISTRY_TOKENS, p);
+            core_forget(c, REGISTRY_TOKENS, p, out);
         }
     }
 }
@@ -224,7 +249,7 @@ static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
     struct wf_list_node *n, *next;
 
     c->count.store_errors++;
-    roll_back(c, lsn);
+    roll_back(c, lsn, out);
     for (n = wf_list_first(&c->promises); n != NULL; n = next) {
         struct promise *p = CONTAINER_OF(n, struct promise, node);
 
@@ -461,6 +486,10 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
     }
     if (c->lsn != lsn) {
         wf_effects_add(out, WF_EFFECT_SYNC, 0, c->lsn, NULL, 0, NULL);
+        if (out->err != 0) {
+            /* What was to be written never reaches the store. */
+            on_store_error(c, lsn + 1, out);
+        }
     }
 }
 

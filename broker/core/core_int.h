@@ -166,12 +166,19 @@ void reply_done(struct turn *t, uint64_t req, int code, const char *text);
 uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
                       struct wf_effects *out);
 
+/* Drop a principal that nothing refers to, in the store as well. */
+void core_forget(struct core *c, unsigned table, struct principal *p,
+                 struct wf_effects *out);
+
 /* 1 when a session came with this token or key. */
 int core_in_use(const struct core *c, const struct principal *p);
 
 /* Send a message when everything up to `lsn` is durable. */
 void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
                   enum wf_type type, const void *body, struct wf_effects *out);
+
+/* 1 when such a message waits for the store already. */
+int core_promised(const struct core *c, uint32_t peer, enum wf_type type);
 
 /* Add an event: to the ring, to those who follow, and as a trace line. */
 void core_news(struct core *c, struct wf_effects *out, unsigned level, const char *kind,

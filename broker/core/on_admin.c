@@ -23,9 +23,7 @@ static int drop_ended_token(struct core *c, struct wf_effects *out)
     while ((p = wf_map_next(c->registry.tokens, &it)) != NULL) {
         if ((p->state != WF_KEY_ACTIVE || c->wall_ms >= p->expires_ms) &&
             !core_in_use(c, p)) {
-            wf_effects_add(out, WF_EFFECT_APPEND, REGISTRY_TOKENS, ++c->lsn, p->key.b,
-                           sizeof p->key.b, NULL);
-            registry_drop(&c->registry, REGISTRY_TOKENS, p);
+            core_forget(c, REGISTRY_TOKENS, p, out);
             return 1;
         }
     }

@@ -374,32 +374,31 @@ void on_join(struct turn *t)
     struct principal *token = t->s->principal;
     struct principal *entry;
     struct wf_joined reply;
-    uint64_t lsn;
 
     if (!t->s->by_token) {
         refuse(t, WEFT_ESTATE, 0, NULL, 0, "this key is enrolled already");
         return;
     }
+    if (core_promised(c, t->s->peer, WF_MSG_joined)) {
+        return; /* the answer is on its way */
+    }
     entry = joined_before(t);
     if (entry == NULL) {
         entry = token_stands(t, token) ? enrol(t, token) : NULL;
-    }
-    if (entry == NULL) {
-        return;
-    }
-    registry_set_state(&c->registry, token, WF_KEY_USED);
-    token->lsn = core_persist(c, REGISTRY_TOKENS, token, t->out);
-    lsn = core_persist(c, REGISTRY_KEYS, entry, t->out);
-    /* One that is let in already stays so, whatever becomes of this record. */
-    if (entry->lsn > c->durable_lsn) {
-        entry->lsn = lsn;
+        if (entry == NULL) {
+            return;
+        }
+        registry_set_state(&c->registry, token, WF_KEY_USED);
+        (void) core_persist(c, REGISTRY_TOKENS, token, t->out);
+        /* Neither without the other. */
+        entry->lsn = token->lsn = core_persist(c, REGISTRY_KEYS, entry, t->out);
     }
     reply = (struct wf_joined){.name = wf_slice_of(entry->name),
                                .role = entry->role,
                                .site = wf_slice_of(entry->site),
                                .tier = entry->tier,
                                .broker = wf_slice_of(c->cfg.name)};
-    core_promise(c, lsn, t->s->peer, 0, 0, WF_MSG_joined, &reply, t->out);
+    core_promise(c, entry->lsn, t->s->peer, 0, 0, WF_MSG_joined, &reply, t->out);
 }
 
 /* -- time ------------------------------------------------------------------------------

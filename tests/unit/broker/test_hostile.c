@@ -149,31 +149,11 @@ static void cut_text(void)
     bed_fini(&b);
 }
 
-static void absurd_limits(void)
-{
-    struct wf_submit m = bed_work(1);
-    const struct wf_started s = {bed_id(1), 1};
-    uint32_t agent, peer;
-    struct bed b;
-
-    bed_init(&b);
-    bed_start(&b);
-    agent = bed_agent(&b, AGENT, "a1", 1);
-    peer = bed_client(&b, CLIENT, "ann");
-    m.wall_ms = UINT64_C(1) << 62;
-    bed_say(&b, peer, WF_MSG_submit, &m);
-    bed_say(&b, agent, WF_MSG_started, &s);
-    ok(bed_job(&b, 1)->overdue_us > b.now_us + 3600 * BED_SECOND,
-       "a limit beyond time is no limit");
-    bed_fini(&b);
-}
-
 int main(void)
 {
     capability_names();
     token_twice();
     undone();
     cut_text();
-    absurd_limits();
     return done();
 }

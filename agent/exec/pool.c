@@ -28,6 +28,7 @@ struct worker {
     struct peer *peer;    /* NULL before its socket came */
     unsigned concurrency; /* 0 before its HELLO */
     unsigned busy;        /* jobs given to it */
+    bool alone;           /* has one job and gets no other; at its end: had one */
     bool killed;          /* ended by us, for a reason that its jobs did not give */
     unsigned n_fresh;
     struct job **fresh; /* whose on_started is due; room for all slots */
@@ -67,7 +68,8 @@ static void finish(struct exec_pool *p, struct job *j, struct exec_done *d)
     p->env.cb.on_done(p->env.cb_arg, run, d);
 }
 
-static struct worker *pick(struct exec_pool *p)
+/* What is tried again may be what made its worker crash, so it runs in one alone. */
+static struct worker *pick(struct exec_pool *p, unsigned attempt)
 {
     struct worker *best = NULL;
 
@@ -75,6 +77,7 @@ static struct worker *pick(struct exec_pool *p)
         struct worker *w = p->workers[i];
 
         if (w->state == WORKER_READY && w->busy < w->concurrency &&
+            (w->busy == 0 || (attempt <= 1 && !w->alone)) &&
             (best == NULL || w->busy < best->busy)) {
             best = w;
         }
@@ -111,12 +114,12 @@ static int add_worker(struct exec_pool *p)
 /* Whether more workers are on their way than jobs wait for them. */
 static bool enough_coming(const struct exec_pool *p)
 {
-    unsigned coming = 0;
+    unsigned i = 0;
 
-    for (unsigned i = 0; i < p->n_workers; i++) {
-        coming += p->workers[i]->state < WORKER_READY;
+    while (i < p->n_workers && p->workers[i]->state >= WORKER_READY) {
+        i++;
     }
-    return coming > 0;
+    return i < p->n_workers;
 }
 
 static int give(struct exec_pool *p, struct worker *w, struct job *j,
@@ -136,6 +139,7 @@ static int give(struct exec_pool *p, struct worker *w, struct job *j,
     j->state = JOB_FRESH;
     j->w = w;
     w->busy++;
+    w->alone = j->attempt > 1;
     w->fresh[w->n_fresh++] = j;
     p->env.wake(p->env.arg);
     return 0;
@@ -174,7 +178,8 @@ static int park(struct exec_pool *p, struct job *j, const struct exec_job *job)
 
 int pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *job)
 {
-    struct worker *w = pick(p);
+    struct job *first = slots_first(&p->slots, &p->slots.waiting);
+    struct worker *w = first == NULL ? pick(p, job->attempt) : NULL;
     struct job *j = slots_first(&p->slots, &p->slots.free);
     int rc = 0;
 
@@ -208,7 +213,7 @@ static void serve_waiting(struct exec_pool *p)
     struct job *j;
 
     while ((j = slots_first(&p->slots, &p->slots.waiting)) != NULL &&
-           (w = pick(p)) != NULL) {
+           (w = pick(p, j->attempt)) != NULL) {
         if (give(p, w, j, j->payload, j->payload_len) != 0) {
             return;
         }
@@ -431,23 +436,21 @@ static void remove_worker(struct exec_pool *p, struct worker *w)
     }
 }
 
-/* `alone`: no other job was under way in the worker, so this one is to blame. */
+/* A job that was alone in its worker is to blame for its end. */
 static void fail_job(struct exec_pool *p, struct job *j, const struct worker *w,
-                     const struct wire_done *wd, bool alone)
+                     const struct wire_done *wd)
 {
     struct exec_done d = {.reason = wd->reason, .code = wd->code, .signal = wd->signal};
-    bool blame;
+    bool blame = w->alone && (wd->reason != WIRE_R_EXIT || wd->code != 0);
 
     if (j->state == JOB_ENDING) {
         d.reason = j->reason;
-        d.text = "";
     } else if (w->killed) {
         d.reason = WIRE_R_LOST;
         d.text = "its worker was ended: it hung or broke the protocol";
     } else if (wd->reason == WIRE_R_LOST || wd->reason == WIRE_R_SPAWN) {
         d.text = wd->text;
     } else {
-        blame = alone && (wd->reason != WIRE_R_EXIT || wd->code != 0);
         d.reason = blame ? wd->reason : WIRE_R_LOST;
         d.text = blame ? wd->text : "the worker ended in mid-job";
     }
@@ -479,7 +482,6 @@ void pool_worker_done(struct worker *w, const struct wire_done *d)
 {
     struct exec_pool *p = w->pool;
     bool early = w->concurrency == 0;
-    unsigned under_way = 0;
 
     /* What it answered before it ended counts. */
     if (w->peer != NULL) {
@@ -489,12 +491,10 @@ void pool_worker_done(struct worker *w, const struct wire_done *d)
     w->state = WORKER_ENDING;
     flush_worker(w);
     remove_worker(p, w);
-    for (unsigned i = 0; i < p->slots.n; i++) {
-        under_way += p->slots.jobs[i].w == w;
-    }
+    w->alone = w->busy == 1;
     for (unsigned i = 0; i < p->slots.n; i++) {
         if (p->slots.jobs[i].w == w) {
-            fail_job(p, &p->slots.jobs[i], w, d, under_way == 1);
+            fail_job(p, &p->slots.jobs[i], w, d);
         }
     }
     if (early) {

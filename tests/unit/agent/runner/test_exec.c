@@ -31,6 +31,7 @@ struct mesh {
     unsigned done, infos, disorder;
     bool up;
     struct record r[RUNS_MAX];
+    unsigned attempt; /* of the jobs given */
 };
 
 static struct mesh t;
@@ -115,6 +116,7 @@ static void open_exec(void)
     struct wf_err err = {0};
 
     memset(&t, 0, sizeof t);
+    t.attempt = 1;
     must(uv_loop_init(&t.loop) == 0);
     must(uv_timer_init(&t.loop, &t.watchdog) == 0);
     if (exec_new(&t.loop, &o, &cb, &t, &t.x, &err) != 0) {
@@ -158,7 +160,7 @@ static struct wire_start *spec_of(const char *a, const char *b, const char *c)
 static struct exec_job job_of(const char *payload)
 {
     return (struct exec_job){.id = "0123abcd",
-                             .attempt = 2,
+                             .attempt = t.attempt,
                              .deadline_ms = 1234567,
                              .payload = (const uint8_t *) payload,
                              .payload_len = strlen(payload)};
@@ -185,7 +187,7 @@ static void test_processes(void)
            "the same number twice is refused");
     wait_done(1);
     ok(t.up && t.infos == 1, "the runner is up: %s", exec_info(t.x)->text);
-    is_str(r[1].result, "in0123abcd 2 1234567\n", "the result, with what the job knows");
+    is_str(r[1].result, "in0123abcd 1 1234567\n", "the result, with what the job knows");
     is_str(r[1].out, r[1].result, "which was streamed as well");
     ok(r[1].started == 1 && r[1].done == 1 && r[1].reason == WIRE_R_EXIT, "once");
 
@@ -221,7 +223,7 @@ static void test_worker(void)
          give(p, 13, "print") == 0 && give(p, 14, "stray") == 0 &&
          give(p, 15, "big") == 0);
     wait_done(15);
-    is_str(r[11].result, "0123abcd 2 1234567", "id, attempt and deadline arrive");
+    is_str(r[11].result, "0123abcd 1 1234567", "id, attempt and deadline arrive");
     ok(r[12].code == 5 && r[12].result_len == 0, "a failure has its code");
     is_str(r[12].text, "did not like it", "and its reason");
     is_str(r[13].out, "to stdoutto ", "output is streamed up to its limit");
@@ -236,6 +238,26 @@ static void test_worker(void)
     must(give(p, 18, "after") == 0);
     wait_done(18);
     is_str(r[18].result, "after", "the next gets a new worker");
+}
+
+static void test_crash(void)
+{
+    struct exec_pool *p;
+    struct record *r = t.r;
+
+    must(exec_pool_new(t.x, spec_of(worker_path, "4", NULL), 1, 8, &p) == 0);
+    must(give(p, 44, "crash") == 0 && give(p, 45, "beside") == 0);
+    wait_done(44);
+    wait_done(45);
+    ok(r[44].reason == WIRE_R_LOST && r[45].reason == WIRE_R_LOST,
+       "of several in a worker that crashes none is blamed");
+    t.attempt = 2;
+    must(give(p, 46, "crash") == 0 && give(p, 47, "beside") == 0);
+    wait_done(46);
+    wait_done(47);
+    is_int(r[46].reason, WIRE_R_SIGNAL, "what is tried again runs alone");
+    is_str(r[47].result, "beside", "so the other is not hurt");
+    t.attempt = 1;
 }
 
 static void test_cancel(void)
@@ -478,6 +500,7 @@ int main(int argc, char **argv)
     open_exec();
     test_processes();
     test_worker();
+    test_crash();
     test_cancel();
     test_bad_workers();
     test_many(1, "1", 5000);

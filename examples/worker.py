@@ -4,8 +4,10 @@
 weft-agent starts it with a socket as fd 3 and the framing of docs/spec/worker.md on it.
 As it stands it counts words; copy it and put your own function in its place:
 
-    [capability wordcount@1]
-        worker = /usr/bin/python3 /path/to/worker.py
+    capability
+        name = wordcount@1
+        kind = worker
+        command = "python3 /path/to/worker.py"
 """
 
 import socket

@@ -31,6 +31,7 @@ struct store {
     int wanted;                /* a sync is asked for */
     int closing, has_writer;
     uint64_t durable_lsn, failed_lsn; /* news for the loop; 0: none */
+    uint64_t lost_lsn;                /* the first that there was no memory for */
     char failure[160];
     uint64_t appended_lsn;
 };
@@ -109,6 +110,7 @@ static void report(struct store *s, struct row *batch, int rc)
     }
     if (rc == 0) {
         s->durable_lsn = end->lsn;
+        s->failed_lsn = 0; /* it was in front of this batch */
         free_rows(batch);
     } else {
         /* Put it back in front: it is tried again with whatever came meanwhile. */
@@ -150,15 +152,20 @@ static void on_wake(uv_async_t *wake)
 {
     struct store *s = wake->data;
     char failure[sizeof s->failure];
-    uint64_t durable, failed;
+    uint64_t durable, failed, lost;
 
     pthread_mutex_lock(&s->lock);
+    lost = s->lost_lsn;
     durable = s->durable_lsn;
     failed = s->failed_lsn;
     s->durable_lsn = 0;
     s->failed_lsn = 0;
+    s->lost_lsn = 0;
     memcpy(failure, s->failure, sizeof failure);
     pthread_mutex_unlock(&s->lock);
+    if (lost != 0) {
+        s->cbs.on_error(s->arg, lost, "out of memory");
+    }
     if (durable != 0) {
         s->cbs.on_durable(s->arg, durable);
     }
@@ -183,7 +190,11 @@ void store_append(struct store *s, unsigned table, uint64_t lsn, struct wf_slice
     }
     r = wf_calloc(1, sizeof *r + record.len);
     if (r == NULL) {
-        s->cbs.on_error(s->arg, lsn, "out of memory");
+        /* Told later: the owner is in the middle of what led here. */
+        pthread_mutex_lock(&s->lock);
+        s->lost_lsn = s->lost_lsn != 0 ? s->lost_lsn : lsn;
+        pthread_mutex_unlock(&s->lock);
+        (void) uv_async_send(&s->wake);
         return;
     }
     *r = (struct row){NULL, table, lsn, record.len};

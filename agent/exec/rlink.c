@@ -17,8 +17,6 @@
 #define READ_ROUNDS 4  /* reads in one callback, so that others get their turn */
 #define FDS_MAX     64 /* descriptors received before their frames */
 
-extern char **environ;
-
 struct rlink {
     struct rlink_callbacks cb;
     void *arg;
@@ -264,6 +262,8 @@ int rlink_put(struct rlink *l, const struct wire_msg *m)
 
 static int spawn(struct rlink *l, const char *const *argv, int theirs)
 {
+    /* Handlers may look at the environment of who started them. */
+    char *const env[] = {NULL};
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t at;
     sigset_t all, none;
@@ -280,7 +280,7 @@ static int spawn(struct rlink *l, const char *const *argv, int theirs)
     (void) posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     rc = posix_spawn_file_actions_adddup2(&fa, theirs, 0);
     if (rc == 0) {
-        rc = posix_spawn(&l->pid, argv[0], &fa, &at, (char **) (uintptr_t) argv, environ);
+        rc = posix_spawn(&l->pid, argv[0], &fa, &at, (char **) (uintptr_t) argv, env);
     }
     (void) posix_spawnattr_destroy(&at);
     (void) posix_spawn_file_actions_destroy(&fa);

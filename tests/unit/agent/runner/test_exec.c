@@ -191,6 +191,15 @@ static void test_processes(void)
     is_str(r[1].out, r[1].result, "which was streamed as well");
     ok(r[1].started == 1 && r[1].done == 1 && r[1].reason == WIRE_R_EXIT, "once");
 
+    must(
+        exec_start(t.x, 4,
+                   spec_of("sh", "-c", "cat /proc/self/environ /proc/$PPID/environ || :"),
+                   &j) == 0);
+    wait_done(4);
+    ok(r[4].result_len > 0 &&
+           memmem(r[4].result, sizeof r[4].result, "EXEC_SECRET", 11) == NULL,
+       "nothing of our environment can be seen");
+
     is_int(exec_start(t.x, 2, spec_of("/no/such/thing", NULL, NULL), &j), 0, "start");
     wait_done(2);
     ok(r[2].started == 0 && r[2].reason == WIRE_R_SPAWN, "no such program: %s",
@@ -497,6 +506,7 @@ int main(int argc, char **argv)
     must(runner_path != NULL && worker_path != NULL);
     (void) snprintf(dir, sizeof dir, "/tmp/weft-test-XXXXXX");
     must(mkdtemp(dir) != NULL);
+    must(setenv("EXEC_SECRET", "1", 1) == 0);
     open_exec();
     test_processes();
     test_worker();

@@ -62,7 +62,7 @@ static int is_offered(const struct capability *cap, uint64_t version)
 static int check_submit(struct turn *t, const struct wf_submit *m)
 {
     struct core *c = t->c;
-    char cap[WF_CAP_NAME_MAX + 1];
+    char cap[WF_CAP_NAME_MAX + 1], version[16] = "";
 
     if (wf_id_is_zero(&m->job) || !wf_name_ok(m->capability)) {
         refuse(t, WEFT_EINVAL, 0, &m->job, 0,
@@ -107,9 +107,12 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
                    "the broker has just started and waits for its agents");
             return WEFT_EBUSY;
         }
+        if (m->version > 0) {
+            (void) snprintf(version, sizeof version, "@%u", (unsigned) m->version);
+        }
         refuse(t, WEFT_ENOCAP, 0, &m->job, 0,
-               "no agent offers %s (with a deadline the job would wait for one)",
-               wf_slice_str(m->capability, cap, sizeof cap));
+               "no agent offers %s%s (with a deadline the job would wait for one)",
+               wf_slice_str(m->capability, cap, sizeof cap), version);
         return WEFT_ENOCAP;
     }
     return 0;

@@ -223,9 +223,13 @@ static void check_version(struct doctor *doctor)
     say(doctor, strcmp(version, WEFT_VERSION) == 0 ? DOCTOR_OK : DOCTOR_WARN, "version",
         "they still work together; upgrade the older one", "broker %s, this weft %s",
         version, WEFT_VERSION);
-    say(doctor, status->agents_up < status->agents ? DOCTOR_WARN : DOCTOR_OK, "agents",
-        "`weft map` shows which", "%" PRIu64 " up of %" PRIu64, status->agents_up,
-        status->agents);
+    say(doctor,
+        status->agents == 0 || status->agents_up < status->agents ? DOCTOR_WARN
+                                                                  : DOCTOR_OK,
+        "agents",
+        status->agents == 0 ? "`weft token create` makes the token that lets one join"
+                            : "`weft map` shows which",
+        "%" PRIu64 " up of %" PRIu64, status->agents_up, status->agents);
     weft_free(status);
 }
 

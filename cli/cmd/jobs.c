@@ -1,7 +1,7 @@
 /* jobs.c - weft jobs */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cmd.h"
 #include "cli/tool/fmt.h"
@@ -38,17 +38,8 @@ static void build_filter(const struct jobs_args *args, char *text, size_t cap)
 {
     const char *const keys[] = {"", "state=", "cap=", "node=", "name="};
     const char *values[] = {args->filter, args->state, args->cap, args->node, args->name};
-    char upper[32];
     size_t used = 0;
 
-    if (args->state != NULL) {
-        /* States are known in capitals. */
-        snprintf(upper, sizeof(upper), "%s", args->state);
-        for (char *p = upper; *p != '\0'; p++) {
-            *p = (char) toupper((unsigned char) *p);
-        }
-        values[1] = upper;
-    }
     text[0] = '\0';
     for (size_t i = 0; i < 5; i++) {
         if (values[i] != NULL && used < cap) {
@@ -56,6 +47,17 @@ static void build_filter(const struct jobs_args *args, char *text, size_t cap)
                                       used > 0 ? "," : "", keys[i], values[i]);
         }
     }
+}
+
+/* The state that `name` means in capitals; NULL: none. */
+static const char *state_called(const char *name)
+{
+    for (int state = WEFT_ACCEPTED; state <= WEFT_JOB_EXPIRED; state++) {
+        if (strcasecmp(weft_state_name((enum weft_state) state), name) == 0) {
+            return weft_state_name((enum weft_state) state);
+        }
+    }
+    return NULL;
 }
 
 static void print_json(struct cli *cli, const struct weft_job_row *rows, size_t n)
@@ -105,10 +107,17 @@ static int draw(struct cli *cli, void *arg)
 static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     struct jobs_args args = *(const struct jobs_args *) args_;
-    int rc = cli_connect(cli);
+    int rc;
 
     (void) n;
     (void) operands;
+    if (args.state != NULL && (args.state = state_called(args.state)) == NULL) {
+        return cli_usage(cli,
+                         "--state wants accepted, queued, assigned, running, ok, failed, "
+                         "dead, cancelled or expired, not `%s`",
+                         ((const struct jobs_args *) args_)->state);
+    }
+    rc = cli_connect(cli);
     if (rc != CLI_OK) {
         return rc;
     }

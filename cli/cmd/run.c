@@ -5,11 +5,13 @@
 #include "cli/cmd.h"
 #include "cli/job/outcome.h"
 #include "cli/job/spec.h"
+#include "cli/tool/clock.h"
 #include "cli/tool/intr.h"
 #include "cli/tool/live.h"
 #include "cli/view/job.h"
 
 #define RUN_SHOWN_MAX (16u << 20) /* bytes of output compared with the result */
+#define RUN_SILENT_MS 2000        /* a job that waits longer for an agent is explained */
 
 struct run_args {
     struct spec_args spec; /* first: see SPEC_OPTS */
@@ -33,7 +35,9 @@ struct running {
     struct live live;
     weft_future *future, *cancel;
     int verbose;
-    int lost; /* said that the connection is gone */
+    int lost;         /* said that the connection is gone */
+    int waits;        /* accepted, and with no agent */
+    uint64_t tell_ms; /* when to say so; 0: said */
 };
 
 static void on_output(const weft_id *id, unsigned attempt, int stream, uint64_t offset,
@@ -67,6 +71,7 @@ static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
     struct running *running = arg;
 
     node = job_place(state, node);
+    running->waits = state == WEFT_ACCEPTED || state == WEFT_QUEUED;
     if (running->verbose || (attempt > 1 && state == WEFT_RUNNING)) {
         cli_note(running->cli, "%.8s %s%s%s, attempt %u", job_id8(id).s,
                  weft_state_name(state), *node != '\0' ? " on " : "", node, attempt);
@@ -107,14 +112,29 @@ static int unreachable(struct running *running)
     return !up && running->cancel != NULL;
 }
 
+/* Say once that no agent has the job yet: silence looks like a program that hangs. */
+static void explain_wait(struct running *running)
+{
+    struct job_id_text id = job_id8(weft_future_id(running->future));
+
+    if (running->waits && running->tell_ms > 0 && clock_ms() >= running->tell_ms) {
+        running->tell_ms = 0;
+        cli_note(running->cli, "job %s waits for an agent\n  next: `weft why %s`", id.s,
+                 id.s);
+    }
+}
+
 static int follow(struct running *running)
 {
     unsigned seen = intr_count();
+
+    running->tell_ms = clock_ms() + RUN_SILENT_MS;
 
     while (!weft_future_is_done(running->future)) {
         if (interrupt(running, &seen) || unreachable(running)) {
             return CLI_INTERRUPTED;
         }
+        explain_wait(running);
         cli_turn(running->cli, INTR_POLL_MS, -1);
     }
     return CLI_OK;
@@ -179,7 +199,7 @@ static int execute(struct cli *cli, const struct run_args *args, struct weft_job
     rc = weft_submit_watched(cli->client, job, on_output, on_state, &running,
                              &running.future);
     if (rc < 0) {
-        rc = cli_fail(cli, rc, "%s", job->capability);
+        rc = outcome_unsent(cli, job, rc);
     } else {
         rc = follow(&running);
     }

@@ -12,6 +12,7 @@
 #include "cli/view/job.h"
 
 #define BATCH_BUSY_MS     250   /* when the broker does not say when to come back */
+#define BATCH_TOLD        3     /* refusals with one code that are told one by one */
 #define BATCH_PATIENCE_MS 60000 /* without a broker, while outcomes are awaited */
 
 /*  FREE -> READY -> FLYING -> LANDED -> FREE
@@ -39,8 +40,10 @@ struct batch {
     size_t grown;  /* jobs that landed well since it changed */
     uint64_t resume_ms;
     uint64_t done, failed, busy;
-    int ended; /* the source has no more */
-    int exit;  /* the worst so far */
+    int refusal;      /* the code of the last refusal */
+    uint64_t refused; /* how many in a row had it */
+    int ended;        /* the source has no more */
+    int exit;         /* the worst so far */
     struct progress progress;
 };
 
@@ -66,6 +69,31 @@ static void clear(struct batch *batch, struct slot *slot)
     free(slot->piece.data);
     memset(slot, 0, sizeof(*slot));
     batch->used--;
+}
+
+/* How many refusals were not told one by one. */
+static void tell_refused(struct batch *batch)
+{
+    if (batch->refused > BATCH_TOLD) {
+        progress_clear(&batch->progress);
+        cli_note(batch->cli, "%" PRIu64 " more were refused with %s",
+                 batch->refused - BATCH_TOLD, weft_errname(batch->refusal));
+    }
+    batch->refused = 0;
+}
+
+/* 1 when this refusal is to be told: all jobs of a batch may meet the same one. */
+static int is_news(struct batch *batch, int code)
+{
+    if (code != batch->refusal) {
+        tell_refused(batch);
+        batch->refusal = code;
+    }
+    if (++batch->refused > BATCH_TOLD) {
+        return 0;
+    }
+    progress_clear(&batch->progress);
+    return 1;
 }
 
 static void refuse(struct batch *batch, struct slot *slot, int exit)
@@ -94,8 +122,9 @@ static void launch(struct batch *batch, struct slot *slot, uint64_t now)
         /* The library's own bound: it has room again when something was accepted. */
         batch->resume_ms = now + 10;
     } else if (rc < 0) {
-        progress_clear(&batch->progress);
-        refuse(batch, slot, cli_fail(batch->cli, rc, "%s", job.capability));
+        refuse(batch, slot,
+               is_news(batch, rc) ? outcome_unsent(batch->cli, &job, rc)
+                                  : cli_exit_of(rc));
     } else {
         slot->state = SLOT_FLYING;
         batch->flying++;
@@ -189,8 +218,9 @@ static void land(struct batch *batch, struct slot *slot, uint64_t now)
         batch->grown = 0;
         batch->resume_ms = now + (retry_ms > 0 ? retry_ms : BATCH_BUSY_MS);
     } else {
-        progress_clear(&batch->progress);
-        refuse(batch, slot, outcome_refused(batch->cli, slot->future));
+        refuse(batch, slot,
+               is_news(batch, code) ? outcome_refused(batch->cli, slot->future)
+                                    : cli_exit_of(code));
     }
 }
 
@@ -328,6 +358,7 @@ int batch_run(struct cli *cli, const struct weft_job *job, struct source *source
         }
     }
     progress_clear(&batch.progress);
+    tell_refused(&batch);
     for (size_t i = 0; i < options->window; i++) {
         weft_future_free(batch.slots[i].future);
         free(batch.slots[i].piece.data);

@@ -93,14 +93,25 @@ int outcome_refused(struct cli *cli, weft_future *future)
     char next[64];
 
     if (code == WEFT_ENOENT) {
-        return cli_fail_next(cli, code, "`weft jobs` lists what the broker has", "%s",
-                             weft_future_text(future));
+        return cli_fail_next(cli, code, "`weft nodes` and `weft jobs` list what there is",
+                             "%s", weft_future_text(future));
     }
     if (cli_exit_of(code) != CLI_BUSY || retry_ms == 0) {
         return cli_fail(cli, code, "%s", weft_future_text(future));
     }
     snprintf(next, sizeof(next), "retry after %s", fmt_ms(retry_ms).s);
     return cli_fail_next(cli, code, next, "%s", weft_future_text(future));
+}
+
+int outcome_unsent(struct cli *cli, const struct weft_job *job, int code)
+{
+    if (code != WEFT_EINVAL) {
+        return cli_fail(cli, code, "%s", job->capability);
+    }
+    return cli_usage(cli,
+                     "`%s` cannot be submitted: a capability is NAME or NAME@VERSION, "
+                     "names are of a-z 0-9 . _ -, needs and labels short text",
+                     job->capability);
 }
 
 int outcome_save(struct cli *cli, const char *path, const void *data, size_t len)

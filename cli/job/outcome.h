@@ -19,6 +19,9 @@ int outcome_report(struct cli *cli, const struct weft_outcome *outcome);
  */
 int outcome_refused(struct cli *cli, weft_future *future);
 
+/* Report that the library did not take `job`: `code` is its WEFT_E*. */
+int outcome_unsent(struct cli *cli, const struct weft_job *job, int code);
+
 /* Write a file whole; "-" is standard output.  0, or the exit code. */
 int outcome_save(struct cli *cli, const char *path, const void *data, size_t len);
 

@@ -69,6 +69,11 @@ static int number(struct parse *p, const struct opt *opt, uint64_t *slot,
     if (opt->kind == OPT_UINT && fmt_parse_uint(value, &v) < 0) {
         return fail(p, "--%s wants a number, not `%s`", opt->name, value);
     }
+    if (opt->kind == OPT_TIME && (v < opt->min || v > max)) {
+        return fail(p, "--%s wants at least %s%s%s, not `%s`", opt->name,
+                    fmt_ms(opt->min).s, opt->max > 0 ? " and at most " : "",
+                    opt->max > 0 ? fmt_ms(max).s : "", value);
+    }
     if (v < opt->min || v > max) {
         return fail(p, "--%s wants %" PRIu64 " to %" PRIu64 ", not `%s`", opt->name,
                     opt->min, max, value);

@@ -5,6 +5,8 @@
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
 
+#define JOB_PREFIX_MIN 4 /* digits that name a job */
+
 struct job_id_text job_id(const weft_id *id)
 {
     struct job_id_text text;
@@ -130,8 +132,21 @@ int job_exit(enum weft_state state)
     }
 }
 
+/* Whether the broker looks for jobs by it. */
+static int is_prefix(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len >= JOB_PREFIX_MIN && len == strspn(text, "0123456789abcdefABCDEF");
+}
+
 int job_fail(struct cli *cli, int rc, const char *prefix)
 {
+    if (rc == WEFT_ENOENT && !is_prefix(prefix)) {
+        return cli_fail_next(cli, rc, "`weft jobs` lists them",
+                             "`%s` is no job id: give at least %d hex digits of it",
+                             prefix, JOB_PREFIX_MIN);
+    }
     if (rc == WEFT_EINVAL) {
         return cli_fail_next(cli, rc, "give more digits: `weft jobs` lists them",
                              "`%s` is no job id, or more than one job starts with it",

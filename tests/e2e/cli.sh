@@ -121,6 +121,21 @@ run weft job cancel "$id"
 is "$rc" 1 "what is over cannot be cancelled"
 run weft job show ffffffff
 is "$rc" 5 "no such job"
+run weft why 12
+like "$err" '`12` is no job id: give at least 4 hex digits' "a prefix that is too short is told"
+run weft jobs --state runing
+is "$rc" 2 "no such state"
+run weft jobs --state ok --ids
+like "$out" "$id" "states go in any case"
+run weft run ../x --data x
+is "$rc" 2 "what cannot be a capability"
+like "$err" 'a capability is NAME or NAME@VERSION' "is told from what can"
+await "the broker to know its agents" bash -c '! weft submit hash@7 2>&1 | grep -q EBUSY'
+run weft run hash@7 --data x
+like "$err" 'no agent offers hash@7' "a version that nobody has"
+run weft submit hash@7 --array 40 --data x
+is "$rc $(grep -c '^error ENOCAP' <<< "$err")" "5 3" "a batch does not tell 40 times the same"
+like "$err" '^37 more were refused with ENOCAP' "but how often"
 run weft run cat --data 'no newline'
 is "$(wc -c < "$tmp/.out")" 10 "results are not touched"
 head -c 3000 /dev/urandom > "$tmp/bytes"

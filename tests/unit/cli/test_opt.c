@@ -49,9 +49,9 @@ static char a_all[] = "--all", a_aq[] = "-aq", a_n[] = "-n", a_nx[] = "-nx", a_x
             a_y[] = "y", a_end[] = "--", a_name_eq[] = "--name=v=w", a_name[] = "--name",
             a_dash[] = "-", a_low[] = "--level=low", a_mid[] = "--level=mid",
             a_c3[] = "--count=3", a_c0[] = "-c0", a_c10[] = "-c10", a_ttl[] = "--ttl=1m",
-            a_ttl_bad[] = "--ttl=soon", a_bytes[] = "--max-bytes=2k", a_need[] = "--need",
-            a_all_v[] = "--all=1", a_typo[] = "--conut", a_z[] = "-z",
-            a_far[] = "--zzzzz", a_other[] = "-No";
+            a_ttl0[] = "--ttl=0", a_ttl_bad[] = "--ttl=soon",
+            a_bytes[] = "--max-bytes=2k", a_need[] = "--need", a_all_v[] = "--all=1",
+            a_typo[] = "--conut", a_z[] = "-z", a_far[] = "--zzzzz", a_other[] = "-No";
 
 static void test_forms(void)
 {
@@ -97,6 +97,8 @@ static void test_values(void)
     ok(rc < 0, "too much is refused");
     PARSE(&args, &n, a_ttl_bad);
     ok(rc < 0 && strstr(text, "30s") != NULL, "a wrong time shows a right one");
+    PARSE(&args, &n, a_ttl0);
+    ok(rc < 0 && strstr(text, "at least 1 ms") != NULL, "one too short, the shortest");
     PARSE(&args, &n, a_name);
     ok(rc < 0 && strstr(text, "wants a value") != NULL, "a missing value is said");
     PARSE(&args, &n, a_n);

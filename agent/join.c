@@ -291,7 +291,8 @@ int join_leave(const char *state, struct wf_err *err)
     file_unlock(lock);
     if (rc == 0) {
         ok("identity and key removed from %s", state);
-        ok("next: the broker still knows the key: `weft node revoke %s`", name);
+        (void) printf("next: the broker still knows the key: `weft node revoke %s`\n",
+                      name);
     }
     return rc;
 }

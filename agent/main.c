@@ -45,9 +45,9 @@ static int help(void)
     struct wf_buf table = WF_BUF_INIT(64u << 10);
 
     printf("Usage: weft-agent [--config FILE]\n"
-           "       weft-agent join [--name NAME] [--token-file FILE]\n"
-           "       weft-agent leave\n"
-           "       weft-agent check\n"
+           "       weft-agent join [--config FILE] [--name NAME] [--token-file FILE]\n"
+           "       weft-agent leave [--config FILE]\n"
+           "       weft-agent check [--config FILE]\n"
            "\n"
            "Runs jobs of a weft mesh on this machine.\n"
            "\n"
@@ -120,6 +120,10 @@ static const char *next_step(const struct args *a, int code)
                    ? "name a file that holds the token"
                    : "enrol it: `weft-agent join --token-file FILE` with a token from "
                      "`weft token create`";
+    case WEFT_ECONF:
+        return a->config != NULL && access(a->config, R_OK) != 0
+                   ? "name a file that can be read"
+                   : wf_err_next(code);
     case WEFT_EBUSY:
         return "stop that process first, or give another --state folder";
     case WEFT_ETOKENROLE:
@@ -170,16 +174,22 @@ static int take_set(struct args *a, const char *arg, const char *value)
     if (!config_has(key)) {
         return usage("unknown option ", arg);
     }
+    if (value == NULL) {
+        return usage("a value is missing after ", arg);
+    }
     a->sets[a->nsets++] = (struct config_set){key, value};
     return 0;
 }
 
 static int take_option(struct args *a, const char *arg, const char *value)
 {
+    static const char *const own[] = {"--config", "--name", "--token-file", "--timeout"};
     int joining = strcmp(a->command, "join") == 0;
 
-    if (value == NULL) {
-        return usage("a value is missing after ", arg);
+    for (size_t i = 0; value == NULL && i < ARRAY_LEN(own); i++) {
+        if (strcmp(arg, own[i]) == 0) {
+            return usage("a value is missing after ", arg);
+        }
     }
     if (strcmp(arg, "--config") == 0) {
         a->config = value;

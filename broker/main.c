@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 2
 
@@ -45,6 +46,22 @@ static int fail(const struct wf_err *err, const char *next)
     fprintf(stderr, "weft-broker: error %s: %s: %s\n  next: %s\n", wf_err_name(err->code),
             wf_err_sentence(err->code), err->text, next);
     return err->code == WEFT_ECONF || err->code == WEFT_ENOENT ? EXIT_USAGE : 1;
+}
+
+/* What to do next, where this program knows better than the list of errors. */
+static const char *next_step(int code)
+{
+    switch (code) {
+    case WEFT_ECONF:
+        return "stop what uses that address, or change `listen`";
+    case WEFT_EBUSY:
+        return "stop that process first, or give this broker a `state` folder of its own";
+    case WEFT_EIO:
+        return geteuid() != 0 ? "run it as root, or set `state` to a folder of your own"
+                              : wf_err_next(code);
+    default:
+        return wf_err_next(code);
+    }
 }
 
 int main(int argc, char **argv)
@@ -92,9 +109,7 @@ int main(int argc, char **argv)
     rc = shell_new(&cfg, &log, new_operator, &sh, &err);
     if (rc != 0) {
         err.code = rc;
-        return fail(&err, rc == WEFT_ECONF
-                              ? "stop what uses that address, or change `listen`"
-                              : wf_err_next(rc));
+        return fail(&err, next_step(rc));
     }
     shell_run(sh);
     shell_free(sh);

@@ -279,7 +279,9 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
             r->reason = wf_strdup("the result is larger than the broker takes");
         } else {
             r->data = wf_memdup(end->data.p, end->data.len);
-            r->data_len = end->data.len;
+            r->data_len = r->data != NULL ? end->data.len : 0;
+            /* An empty result is not the handler's: the attempt failed. */
+            r->end.code = r->data != NULL ? 0 : WEFT_ENOMEM;
         }
     }
     if (r->reason == NULL && end->reason != NULL) {

@@ -168,7 +168,7 @@ static void fails_every(void (*act)(struct scene *), const char *what)
 {
     unsigned long made = 1;
 
-    for (long n = 0; made > (unsigned long) n && n < 200; n++) {
+    for (long n = 0; made >= (unsigned long) n && n < 200; n++) {
         struct scene s;
 
         open_scene(&s);

@@ -149,11 +149,60 @@ static void cut_text(void)
     bed_fini(&b);
 }
 
+/* An agent with room for thousands comes to a long queue of large payloads. */
+static void feast(void)
+{
+    static uint8_t payload[64 << 10];
+    struct wf_submit m = bed_work(1);
+    uint32_t agent, peer;
+    struct bed b;
+
+    bed_init(&b);
+    b.cfg.max_jobs = 5000;
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 5000);
+    bed_down(&b, agent);
+    peer = bed_client(&b, CLIENT, "ann");
+    m.payload = wf_slice_make(payload, sizeof payload);
+    for (unsigned i = 0; i < 5000; i++) {
+        m.job = numbered(i);
+        bed_say(&b, peer, WF_MSG_submit, &m);
+    }
+    agent = bed_agent(&b, AGENT, "a1", 5000);
+    ok(b.fx.err == 0, "no assignment is lost");
+    ok(b.fx.bytes.len < 24u << 20, "it gets no more than the bus can queue");
+    ok(bed_count(&b, agent, WF_MSG_assign) > 128, "and no less than it can work on");
+    bed_fini(&b);
+}
+
+/* An offer that goes away and comes back still holds what it held. */
+static void comes_and_goes(void)
+{
+    uint32_t agent, peer;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 2);
+    peer = bed_client(&b, CLIENT, "ann");
+    bed_submit(&b, peer, 1);
+    bed_submit(&b, peer, 2);
+    bed_offer(&b, agent, "other", 8, 0);
+    bed_offer(&b, agent, "echo", 2, 8);
+    for (uint8_t id = 3; id < 20; id++) {
+        bed_submit(&b, peer, id);
+    }
+    is_int(bed_job(&b, 3)->agent->offers[0].assigned, 10, "slots and queue, not more");
+    bed_fini(&b);
+}
+
 int main(void)
 {
     capability_names();
     token_twice();
     undone();
     cut_text();
+    feast();
+    comes_and_goes();
     return done();
 }

@@ -102,10 +102,14 @@ static void logs(void)
     struct job *j;
     struct jobs t;
     size_t at = 0, most = 0;
+    char large[300]; /* more than all that is kept */
     char text[64];
 
     must(jobs_init(&t, 9, 200, 1) == 0);
     j = add(&t, 1, "");
+    for (unsigned i = 0; i < sizeof large; i++) {
+        large[i] = (char) i;
+    }
     memset(text, 'x', sizeof text);
     job_log(&t, j, 1, 3, 10, wf_slice_make("abc", 3));
     ok(job_log_next(j, &at, &p) && p.stream == 1 && p.attempt == 3 && p.offset == 10 &&
@@ -124,6 +128,12 @@ static void logs(void)
     }
     is_int(j->log_cut, 3 + 48 * 64, "what went is counted");
     job_log(&t, j, 2, 3, 99, wf_slice_make(text, 0));
+    at = 0;
+    job_log(&t, j, 2, 3, 1000, wf_slice_make(large, sizeof large));
+    ok(job_log_next(j, &at, &p) && p.data.len == 200 - 24 && p.offset == 1124 &&
+           memcmp(p.data.p, large + 124, p.data.len) == 0,
+       "of a piece larger than all that is kept, the end");
+    is_int(j->log_cut, 3 + 50 * 64 + 124, "the rest is counted");
     must(jobs_get(&t, &j->id) == j);
     jobs_fini(&t);
 }

@@ -219,12 +219,15 @@ static void log_make_room(struct job *j, size_t len)
 void job_log(struct jobs *t, struct job *j, unsigned stream, uint32_t attempt,
              uint64_t offset, struct wf_slice data)
 {
-    const struct log_head h = {offset, attempt, data.len, stream, 0};
-    size_t was = j->log.len;
+    struct log_head h = {offset, attempt, data.len, stream, 0};
+    size_t was = j->log.len, most = j->log.max - wf_min_u64(j->log.max, sizeof h);
 
-    if (sizeof h + data.len > j->log.max) {
-        j->log_cut += data.len;
-        return;
+    if (data.len > most) {
+        /* Of a piece larger than all that is kept, the end. */
+        j->log_cut += data.len - most;
+        h.offset += data.len - most;
+        data = wf_slice_make(data.p + (data.len - most), most);
+        h.len = data.len;
     }
     log_make_room(j, sizeof h + data.len);
     t->bytes -= was - j->log.len;

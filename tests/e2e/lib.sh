@@ -82,7 +82,7 @@ tell_logs() {
     local f
     for f in "$tmp"/*.log; do
         [ ! -f "$f" ] || note "--- $(basename "$f"):" "
-$(tail -n 30 "$f")"
+$(tail -n 30 "$f" | tr -d '\0')"
     done
 }
 

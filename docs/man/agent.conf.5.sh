@@ -24,13 +24,7 @@ An unknown name or a wrong value is an error that names its line;
 looks for them.
 .SH OPTIONS
 END
-"$1" --help | awk '
-    /^Options of the configuration file:/ { on = 1; next }
-    /^In each section/ { print ".SH \"OPTIONS OF A CAPABILITY\""; next }
-    !on || /^$/ { next }
-    /^  [a-z_]+$/ { print ".TP\n.B " $1; next }
-    { sub(/^ +/, ""); gsub(/\\/, "\\e"); gsub(/-/, "\\-"); sub(/^[.'\'']/, "\\\\\\&&"); print }
-'
+"$1" --help | awk -f "$(dirname "$0")/options.awk"
 cat << 'END'
 .SH "WHAT A HANDLER GETS"
 An empty environment but for PATH, HOME, TMPDIR, LANG, what

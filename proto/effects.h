@@ -62,11 +62,12 @@ void wf_effects_trace(struct wf_effects *e, unsigned level, const char *event,
 void wf_effects_add(struct wf_effects *e, enum wf_effect_kind kind, uint32_t peer,
                     uint64_t arg, const void *p, size_t len, void *obj);
 
-/* The bytes of an effect: borrowed until the list is cleared or grows. */
+/* The bytes of an effect, NULL when it has none: borrowed until the list is cleared or
+ * grows. */
 static inline const uint8_t *wf_effect_bytes(const struct wf_effects *e,
                                              const struct wf_effect *x)
 {
-    return e->bytes.p + x->at;
+    return x->len != 0 ? e->bytes.p + x->at : NULL;
 }
 
 #endif

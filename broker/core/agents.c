@@ -143,6 +143,7 @@ static void set_offers(struct agent *a, const struct wf_agent_info *info,
         was = same_offer(old, nold, c, (uint32_t) row.version);
         *o = was != NULL ? *was : (struct offer){0};
         o->agent = a;
+        o->assigned = 0;
         o->capability = c;
         o->version = (uint32_t) row.version;
         o->kind = (unsigned) row.kind;
@@ -155,6 +156,16 @@ static void set_offers(struct agent *a, const struct wf_agent_info *info,
         wf_list_push_back(&c->offers, &o->peers);
         c->noffers++;
         a->noffers++;
+    }
+    /* An offer may be gone for a while and come back: what it holds is counted anew. */
+    for (struct wf_list_node *n = wf_list_first(&a->attempts); n != NULL;
+         n = wf_list_next(&a->attempts, n)) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_agent);
+        struct offer *o = agent_offer(a, j->capability, j->ran_version);
+
+        if (o != NULL) {
+            o->assigned++;
+        }
     }
 }
 

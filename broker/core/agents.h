@@ -26,7 +26,8 @@ struct agent {
     uint64_t lost_until_us; /* end of the grace, while LOST */
     uint64_t info_seq;
     uint64_t slots, assigned; /* over all capabilities */
-    uint64_t running;
+    uint64_t running;         /* of these, as far as it told */
+    uint64_t bytes;           /* of their payloads */
     uint64_t done, failed;
     struct wf_list_node attempts; /* job.in_agent: jobs that occupy a slot here */
     struct wf_list_node in_all;   /* agents.all */

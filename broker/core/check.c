@@ -7,7 +7,7 @@
 
 static void check_agent(const struct core *c, const struct agent *a)
 {
-    uint64_t held = 0, offered = 0;
+    uint64_t held = 0, offered = 0, running = 0, bytes = 0;
 
     for (const struct wf_list_node *n = a->attempts.next; n != &a->attempts;
          n = n->next) {
@@ -15,11 +15,13 @@ static void check_agent(const struct core *c, const struct agent *a)
 
         WF_CHECK(j->agent == a && j->occupies);
         held++;
+        running += j->started_us != 0;
+        bytes += j->payload_len;
     }
     for (unsigned i = 0; i < a->noffers; i++) {
         offered += a->offers[i].assigned;
     }
-    WF_CHECK(held == a->assigned);
+    WF_CHECK(held == a->assigned && running == a->running && bytes == a->bytes);
     WF_CHECK(offered <= held);
     WF_CHECK((a->session != NULL) == (a->state == AGENT_UP || a->state == AGENT_TORPID));
     WF_CHECK(a->session == NULL || wf_map_get(c->sessions.by_peer, &a->session->peer,

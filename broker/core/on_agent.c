@@ -66,7 +66,7 @@ void on_drain(struct turn *t)
  */
 
 /* Mark what the agent holds; tell it to drop what is not its own any more. */
-static void match_held(struct turn *t, struct agent *a, uint64_t *held_running)
+static void match_held(struct turn *t, const struct agent *a)
 {
     struct wf_rows rows = t->msg->u.resync.runs;
     struct wf_run_row row;
@@ -76,7 +76,6 @@ static void match_held(struct turn *t, struct agent *a, uint64_t *held_running)
 
         if (j != NULL && j->agent == a && j->attempt == row.attempt && j->occupies) {
             j->confirmed = 1;
-            *held_running += row.state == WF_RUN_RUNNING;
         } else if (row.state == WF_RUN_FINISHED) {
             /* Its result comes by itself and is acknowledged then. */
             continue;
@@ -93,7 +92,6 @@ void on_resync(struct turn *t)
     struct core *c = t->c;
     struct agent *a = speaker(t);
     struct wf_list_node *n, *next;
-    uint64_t running = 0;
 
     if (a == NULL) {
         return;
@@ -101,7 +99,7 @@ void on_resync(struct turn *t)
     for (n = wf_list_first(&a->attempts); n != NULL; n = wf_list_next(&a->attempts, n)) {
         CONTAINER_OF(n, struct job, in_agent)->confirmed = 0;
     }
-    match_held(t, a, &running);
+    match_held(t, a);
     for (n = wf_list_first(&a->attempts); n != NULL; n = next) {
         struct job *j = CONTAINER_OF(n, struct job, in_agent);
 
@@ -119,7 +117,6 @@ void on_resync(struct turn *t)
             work_retry(c, j, WEFT_ELOST, "the assignment was lost on the way", 0, t->out);
         }
     }
-    a->running = running;
     a->synced = 1;
     work_feed(c, a, t->out);
 }
@@ -145,16 +142,11 @@ static struct job *present(const struct turn *t, const struct wf_id *id, uint64_
 
 static uint64_t wall_limit_ms(const struct job *j)
 {
-    const struct agent *a = j->agent;
+    const struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
     uint64_t ms = j->wall_ms;
 
-    for (unsigned i = 0; i < a->noffers; i++) {
-        const struct offer *o = &a->offers[i];
-
-        if (o->capability == j->capability && o->version == j->ran_version &&
-            o->wall_ms != 0) {
-            ms = ms != 0 ? wf_min_u64(ms, o->wall_ms) : o->wall_ms;
-        }
+    if (o != NULL && o->wall_ms != 0) {
+        ms = ms != 0 ? wf_min_u64(ms, o->wall_ms) : o->wall_ms;
     }
     return ms;
 }
@@ -206,21 +198,9 @@ void on_output(struct turn *t)
     }
 }
 
-static struct offer *offer_of(const struct job *j)
-{
-    for (unsigned i = 0; i < j->agent->noffers; i++) {
-        struct offer *o = &j->agent->offers[i];
-
-        if (o->capability == j->capability && o->version == j->ran_version) {
-            return o;
-        }
-    }
-    return NULL;
-}
-
 static void learn(struct job *j, const struct wf_result *m)
 {
-    struct offer *o = offer_of(j);
+    struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
 
     if (m->code != 0) {
         j->agent->failed++;
@@ -261,10 +241,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     wf_slice_str(m->reason, reason, sizeof reason);
     if (j->state == WF_JOB_ASSIGNED) {
         mark_started(c, j);
-        j->agent->running -= j->agent->running > 0;
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
-    } else {
-        j->agent->running -= j->agent->running > 0;
     }
     end.wait_us = j->started_us - j->accepted_us;
     learn(j, m);
@@ -290,9 +267,6 @@ void on_result(struct turn *t)
         conclude(t, j, m);
     } else if (j != NULL) {
         /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */
-        if (j->started_us != 0 && a->running > 0) {
-            a->running--;
-        }
         work_release(c, j);
     } else {
         c->count.superseded++;

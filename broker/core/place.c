@@ -4,6 +4,10 @@
 
 /* Nothing measured yet: a guess that loses against any measured near agent. */
 #define RTT_GUESS_US 50000u
+/* An agent that comes to a long queue may be sent all that it holds at once: no more than
+ * the bus queues for one peer, which would be cut as too slow, again and again. */
+#define AGENT_FEW   128u
+#define AGENT_BYTES (16u << 20)
 
 static int needs_met(const struct job *j, const struct agent *a)
 {
@@ -22,11 +26,12 @@ static int needs_met(const struct job *j, const struct agent *a)
     return 1;
 }
 
-static int has_room(const struct offer *o)
+static int has_room(const struct job *j, const struct offer *o)
 {
     const struct agent *a = o->agent;
 
-    return o->assigned < o->slots + o->queue && a->assigned < a->slots + o->queue;
+    return o->assigned < o->slots + o->queue && a->assigned < a->slots + o->queue &&
+           (a->assigned < AGENT_FEW || a->bytes + j->payload_len <= AGENT_BYTES);
 }
 
 unsigned place_filter(const struct job *j, const struct offer *o)
@@ -55,7 +60,7 @@ unsigned place_filter(const struct job *j, const struct offer *o)
     if (j->needs.count != 0 && !needs_met(j, a)) {
         return PLACE_NEEDS;
     }
-    if (!has_room(o)) {
+    if (!has_room(j, o)) {
         return PLACE_FULL;
     }
     return PLACE_FILTER_COUNT;

@@ -32,6 +32,7 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     j->retry_us = 0;
     o->assigned++;
     a->assigned++;
+    a->bytes += j->payload_len;
     wf_list_push_back(&a->attempts, &j->in_agent);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
@@ -103,20 +104,19 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
 void work_release(struct core *c, struct job *j)
 {
     struct agent *a = j->agent;
+    struct offer *o;
 
     if (!j->occupies) {
         return;
     }
     j->occupies = 0;
     wf_list_remove(&j->in_agent);
-    a->assigned -= a->assigned > 0;
-    for (unsigned i = 0; i < a->noffers; i++) {
-        struct offer *o = &a->offers[i];
-
-        if (o->capability == j->capability && o->version == j->ran_version) {
-            o->assigned -= o->assigned > 0;
-            return;
-        }
+    a->assigned--;
+    a->bytes -= j->payload_len;
+    a->running -= j->started_us != 0;
+    o = agent_offer(a, j->capability, j->ran_version);
+    if (o != NULL) {
+        o->assigned--;
     }
 }
 
@@ -309,11 +309,6 @@ void work_lose_all(struct core *c, struct agent *a, const char *why,
             work_retry(c, j, WEFT_ELOST, why, 1, out);
         }
     }
-    a->assigned = 0;
-    a->running = 0;
-    for (unsigned i = 0; i < a->noffers; i++) {
-        a->offers[i].assigned = 0;
-    }
 }
 
 void work_retain(struct core *c, size_t more)
@@ -358,7 +353,6 @@ static void due(struct core *c, struct job *j, struct wf_effects *out)
     }
     if (j->state == WF_JOB_RUNNING && j->overdue_us != 0 && c->now_us >= j->overdue_us) {
         work_stop(j, WEFT_EWALL, out);
-        j->agent->running -= j->agent->running > 0;
         work_release(c, j);
         work_retry(c, j, WEFT_EWALL, "the agent did not end the run at its limit", 1,
                    out);

@@ -43,11 +43,13 @@ int lines_fill(struct lines *lines)
 int lines_next(struct lines *lines, const char **ret_line, size_t *ret_len)
 {
     size_t left = lines->end - lines->start, len;
-    char *line = lines->buf + lines->start, *nl;
+    char *line, *nl;
 
+    /* Before the first line there is no buffer yet. */
     if (left == 0) {
         return lines->eof ? -1 : 0;
     }
+    line = lines->buf + lines->start;
     nl = memchr(line, '\n', left);
     len = nl != NULL ? (size_t) (nl - line) : left;
     if (len > LINES_MAX) {

@@ -216,6 +216,8 @@ static int storm(struct driver *d)
     printf("outcomes=%zu ok=%zu twice=%zu none=%zu wrong=%zu\n", d->ended, d->ok,
            d->twice, none, d->wrong);
     printf("retried=%zu\nbusy=%zu\n", d->retried, d->again);
+    free(d->entries);
+    free(d->idle);
     return d->ok == d->submitted && d->twice == 0 && none == 0 && d->wrong == 0 ? 0 : 1;
 }
 

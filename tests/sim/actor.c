@@ -118,6 +118,16 @@ void actor_crash(struct sim *s, struct actor *a)
     wf_buf_clear(&a->frame);
 }
 
+void actor_leave(struct sim *s, struct actor *a)
+{
+    if (a->up && a->ops->leave != NULL) {
+        a->ops->leave(s, a);
+        carry(s, a);
+        net_hang_up(s, a->conn);
+    }
+    actor_crash(s, a);
+}
+
 static void read_frame(struct sim *s, struct actor *a, struct conn *conn,
                        const struct event *e)
 {

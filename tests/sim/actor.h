@@ -25,7 +25,8 @@ struct actor_ops {
     /* One effect that is not of the link; NULL: has none. */
     void (*effect)(struct sim *s, struct actor *a, const struct wf_effect *x);
     void (*start)(struct sim *s, struct actor *a);
-    void (*end)(struct sim *s, struct actor *a); /* the process is gone */
+    void (*leave)(struct sim *s, struct actor *a); /* say good bye; NULL: never does */
+    void (*end)(struct sim *s, struct actor *a);   /* the process is gone */
 };
 
 struct actor {
@@ -49,6 +50,9 @@ struct actor {
 /* Begin a process, or end it as by kill -9. */
 void actor_start(struct sim *s, struct actor *a);
 void actor_crash(struct sim *s, struct actor *a);
+
+/* End it in order, as far as the network lets it. */
+void actor_leave(struct sim *s, struct actor *a);
 
 /* Take an event that is meant for it.  Those for an earlier process are dropped. */
 void actor_take(struct sim *s, struct actor *a, struct event *e);

@@ -21,7 +21,11 @@ static void restart_later(struct sim *s, struct actor *a)
 
 static void crash(struct sim *s, struct actor *a, int for_good)
 {
-    actor_crash(s, a);
+    if (percent(&s->clock, 30)) {
+        actor_leave(s, a);
+    } else {
+        actor_crash(s, a);
+    }
     if (for_good) {
         a->dead = 1;
     } else {
@@ -84,6 +88,9 @@ static void strike(struct sim *s, enum fault f)
         break;
     case FAULT_BROKER_CRASH:
         if (percent(&s->clock, 30)) {
+            if (percent(&s->clock, 40)) {
+                host_stop(s);
+            }
             host_crash(s);
             restart_later(s, NULL);
         }

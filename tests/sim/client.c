@@ -371,6 +371,9 @@ static void client_work(struct sim *s, struct actor *a)
     struct client *c = CONTAINER_OF(a, struct client, a);
     struct hjob *j = own_job(s, c);
 
+    if (a->role == WF_ROLE_OPERATOR && percent(&s->clock, s->swarm.query_pct)) {
+        look_around(s, c);
+    }
     if (a->role == WF_ROLE_OPERATOR && s->healed) {
         c->done = operator_mend(s, c);
     } else if (s->healed) {
@@ -458,6 +461,14 @@ static void client_start(struct sim *s, struct actor *a)
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, s->swarm.work_us), EV_WORK);
 }
 
+static void client_leave(struct sim *s, struct actor *a)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+
+    wf_calls_close(&c->calls, &a->fx);
+    take_news(s, c);
+}
+
 static void client_end(struct sim *s, struct actor *a)
 {
     struct client *c = CONTAINER_OF(a, struct client, a);
@@ -485,4 +496,5 @@ const struct actor_ops client_ops = {.link = client_link,
                                      .wakeup_us = client_wakeup_us,
                                      .work = client_work,
                                      .start = client_start,
+                                     .leave = client_leave,
                                      .end = client_end};

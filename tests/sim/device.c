@@ -91,7 +91,7 @@ static void join_ended(struct sim *s, struct device *d)
     d->has_token = 0;
     if (d->joiner.state == WF_JOIN_DONE) {
         d->a.enrolled = 1;
-        history_key(s, &d->own_key, 1, 0);
+        history_key(s, &d->own_key)->joined = 1;
         (void) actor_at(s, &d->a, s->clock.now_us + 10 * MS, EV_WORK);
     } else if (d->joiner.err.code == WEFT_EEXIST) {
         /* It had joined under an earlier token, and crashed before it knew. */
@@ -365,6 +365,16 @@ static void device_start(struct sim *s, struct actor *a)
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 300 * MS), EV_WORK);
 }
 
+static void device_leave(struct sim *s, struct actor *a)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+    struct node_event ev = {.kind = NODE_STOP};
+
+    if (d->node != NULL) {
+        node_do(s, d, &ev);
+    }
+}
+
 static void device_end(struct sim *s, struct actor *a)
 {
     struct device *d = CONTAINER_OF(a, struct device, a);
@@ -401,4 +411,5 @@ const struct actor_ops device_ops = {.link = device_link,
                                      .run = device_run,
                                      .effect = device_effect,
                                      .start = device_start,
+                                     .leave = device_leave,
                                      .end = device_end};

@@ -56,7 +56,8 @@ struct hjob {
 /* A key whose fate was promised. */
 struct hkey {
     struct wf_key key;
-    int joined, revoked;
+    int joined, revoked; /* promised */
+    int doomed;          /* its revocation was asked for, and may have happened */
 };
 
 struct history {
@@ -90,8 +91,8 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
 /* A submit is about to reach the broker. */
 void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m);
 
-/* Promises about keys. */
-void history_key(struct sim *s, const struct wf_key *key, int joined, int revoked);
+/* The record of a key, made when it is new. */
+struct hkey *history_key(struct sim *s, const struct wf_key *key);
 
 /* After every step; after a start. */
 void history_check_broker(struct sim *s);

@@ -164,6 +164,15 @@ void host_crash(struct sim *s)
     disk_crash(s);
 }
 
+void host_stop(struct sim *s)
+{
+    struct broker_event ev = {.kind = BROKER_STOPPING};
+
+    if (s->host.up) {
+        step(s, &ev);
+    }
+}
+
 /* A frame that no decoder takes ends the session, as the shell ends it. */
 static void end_session(struct sim *s, struct conn *c)
 {

@@ -25,6 +25,9 @@ void host_fini(struct host *h);
 void host_start(struct sim *s);
 void host_crash(struct sim *s);
 
+/* Tell everybody that it stops; the crash that follows is then no surprise. */
+void host_stop(struct sim *s);
+
 /* Take an event that is meant for the broker. */
 void host_take(struct sim *s, struct event *e);
 

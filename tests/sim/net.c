@@ -262,7 +262,7 @@ void net_cut_all(struct sim *s, const struct actor *who, int silent)
             c->let_in = 0;
             c->there = 0;
             net_cut(s, c, silent);
-        } else if (who != NULL && c->who == who) {
+        } else if (who != NULL && c->who == who && c->here) {
             c->here = 0;
             c->wanted = 0;
             net_cut(s, c, silent);

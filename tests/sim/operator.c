@@ -22,6 +22,12 @@ static void set_node(struct sim *s, struct client *c, struct device *d, unsigned
     }
 }
 
+/* A device that joins uses its token's key for the time being. */
+static const struct wf_key *own_key(struct actor *a)
+{
+    return a->ops == &device_ops ? &CONTAINER_OF(a, struct device, a)->own_key : &a->key;
+}
+
 /* By name, as people do. */
 static void revoke(struct sim *s, struct client *c, struct actor *a)
 {
@@ -31,6 +37,7 @@ static void revoke(struct sim *s, struct client *c, struct actor *a)
     if (x != NULL) {
         x->arg = a->index | REVOKE_BIT;
         a->revoked = 1;
+        history_key(s, own_key(a))->doomed = 1;
     }
 }
 
@@ -141,10 +148,7 @@ void operator_told(struct sim *s, struct client *c, const struct client_call *x)
     if (x->asked == WF_MSG_token_put) {
         token_told(s, CONTAINER_OF(a, struct device, a), x);
     } else if (x->asked == WF_MSG_key_revoke && x->call.error == 0) {
-        history_key(s,
-                    a->ops == &device_ops ? &CONTAINER_OF(a, struct device, a)->own_key
-                                          : &a->key,
-                    0, 1);
+        history_key(s, own_key(a))->revoked = 1;
     }
 }
 

@@ -51,9 +51,13 @@ struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
  * meets. */
 static int meets(const struct agent *a, struct wf_slice filter)
 {
-    const uint8_t *p = filter.p, *end = filter.p + filter.len;
+    const uint8_t *p = filter.p, *end;
     char room[32];
 
+    if (filter.len == 0) {
+        return 1;
+    }
+    end = p + filter.len;
     while (p < end) {
         const uint8_t *stop = memchr(p, ',', (size_t) (end - p));
         struct need need;
@@ -134,8 +138,12 @@ static int term_matches(const struct job *j, struct wf_slice key, struct wf_slic
 
 static int filter_matches(const struct job *j, struct wf_slice filter)
 {
-    const uint8_t *p = filter.p, *end = filter.p + filter.len;
+    const uint8_t *p = filter.p, *end;
 
+    if (filter.len == 0) {
+        return 1;
+    }
+    end = p + filter.len;
     while (p < end) {
         const uint8_t *stop = memchr(p, ',', (size_t) (end - p));
         const uint8_t *eq = memchr(p, '=', (size_t) (end - p));

@@ -1,6 +1,6 @@
 /* The state folder: key first, identity after it, both private, and gone on demand. */
-#include "common/io/identity.h"
 #include "common/io/file.h"
+#include "common/io/identity.h"
 #include "tests/lib/tap.h"
 
 #include <sys/stat.h>

@@ -89,7 +89,8 @@ static void act_on_nodes(struct sim *s, struct client *c)
         break;
     default:
         /* Never the first: somebody has to do the work in the end. */
-        if (s->swarm.revokes && d != &s->devices[0] && percent(&s->clock, 30)) {
+        if (s->swarm.revokes && d != &s->devices[0] && d->a.enrolled &&
+            percent(&s->clock, 30)) {
             revoke(s, c, &d->a);
         } else if (s->swarm.revokes && s->nclients > 1 && percent(&s->clock, 10)) {
             revoke(s, c, &s->clients[1].a);

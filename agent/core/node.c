@@ -144,11 +144,15 @@ void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
 /* -- starting --------------------------------------------------------------------------
  */
 
+/* In milliseconds that can be told in microseconds; 0: no limit. */
 static uint64_t wall_of(const struct node *n, const struct run *r)
 {
     uint64_t own = n->cfg.caps[r->cap].wall_ms;
+    uint64_t wall_ms = own == 0          ? r->wall_ms
+                       : r->wall_ms == 0 ? own
+                                         : wf_min_u64(own, r->wall_ms);
 
-    return own == 0 ? r->wall_ms : r->wall_ms == 0 ? own : wf_min_u64(own, r->wall_ms);
+    return wf_min_u64(wall_ms, UINT64_MAX / MS);
 }
 
 /* The next thing a running run wants: its stream to begin, or its limit. */

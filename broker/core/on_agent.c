@@ -11,6 +11,8 @@
 #define RUN_SHIFT 2 /* alpha 1/4: a handler's speed may change */
 /* How long beyond its limit an agent may stay silent about a run. */
 #define OVERDUE_SLACK_MS 10000u
+/* What a piece of output takes beside its bytes, at most. */
+#define LOG_HEAD_MAX 64u
 
 /* The agent that speaks, if it is the one that the broker counts on. */
 static struct agent *speaker(const struct turn *t)
@@ -158,8 +160,8 @@ static void mark_started(struct core *c, struct job *j)
     j->started_us = c->now_us;
     j->agent->running++;
     if (wall_ms != 0) {
-        j->overdue_us =
-            wf_add_sat(c->now_us, wf_add_sat(wall_ms, OVERDUE_SLACK_MS) * 1000);
+        wall_ms = wf_min_u64(wf_add_sat(wall_ms, OVERDUE_SLACK_MS), UINT64_MAX / 1000);
+        j->overdue_us = wf_add_sat(c->now_us, wall_ms * 1000);
     }
     job_move(&c->jobs, j, WF_JOB_RUNNING);
 }
@@ -177,6 +179,18 @@ void on_started(struct turn *t)
     work_tell_state(j, t->out);
 }
 
+/* Output is kept as far as live jobs leave room for it. */
+static int has_room(struct core *c, const struct wf_output *m)
+{
+    size_t more = LOG_HEAD_MAX + m->data.len;
+
+    if (more > c->cfg.max_bytes) {
+        return 0;
+    }
+    work_retain(c, more);
+    return c->jobs.bytes <= c->cfg.max_bytes - more;
+}
+
 void on_output(struct turn *t)
 {
     const struct wf_output *m = &t->msg->u.output;
@@ -186,8 +200,12 @@ void on_output(struct turn *t)
         t->c->count.output_dropped++;
         return;
     }
-    job_log(&t->c->jobs, j, (unsigned) m->stream, (uint32_t) m->attempt, m->offset,
-            m->data);
+    if (has_room(t->c, m)) {
+        job_log(&t->c->jobs, j, (unsigned) m->stream, (uint32_t) m->attempt, m->offset,
+                m->data);
+    } else {
+        j->log_cut += m->data.len;
+    }
     for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
          n = wf_list_next(&j->watches, n)) {
         const struct watch *w = CONTAINER_OF(n, struct watch, of_job);
@@ -198,11 +216,11 @@ void on_output(struct turn *t)
     }
 }
 
-static void learn(struct job *j, const struct wf_result *m)
+static void learn(struct job *j, int code, uint64_t run_us)
 {
     struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
 
-    if (m->code != 0) {
+    if (code != 0) {
         j->agent->failed++;
         if (o != NULL) {
             o->failed++;
@@ -210,10 +228,10 @@ static void learn(struct job *j, const struct wf_result *m)
         return;
     }
     j->agent->done++;
-    wf_ewma_add(&j->capability->run_us, m->run_us, RUN_SHIFT);
+    wf_ewma_add(&j->capability->run_us, run_us, RUN_SHIFT);
     if (o != NULL) {
         o->done++;
-        wf_ewma_add(&o->run_us, m->run_us, RUN_SHIFT);
+        wf_ewma_add(&o->run_us, run_us, RUN_SHIFT);
     }
 }
 
@@ -227,7 +245,8 @@ static int is_handlers_fault(int code)
 static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
 {
     struct core *c = t->c;
-    int code = -(int) m->code;
+    int too_big = m->data.len > c->cfg.max_payload;
+    int code = too_big ? WEFT_ETOOBIG : -(int) m->code;
     char reason[WF_TEXT_MAX + 1];
     struct work_end end = {.state = code == 0 ? WF_JOB_OK : WF_JOB_FAILED,
                            .code = code,
@@ -236,7 +255,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
                            .run_us = m->run_us,
                            .cut = m->cut,
                            .reason = reason,
-                           .data = m->data};
+                           .data = too_big ? wf_slice_make(NULL, 0) : m->data};
 
     wf_slice_str(m->reason, reason, sizeof reason);
     if (j->state == WF_JOB_ASSIGNED) {
@@ -244,7 +263,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
     }
     end.wait_us = j->started_us - j->accepted_us;
-    learn(j, m);
+    learn(j, code, m->run_us);
     work_release(c, j);
     if (code != 0 &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {

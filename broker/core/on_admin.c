@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TTL_MAX_MS (30ull * 24 * 3600 * 1000)
+#define TTL_MAX_MS     (30ull * 24 * 3600 * 1000)
+#define PROBE_US       5000000u /* a node that has not answered by then will not */
+#define PROBE_RETRY_MS 200u
 
 /* -- tokens ----------------------------------------------------------------------------
  */
@@ -269,6 +271,11 @@ void on_node_ping(struct turn *t)
     }
     if (p->agent->session == NULL) {
         refuse(t, WEFT_EUNREACH, m->req, NULL, 0, "the node is not connected");
+        return;
+    }
+    if (probe->seq != 0 && c->now_us - probe->sent_us < PROBE_US) {
+        refuse(t, WEFT_EBUSY, m->req, NULL, PROBE_RETRY_MS,
+               "too many pings are under way");
         return;
     }
     *probe = (struct probe){.seq = ++c->probe_seq,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define WATCHES_MAX   65536u /* of one session */
+#define WATCHERS_MAX  128u   /* of one job: its result goes to all of them in one step */
 #define BUSY_RETRY_MS 200u
 #define PRIORITY_MAX  9u
 
@@ -269,16 +270,21 @@ void query_logs(struct turn *t)
     }
 }
 
-static struct watch *find_watch(const struct job *j, const struct session *s)
+/* The session's watch of a job, or NULL; and how many watch it. */
+static struct watch *find_watch(const struct job *j, const struct session *s,
+                                unsigned *ret_watchers)
 {
-    for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
-         n = wf_list_next(&j->watches, n)) {
-        struct watch *w = CONTAINER_OF(n, struct watch, of_job);
+    unsigned n = 0;
+
+    for (struct wf_list_node *x = wf_list_first(&j->watches); x != NULL;
+         x = wf_list_next(&j->watches, x), n++) {
+        struct watch *w = CONTAINER_OF(x, struct watch, of_job);
 
         if (w->session == s) {
             return w;
         }
     }
+    *ret_watchers = n;
     return NULL;
 }
 
@@ -287,6 +293,7 @@ void on_watch(struct turn *t)
     const struct wf_watch *m = &t->msg->u.watch;
     struct job *j = own_job(t, &m->job, m->req);
     struct wf_job_update now;
+    unsigned watchers = 0;
     struct watch *w;
 
     if (j == NULL) {
@@ -299,12 +306,14 @@ void on_watch(struct turn *t)
         work_send_outcome(j, t->s->peer, t->out);
         return;
     }
-    w = find_watch(j, t->s);
+    w = find_watch(j, t->s, &watchers);
     if (w == NULL) {
-        w = t->s->nwatches < WATCHES_MAX ? wf_calloc(1, sizeof *w) : NULL;
+        w = t->s->nwatches < WATCHES_MAX && watchers < WATCHERS_MAX
+                ? wf_calloc(1, sizeof *w)
+                : NULL;
         if (w == NULL) {
             refuse(t, WEFT_EBUSY, m->req, &m->job, BUSY_RETRY_MS,
-                   "too many jobs are watched");
+                   "too many watch it, or it watches too many");
             return;
         }
         w->session = t->s;

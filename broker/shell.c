@@ -71,6 +71,18 @@ static void look_at_clock(struct broker_event *ev)
     ev->wall_ms = wf_wall_ms();
 }
 
+/* 1 when some were lost. */
+static int carry_out_all(struct shell *sh)
+{
+    int lost = sh->effects.err != 0;
+
+    for (size_t i = 0; i < sh->effects.n; i++) {
+        carry_out(sh, &sh->effects.v[i]);
+    }
+    wf_effects_clear(&sh->effects);
+    return lost;
+}
+
 static void step(struct shell *sh, struct broker_event *ev)
 {
     /* The messages of one frame came at one time: on_frame() looks at the clock for all.
@@ -79,13 +91,15 @@ static void step(struct shell *sh, struct broker_event *ev)
         look_at_clock(ev);
     }
     core_step(sh->core, ev, &sh->effects);
-    for (size_t i = 0; i < sh->effects.n; i++) {
-        carry_out(sh, &sh->effects.v[i]);
+    if (carry_out_all(sh)) {
+        struct broker_event lost = {.kind = BROKER_FORGETFUL};
+
+        log_error(sh->log, "broker", "out-of-memory",
+                  "text=\"messages were lost: every session begins anew\"");
+        look_at_clock(&lost);
+        core_step(sh->core, &lost, &sh->effects);
+        (void) carry_out_all(sh);
     }
-    if (sh->effects.err != 0) {
-        log_error(sh->log, "broker", "out-of-memory", "text=\"messages were lost\"");
-    }
-    wf_effects_clear(&sh->effects);
 }
 
 static void arm(struct shell *sh)

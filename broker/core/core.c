@@ -480,6 +480,9 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
     case BROKER_RECORD:
         on_record(c, ev);
         break;
+    case BROKER_FORGETFUL:
+        on_forgetful(c, out);
+        break;
     case BROKER_STOPPING:
         on_stopping(c, out);
         break;

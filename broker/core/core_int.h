@@ -112,6 +112,7 @@ void on_bye(struct turn *t);
 void on_join(struct turn *t);
 void on_error(struct turn *t);
 void on_stopping(struct core *c, struct wf_effects *out);
+void on_forgetful(struct core *c, struct wf_effects *out);
 void on_sessions_tick(struct core *c, struct wf_effects *out);
 
 /* on_agent.c */

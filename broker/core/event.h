@@ -18,6 +18,7 @@ enum broker_event_kind {
     BROKER_DURABLE,     /* lsn: all records up to it are on stable storage */
     BROKER_STORE_ERROR, /* lsn: records from it on are not */
     BROKER_RECORD,      /* start-up: table, record: one stored record */
+    BROKER_FORGETFUL,   /* effects of the last step were lost for want of memory */
     BROKER_STOPPING     /* no new work: the process is about to end */
 };
 

@@ -451,6 +451,20 @@ void on_sessions_tick(struct core *c, struct wf_effects *out)
     }
 }
 
+/* Who knows what was not sent: every session begins anew, and with it comes what each
+ * side holds. */
+void on_forgetful(struct core *c, struct wf_effects *out)
+{
+    struct session *s;
+    size_t it = 0;
+
+    c->count.out_of_memory++;
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        wf_effects_close(out, s->peer);
+        session_gone(c, s, out);
+    }
+}
+
 /* The process is about to end: nobody need wait for a lease to notice. */
 void on_stopping(struct core *c, struct wf_effects *out)
 {

@@ -195,6 +195,129 @@ static void comes_and_goes(void)
     bed_fini(&b);
 }
 
+static void absurd_limits(void)
+{
+    struct wf_submit m = bed_work(1);
+    const struct wf_started s = {bed_id(1), 1};
+    uint32_t agent, peer;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    peer = bed_client(&b, CLIENT, "ann");
+    m.wall_ms = UINT64_C(1) << 62;
+    bed_say(&b, peer, WF_MSG_submit, &m);
+    bed_say(&b, agent, WF_MSG_started, &s);
+    ok(bed_job(&b, 1)->overdue_us > b.now_us + 3600 * BED_SECOND,
+       "a limit beyond time is no limit");
+    bed_fini(&b);
+}
+
+/* Results and output of an agent that knows no measure. */
+static void too_much(void)
+{
+    static uint8_t data[WF_OUTPUT_CHUNK], result[2000];
+    struct wf_result r = {.job = bed_id(1), .attempt = 1};
+    struct wf_output o = {.attempt = 1, .stream = 2};
+    uint32_t agent, peer;
+    struct bed b;
+
+    bed_init(&b);
+    b.cfg.max_bytes = 100000;
+    b.cfg.max_payload = 1000;
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 40);
+    peer = bed_client(&b, CLIENT, "ann");
+    for (uint8_t id = 1; id <= 40; id++) {
+        bed_submit(&b, peer, id);
+    }
+    o.data = wf_slice_make(data, sizeof data);
+    for (uint8_t id = 1; id <= 40; id++) {
+        const struct wf_started s = {bed_id(id), 1};
+
+        bed_say(&b, agent, WF_MSG_started, &s);
+        o.job = bed_id(id);
+        bed_say(&b, agent, WF_MSG_output, &o);
+    }
+    ok(b.c->jobs.bytes <= b.cfg.max_bytes, "output is kept within the cap");
+    ok(bed_job(&b, 40)->log_cut == sizeof data, "what was cut is counted");
+    r.data = wf_slice_make(result, sizeof result);
+    bed_say(&b, agent, WF_MSG_result, &r);
+    is_int(bed_state(&b, 1), WF_JOB_FAILED, "a result over the limit is none");
+    is_int(bed_job(&b, 1)->code, WEFT_ETOOBIG, "and the job says why");
+    bed_fini(&b);
+}
+
+/* One client opens many sessions and watches one job in all of them. */
+static void onlookers(void)
+{
+    struct wf_watch m = {.req = 1, .job = bed_id(1)};
+    unsigned taken = 0;
+    struct bed b;
+
+    bed_init(&b);
+    b.cfg.max_nodes = 1000;
+    bed_start(&b);
+    (void) bed_agent(&b, AGENT, "a1", 1);
+    bed_submit(&b, bed_client(&b, CLIENT, "ann"), 1);
+    for (unsigned i = 0; i < 200; i++) {
+        uint32_t peer = bed_hello(&b, CLIENT, WF_ROLE_CLIENT, i);
+
+        bed_say(&b, peer, WF_MSG_watch, &m);
+        taken += bed_refusal(&b, peer) == 0;
+    }
+    is_int(taken, 128, "so many may watch a job");
+    bed_fini(&b);
+}
+
+/* A flood of pings must not swallow those of others. */
+static void pings(void)
+{
+    const struct wf_node_ping m = {.req = 1, .node = wf_slice_of("a1")};
+    uint32_t agent, boss, peer;
+    struct wf_msg ping;
+    struct wf_pong pong;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    boss = bed_operator(&b, BOSS);
+    peer = bed_client(&b, CLIENT, "ann");
+    bed_say(&b, boss, WF_MSG_node_ping, &m);
+    must(bed_told(&b, agent, WF_MSG_ping, 0, &ping));
+    pong = (struct wf_pong){ping.u.ping.seq, ping.u.ping.time_us};
+    for (unsigned i = 0; i < 200; i++) {
+        bed_say(&b, peer, WF_MSG_node_ping, &m);
+    }
+    is_int(bed_refusal(&b, peer), WEFT_EBUSY, "a flood of pings is refused");
+    bed_say(&b, agent, WF_MSG_pong, &pong);
+    is_int(bed_count(&b, boss, WF_MSG_node_pong), 1, "and the operator's is answered");
+    bed_fini(&b);
+}
+
+/* What a step could not send for want of memory comes with the next sessions. */
+static void forgetful(void)
+{
+    struct broker_event lost = {.kind = BROKER_FORGETFUL};
+    uint32_t agent, peer;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    peer = bed_client(&b, CLIENT, "ann");
+    bed_submit(&b, peer, 1);
+    bed_step(&b, &lost);
+    ok(session_get(&b.c->sessions, agent) == NULL, "every session ends");
+    ok(bed_effect(&b, WF_EFFECT_CLOSE) != NULL, "on the bus as well");
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    bed_tick(&b, BED_SECOND);
+    is_int(bed_count(&b, agent, WF_MSG_assign), 1, "the assignment is made again");
+    bed_fini(&b);
+}
+
 int main(void)
 {
     capability_names();
@@ -203,5 +326,10 @@ int main(void)
     cut_text();
     feast();
     comes_and_goes();
+    absurd_limits();
+    too_much();
+    onlookers();
+    pings();
+    forgetful();
     return done();
 }

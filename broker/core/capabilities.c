@@ -10,8 +10,8 @@
 #define RUN_GUESS_US 500000u
 /* Below this many samples of its own an offer trusts the capability's average more. */
 #define RUN_SAMPLES 3
-/* Picky jobs looked at for one free slot. */
-#define PICK_DEPTH 64
+/* Needs of picky jobs looked at for one free slot, and as many jobs. */
+#define PICK_COST 64
 
 int capabilities_init(struct capabilities *t, size_t max, uint64_t seed)
 {
@@ -130,21 +130,27 @@ struct job *capability_pick(struct capability *c, unsigned priority,
     struct wf_list_node *plain = wf_list_first(&c->ready[priority]);
     struct job *best = plain != NULL ? CONTAINER_OF(plain, struct job, in_queue) : NULL;
     struct wf_list_node *n = wf_list_first(head);
+    unsigned cost = 0, looked = 0;
 
     if (best != NULL && !fits(best, arg)) {
         best = NULL;
     }
-    for (unsigned i = 0; n != NULL && i < PICK_DEPTH; i++) {
+    while (n != NULL && cost < PICK_COST) {
         struct job *j = CONTAINER_OF(n, struct job, in_queue);
 
         n = wf_list_next(head, n);
         if (fits(j, arg)) {
             return best == NULL || j->seq < best->seq ? j : best;
         }
-        if (c->nready > PICK_DEPTH) {
-            wf_list_remove(&j->in_queue);
-            wf_list_push_back(head, &j->in_queue);
-        }
+        cost += 1 + j->needs.count;
+        looked++;
+    }
+    /* There are more: each gets its turn. */
+    while (n != NULL && looked-- > 0) {
+        struct wf_list_node *first = wf_list_first(head);
+
+        wf_list_remove(first);
+        wf_list_push_back(head, first);
     }
     return best;
 }

@@ -121,8 +121,8 @@ static struct job *find_job(struct turn *t)
         while ((j = wf_map_next(t->c->jobs.by_id, &it)) != NULL) {
             char hex[WF_ID_TEXT];
 
-            if (strncmp(wf_id_text(&j->id, hex), text, q->key.len) == 0 &&
-                (t->s->role == WF_ROLE_OPERATOR || j->owner == t->s->principal)) {
+            if ((t->s->role == WF_ROLE_OPERATOR || j->owner == t->s->principal) &&
+                strncmp(wf_id_text(&j->id, hex), text, q->key.len) == 0) {
                 found = j;
                 n++;
             }

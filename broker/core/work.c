@@ -165,7 +165,7 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
         .data = wf_slice_make(j->data, j->data_len),
         .wait_us = j->wait_us,
         .run_us = j->run_us,
-        .cut = j->cut + j->log_cut};
+        .cut = j->cut}; /* what fell off the kept tail was passed on before */
 
     wf_effects_send(out, peer, WF_MSG_outcome, &m);
 }

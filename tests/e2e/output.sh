@@ -59,6 +59,8 @@ is "$rc" 5 "a job that is not there"
 run weft run loud --name loud
 is "$rc" 0 "a job that prints much"
 is "$out" "done" "has its result"
+is "$(grep -cE '^[0-9]+$' <<< "$err")" 20000 "all that it printed is seen"
+unlike "$err" 'dropped' "and nothing is said to be dropped"
 id=$(weft jobs --filter name=loud --json | value id)
 size=$(weft job show "$id" --json | value log_len)
 ok "of its output the broker keeps a tail" test "$size" -gt 4000 -a "$size" -le 8192

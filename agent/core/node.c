@@ -15,7 +15,7 @@ void node_config_init(struct node_config *cfg)
         .link = {.role = WF_ROLE_AGENT,
                  .nendpoints = 1,
                  .retry_min_ms = 200,
-                 .retry_max_ms = 30000,
+                 .retry_max_ms = 10000,
                  .dial_ms = 10000},
         .slots = 1,
         .stream_after_ms = 200,
@@ -261,7 +261,7 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
 
 static void tell_started(struct node *n, struct run *r, struct wf_effects *out)
 {
-    const struct wf_started m = {r->key.job, r->key.attempt};
+    const struct wf_started m = {r->key.job, r->key.attempt, n->now_us - r->started_us};
 
     r->told_started = 1;
     node_send(n, out, WF_MSG_started, &m);
@@ -330,7 +330,8 @@ static void on_opened(struct node *n, struct wf_effects *out)
         if (r->phase == RUN_FINISHED) {
             tell_result(n, r, out);
         } else if (r->told_started) {
-            const struct wf_started s = {r->key.job, r->key.attempt};
+            const struct wf_started s = {r->key.job, r->key.attempt,
+                                         n->now_us - r->started_us};
 
             node_send(n, out, WF_MSG_started, &s);
         }

@@ -175,6 +175,8 @@ void on_started(struct turn *t)
         return;
     }
     mark_started(t->c, j);
+    /* An agent announces a run when it has lasted a little; its word is bounded. */
+    j->started_us -= wf_min_u64(m->ago_us, t->c->now_us - j->accepted_us);
     (void) job_plan(&t->c->jobs, j);
     work_tell_state(j, t->out);
 }

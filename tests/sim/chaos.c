@@ -101,6 +101,9 @@ static void strike(struct sim *s, enum fault f)
     case FAULT_CLOCK:
         jump_clock(s);
         break;
+    case FAULT_MEMORY:
+        s->host.starved = 1 + (unsigned) below(&s->clock, 20);
+        break;
     case FAULT_KINDS:
         break;
     }
@@ -131,6 +134,7 @@ void chaos_heal(struct sim *s)
     s->healed_us = s->clock.now_us;
     s->disk.failing = 0;
     s->host.skew_ms = 0;
+    s->host.starved = 0;
     s->host.paused_until_us = 0;
     if (!s->host.up) {
         host_start(s);

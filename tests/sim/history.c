@@ -135,13 +135,15 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
         .attempt = (unsigned) m->attempt,
         .hash = hash_of(m->data, hash_of(m->reason, hash_of(m->node, 1)))};
     const struct seen_outcome *was = &j->outcome;
+    /* It ended well, and there was no memory for the result: it says so. */
+    int is_dropped = s->swarm.on[FAULT_MEMORY] && m->code == (uint64_t) -WEFT_ERESULT;
 
     s->history.outcomes++;
     if (!wf_job_is_final((unsigned) m->state) ||
-        (m->code == 0) != (m->state == WF_JOB_OK)) {
+        ((m->code == 0) != (m->state == WF_JOB_OK) && !is_dropped)) {
         sim_fail(s, "job %u: outcome %u with code %u", j->index, now.state, now.code);
     }
-    if (m->state == WF_JOB_OK) {
+    if (m->state == WF_JOB_OK && !is_dropped) {
         judge_result(s, j, m);
     }
     if (was->inc == inc && !history_evicts(s) &&

@@ -13,7 +13,8 @@ struct host {
     int up;
     uint64_t inc; /* of the process: 1, 2, ... */
     uint64_t paused_until_us;
-    int64_t skew_ms; /* of its wall clock */
+    int64_t skew_ms;  /* of its wall clock */
+    unsigned starved; /* so many allocations of the next step succeed, less one; 0: all */
     struct event *tick;
     struct wf_effects fx;
     struct wf_list_node turn; /* conn.turn: who is spoken to in this turn */

@@ -221,6 +221,7 @@ static void set_up(struct sim *s, uint64_t seed)
     s->host.inc = 0;
     s->host.skew_ms = 0;
     s->host.paused_until_us = 0;
+    s->host.starved = 0;
     swarm_draw(&s->swarm, &s->clock);
     configure_broker(s);
     add_devices(s);

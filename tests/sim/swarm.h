@@ -19,8 +19,9 @@ enum fault {
     FAULT_AGENT_DEATH, /* it never comes back */
     FAULT_CLIENT_CRASH,
     FAULT_BROKER_CRASH,
-    FAULT_DISK,  /* the store fails for a while */
-    FAULT_CLOCK, /* the broker's wall clock jumps */
+    FAULT_DISK,   /* the store fails for a while */
+    FAULT_CLOCK,  /* the broker's wall clock jumps */
+    FAULT_MEMORY, /* the broker has no memory left in one step */
     FAULT_KINDS
 };
 

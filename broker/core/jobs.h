@@ -55,6 +55,7 @@ struct job {
     uint64_t retry_us;             /* not before; 0: now */
     uint64_t overdue_us;           /* the agent should have answered; 0: no limit */
     uint32_t attempt;              /* number of the last assignment */
+    unsigned spared;               /* assignments in a row that did not count */
     unsigned tries, max_tries;     /* assignments that count, of at most */
     int retry_failed;              /* also when the handler fails */
     int occupies;                  /* the present attempt holds a slot at `agent` */

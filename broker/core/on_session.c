@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RTT_SHIFT  3
-#define RTT_MAX_US 10000000u
+#define RTT_SHIFT        3
+#define SESSIONS_PER_KEY 256 /* of one client's processes */
+#define RTT_MAX_US       10000000u
 
 /* When a silent agent counts as torpid; the lease ends the session later. */
 static uint64_t silence_us(const struct core *c)
@@ -35,6 +36,20 @@ void on_peer_heard(struct core *c, struct session *s, struct wf_effects *out)
     }
 }
 
+/* One key cannot fill the table of sessions.  A walk, but beside a CURVE handshake it is
+ * short. */
+static int has_too_many(const struct core *c, const struct principal *p)
+{
+    const struct session *s;
+    unsigned n = 0;
+    size_t it = 0;
+
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        n += s->principal == p;
+    }
+    return n >= SESSIONS_PER_KEY;
+}
+
 void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
                 struct wf_effects *out)
 {
@@ -47,7 +62,7 @@ void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
     }
     /* Who was told that this broker stops need not be let in again to hear it once more.
      */
-    if (p == NULL || c->stopping ||
+    if (p == NULL || c->stopping || has_too_many(c, p) ||
         session_open(&c->sessions, peer, c->now_us + silence_us(c), &s) != 0) {
         c->count.sessions_refused++;
         wf_effects_close(out, peer);
@@ -228,15 +243,14 @@ void on_ping(struct turn *t)
 {
     const struct wf_ping *m = &t->msg->u.ping;
     const struct wf_pong pong = {m->seq, m->time_us};
-
-    const struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
+    struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
     sample_rtt(t->c, t->s, m->rtt_us);
     t->s->covered_seq = wf_max_u64(t->s->covered_seq, m->covered);
     if (a != NULL && a->session == t->s) {
         /* Looks at what waits are bounded: an agent that stays idle gets another. */
-        work_feed(t->c, t->s->principal->agent, t->out);
+        work_feed(t->c, a, t->out);
     }
 }
 

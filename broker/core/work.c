@@ -284,9 +284,10 @@ void work_retry(struct core *c, struct job *j, int code, const char *reason, int
     c->count.retried++;
     job_move(&c->jobs, j, WF_JOB_QUEUED);
     j->started_us = 0;
-    /* A lost race (a refusal, an assignment that never arrived) may try again at once the
-     * first time; what failed for a reason waits. */
-    j->retry_us = c->now_us + back_off_us(c, counts ? j->tries : 1);
+    /* A lost race (a refusal, an assignment that never arrived) costs no attempt; but who
+     * is refused again and again asks less and less often. */
+    j->spared = counts ? 0 : j->spared + 1;
+    j->retry_us = c->now_us + back_off_us(c, counts ? j->tries : j->spared);
     if (job_plan(&c->jobs, j) != 0) {
         /* No memory for a timer: let it wait in the queue instead. */
         j->retry_us = 0;

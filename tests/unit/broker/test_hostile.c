@@ -318,8 +318,56 @@ static void forgetful(void)
     bed_fini(&b);
 }
 
+/* One key cannot shut the others out by opening sessions. */
+static void many_sessions(void)
+{
+    struct bed b;
+
+    bed_init(&b);
+    b.cfg.max_nodes = 1000;
+    bed_start(&b);
+    for (unsigned i = 0; i < 300; i++) {
+        (void) bed_client(&b, CLIENT, "ann");
+    }
+    is_int(wf_map_len(b.c->sessions.by_peer), 256, "a key has its share of sessions");
+    (void) bed_client(&b, CLIENT + 1, "bob");
+    is_int(wf_map_len(b.c->sessions.by_peer), 257, "another one comes in");
+    bed_fini(&b);
+}
+
+/* An agent that refuses for ever is asked less and less often. */
+static void refuses_for_ever(void)
+{
+    uint32_t agent, peer;
+    unsigned asked = 0;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, AGENT, "a1", 1);
+    peer = bed_client(&b, CLIENT, "ann");
+    bed_submit(&b, peer, 1);
+    for (unsigned i = 0; i < 3000; i++) {
+        const struct job *j =
+            jobs_get(&b.c->jobs,
+                     &(struct wf_id){{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}});
+        if (j->state == WF_JOB_ASSIGNED) {
+            const struct wf_refuse no = {j->id, j->attempt, (uint64_t) -WEFT_EBUSY,
+                                         wf_slice_of("no")};
+
+            asked++;
+            bed_say(&b, agent, WF_MSG_refuse, &no);
+        }
+        bed_tick(&b, 100 * BED_MS);
+    }
+    ok(asked > 5 && asked < 60, "asked %u times in 300 s", asked);
+    bed_fini(&b);
+}
+
 int main(void)
 {
+    many_sessions();
+    refuses_for_ever();
     capability_names();
     token_twice();
     undone();

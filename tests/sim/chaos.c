@@ -102,7 +102,7 @@ static void strike(struct sim *s, enum fault f)
         jump_clock(s);
         break;
     case FAULT_MEMORY:
-        s->host.starved = 1 + (unsigned) below(&s->clock, 20);
+        s->host.starved = 1 + (unsigned) below(&s->clock, 8);
         break;
     case FAULT_KINDS:
         break;

@@ -142,6 +142,7 @@ void host_start(struct sim *s)
         return;
     }
     h->up = 1;
+    h->starved = 0;
     h->inc++;
     h->cfg.epoch = wf_rng_next(&s->clock.rng);
     h->cfg.seed = wf_rng_next(&s->clock.rng);

@@ -348,9 +348,10 @@ static void refuses_for_ever(void)
     peer = bed_client(&b, CLIENT, "ann");
     bed_submit(&b, peer, 1);
     for (unsigned i = 0; i < 3000; i++) {
-        const struct job *j =
-            jobs_get(&b.c->jobs,
-                     &(struct wf_id){{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}});
+        const struct job *j = bed_job(&b, 1);
+        const struct wf_ping alive = {.seq = i};
+
+        bed_say(&b, agent, WF_MSG_ping, &alive);
         if (j->state == WF_JOB_ASSIGNED) {
             const struct wf_refuse no = {j->id, j->attempt, (uint64_t) -WEFT_EBUSY,
                                          wf_slice_of("no")};

@@ -41,6 +41,7 @@ static size_t check_job(const struct job *j)
     WF_CHECK(!j->occupies || j->agent != NULL);
     WF_CHECK(final || at_agent || !wf_list_empty(&j->in_queue) || wf_heap_in(&j->timer));
     WF_CHECK(!final || !wf_heap_in(&j->timer));
+    WF_CHECK(final || j->deadline_us == 0 || wf_heap_in(&j->timer));
     WF_CHECK(!final || wf_list_empty(&j->watches));
     return j->bytes_len + j->data_len + j->log.len;
 }

@@ -154,16 +154,29 @@ void job_move(struct jobs *t, struct job *j, unsigned to)
     WF_CHECK(to == WF_JOB_QUEUED || wf_list_empty(&j->in_queue));
 }
 
-void jobs_forget(struct jobs *t, struct job *j)
+static void drop(struct jobs *t, struct job *j)
 {
-    WF_CHECK(wf_job_is_final(j->state) && !j->occupies);
     (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
-    t->retained--;
     t->bytes -= j->bytes_len + j->data_len + j->log.len;
     if (j->capability != NULL) {
         j->capability->njobs--;
     }
     job_free(j);
+}
+
+void jobs_forget(struct jobs *t, struct job *j)
+{
+    WF_CHECK(wf_job_is_final(j->state) && !j->occupies);
+    t->retained--;
+    drop(t, j);
+}
+
+void jobs_undo(struct jobs *t, struct job *j)
+{
+    WF_CHECK(j->state == WF_JOB_QUEUED && wf_list_empty(&j->in_queue) && j->attempt == 0);
+    wf_heap_remove(&t->timers, &j->timer);
+    t->live--;
+    drop(t, j);
 }
 
 int job_set_result(struct jobs *t, struct job *j, struct wf_slice data,

@@ -109,6 +109,9 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job);
 /* The only writer of job.state.  Moving to a final state links it among the finished. */
 void job_move(struct jobs *t, struct job *j, unsigned to);
 
+/* Take back a job that was just added, before anybody was told of it. */
+void jobs_undo(struct jobs *t, struct job *j);
+
 /* Drop a finished job that holds no slot. */
 void jobs_forget(struct jobs *t, struct job *j);
 

@@ -196,6 +196,12 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     j->max_tries =
         (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
     j->retry_failed = m->max_attempts != 0;
+    rc = job_plan(&c->jobs, j);
+    if (rc != 0) {
+        /* Its deadline would never come. */
+        jobs_undo(&c->jobs, j);
+        return rc;
+    }
     *ret_job = j;
     return 0;
 }

@@ -11,39 +11,55 @@
 
 /* -- tokens ------------------------------------------------------------------------- */
 
-static int check_text(const char *s, int is_name)
+static int is_name_or_none(const char *s)
 {
     struct wf_slice x = wf_slice_of(s);
 
-    if (x.len == 0) {
-        return 0;
+    return x.len == 0 || wf_name_ok(x);
+}
+
+/* What is wrong with it; NULL: nothing. */
+static const char *token_fault(const struct weft_token *w)
+{
+    if ((unsigned) w->role < WEFT_ROLE_AGENT || (unsigned) w->role > WEFT_ROLE_BROKER) {
+        return "a token needs a role";
     }
-    return is_name ? (wf_name_ok(x) ? 0 : WEFT_EINVAL)
-                   : (x.len <= WF_NAME_MAX && wf_utf8_ok(x.p, x.len) ? 0 : WEFT_EINVAL);
+    if (w->tier != NULL && wf_tier_parse(w->tier) < 0) {
+        return "a token's tier is edge, onprem or cloud";
+    }
+    if (!is_name_or_none(w->name)) {
+        return "a token's name is of a-z 0-9 . _ -, at most 63, a letter or digit first";
+    }
+    if (!is_name_or_none(w->site)) {
+        return "a token's site is of a-z 0-9 . _ -, at most 63, a letter or digit first";
+    }
+    if (w->ttl_ms == 0) {
+        return "a token needs a time to live";
+    }
+    if (w->endpoint != NULL && !wf_endpoint_ok(w->endpoint, 0)) {
+        return "a token's endpoint is tcp://HOST:PORT";
+    }
+    return NULL;
 }
 
 /* The token as its text will say it, with a fresh seed. */
-static int plan_token(const struct weft_token *given, struct weft_token *w,
-                      struct wf_token *t)
+static int plan_token(const struct weft_token *given, const struct ask *how,
+                      struct weft_token *w, struct wf_token *t)
 {
-    int tier = 0;
+    const char *fault;
 
     if (given == NULL || given->size < offsetof(struct weft_token, name) ||
         given->size > sizeof *w) {
-        return WEFT_EINVAL;
+        return ask_fail(how, WEFT_EINVAL, "a token is set with WEFT_TOKEN_INIT");
     }
     memcpy(w, given, given->size);
-    if (w->tier != NULL) {
-        tier = wf_tier_parse(w->tier);
-    }
-    if ((unsigned) w->role < WEFT_ROLE_AGENT || (unsigned) w->role > WEFT_ROLE_BROKER ||
-        tier < 0 || check_text(w->name, 1) != 0 || check_text(w->site, 1) != 0 ||
-        w->ttl_ms == 0 || (w->endpoint != NULL && !wf_endpoint_ok(w->endpoint, 0))) {
-        return WEFT_EINVAL;
+    fault = token_fault(w);
+    if (fault != NULL) {
+        return ask_fail(how, WEFT_EINVAL, fault);
     }
     memset(t, 0, sizeof *t);
     t->role = (unsigned) w->role;
-    t->tier = (unsigned) tier;
+    t->tier = w->tier != NULL ? (unsigned) wf_tier_parse(w->tier) : 0;
     (void) wf_str_copy(t->name, sizeof t->name, w->name != NULL ? w->name : "");
     (void) wf_str_copy(t->site, sizeof t->site, w->site != NULL ? w->site : "");
     t->expires_ms = wf_add_sat(wf_wall_ms(), w->ttl_ms);
@@ -105,12 +121,10 @@ int weft_token_create(weft_client *c, const struct weft_token *token, int timeou
     struct weft_future *f = NULL;
     struct wf_token t;
     struct wf_msg msg;
-    int rc = plan_token(token, &w, &t);
+    int rc = plan_token(token, &how, &w, &t);
 
     if (rc != 0) {
-        return ask_fail(&how, rc,
-                        "a token needs a role, names of a-z 0-9 . _ -, a known "
-                        "tier, a time to live and tcp://HOST:PORT");
+        return rc;
     }
     body = (struct wf_token_put){.role = t.role,
                                  .name = wf_slice_of(t.name),

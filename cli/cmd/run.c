@@ -4,6 +4,7 @@
 
 #include "cli/cmd.h"
 #include "cli/job/outcome.h"
+#include "cli/job/patience.h"
 #include "cli/job/spec.h"
 #include "cli/tool/clock.h"
 #include "cli/tool/intr.h"
@@ -11,7 +12,6 @@
 #include "cli/view/job.h"
 
 #define RUN_SHOWN_MAX (16u << 20) /* bytes of output compared with the result */
-#define RUN_SILENT_MS 2000        /* a job that waits longer for an agent is explained */
 
 struct run_args {
     struct spec_args spec; /* first: see SPEC_OPTS */
@@ -32,12 +32,13 @@ static const struct opt opts[] = {
 
 struct running {
     struct cli *cli;
+    struct weft_job *job;
     struct live live;
+    struct patience patience;
     weft_future *future, *cancel;
     int verbose;
-    int lost;         /* said that the connection is gone */
-    int waits;        /* accepted, and with no agent */
-    uint64_t tell_ms; /* when to say so; 0: said */
+    int lost;           /* said that the connection is gone */
+    uint64_t resume_ms; /* when to submit it again; 0: it is not refused */
 };
 
 static void on_output(const weft_id *id, unsigned attempt, int stream, uint64_t offset,
@@ -71,7 +72,7 @@ static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
     struct running *running = arg;
 
     node = job_place(state, node);
-    running->waits = state == WEFT_ACCEPTED || state == WEFT_QUEUED;
+    patience_state(&running->patience, state);
     if (running->verbose || (attempt > 1 && state == WEFT_RUNNING)) {
         cli_note(running->cli, "%.8s %s%s%s, attempt %u", job_id8(id).s,
                  weft_state_name(state), *node != '\0' ? " on " : "", node, attempt);
@@ -88,6 +89,9 @@ static int interrupt(struct running *running, unsigned *seen)
         return 0;
     }
     *seen = intr_count();
+    if (running->resume_ms > 0) {
+        return 1; /* there is no job to cancel */
+    }
     if (running->cancel != NULL) {
         cli_note(cli, "left job %s as it is\n  next: `weft job show %s`", job_id8(id).s,
                  job_id8(id).s);
@@ -112,32 +116,61 @@ static int unreachable(struct running *running)
     return !up && running->cancel != NULL;
 }
 
-/* Say once that no agent has the job yet: silence looks like a program that hangs. */
-static void explain_wait(struct running *running)
+static int submit(struct running *running)
 {
-    struct job_id_text id = job_id8(weft_future_id(running->future));
+    int rc = weft_submit_watched(running->cli->client, running->job, on_output, on_state,
+                                 running, &running->future);
 
-    if (running->waits && running->tell_ms > 0 && clock_ms() >= running->tell_ms) {
-        running->tell_ms = 0;
-        cli_note(running->cli, "job %s waits for an agent\n  next: `weft why %s`", id.s,
-                 id.s);
+    return rc < 0 ? outcome_unsent(running->cli, running->job, rc) : CLI_OK;
+}
+
+/* When a busy broker refused the job, submit it again in time.  1 when it is over. */
+static int is_over(struct running *running, int *rc)
+{
+    uint64_t ms;
+
+    if (!weft_future_is_done(running->future)) {
+        return 0;
     }
+    if (running->resume_ms == 0) {
+        ms = running->cancel == NULL ? patience_again(&running->patience, running->future)
+                                     : 0;
+        running->resume_ms = ms > 0 ? clock_ms() + ms : 0;
+    } else if (clock_ms() >= running->resume_ms) {
+        running->resume_ms = 0;
+        weft_future_free(running->future);
+        running->future = NULL;
+        *rc = submit(running);
+        return *rc != CLI_OK;
+    }
+    return running->resume_ms == 0;
+}
+
+/* Sleep until something may have happened. */
+static void turn(struct running *running)
+{
+    uint64_t now = clock_ms(), end = running->resume_ms;
+    int ms = INTR_POLL_MS;
+
+    if (end > 0 && end < now + INTR_POLL_MS) {
+        ms = end > now ? (int) (end - now) : 0;
+    }
+    cli_turn(running->cli, ms, -1);
 }
 
 static int follow(struct running *running)
 {
     unsigned seen = intr_count();
+    int rc = submit(running);
 
-    running->tell_ms = clock_ms() + RUN_SILENT_MS;
-
-    while (!weft_future_is_done(running->future)) {
+    while (rc == CLI_OK && !is_over(running, &rc)) {
         if (interrupt(running, &seen) || unreachable(running)) {
             return CLI_INTERRUPTED;
         }
-        explain_wait(running);
-        cli_turn(running->cli, INTR_POLL_MS, -1);
+        patience_explain(&running->patience, weft_future_id(running->future));
+        turn(running);
     }
-    return CLI_OK;
+    return rc;
 }
 
 /* What was not shown of the result yet. */
@@ -188,21 +221,20 @@ static int conclude(struct running *running, const struct run_args *args)
 
 static int execute(struct cli *cli, const struct run_args *args, struct weft_job *job)
 {
-    struct running running = {.cli = cli, .verbose = args->verbose};
+    struct running running = {.cli = cli, .job = job, .verbose = args->verbose};
     int rc = spec_check_size(cli, "the payload", job->payload_len);
 
     if (rc != CLI_OK) {
         return rc;
     }
-    live_init(&running.live, RUN_SHOWN_MAX);
-    intr_install();
-    rc = weft_submit_watched(cli->client, job, on_output, on_state, &running,
-                             &running.future);
-    if (rc < 0) {
-        rc = outcome_unsent(cli, job, rc);
-    } else {
-        rc = follow(&running);
+    /* Drawn here, so that submitting it again is the same job. */
+    if (args->spec.id == NULL) {
+        weft_id_random(&job->id);
     }
+    live_init(&running.live, RUN_SHOWN_MAX);
+    patience_init(&running.patience, cli, 1);
+    intr_install();
+    rc = follow(&running);
     if (rc == CLI_OK) {
         rc = conclude(&running, args);
     }
@@ -221,7 +253,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     int rc = spec_job(cli, &args->spec, operands[0], &job);
 
     if (rc == CLI_OK) {
-        rc = spec_payload(cli, &args->spec, n - 1, operands + 1, &data, &len);
+        rc = spec_payload(cli, &args->spec, n - 1, operands + 1, 1, &data, &len);
     }
     if (rc == CLI_OK) {
         rc = cli_connect(cli);
@@ -242,8 +274,8 @@ const struct cmd cmd_run = {
     .summary = "Run one job as if it ran here: live output, result, exit code",
     .details =
         "  weft run wordcount book.txt\n"
-        "  tar c src | weft run build - > out.tar\n"
-        "\n"
+        "  tar c src | weft run build > out.tar\n"
+        "\n" SPEC_STDIN_HELP
         "The result goes to standard output, what the handler prints as an error to\n"
         "standard error.  Ctrl-C cancels the job, a second one leaves it alone.\n"
         "Leaves with 0, 20 when the job failed, 21 when it was cancelled or expired,\n"

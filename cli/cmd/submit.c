@@ -116,7 +116,8 @@ static int open_source(struct cli *cli, const struct submit_args *args, int n,
         source->total = (uint64_t) n;
         return CLI_OK;
     }
-    rc = spec_payload(cli, &args->spec, n, files, ret_data, &source->len);
+    rc = spec_payload(cli, &args->spec, n, files, args->array == 0, ret_data,
+                      &source->len);
     source->kind = args->array > 0 ? SOURCE_ARRAY : SOURCE_ONE;
     source->total = args->array > 0 ? args->array : 1;
     source->substitute = args->spec.data != NULL;
@@ -160,7 +161,6 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
         rc = cli_connect(cli);
     }
     if (rc == CLI_OK) {
-        options.patient = source.kind != SOURCE_ONE;
         options.window = source.total > 0 && source.total < options.window
                              ? source.total
                              : options.window;
@@ -182,7 +182,7 @@ const struct cmd cmd_submit = {
         "  weft submit render@2 --array 500 --data 'frame {}' --wait\n"
         "  find . -name '*.log' | weft submit stat --each - --out-dir out\n"
         "  weft submit thumb --file-each *.jpg --out-dir thumbs\n"
-        "\n"
+        "\n" SPEC_STDIN_HELP "A batch reads it only where - says so.\n"
         "With --wait each line is: id, state, node, run time, reason.  A batch keeps\n"
         "a bounded number of jobs in flight and comes back when a busy broker says.\n",
     CMD_OPTS(opts),

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "cli/job/outcome.h"
+#include "cli/job/patience.h"
 #include "cli/tool/clock.h"
 #include "cli/tool/intr.h"
 #include "cli/tool/mem.h"
 #include "cli/tool/progress.h"
 #include "cli/view/job.h"
 
-#define BATCH_BUSY_MS     250   /* when the broker does not say when to come back */
-#define BATCH_TOLD        3     /* refusals with one code that are told one by one */
-#define BATCH_PATIENCE_MS 60000 /* without a broker, while outcomes are awaited */
+#define BATCH_BUSY_MS 250 /* when the broker does not say when to come back */
+#define BATCH_TOLD    3   /* refusals with one code that are told one by one */
 
 /*  FREE -> READY -> FLYING -> LANDED -> FREE
  *             ^        |
@@ -45,6 +45,7 @@ struct batch {
     int ended;        /* the source has no more */
     int exit;         /* the worst so far */
     struct progress progress;
+    struct patience patience; /* with the only job */
 };
 
 static void worse(struct batch *batch, int exit)
@@ -108,6 +109,26 @@ static int is_busy(int code)
     return code == WEFT_EBUSY || code == WEFT_EFULL;
 }
 
+/* Of the only job; many have a progress bar instead. */
+static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
+                     const char *node, void *arg)
+{
+    struct batch *batch = arg;
+
+    (void) id;
+    (void) attempt;
+    (void) node;
+    patience_state(&batch->patience, state);
+}
+
+static int submit(struct batch *batch, const struct weft_job *job, weft_future **future)
+{
+    int is_watched = batch->source->kind == SOURCE_ONE && batch->options->wait;
+
+    return weft_submit_watched(batch->cli->client, job, NULL,
+                               is_watched ? on_state : NULL, batch, future);
+}
+
 /* Send what the slot holds. */
 static void launch(struct batch *batch, struct slot *slot, uint64_t now)
 {
@@ -117,7 +138,7 @@ static void launch(struct batch *batch, struct slot *slot, uint64_t now)
     job.id = slot->id;
     job.payload = slot->piece.data;
     job.payload_len = slot->piece.len;
-    rc = weft_submit(batch->cli->client, &job, &slot->future);
+    rc = submit(batch, &job, &slot->future);
     if (rc == WEFT_EFULL) {
         /* The library's own bound: it has room again when something was accepted. */
         batch->resume_ms = now + 10;
@@ -199,24 +220,38 @@ static void grow(struct batch *batch)
     }
 }
 
+/* After how many milliseconds to send a refused job again; 0: not. */
+static uint64_t again_ms(struct batch *batch, weft_future *refused)
+{
+    uint64_t retry_ms = weft_future_retry_ms(refused);
+
+    if (batch->source->kind == SOURCE_ONE) {
+        return patience_again(&batch->patience, refused);
+    }
+    if (!is_busy(weft_future_error(refused))) {
+        return 0;
+    }
+    return retry_ms > 0 ? retry_ms : BATCH_BUSY_MS;
+}
+
 static void land(struct batch *batch, struct slot *slot, uint64_t now)
 {
     int code = weft_future_error(slot->future);
-    uint64_t retry_ms = weft_future_retry_ms(slot->future);
+    uint64_t retry_ms = again_ms(batch, slot->future);
 
     batch->flying--;
     /* An outcome that is not OK is an outcome: its code is no refusal. */
     if (code == 0 || weft_future_outcome(slot->future) != NULL) {
         grow(batch);
         finish(batch, slot);
-    } else if (is_busy(code) && batch->options->patient) {
+    } else if (retry_ms > 0) {
         weft_future_free(slot->future);
         slot->future = NULL;
         slot->state = SLOT_READY;
         batch->busy++;
         batch->limit = batch->flying > 0 ? batch->flying : 1;
         batch->grown = 0;
-        batch->resume_ms = now + (retry_ms > 0 ? retry_ms : BATCH_BUSY_MS);
+        batch->resume_ms = now + retry_ms;
     } else {
         refuse(batch, slot,
                is_news(batch, code) ? outcome_refused(batch->cli, slot->future)
@@ -272,6 +307,9 @@ static void draw(struct batch *batch, uint64_t now)
 {
     char note[64] = "";
 
+    if (batch->used > 0) {
+        patience_explain(&batch->patience, &batch->slots[0].id);
+    }
     if (now < batch->resume_ms && batch->busy > 0) {
         snprintf(note, sizeof(note), "broker busy");
     } else if (batch->failed > 0) {
@@ -306,19 +344,15 @@ static int interrupted(struct batch *batch)
     return CLI_INTERRUPTED;
 }
 
-/* 1 when the broker has not been there for longer than the caller's patience.  Who waits
- * for outcomes has more of it: the link may come back while the jobs run. */
+/* 1 when the broker has not been there for longer than the caller's patience. */
 static int stuck(struct batch *batch, uint64_t *since, uint64_t now)
 {
-    uint64_t patience = (uint64_t) cli_wait_ms(batch->cli);
+    uint64_t patience = patience_ms(batch->cli, batch->options->wait);
     char why[200] = "";
 
     if (weft_connected(batch->cli->client, why, sizeof(why)) || batch->used == 0) {
         *since = now;
         return 0;
-    }
-    if (batch->options->wait && batch->cli->timeout_ms == 0) {
-        patience = BATCH_PATIENCE_MS;
     }
     if (now - *since < patience) {
         return 0;
@@ -338,6 +372,7 @@ int batch_run(struct cli *cli, const struct weft_job *job, struct source *source
     batch.slots = mem_calloc(options->window, sizeof(*batch.slots));
     batch.job.detached = !options->wait;
     batch.limit = options->window;
+    patience_init(&batch.patience, cli, options->wait);
     intr_install();
     progress_start(&batch.progress, &cli->err, cli->quiet || source->kind == SOURCE_ONE,
                    now);

@@ -3,6 +3,7 @@
  * A job in flight is one that was sent and not yet accepted, or, when outcomes are
  * awaited, not yet over.  A broker that is busy says when to come back: the job keeps its
  * id and is sent again then, nothing new is sent before, and fewer at once from then on.
+ * Many jobs go on with that for ever, a single one until patience is at its end.
  * Ctrl-C stops submitting; accepted jobs go on.
  */
 #ifndef CLI_JOB_BATCH_H
@@ -15,7 +16,6 @@
 
 struct batch_options {
     int wait;            /* for the outcomes; else only until accepted */
-    int patient;         /* wait when the broker is busy; else fail */
     const char *out;     /* file for the result of the only job; NULL: none */
     const char *out_dir; /* folder for results, each under its piece's name; NULL */
     size_t window;

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/tool/fmt.h"
@@ -11,6 +13,7 @@
 
 #define SPEC_FILE_MAX  (64u << 20) /* no broker takes more than this */
 #define SPEC_FILE_STEP (64u << 10)
+#define SPEC_SILENT_MS 2000 /* standard input that brings nothing for longer is told */
 
 static enum weft_class class_of(const char *name)
 {
@@ -97,14 +100,38 @@ int spec_read(struct cli *cli, const char *path, char **ret_data, size_t *ret_le
     return rc;
 }
 
+/* Someone gave us something to read: no terminal, and no descriptor that may stay open
+ * and silent for ever without anyone's intent, such as a socket. */
+static int is_piped(void)
+{
+    struct stat st;
+
+    return fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode));
+}
+
+/* Read standard input that nobody asked for by name; say so when nothing comes. */
+static int read_piped(struct cli *cli, char **ret_data, size_t *ret_len)
+{
+    struct pollfd in = {STDIN_FILENO, POLLIN, 0};
+
+    if (poll(&in, 1, SPEC_SILENT_MS) == 0) {
+        cli_note(cli, "reading the payload from standard input: --data or < /dev/null if "
+                      "there is none");
+    }
+    return spec_read(cli, "-", ret_data, ret_len);
+}
+
 int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,
-                 char **ret_data, size_t *ret_len)
+                 int use_stdin, char **ret_data, size_t *ret_len)
 {
     if (args->data != NULL && n > 0) {
         return cli_usage(cli, "give --data or a file, not both");
     }
     if (n > 0) {
         return spec_read(cli, operands[0], ret_data, ret_len);
+    }
+    if (args->data == NULL && use_stdin && is_piped()) {
+        return read_piped(cli, ret_data, ret_len);
     }
     *ret_data = mem_strdup(args->data != NULL ? args->data : "");
     *ret_len = strlen(*ret_data);

@@ -103,9 +103,14 @@ int spec_job(struct cli *cli, const struct spec_args *args, const char *capabili
  * freed. */
 int spec_read(struct cli *cli, const char *path, char **ret_data, size_t *ret_len);
 
-/* The payload that the operands and --data name; no payload is empty. */
+#define SPEC_STDIN_HELP                                                                  \
+    "Without FILE and --data the payload is standard input when that is a pipe or a\n"   \
+    "file; in a loop that reads its own input say --data '' or < /dev/null.\n"
+
+/* The payload that the operands and --data name.  Without them it is what is piped in,
+ * for who may take standard input (`use_stdin`), else empty. */
 int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,
-                 char **ret_data, size_t *ret_len);
+                 int use_stdin, char **ret_data, size_t *ret_len);
 
 /* Refuse early what the broker would refuse. */
 int spec_check_size(struct cli *cli, const char *what, size_t len);

@@ -29,9 +29,12 @@ static struct fmt pair(uint64_t us, uint64_t big, const char *big_name, uint64_t
                        const char *small_name)
 {
     struct fmt out;
+    int n = snprintf(out.s, sizeof(out.s), "%" PRIu64 "%s", us / big, big_name);
 
-    snprintf(out.s, sizeof(out.s), "%" PRIu64 "%s%02" PRIu64 "%s", us / big, big_name,
-             us % big / small, small_name);
+    if (us % big / small > 0) {
+        snprintf(out.s + n, sizeof(out.s) - (size_t) n, "%02" PRIu64 "%s",
+                 us % big / small, small_name);
+    }
     return out;
 }
 

@@ -13,7 +13,8 @@ struct fmt {
     char s[32];
 };
 
-/* "0", "85 us", "1.2 ms", "340 ms", "1.2 s", "3m20s", "2h05m", "3d04h". */
+/* "0", "85 us", "1.2 ms", "340 ms", "1.2 s", "3m20s", "2h05m", "3d04h",
+ * "365d". */
 struct fmt fmt_us(uint64_t us);
 struct fmt fmt_ms(uint64_t ms);
 

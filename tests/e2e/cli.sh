@@ -7,6 +7,7 @@ for line in sys.stdin: json.loads(line)["schema"].index("weft.")' <<< "$1"; }
 lines() { [ -z "$1" ] && echo 0 || wc -l <<< "$1"; }
 # On a terminal of its own; what is typed comes from standard input.
 on_tty() { TERM=xterm script -qec "stty cols ${cols:-100} rows 24; $1" /dev/null; }
+exec < /dev/null # a job's payload may be what is piped in
 
 # -- without a mesh ---------------------------------------------------------------------
 
@@ -141,6 +142,17 @@ is "$(wc -c < "$tmp/.out")" 10 "results are not touched"
 head -c 3000 /dev/urandom > "$tmp/bytes"
 weft run cat "$tmp/bytes" > "$tmp/bytes.out"
 ok "whatever their bytes" cmp "$tmp/bytes" "$tmp/bytes.out"
+weft run cat < "$tmp/bytes" > "$tmp/bytes.out"
+ok "a file on standard input is the payload" cmp "$tmp/bytes" "$tmp/bytes.out"
+is "$(printf piped | weft run cat)" piped "so is a pipe"
+is "$(printf piped | weft run cat -)" piped "also by name"
+is "$(printf piped | weft submit cat -o -)" piped "also of one job submitted"
+is "$(printf piped | weft run cat --data x)" x "not with --data"
+is "$(printf 'a\nb\n' | while read -r line; do
+    weft submit cat --array 1 --out-dir "$tmp/loop" --quiet > "$tmp/.out"
+    echo "$line"
+done)" "a
+b" "nor of a batch"
 
 run weft run fail
 is "$rc" 20 "a failed job"
@@ -155,6 +167,9 @@ await "the broker to know its agents" nosuch
 like "$err" 'next: .*weft nodes --caps' "no such capability"
 run weft run cat --deadline 200ms --need site=nowhere
 is "$rc" 21 "an expired job"
+run weft submit cat --wait --deadline 2500ms --need site=nowhere
+like "$err" 'waits for an agent' "a job that stands still is explained"
+like "$err" '^  next: .*weft why' "with the next step"
 run weft run cat --need bogus
 is "$rc" 2 "a need that is none"
 head -c 200000 /dev/zero > "$tmp/big"
@@ -218,13 +233,26 @@ run weft submit cat --array 200 --wait --quiet
 is "$rc $(cut -f2 <<< "$out" | uniq)" "0 OK" "a batch larger than the broker's room"
 ok "met a busy broker" test "$(counter busy)" -gt 0
 weft submit slow --array 50 --name flood > "$tmp/flood"
-run weft submit cat
+run weft --timeout 500ms submit cat
 is "$rc" 6 "one job more is refused"
+is "$(grep -c 'trying again for 500 ms' <<< "$err")" 1 "after some patience, told once"
 like "$err" '^  next: retry after [0-9]' "with the time to come back"
+run weft --timeout 500ms run cat
+is "$rc" 6 "run, too"
+start patient weft run cat --data patience
+start waiting weft submit cat --data waiting --out "$tmp/waiting"
+await "them to be refused" has "$tmp/patient.log" 'trying again'
+await "them to be refused" has "$tmp/waiting.log" 'trying again'
 # shellcheck disable=SC2046
 run weft job cancel $(cat "$tmp/flood")
 is "$rc" 0 "cancel many"
 is "$(weft jobs --name flood --state cancelled --ids | wc -l)" 50 "they are"
+wait "${pid[patient]}"
+is $? 0 "a job that was refused is submitted again"
+ok "and done" has "$tmp/patient.log" '^patience$'
+wait "${pid[waiting]}"
+is "$? $(cat "$tmp/waiting")" "0 waiting" "submit, too"
+unset 'pid[patient]' 'pid[waiting]'
 
 # -- nodes and people -------------------------------------------------------------------
 
@@ -239,6 +267,12 @@ is "$rc" 0 "undrain"
 run weft node label one room=lab
 run weft submit hash --need room=lab -w
 like "$out" 'OK.one' "labels can be needed"
+run weft token create --name 'Not A Name'
+is "$rc" 2 "a token with a bad name"
+like "$err" "token's name is of a-z" "is told what a name is"
+unlike "$err" 'tier|tcp:' "and nothing else"
+run weft token create --endpoint nonsense
+like "$err" 'endpoint is tcp://HOST:PORT$' "a bad endpoint, too"
 run weft -C bob token create
 is "$rc" 4 "a client makes no tokens"
 run weft -C bob run hash

@@ -15,6 +15,8 @@ static void test_times(void)
     is_str(fmt_us(200000000).s, "3m20s", "minutes");
     is_str(fmt_ms(7500000).s, "2h05m", "hours");
     is_str(fmt_ms(UINT64_C(273600000)).s, "3d04h", "days");
+    is_str(fmt_ms(UINT64_C(31536000000)).s, "365d", "a whole number of them");
+    is_str(fmt_ms(300000).s, "5m", "minutes without seconds");
     is_int(strlen(fmt_ms(UINT64_MAX).s) < 32, 1, "the longest time fits");
 }
 

@@ -25,6 +25,8 @@ if [ -z "${E2E_GUARDED-}" ]; then
     exec "$build/tests/e2e/guard" "${E2E_SECONDS:-100}" bash "$0" "$build"
 fi
 set -u
+# `weft run` reads a pipe that it is given as the payload.
+exec < /dev/null
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/weft-e2e.XXXXXX")
 # Handlers' commands and LD_PRELOAD are split at blanks.

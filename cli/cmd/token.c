@@ -87,6 +87,10 @@ static int token_create(struct cli *cli, const void *args_, int n, char **operan
     if (rc != CLI_OK) {
         return rc;
     }
+    /* Before the broker makes a token that then could not be kept. */
+    if (args->out != NULL && access(args->out, F_OK) == 0) {
+        return cli_fail_next(cli, WEFT_EEXIST, "name a new file", "%s", args->out);
+    }
     token.role = role_of(args->role);
     token.name = args->name;
     token.site = args->site;

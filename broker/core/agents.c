@@ -96,26 +96,20 @@ static int info_is_sound(const struct wf_agent_info *info)
     return 1;
 }
 
-struct offer *agent_offer(struct agent *a, const struct capability *c, uint32_t version)
+static struct offer *find_offer(struct offer *v, unsigned n, const struct capability *c,
+                                uint32_t version)
 {
-    for (unsigned i = 0; i < a->noffers; i++) {
-        if (a->offers[i].capability == c &&
-            (version == 0 || a->offers[i].version == version)) {
-            return &a->offers[i];
+    for (unsigned i = 0; i < n; i++) {
+        if (v[i].capability == c && (version == 0 || v[i].version == version)) {
+            return &v[i];
         }
     }
     return NULL;
 }
 
-static struct offer *same_offer(struct offer *v, unsigned n, const struct capability *c,
-                                uint32_t version)
+struct offer *agent_offer(struct agent *a, const struct capability *c, uint32_t version)
 {
-    for (unsigned i = 0; i < n; i++) {
-        if (v[i].capability == c && v[i].version == version) {
-            return &v[i];
-        }
-    }
-    return NULL;
+    return find_offer(a->offers, a->noffers, c, version);
 }
 
 static void set_offers(struct agent *a, const struct wf_agent_info *info,
@@ -137,10 +131,10 @@ static void set_offers(struct agent *a, const struct wf_agent_info *info,
         struct offer *o = &a->offers[a->noffers];
         const struct offer *was;
 
-        if (c == NULL || same_offer(a->offers, a->noffers, c, (uint32_t) row.version)) {
+        if (c == NULL || agent_offer(a, c, (uint32_t) row.version) != NULL) {
             continue;
         }
-        was = same_offer(old, nold, c, (uint32_t) row.version);
+        was = find_offer(old, nold, c, (uint32_t) row.version);
         *o = was != NULL ? *was : (struct offer){0};
         o->agent = a;
         o->assigned = 0;

@@ -372,7 +372,7 @@ static void on_msg(struct core *c, const struct broker_event *ev, struct wf_effe
     struct turn t = {c, s, ev->msg, out};
     const struct route *r = &routes[ev->msg->type % ARRAY_LEN(routes)];
 
-    if (s == NULL || s->state == SESSION_CLOSING) {
+    if (s == NULL) {
         return;
     }
     on_peer_heard(c, s, out);

@@ -113,7 +113,7 @@ void on_resync(struct turn *t)
             continue;
         }
         /* It never arrived, or its result was acknowledged before the link broke. */
-        work_release(c, j);
+        work_release(j);
         if (!wf_job_is_final(j->state)) {
             c->count.lost_attempts++;
             work_retry(c, j, WEFT_ELOST, "the assignment was lost on the way", 0, t->out);
@@ -266,7 +266,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     }
     end.wait_us = j->started_us - j->accepted_us;
     learn(j, code, m->run_us);
-    work_release(c, j);
+    work_release(j);
     if (code != 0 &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
@@ -288,7 +288,7 @@ void on_result(struct turn *t)
         conclude(t, j, m);
     } else if (j != NULL) {
         /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */
-        work_release(c, j);
+        work_release(j);
     } else {
         c->count.superseded++;
         j = jobs_get(&c->jobs, &m->job);
@@ -312,7 +312,7 @@ void on_refuse(struct turn *t)
         return;
     }
     t->c->count.refused_by_agent++;
-    work_release(t->c, j);
+    work_release(j);
     if (wf_job_is_final(j->state)) {
         return;
     }

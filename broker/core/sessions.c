@@ -5,9 +5,8 @@
 #include "common/sm.h"
 
 static const struct wf_sm_state states[SESSION_STATES] = {
-    [SESSION_NEW] = {"new", WF_SM_TO(SESSION_READY) | WF_SM_TO(SESSION_CLOSING)},
-    [SESSION_READY] = {"ready", WF_SM_TO(SESSION_CLOSING)},
-    [SESSION_CLOSING] = {"closing", WF_SM_TO(SESSION_CLOSING)},
+    [SESSION_NEW] = {"new", WF_SM_TO(SESSION_READY)},
+    [SESSION_READY] = {"ready", 0},
 };
 
 int session_table_init(struct sessions *s, size_t max, uint64_t seed)

@@ -1,6 +1,6 @@
 /* sessions.h - open connections and what each peer may do on them
  *
- *   NEW --hello--> READY --bye, error, revoked--> CLOSING
+ *   NEW --hello--> READY; either ends by being forgotten: bye, error, revoked, silence
  *
  * A session belongs to one authenticated connection.  It holds its principal (or the
  * token it came with), never the other way round: authority is looked up on every
@@ -14,7 +14,7 @@
 #include "common/heap.h"
 #include "common/list.h"
 
-enum session_state { SESSION_NEW, SESSION_READY, SESSION_CLOSING, SESSION_STATES };
+enum session_state { SESSION_NEW, SESSION_READY, SESSION_STATES };
 
 struct session {
     uint32_t peer;               /* first: the map's key */

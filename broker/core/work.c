@@ -101,7 +101,7 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
     } while (placed);
 }
 
-void work_release(struct core *c, struct job *j)
+void work_release(struct job *j)
 {
     struct agent *a = j->agent;
     struct offer *o;
@@ -304,7 +304,7 @@ void work_lose_all(struct core *c, struct agent *a, const char *why,
     while ((n = wf_list_first(&a->attempts)) != NULL) {
         struct job *j = CONTAINER_OF(n, struct job, in_agent);
 
-        work_release(c, j);
+        work_release(j);
         if (!wf_job_is_final(j->state)) {
             c->count.lost_attempts++;
             work_retry(c, j, WEFT_ELOST, why, 1, out);
@@ -354,7 +354,7 @@ static void due(struct core *c, struct job *j, struct wf_effects *out)
     }
     if (j->state == WF_JOB_RUNNING && j->overdue_us != 0 && c->now_us >= j->overdue_us) {
         work_stop(j, WEFT_EWALL, out);
-        work_release(c, j);
+        work_release(j);
         work_retry(c, j, WEFT_EWALL, "the agent did not end the run at its limit", 1,
                    out);
         return;

@@ -33,7 +33,7 @@ void work_retry(struct core *c, struct job *j, int code, const char *reason, int
                 struct wf_effects *out);
 
 /* The attempt holds its slot no longer. */
-void work_release(struct core *c, struct job *j);
+void work_release(struct job *j);
 
 /* Every attempt of an agent that will not answer any more. */
 void work_lose_all(struct core *c, struct agent *a, const char *why,

@@ -4,23 +4,10 @@
 
 static int key_list(struct cli *cli, const void *args, int n, char **operands)
 {
-    struct weft_key *rows = NULL;
-    size_t count = 0;
-    int rc = cli_connect(cli);
-
     (void) args;
     (void) n;
     (void) operands;
-    if (rc != CLI_OK) {
-        return rc;
-    }
-    rc = weft_keys(cli->client, cli_wait_ms(cli), &rows, &count);
-    if (rc < 0) {
-        return cli_fail(cli, rc, "%s", "");
-    }
-    keys_print(cli, "keys", rows, count);
-    weft_rows_free(rows);
-    return CLI_OK;
+    return keys_list(cli, "keys", weft_keys);
 }
 
 static int key_revoke(struct cli *cli, const void *args, int n, char **operands)

@@ -123,23 +123,10 @@ static int token_create(struct cli *cli, const void *args_, int n, char **operan
 
 static int token_list(struct cli *cli, const void *args, int n, char **operands)
 {
-    struct weft_key *rows = NULL;
-    size_t count = 0;
-    int rc = cli_connect(cli);
-
     (void) args;
     (void) n;
     (void) operands;
-    if (rc != CLI_OK) {
-        return rc;
-    }
-    rc = weft_tokens(cli->client, cli_wait_ms(cli), &rows, &count);
-    if (rc < 0) {
-        return cli_fail(cli, rc, "%s", "");
-    }
-    keys_print(cli, "tokens", rows, count);
-    weft_rows_free(rows);
-    return CLI_OK;
+    return keys_list(cli, "tokens", weft_tokens);
 }
 
 static int is_called(const struct weft_key *token, const char *name)

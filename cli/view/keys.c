@@ -77,3 +77,23 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
     cli_footer(cli, "%zu %s", n, schema);
     table_free(table);
 }
+
+int keys_list(struct cli *cli, const char *schema,
+              int (*ask)(weft_client *client, int timeout_ms, struct weft_key **ret_rows,
+                         size_t *ret_n))
+{
+    struct weft_key *rows = NULL;
+    size_t n = 0;
+    int rc = cli_connect(cli);
+
+    if (rc != CLI_OK) {
+        return rc;
+    }
+    rc = ask(cli->client, cli_wait_ms(cli), &rows, &n);
+    if (rc < 0) {
+        return cli_fail(cli, rc, "%s", "");
+    }
+    keys_print(cli, schema, rows, n);
+    weft_rows_free(rows);
+    return CLI_OK;
+}

@@ -8,4 +8,9 @@
 void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows,
                 size_t n);
 
+/* Ask the broker for rows with `ask`, weft_keys() or weft_tokens(), and print them. */
+int keys_list(struct cli *cli, const char *schema,
+              int (*ask)(weft_client *client, int timeout_ms, struct weft_key **ret_rows,
+                         size_t *ret_n));
+
 #endif

@@ -270,6 +270,11 @@ const char *agent_attribute(const struct agent *a, struct wf_slice key, char *ro
                                    a->nlabels, key);
 }
 
+struct wf_slice job_node(const struct job *j)
+{
+    return wf_slice_of(j->agent != NULL ? j->agent->principal->name : "");
+}
+
 unsigned agent_view_state(const struct agent *a)
 {
     static const unsigned view[AGENT_STATES] = {WF_NODE_OFFLINE, WF_NODE_UP,

@@ -75,6 +75,9 @@ struct offer *agent_offer(struct agent *a, const struct capability *c, uint32_t 
 const char *agent_attribute(const struct agent *a, struct wf_slice key, char *room,
                             size_t cap);
 
+/* Name of the node of a job's present or last attempt; empty: it had none.  Borrowed. */
+struct wf_slice job_node(const struct job *j);
+
 /* enum wf_node_state for views. */
 unsigned agent_view_state(const struct agent *a);
 

@@ -331,10 +331,7 @@ void on_watch(struct turn *t)
     w->output = m->output != 0;
     w->states = m->states != 0;
     now = (struct wf_job_update){
-        .job = j->id,
-        .state = j->state,
-        .attempt = j->attempt,
-        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : "")};
+        .job = j->id, .state = j->state, .attempt = j->attempt, .node = job_node(j)};
     wf_effects_send(t->out, t->s->peer, WF_MSG_job_update, &now);
 }
 

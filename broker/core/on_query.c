@@ -47,27 +47,34 @@ struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
         .accels = a->accels.count};
 }
 
+/* Take the next of the terms that stand between commas: 1, or 0 when there is none. */
+static int next_term(struct wf_slice *rest, struct wf_slice *ret_term)
+{
+    const uint8_t *comma = rest->len != 0 ? memchr(rest->p, ',', rest->len) : NULL;
+    uint32_t len = comma != NULL ? (uint32_t) (comma - rest->p) : rest->len;
+    uint32_t step = len + (comma != NULL);
+
+    if (rest->len == 0) {
+        return 0;
+    }
+    *ret_term = wf_slice_make(rest->p, len);
+    *rest = wf_slice_make(rest->p + step, rest->len - step);
+    return 1;
+}
+
 /* Does the agent meet every need of a list separated by commas?  What is not a need, none
  * meets. */
 static int meets(const struct agent *a, struct wf_slice filter)
 {
-    const uint8_t *p = filter.p, *end;
+    struct wf_slice term;
+    struct need need;
     char room[32];
 
-    if (filter.len == 0) {
-        return 1;
-    }
-    end = p + filter.len;
-    while (p < end) {
-        const uint8_t *stop = memchr(p, ',', (size_t) (end - p));
-        struct need need;
-
-        stop = stop != NULL ? stop : end;
-        if (need_parse(wf_slice_make(p, (size_t) (stop - p)), &need) != 0 ||
+    while (next_term(&filter, &term)) {
+        if (need_parse(term, &need) != 0 ||
             !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
             return 0;
         }
-        p = stop + 1;
     }
     return 1;
 }
@@ -110,7 +117,7 @@ struct wf_job_row job_row_of(const struct core *c, const struct job *j)
         .class_ = j->class_,
         .priority = j->priority,
         .attempt = j->attempt,
-        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : ""),
+        .node = job_node(j),
         .owner = wf_slice_of(j->owner->name),
         .age_ms = (c->now_us - j->accepted_us) / 1000,
         .run_us = j->state == WF_JOB_RUNNING ? c->now_us - j->started_us : j->run_us,
@@ -138,23 +145,16 @@ static int term_matches(const struct job *j, struct wf_slice key, struct wf_slic
 
 static int filter_matches(const struct job *j, struct wf_slice filter)
 {
-    const uint8_t *p = filter.p, *end;
+    struct wf_slice term;
 
-    if (filter.len == 0) {
-        return 1;
-    }
-    end = p + filter.len;
-    while (p < end) {
-        const uint8_t *stop = memchr(p, ',', (size_t) (end - p));
-        const uint8_t *eq = memchr(p, '=', (size_t) (end - p));
+    while (next_term(&filter, &term)) {
+        const uint8_t *eq = term.len != 0 ? memchr(term.p, '=', term.len) : NULL;
 
-        stop = stop != NULL ? stop : end;
-        if (eq == NULL || eq > stop ||
-            !term_matches(j, wf_slice_make(p, (size_t) (eq - p)),
-                          wf_slice_make(eq + 1, (size_t) (stop - eq - 1)))) {
+        if (eq == NULL ||
+            !term_matches(j, wf_slice_make(term.p, (size_t) (eq - term.p)),
+                          wf_slice_make(eq + 1, (size_t) (term.p + term.len - eq - 1)))) {
             return 0;
         }
-        p = stop + 1;
     }
     return 1;
 }

@@ -223,7 +223,7 @@ void on_hello(struct turn *t)
     }
 }
 
-static void sample_rtt(struct core *c, struct session *s, uint64_t rtt_us)
+static void sample_rtt(struct session *s, uint64_t rtt_us)
 {
     struct agent *a = s->principal->agent;
 
@@ -231,12 +231,10 @@ static void sample_rtt(struct core *c, struct session *s, uint64_t rtt_us)
     if (rtt_us == 0 || rtt_us > RTT_MAX_US) {
         return;
     }
-    s->last_rtt_us = rtt_us;
     wf_ewma_add(&s->rtt_us, rtt_us, RTT_SHIFT);
     if (!s->by_token && a != NULL && a->session == s) {
         wf_ewma_add(&a->rtt_us, rtt_us, RTT_SHIFT);
     }
-    (void) c;
 }
 
 void on_ping(struct turn *t)
@@ -246,7 +244,7 @@ void on_ping(struct turn *t)
     struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
-    sample_rtt(t->c, t->s, m->rtt_us);
+    sample_rtt(t->s, m->rtt_us);
     t->s->covered_seq = wf_max_u64(t->s->covered_seq, m->covered);
     if (a != NULL && a->session == t->s) {
         /* Looks at what waits are bounded: an agent that stays idle gets another. */
@@ -271,7 +269,7 @@ void on_pong(struct turn *t)
             if (session_get(&c->sessions, p->peer) != NULL) {
                 wf_effects_send(t->out, p->peer, WF_MSG_node_pong, &r);
             }
-            sample_rtt(c, t->s, r.rtt_us);
+            sample_rtt(t->s, r.rtt_us);
             p->seq = 0;
             return;
         }

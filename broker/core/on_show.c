@@ -273,16 +273,15 @@ void query_why(struct turn *t)
         return;
     }
     d = decisions_of(&c->decisions, &j->id);
-    m = (struct wf_why_info){
-        .req = t->msg->u.query.req,
-        .job = j->id,
-        .state = j->state,
-        .attempt = j->attempt,
-        .capability = wf_slice_of(j->capability->name),
-        .version = j->version,
-        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : ""),
-        .took_wait_us = j->wait_us,
-        .took_run_us = j->run_us};
+    m = (struct wf_why_info){.req = t->msg->u.query.req,
+                             .job = j->id,
+                             .state = j->state,
+                             .attempt = j->attempt,
+                             .capability = wf_slice_of(j->capability->name),
+                             .version = j->version,
+                             .node = job_node(j),
+                             .took_wait_us = j->wait_us,
+                             .took_run_us = j->run_us};
     if (d != NULL) {
         add_decision(c, d, &m);
         m.text = wf_slice_of(waits_for(c, j, d, text, sizeof text));

@@ -26,9 +26,8 @@ struct session {
     uint64_t heard_us;
     struct wf_heap_node lease; /* in sessions.leases */
     struct wf_ewma rtt_us;     /* as the peer measured it */
-    uint64_t last_rtt_us;
-    uint64_t assign_seq;  /* of the last assign sent */
-    uint64_t covered_seq; /* of the last assign that a report covered */
+    uint64_t assign_seq;       /* of the last assign sent */
+    uint64_t covered_seq;      /* of the last assign that a report covered */
     int follows_events;
     size_t nwatches;
     struct wf_list_node watches; /* struct watch.of_session */

@@ -137,10 +137,7 @@ void work_tell_state(const struct job *j, struct wf_effects *out)
         return;
     }
     m = (struct wf_job_update){
-        .job = j->id,
-        .state = j->state,
-        .attempt = j->attempt,
-        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : "")};
+        .job = j->id, .state = j->state, .attempt = j->attempt, .node = job_node(j)};
     for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
          n = wf_list_next(&j->watches, n)) {
         const struct watch *w = CONTAINER_OF(n, struct watch, of_job);
@@ -160,7 +157,7 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
         .exit_code = j->exit_code,
         .signal = j->term_signal,
         .attempt = j->attempt,
-        .node = wf_slice_of(j->agent != NULL ? j->agent->principal->name : ""),
+        .node = job_node(j),
         .reason = wf_slice_of(j->reason),
         .data = wf_slice_make(j->data, j->data_len),
         .wait_us = j->wait_us,

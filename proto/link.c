@@ -96,7 +96,9 @@ void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
                              .proto_max = WF_PROTO_MAX,
                              .role = l->cfg.role,
                              .epoch = l->cfg.epoch,
-                             .software = wf_slice_of(l->cfg.software)};
+                             .software = wf_slice_of(l->cfg.software),
+                             .store = l->welcome.store,
+                             .store_lsn = l->welcome.store_lsn};
 
     if (l->state != WF_LINK_DIALLING) {
         return;
@@ -149,6 +151,8 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     to->tier = (unsigned) w->tier;
     to->epoch = w->epoch;
     to->max_payload = w->max_payload;
+    to->store = w->store;
+    to->store_lsn = w->store_lsn;
     l->heartbeat_us = wf_max_u64(wf_min_u64(w->heartbeat_ms, 3600000), 10) * MS;
     l->lease_us = wf_max_u64(wf_min_u64(w->lease_ms, 3 * 3600000), 30) * MS;
     l->error = 0;
@@ -167,6 +171,7 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
     if (p->seq != l->ping_seq || p->time_us > now_us || rtt_us > RTT_MAX_US) {
         return;
     }
+    l->welcome.store_lsn = wf_max_u64(l->welcome.store_lsn, p->store_lsn);
     l->last_rtt_us = wf_max_u64(rtt_us, 1);
     wf_ewma_add(&l->rtt_us, l->last_rtt_us, RTT_SHIFT);
     /* A new session is measured, and the broker told, without waiting for heartbeats. */
@@ -207,7 +212,7 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
         }
         return WF_LINK_HANDLED;
     case WF_MSG_ping: {
-        const struct wf_pong p = {msg->u.ping.seq, msg->u.ping.time_us};
+        const struct wf_pong p = {msg->u.ping.seq, msg->u.ping.time_us, 0};
 
         wf_effects_send(out, 0, WF_MSG_pong, &p);
         return WF_LINK_HANDLED;

@@ -47,6 +47,7 @@ struct wf_link_welcome {
     unsigned role, tier;
     uint64_t epoch;
     uint64_t max_payload;
+    uint64_t store, store_lsn; /* what the broker said that it has on stable storage */
 };
 
 struct wf_link {

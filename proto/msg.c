@@ -55,7 +55,7 @@
 #define KEY(name)
 #define L(name, rec, max)
 #define MSG(name, number, doc) [number] = wf_desc_##name,
-static const struct wf_desc *(*const by_number[64])(void) = {
+static const struct wf_desc *(*const by_number[128])(void) = {
 #include "proto/messages.def"
 };
 
@@ -108,9 +108,41 @@ static int pack_field(struct wf_buf *out, const struct wf_field *f, const uint8_
     return WEFT_EINVAL;
 }
 
-static int pack_fields(struct wf_buf *out, const struct wf_desc *d, const void *body)
+static int is_default(const struct wf_field *f, const uint8_t *at)
 {
-    for (unsigned i = 0; i < d->nfields; i++) {
+    static const uint8_t zero[WF_KEY_SIZE];
+
+    switch (f->kind) {
+    case WF_KIND_U:
+        return memcmp(at, zero, sizeof(uint64_t)) == 0;
+    case WF_KIND_S:
+    case WF_KIND_D:
+        return ((const struct wf_slice *) (const void *) at)->len == 0;
+    case WF_KIND_ID:
+    case WF_KIND_KEY:
+        return memcmp(at, zero, f->max) == 0;
+    case WF_KIND_L:
+        return ((const struct wf_rows *) (const void *) at)->count == 0;
+    }
+    return 0;
+}
+
+/* A reader takes missing fields for zero or empty, so those at the end are left out. */
+static unsigned fields_said(const struct wf_desc *d, const void *body)
+{
+    unsigned n = d->nfields;
+
+    while (n > 0 && is_default(&d->fields[n - 1],
+                               (const uint8_t *) body + d->fields[n - 1].offset)) {
+        n--;
+    }
+    return n;
+}
+
+static int pack_fields(struct wf_buf *out, const struct wf_desc *d, unsigned n,
+                       const void *body)
+{
+    for (unsigned i = 0; i < n; i++) {
         const struct wf_field *f = &d->fields[i];
         int rc = pack_field(out, f, (const uint8_t *) body + f->offset);
 
@@ -125,6 +157,7 @@ int wf_msg_encode(struct wf_buf *out, enum wf_type type, const void *body)
 {
     const struct wf_desc *d = wf_desc_of(type);
     size_t was = out->len;
+    unsigned n;
     int rc;
 
     if (d == NULL) {
@@ -133,9 +166,10 @@ int wf_msg_encode(struct wf_buf *out, enum wf_type type, const void *body)
     if (out->err != 0) {
         return out->err;
     }
-    (void) wf_pack_array(out, d->nfields + 1);
+    n = fields_said(d, body);
+    (void) wf_pack_array(out, n + 1);
     (void) wf_pack_uint(out, d->number);
-    rc = pack_fields(out, d, body);
+    rc = pack_fields(out, d, n, body);
     if (rc == 0) {
         rc = out->err;
     }
@@ -151,13 +185,14 @@ int wf_rows_add(struct wf_buf *store, struct wf_rows *rows, const struct wf_desc
 {
     size_t was = store->len;
     size_t start = was - rows->len;
+    unsigned n = fields_said(rec, row);
     int rc;
 
     if (store->err != 0) {
         return store->err;
     }
-    (void) wf_pack_array(store, rec->nfields);
-    rc = pack_fields(store, rec, row);
+    (void) wf_pack_array(store, n);
+    rc = pack_fields(store, rec, n, row);
     if (rc == 0) {
         rc = store->err;
     }

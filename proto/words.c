@@ -6,6 +6,7 @@ static const char *const roles[] = {"none", "agent", "client", "operator", "brok
 static const char *const tiers[] = {"none", "edge", "onprem", "cloud"};
 static const char *const handlers[] = {"none", "exec", "worker", "inproc"};
 static const char *const classes[] = {"best", "fast", "durable"};
+static const char *const disconnects[] = {"replace-after", "keep", "stop-after"};
 static const char *const job_states[] = {"ACCEPTED", "QUEUED",    "ASSIGNED",
                                          "RUNNING",  "OK",        "FAILED",
                                          "DEAD",     "CANCELLED", "EXPIRED"};
@@ -45,6 +46,7 @@ NAMES(wf_job_state_name, job_states)
 NAMES(wf_node_state_name, node_states)
 NAMES(wf_key_state_name, key_states)
 NAMES(wf_metric_name, metrics)
+NAMES(wf_disconnect_name, disconnects)
 
 int wf_role_parse(const char *s)
 {
@@ -59,4 +61,9 @@ int wf_tier_parse(const char *s)
 int wf_class_parse(const char *s)
 {
     return number_of(classes, ARRAY_LEN(classes), s);
+}
+
+int wf_disconnect_parse(const char *s)
+{
+    return number_of(disconnects, ARRAY_LEN(disconnects), s);
 }

@@ -23,6 +23,11 @@ enum wf_handler_kind {
 };
 enum wf_job_class { WF_CLASS_BEST, WF_CLASS_FAST, WF_CLASS_DURABLE };
 
+/* What becomes of an attempt whose agent is cut off: the broker assigns another one after
+ * a while (its agent goes on; the first result counts), or waits for as long as it takes,
+ * or the agent stops it after a while and the broker assigns another one then. */
+enum wf_disconnect { WF_REPLACE_AFTER, WF_KEEP, WF_STOP_AFTER };
+
 /* ACCEPTED..RUNNING, then exactly one of the last five. */
 enum wf_job_state {
     WF_JOB_ACCEPTED,
@@ -101,11 +106,13 @@ const char *wf_job_state_name(uint64_t v);
 const char *wf_node_state_name(uint64_t v);
 const char *wf_key_state_name(uint64_t v);
 const char *wf_metric_name(uint64_t v);
+const char *wf_disconnect_name(uint64_t v);
 
 /* The number of a name, or -1. */
 int wf_role_parse(const char *s);
 int wf_tier_parse(const char *s);
 int wf_class_parse(const char *s);
+int wf_disconnect_parse(const char *s);
 
 static inline int wf_job_is_final(unsigned state)
 {

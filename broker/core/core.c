@@ -313,7 +313,7 @@ static const struct route {
     void (*handle)(struct turn *);
     unsigned roles;
     int before_ready; /* also on a session that has not said hello */
-} routes[64] = {
+} routes[128] = {
     [WF_MSG_hello] = {on_hello, A | C | O | B, 1},
     [WF_MSG_join] = {on_join, A | C | O | B, 0},
     [WF_MSG_ping] = {on_ping, A | C | O | B, 0},

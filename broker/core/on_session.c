@@ -240,7 +240,7 @@ static void sample_rtt(struct session *s, uint64_t rtt_us)
 void on_ping(struct turn *t)
 {
     const struct wf_ping *m = &t->msg->u.ping;
-    const struct wf_pong pong = {m->seq, m->time_us};
+    const struct wf_pong pong = {m->seq, m->time_us, t->c->durable_lsn};
     struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);

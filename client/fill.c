@@ -60,6 +60,7 @@ void fill_job(struct rows *r, const union fill_row *from, void *to)
     j->age_ms = x->age_ms;
     j->run_us = x->run_us;
     j->code = -(int) x->code;
+    j->reason = rows_text(r, x->reason);
 }
 
 void fill_event(struct rows *r, const union fill_row *from, void *to)
@@ -254,6 +255,13 @@ int make_job(const struct wf_msg *msg, size_t wire, void **ret_object)
     j->retry_in_ms = x->retry_in_ms;
     j->superseded = x->superseded;
     j->max_attempts = (unsigned) x->max_attempts;
+    j->disconnect = (enum weft_disconnect) x->disconnect;
+    j->disconnect_ms = x->disconnect_ms;
+    copy_id(&j->retry_of, &x->retry_of);
+    copy_id(&j->reused, &x->reused);
+    j->crashes = x->crashes;
+    j->lost = x->lost;
+    j->stored = x->stored != 0;
     *ret_object = j;
     return 0;
 }
@@ -344,6 +352,9 @@ int make_status(const struct wf_msg *msg, size_t wire, void **ret_object)
     s->bytes = x->bytes;
     s->bytes_max = x->bytes_max;
     s->draining = x->draining != 0;
+    s->store_failing = x->store_failing != 0;
+    s->store_lsn = x->store_lsn;
+    s->live = x->live;
     *ret_object = s;
     return 0;
 }

@@ -34,7 +34,8 @@ static void wash(struct weft_future *f)
     wf_call_reset(&f->call);
     f->client = NULL;
     f->next_spare = NULL;
-    f->then = NULL;
+    f->accepted.fn = NULL;
+    f->then.fn = NULL;
     f->on_output = NULL;
     f->on_state = NULL;
     f->on_event = NULL;
@@ -134,7 +135,7 @@ static void call_events(struct weft_future *f, const struct wf_events_page *page
 
 /* Unlocked.  A message's news exists only while that message is stepped. */
 static void run(struct weft_future *f, unsigned news, const struct wf_msg *msg,
-                weft_done_fn *then, void *then_arg)
+                const struct future_cb *then)
 {
     if ((news & WF_NEWS_OUTPUT) != 0 && f->on_output != NULL) {
         call_output(f, &msg->u.output);
@@ -146,8 +147,8 @@ static void run(struct weft_future *f, unsigned news, const struct wf_msg *msg,
         msg->type == WF_MSG_events_page) {
         call_events(f, &msg->u.events_page);
     }
-    if (then != NULL) {
-        then(f, then_arg);
+    if ((news & WF_NEWS_DONE) != 0 && then->fn != NULL) {
+        then->fn(f, then->arg);
     }
 }
 
@@ -156,18 +157,31 @@ static int has_callback(const struct weft_future *f, unsigned news)
     return ((news & WF_NEWS_OUTPUT) != 0 && f->on_output != NULL) ||
            ((news & WF_NEWS_UPDATE) != 0 && f->on_state != NULL) ||
            ((news & WF_NEWS_PAGE) != 0 && f->on_event != NULL) ||
-           ((news & WF_NEWS_DONE) != 0 && f->then != NULL);
+           ((news & WF_NEWS_ACCEPTED) != 0 && f->accepted.fn != NULL) ||
+           ((news & WF_NEWS_DONE) != 0 && f->then.fn != NULL);
+}
+
+/* Unlocked.  1 when the callback freed the future: then it hears no more. */
+static int tell_accepted(struct weft_client *c, struct weft_future *f,
+                         const struct future_cb *accepted)
+{
+    int freed;
+
+    accepted->fn(f, accepted->arg);
+    client_lock(c);
+    freed = f->freed;
+    client_unlock(c);
+    return freed;
 }
 
 static void tell(struct weft_client *c, struct weft_future *f, const struct wf_msg *msg)
 {
     unsigned news = f->call.news;
     /* Read under the lock: weft_future_then() calls what it sets later itself. */
-    weft_done_fn *then = news & WF_NEWS_DONE ? f->then : NULL;
-    void *then_arg = f->then_arg;
+    struct future_cb accepted = f->accepted, then = f->then;
 
     f->call.news = 0;
-    f->told |= (news & WF_NEWS_DONE) != 0;
+    f->told |= news & (WF_NEWS_ACCEPTED | WF_NEWS_DONE);
     if (f->waiters != 0) {
         client_news(c);
     }
@@ -177,7 +191,11 @@ static void tell(struct weft_client *c, struct weft_future *f, const struct wf_m
     f->pins++;
     c->inside++;
     client_unlock(c);
-    run(f, news, msg, then, then_arg);
+    if (accepted.fn != NULL && (news & WF_NEWS_ACCEPTED) != 0 &&
+        tell_accepted(c, f, &accepted)) {
+        news = 0;
+    }
+    run(f, news, msg, &then);
     client_lock(c);
     c->inside--;
     f->pins--;
@@ -195,18 +213,29 @@ void future_dispatch(struct weft_client *c, const struct wf_msg *msg)
     }
 }
 
-void weft_future_then(weft_future *f, weft_done_fn *fn, void *arg)
+/* Set one of the callbacks, or call it when its news was told already. */
+static void on_news(struct weft_future *f, struct future_cb *cb, unsigned news,
+                    weft_done_fn *fn, void *arg)
 {
     int now;
 
     client_lock(f->client);
-    f->then = fn;
-    f->then_arg = arg;
-    now = f->told;
+    *cb = (struct future_cb){fn, arg};
+    now = (f->told & news) != 0;
     client_unlock(f->client);
     if (now) {
         fn(f, arg);
     }
+}
+
+void weft_future_accepted(weft_future *f, weft_done_fn *fn, void *arg)
+{
+    on_news(f, &f->accepted, WF_NEWS_ACCEPTED, fn, arg);
+}
+
+void weft_future_then(weft_future *f, weft_done_fn *fn, void *arg)
+{
+    on_news(f, &f->then, WF_NEWS_DONE, fn, arg);
 }
 
 /* -- waiting ------------------------------------------------------------------------ */
@@ -308,6 +337,18 @@ enum weft_class weft_future_class(weft_future *f)
     class_ = (enum weft_class) f->call.class_;
     client_unlock(f->client);
     return class_;
+}
+
+const weft_id *weft_future_reused(weft_future *f)
+{
+    const weft_id *id;
+
+    client_lock(f->client);
+    id = wf_id_is_zero(&f->call.reused)
+             ? NULL
+             : (const weft_id *) (const void *) &f->call.reused;
+    client_unlock(f->client);
+    return id;
 }
 
 const struct weft_outcome *weft_future_outcome(weft_future *f)

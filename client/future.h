@@ -11,19 +11,23 @@
 #include "client/include/weft/info.h"
 #include "client/include/weft/job.h"
 
+struct future_cb {
+    weft_done_fn *fn; /* NULL: none */
+    void *arg;
+};
+
 struct weft_future {
     struct wf_call call;
     struct weft_client *client;
     struct weft_future *next_spare;
-    weft_done_fn *then;
-    void *then_arg;
+    struct future_cb accepted, then;
     weft_output_fn *on_output;
     weft_state_fn *on_state;
     weft_event_fn *on_event;
     void *arg; /* of the last three */
     unsigned pins, waiters;
-    int told;  /* its end was told, or would have been */
-    int freed; /* by the user */
+    unsigned told; /* news that was told, or would have been: ACCEPTED, DONE */
+    int freed;     /* by the user */
 };
 
 /* All with the client locked. */

@@ -52,6 +52,11 @@ const char *weft_state_name(enum weft_state state)
     return wf_job_state_name((uint64_t) state);
 }
 
+const char *weft_disconnect_name(enum weft_disconnect disconnect)
+{
+    return wf_disconnect_name((uint64_t) disconnect);
+}
+
 const char *weft_class_name(enum weft_class job_class)
 {
     return wf_class_name((uint64_t) job_class);

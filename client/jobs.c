@@ -20,7 +20,8 @@ static int take_job(const struct weft_job *given, struct weft_job *job)
     if (job->capability == NULL || job->priority > 9 || job->max_attempts > 100 ||
         (job->payload == NULL && job->payload_len != 0) ||
         (job->needs == NULL && job->nneeds != 0) || job->nneeds > WF_LABELS_MAX ||
-        (unsigned) job->job_class > WEFT_CLASS_DURABLE) {
+        (unsigned) job->job_class > WEFT_CLASS_DURABLE ||
+        (unsigned) job->disconnect > WEFT_DISCONNECT_STOP) {
         return WEFT_EINVAL;
     }
     if (job->payload_len > WF_PAYLOAD_MAX) {
@@ -78,7 +79,10 @@ static int make_submit(struct weft_client *c, const struct weft_job *job,
                               .max_attempts = job->max_attempts,
                               .node = wf_slice_of(job->node),
                               .name = wf_slice_of(job->name),
-                              .detached = job->detached != 0};
+                              .detached = job->detached != 0,
+                              .disconnect = (uint64_t) job->disconnect,
+                              .disconnect_ms = job->disconnect_ms,
+                              .reuse_ms = job->reuse_ms};
     memcpy(ret->job.b, job->id.bytes, sizeof ret->job.b);
     if (wf_id_is_zero(&ret->job)) {
         id_pool_take(&c->ids, &ret->job);
@@ -126,6 +130,7 @@ static int submit_one(struct weft_client *c, uint64_t now_us,
     }
     set_callbacks(f, cbs);
     f->call.flags |= job.detached ? WF_CALL_DETACHED : 0;
+    f->call.offer_ms = job.offer_ms;
     rc = wf_calls_submit(&c->calls, now_us, &f->call, &submit, client_out(c));
     if (rc != 0) {
         future_give(f);
@@ -229,18 +234,18 @@ int weft_logs(weft_client *c, const weft_id *id, weft_output_fn *on_output, void
     return rc;
 }
 
-int weft_cancel(weft_client *c, const weft_id *id, weft_future **ret_future)
+/* A request about the job `about`, which is the future's id. */
+static int ask_about(struct weft_client *c, enum wf_type type, void *body,
+                     const struct wf_id *about, weft_future **ret_future)
 {
-    struct wf_cancel body = {0};
     struct weft_future *f;
     int rc = WEFT_ENOMEM;
 
-    memcpy(body.job.b, id->bytes, sizeof body.job.b);
     client_lock(c);
     f = future_take(c);
     if (f != NULL) {
-        f->call.id = body.job;
-        rc = ask_start(f, WF_MSG_cancel, &body, NULL, UINT64_MAX);
+        f->call.id = *about;
+        rc = ask_start(f, type, body, NULL, UINT64_MAX);
     }
     if (rc == 0) {
         *ret_future = f;
@@ -249,4 +254,29 @@ int weft_cancel(weft_client *c, const weft_id *id, weft_future **ret_future)
     }
     client_unlock(c);
     return rc;
+}
+
+int weft_cancel(weft_client *c, const weft_id *id, weft_future **ret_future)
+{
+    struct wf_cancel body = {0};
+
+    memcpy(body.job.b, id->bytes, sizeof body.job.b);
+    return ask_about(c, WF_MSG_cancel, &body, &body.job, ret_future);
+}
+
+int weft_retry(weft_client *c, const weft_id *id, const weft_id *new_id,
+               weft_future **ret_future)
+{
+    struct wf_job_retry body = {0};
+
+    memcpy(body.job.b, id->bytes, sizeof body.job.b);
+    if (new_id != NULL) {
+        memcpy(body.new_job.b, new_id->bytes, sizeof body.new_job.b);
+    }
+    if (wf_id_is_zero(&body.new_job)) {
+        client_lock(c);
+        id_pool_take(&c->ids, &body.new_job);
+        client_unlock(c);
+    }
+    return ask_about(c, WF_MSG_job_retry, &body, &body.new_job, ret_future);
 }

@@ -100,9 +100,10 @@ void wf_call_open(struct wf_call *call)
     move(call, WF_CALL_OPEN);
 }
 
-void wf_call_accept(struct wf_call *call, unsigned class_)
+void wf_call_accept(struct wf_call *call, unsigned class_, const struct wf_id *reused)
 {
     call->class_ = class_;
+    call->reused = *reused;
     call->news |= WF_NEWS_ACCEPTED;
     move(call, WF_CALL_ACCEPTED);
 }
@@ -156,6 +157,7 @@ void wf_call_end_outcome(struct wf_call *call, const struct wf_outcome *o)
     to->wait_us = o->wait_us;
     to->run_us = o->run_us;
     to->cut = o->cut;
+    memcpy(to->reused.bytes, o->reused.b, sizeof to->reused.bytes);
     call->has_outcome = 1;
     call->news |= WF_NEWS_DONE;
     move(call, WF_CALL_DONE);

@@ -55,6 +55,10 @@ struct wf_call {
     int has_outcome;      /* then `outcome` is set, and points into `bytes` */
     int has_reply;        /* then `bytes` is the encoded message that answered */
     unsigned class_;      /* of an accepted job: what really holds */
+    struct wf_id reused;  /* of one: the like job whose outcome it gets; zero: none */
+    int waits;            /* a job that is offered again when it is due */
+    uint64_t offer_ms;    /* how long to offer it to a broker that cannot store it */
+    uint64_t offer_us;    /* until when, once one refused it for that; 0: none did */
     uint64_t retry_ms;    /* goes with `error` */
     uint64_t rtt_us;      /* of a ping */
     uint64_t req;         /* never 0 once open: the order of asking */
@@ -92,7 +96,7 @@ int wf_call_hold_request(struct wf_call *call, enum wf_type type, const void *bo
 /* IDLE -> OPEN with nothing to hold. */
 void wf_call_open(struct wf_call *call);
 
-void wf_call_accept(struct wf_call *call, unsigned class_);
+void wf_call_accept(struct wf_call *call, unsigned class_, const struct wf_id *reused);
 
 /* The three ends.  Short of memory, the last two become WEFT_ENOMEM. */
 void wf_call_end(struct wf_call *call, int error, struct wf_slice text,

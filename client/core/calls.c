@@ -153,11 +153,13 @@ void wf_calls_forget(struct wf_calls *c, struct wf_call *call)
     wf_list_remove(&call->news_link);
 }
 
-void wf_calls_accept(struct wf_calls *c, struct wf_call *call, unsigned class_)
+void wf_calls_accept(struct wf_calls *c, struct wf_call *call, unsigned class_,
+                     const struct wf_id *reused)
 {
     unhold(c, call);
     wf_heap_remove(&c->due, &call->due);
-    wf_call_accept(call, class_);
+    call->waits = 0;
+    wf_call_accept(call, class_, reused);
     if (call->flags & WF_CALL_DETACHED) {
         wf_calls_end(c, call, 0, wf_slice_of(NULL), 0);
     } else {
@@ -190,11 +192,25 @@ static void send_watch(struct wf_calls *c, struct wf_call *call, struct wf_effec
     wf_effects_send(out, 0, WF_MSG_watch, &w);
 }
 
+/* It is sent now: what is due next is its deadline, if it has one. */
+static void stop_waiting(struct wf_calls *c, struct wf_call *call)
+{
+    call->waits = 0;
+    if (call->deadline_us != UINT64_MAX) {
+        wf_heap_update(&c->due, &call->due, call->deadline_us);
+    } else {
+        wf_heap_remove(&c->due, &call->due);
+    }
+}
+
 static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                         struct wf_effects *out)
 {
     struct wf_submit *s = &call->submit;
 
+    if (call->waits) {
+        stop_waiting(c, call);
+    }
     if (call->deadline_us != UINT64_MAX) {
         if (now_us >= call->deadline_us) {
             wf_calls_end(c, call, WEFT_EEXPIRED,
@@ -327,16 +343,50 @@ uint64_t wf_calls_due_us(const struct wf_calls *c)
     return wf_min_u64(c->link.due_us, first != NULL ? first->key : UINT64_MAX);
 }
 
+/* `now_us` plus what a broker asks for, within reason. */
+static uint64_t later(uint64_t now_us, uint64_t after_ms)
+{
+    return now_us + wf_min_u64(after_ms, 60000) * MS;
+}
+
+int wf_calls_offer_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,
+                         uint64_t after_ms)
+{
+    const uint64_t at_us = later(now_us, after_ms);
+
+    if (call->offer_us == 0) {
+        call->offer_us =
+            wf_add_sat(now_us, wf_min_u64(call->offer_ms, UINT64_MAX / MS) * MS);
+    }
+    if (at_us > call->offer_us || at_us >= call->deadline_us) {
+        return WEFT_ETIMEOUT;
+    }
+    call->waits = 1;
+    if (wf_heap_in(&call->due)) {
+        wf_heap_update(&c->due, &call->due, at_us);
+        return 0;
+    }
+    return wf_heap_push(&c->due, &call->due, at_us);
+}
+
 int wf_calls_watch_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,
                          uint64_t after_ms)
 {
     wf_heap_remove(&c->due, &call->due);
-    return wf_heap_push(&c->due, &call->due, now_us + wf_min_u64(after_ms, 60000) * MS);
+    return wf_heap_push(&c->due, &call->due, later(now_us, after_ms));
 }
 
 /* A job that was sent is the broker's to expire: it answers. */
-static void expire(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)
+static void expire(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                   struct wf_effects *out)
 {
+    if (call->waits) {
+        stop_waiting(c, call);
+        if (wf_calls_ready(c)) {
+            send_submit(c, now_us, call, out);
+        }
+        return;
+    }
     wf_heap_remove(&c->due, &call->due);
     if (call->kind == WF_CALL_WATCH || call->state == WF_CALL_ACCEPTED) {
         if (wf_calls_ready(c)) {
@@ -359,7 +409,7 @@ void wf_calls_tick(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
 
     wf_link_tick(&c->link, now_us, 0, out);
     while ((first = wf_heap_min(&c->due)) != NULL && first->key <= now_us) {
-        expire(c, CONTAINER_OF(first, struct wf_call, due), out);
+        expire(c, now_us, CONTAINER_OF(first, struct wf_call, due), out);
     }
 }
 
@@ -400,7 +450,7 @@ static int fits(const struct wf_calls *c, const struct wf_submit *s)
     if (s->payload.len > (most != 0 ? most : WF_PAYLOAD_MAX) ||
         s->capability.len > WF_CAP_NAME_MAX || s->node.len > WF_NAME_MAX ||
         s->name.len > WF_NAME_MAX || s->needs.count > WF_LABELS_MAX || s->priority > 9 ||
-        s->max_attempts > 100 || s->class_ > 2) {
+        s->max_attempts > 100 || s->class_ > 2 || s->disconnect > 2) {
         return WEFT_ETOOBIG;
     }
     return c->pending < c->cfg.max_pending &&

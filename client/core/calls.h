@@ -68,10 +68,10 @@ static inline int wf_calls_ready(const struct wf_calls *c)
     return c->link.state == WF_LINK_READY;
 }
 
-/* Ask.  `call` was just initialised; set its `flags` before.  On failure nothing was
- * done: WEFT_ECLOSED, WEFT_EFULL, WEFT_ENOMEM, WEFT_ETOOBIG.  A deadline, if any, ends a
- * request with WEFT_ETIMEOUT, and a job that is not accepted and cannot be sent with
- * WEFT_EEXPIRED: `deadline_ms` of a submit counts from here. */
+/* Ask.  `call` was just initialised; set its `flags`, and `offer_ms` of a job, before. On
+ * failure nothing was done: WEFT_ECLOSED, WEFT_EFULL, WEFT_ENOMEM, WEFT_ETOOBIG.  A
+ * deadline, if any, ends a request with WEFT_ETIMEOUT, and a job that is not accepted and
+ * cannot be sent with WEFT_EEXPIRED: `deadline_ms` of a submit counts from here. */
 int wf_calls_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                     const struct wf_submit *submit, struct wf_effects *out);
 int wf_calls_watch(struct wf_calls *c, struct wf_call *call, const struct wf_id *id,
@@ -96,10 +96,16 @@ struct wf_call *wf_calls_by_req(struct wf_calls *c, uint64_t req);
 struct wf_call *wf_calls_by_id(struct wf_calls *c, const struct wf_id *id);
 struct wf_call *wf_calls_same_id(const struct wf_call *call);
 void wf_calls_note(struct wf_calls *c, struct wf_call *call, unsigned news);
-void wf_calls_accept(struct wf_calls *c, struct wf_call *call, unsigned class_);
+void wf_calls_accept(struct wf_calls *c, struct wf_call *call, unsigned class_,
+                     const struct wf_id *reused);
 void wf_calls_end(struct wf_calls *c, struct wf_call *call, int error,
                   struct wf_slice text, uint64_t retry_ms);
 void wf_calls_ended(struct wf_calls *c, struct wf_call *call);
+
+/* Offer a job again, under its id, to a broker that could not store it.  WEFT_ETIMEOUT:
+ * there is no time left for that; WEFT_ENOMEM, WEFT_EFULL. */
+int wf_calls_offer_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,
+                         uint64_t after_ms);
 
 /* Watch the job again after a while.  WEFT_ENOMEM, WEFT_EFULL. */
 int wf_calls_watch_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,

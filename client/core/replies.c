@@ -30,7 +30,7 @@ static void take_accepted(struct wf_calls *c, const struct wf_accepted *a)
         c->late++;
         return;
     }
-    wf_calls_accept(c, call, (unsigned) a->class_);
+    wf_calls_accept(c, call, (unsigned) a->class_, &a->reused);
 }
 
 static int wants_outcome(const struct wf_call *call)
@@ -57,6 +57,7 @@ static void take_outcome(struct wf_calls *c, const struct wf_outcome *o)
 
 static void take_update(struct wf_calls *c, const struct wf_job_update *u)
 {
+    static const struct wf_id none;
     struct wf_call *call = wf_calls_by_id(c, &u->job);
 
     c->late += call == NULL;
@@ -65,7 +66,7 @@ static void take_update(struct wf_calls *c, const struct wf_job_update *u)
             continue;
         }
         if (call->state == WF_CALL_OPEN) {
-            wf_calls_accept(c, call, WF_CLASS_BEST);
+            wf_calls_accept(c, call, WF_CLASS_BEST, &none);
         }
         if (call->flags & WF_CALL_UPDATES) {
             wf_calls_note(c, call, WF_NEWS_UPDATE);
@@ -88,6 +89,17 @@ static void take_output(struct wf_calls *c, const struct wf_output *o)
     }
 }
 
+/* A job that was accepted is watched after a reconnect: it is the broker that lost it. */
+static struct wf_slice forgotten(const struct wf_call *call)
+{
+    return wf_slice_of(
+        call->class_ == WF_CLASS_DURABLE
+            ? "the broker has this job no more: the time for which it keeps results is "
+              "over, or its store is an older one than it was"
+            : "the broker has this job no more: it was restarted, or the time for which "
+              "it keeps results is over; submit it again");
+}
+
 /* A refusal that names a request. */
 static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, int error,
                    struct wf_slice text, uint64_t retry_ms)
@@ -102,14 +114,22 @@ static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, in
         wf_calls_watch_later(c, call, now_us, retry_ms) == 0) {
         return;
     }
-    /* A job that was accepted is watched after a reconnect: it is the broker that lost
-     * it. */
     if (error == WEFT_ENOENT && call->kind == WF_CALL_SUBMIT) {
-        text =
-            wf_slice_of("the broker has this job no more: it was restarted, or the time "
-                        "for which it keeps results is over; submit it again");
+        text = forgotten(call);
     }
     wf_calls_end(c, call, error, text, retry_ms);
+}
+
+/* A submit was refused.  A broker that cannot store says when to come back, or that it
+ * makes no sense. */
+static void refuse_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                          const struct wf_error *e)
+{
+    if (wire_error(e->code) == WEFT_ESTORAGE && e->retry_ms != 0 &&
+        wf_calls_offer_later(c, call, now_us, e->retry_ms) == 0) {
+        return;
+    }
+    wf_calls_end(c, call, wire_error(e->code), e->text, e->retry_ms);
 }
 
 static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_error *e)
@@ -125,7 +145,7 @@ static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_erro
     } else if (e->about == WF_MSG_submit) {
         call = oldest_open_submit(c, &e->job);
         if (call != NULL) {
-            wf_calls_end(c, call, wire_error(e->code), e->text, e->retry_ms);
+            refuse_submit(c, now_us, call, e);
             return;
         }
     }

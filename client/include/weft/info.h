@@ -62,6 +62,7 @@ struct weft_job_row {
     unsigned priority, attempt;
     uint64_t age_ms, run_us;
     int code;
+    const char *reason; /* of an end that was not OK */
 };
 
 struct weft_try {
@@ -82,6 +83,13 @@ struct weft_job_full {
     unsigned max_attempts;
     const char **needs;
     size_t nneeds;
+    enum weft_disconnect disconnect;
+    uint64_t disconnect_ms;
+    weft_id retry_of;       /* the job that this one repeats; all zero: none */
+    weft_id reused;         /* the like job whose outcome it gets; all zero: none */
+    uint64_t crashes, lost; /* attempts that took their process or agent with them;
+                               attempts lost to agents and links */
+    int stored;             /* what is told here is on stable storage */
 };
 
 struct weft_count {
@@ -119,6 +127,9 @@ struct weft_status {
     int draining;
     struct weft_count *counts;
     size_t ncounts;
+    int store_failing;  /* nothing durable is accepted at present */
+    uint64_t store_lsn; /* its last record */
+    uint64_t live;      /* jobs without an outcome */
 };
 
 struct weft_event {

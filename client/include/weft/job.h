@@ -20,7 +20,21 @@ typedef struct weft_id {
 
 #define WEFT_ID_TEXT 33 /* 32 hex digits and the terminating zero */
 
+/* What ACCEPTED means.  DURABLE: the job is on stable storage, and so is its outcome
+ * before anyone is told it.  FAST: the broker has it in memory, and a broker that stops
+ * loses it. BEST: durable where the broker can, else fast; weft_future_class() tells
+ * which. */
 enum weft_class { WEFT_CLASS_BEST, WEFT_CLASS_FAST, WEFT_CLASS_DURABLE };
+
+/* What becomes of an attempt whose agent is cut off, after disconnect_ms (0: the broker's
+ * grace).  REPLACE: another one is started elsewhere; the agent goes on, and the first
+ * result counts.  STOP: the agent stops it by itself, and another one is started then.
+ * KEEP: it is waited for, for as long as it takes (until the job's deadline). */
+enum weft_disconnect {
+    WEFT_DISCONNECT_REPLACE,
+    WEFT_DISCONNECT_KEEP,
+    WEFT_DISCONNECT_STOP
+};
 
 enum weft_state {
     WEFT_ACCEPTED, /* the broker has it */
@@ -51,12 +65,18 @@ struct weft_job {
     const char *node; /* only on this node; NULL: anywhere */
     const char *name; /* a label for people; NULL: none */
     int detached;     /* 1: outcome not pushed; the future is done when accepted */
+    enum weft_disconnect disconnect;
+    uint64_t disconnect_ms; /* of REPLACE and STOP; 0: the broker's grace */
+    uint64_t reuse_ms; /* a like job (same capability, version and payload) that runs, or
+                          whose result is no older, will do; 0: run it */
+    uint64_t offer_ms; /* how long to offer it to a broker that cannot store it now
+                          (WEFT_ESTORAGE) and says when to come back; 0: not again */
 };
 
 #define WEFT_JOB_INIT                                                                    \
     {                                                                                    \
         sizeof(struct weft_job), {{0}}, NULL, NULL, 0, WEFT_CLASS_BEST, 4, 0, 0, 0,      \
-            NULL, 0, NULL, NULL, 0                                                       \
+            NULL, 0, NULL, NULL, 0, WEFT_DISCONNECT_REPLACE, 0, 0, 30000                 \
     }
 
 /* How a job ended.  Owned by its future. */
@@ -73,7 +93,8 @@ struct weft_outcome {
     size_t len;
     uint64_t wait_us; /* accepted to started */
     uint64_t run_us;
-    uint64_t cut; /* bytes of output that were dropped at a limit */
+    uint64_t cut;   /* bytes of output that were dropped at a limit */
+    weft_id reused; /* the like job that really ran; all zero: this one */
 };
 
 /* Called once when the future reaches its end.  The future is still the caller's. */
@@ -119,6 +140,13 @@ WEFT_API int weft_logs(weft_client *client, const weft_id *id, weft_output_fn *o
 WEFT_API int weft_cancel(weft_client *client, const weft_id *id,
                          weft_future **ret_future);
 
+/* Repeat a job that ended, from what the broker kept of it, as a new job whose id is
+ * `new_id` (NULL: drawn).  The future reports 0 once the new job is accepted, and
+ * weft_future_id() is its id: weft_watch() follows it.  WEFT_ENOENT, WEFT_ESTATE (not
+ * over), WEFT_EPERM, WEFT_ENOCAP, WEFT_EBUSY, WEFT_ESTORAGE. */
+WEFT_API int weft_retry(weft_client *client, const weft_id *id, const weft_id *new_id,
+                        weft_future **ret_future);
+
 enum weft_until { WEFT_UNTIL_ACCEPTED, WEFT_UNTIL_DONE };
 
 /* Wait.  0 when reached, WEFT_ETIMEOUT, WEFT_ECLOSED, or the refusal of the broker (then
@@ -130,19 +158,26 @@ WEFT_API int weft_future_wait(weft_future *future, enum weft_until until,
 /* Call `fn` once when it is done, at once if it already is. */
 WEFT_API void weft_future_then(weft_future *future, weft_done_fn *fn, void *arg);
 
+/* Call `fn` once when the job is accepted, at once if it already was; never when it was
+ * refused.  From then on the job's class holds: of a durable one the payload may be
+ * forgotten. */
+WEFT_API void weft_future_accepted(weft_future *future, weft_done_fn *fn, void *arg);
+
 /* 0 while pending or when it went well, else the error.  Thread-safe in thread mode. */
 WEFT_API int weft_future_error(weft_future *future);
 WEFT_API int weft_future_is_done(weft_future *future);
 
 /* One line that goes with the error ("" when there is none), and when to retry after
- * WEFT_EBUSY, in ms. */
+ * WEFT_EBUSY or WEFT_ESTORAGE, in ms; 0: retrying does not help. */
 WEFT_API const char *weft_future_text(weft_future *future);
 WEFT_API uint64_t weft_future_retry_ms(weft_future *future);
 
-/* The id; the class that really holds once accepted; the outcome, NULL until done (or for
- * futures without one).  Borrowed until weft_future_free(). */
+/* The id; the class that really holds once accepted (BEST before that); the like job
+ * whose outcome this one gets, NULL when it runs itself; the outcome, NULL until done (or
+ * for futures without one).  Borrowed until weft_future_free(). */
 WEFT_API const weft_id *weft_future_id(weft_future *future);
 WEFT_API enum weft_class weft_future_class(weft_future *future);
+WEFT_API const weft_id *weft_future_reused(weft_future *future);
 WEFT_API const struct weft_outcome *weft_future_outcome(weft_future *future);
 
 /* Forget the future; the job goes on.  NULL is allowed.  Allowed inside its callback. */
@@ -156,6 +191,7 @@ WEFT_API int weft_id_parse(const char *text, weft_id *ret_id);
 /* "RUNNING" and so on; static. */
 WEFT_API const char *weft_state_name(enum weft_state state);
 WEFT_API const char *weft_class_name(enum weft_class job_class);
+WEFT_API const char *weft_disconnect_name(enum weft_disconnect disconnect);
 
 #ifdef __cplusplus
 }

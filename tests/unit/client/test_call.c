@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+static const struct wf_id none;
+
 static struct wf_submit job(const char *payload)
 {
     return (struct wf_submit){.job = {{1, 2, 3}},
@@ -48,7 +50,7 @@ static void test_outcome(void)
 
     wf_call_init(&call);
     must(wf_call_hold_submit(&call, &s) == 0);
-    wf_call_accept(&call, 1);
+    wf_call_accept(&call, 1, &none);
     wf_call_end_outcome(&call, &o);
     is_int(call.state, WF_CALL_DONE, "an outcome ends the call");
     is_int(call.news, WF_NEWS_ACCEPTED | WF_NEWS_DONE, "and both are news");
@@ -75,7 +77,7 @@ static void test_no_memory(void)
     is_int(call.state, WF_CALL_IDLE, "then nothing happened");
     wf_mem_fail_after(1);
     must(wf_call_hold_submit(&call, &s) == 0);
-    wf_call_accept(&call, 1);
+    wf_call_accept(&call, 1, &none);
     wf_call_end_outcome(&call, &o);
     wf_mem_fail_after(-1);
     is_int(call.state, WF_CALL_DONE, "no memory for an outcome ends the call too");

@@ -65,6 +65,66 @@ static void test_node(void)
     wf_buf_fini(&bytes);
 }
 
+static void test_job(void)
+{
+    const struct wf_job_row row = {.job = {{7}},
+                                   .capability = wf_slice_of("echo"),
+                                   .state = WEFT_JOB_DEAD,
+                                   .class_ = 2,
+                                   .code = 29,
+                                   .reason = wf_slice_of("crashed 3 times")};
+    struct wf_buf rows = WF_BUF_INIT(4096), bytes = WF_BUF_INIT(8192);
+    struct wf_job_info m = {.disconnect = 2,
+                            .disconnect_ms = 30000,
+                            .retry_of = {{8}},
+                            .reused = {{9}},
+                            .crashes = 3,
+                            .lost = 1,
+                            .stored = 1};
+    struct wf_msg msg;
+    struct weft_job_full *j;
+    void *made = NULL;
+    size_t wire;
+
+    must(wf_rows_add(&rows, &m.job, wf_desc_job_row(), &row) == 0);
+    wire = carry(&bytes, WF_MSG_job_info, &m, &msg);
+    must(make_job(&msg, wire, &made) == 0);
+    j = made;
+    is_str(j->job.reason, "crashed 3 times", "why it is dead");
+    is_int(j->job.job_class, WEFT_CLASS_DURABLE, "class");
+    is_int(j->stored, 1, "on stable storage");
+    is_int(j->disconnect, WEFT_DISCONNECT_STOP, "disconnect policy");
+    is_str(weft_disconnect_name(j->disconnect), "stop-after", "by name");
+    is_int(j->disconnect_ms, 30000, "and its time");
+    is_int(j->retry_of.bytes[0], 8, "what it repeats");
+    is_int(j->reused.bytes[0], 9, "what it reuses");
+    is_int(j->crashes, 3, "crashes");
+    is_int(j->lost, 1, "lost attempts");
+    weft_free(j);
+    wf_buf_fini(&rows);
+    wf_buf_fini(&bytes);
+}
+
+static void test_status(void)
+{
+    const struct wf_status_info m = {
+        .store = wf_slice_of("sqlite"), .store_failing = 1, .store_lsn = 77, .live = 5};
+    struct wf_buf bytes = WF_BUF_INIT(8192);
+    struct wf_msg msg;
+    struct weft_status *s;
+    void *made = NULL;
+    size_t wire = carry(&bytes, WF_MSG_status_info, &m, &msg);
+
+    must(make_status(&msg, wire, &made) == 0);
+    s = made;
+    is_str(s->store, "sqlite", "kind of store");
+    is_int(s->store_failing, 1, "whether it fails");
+    is_int(s->store_lsn, 77, "its last record");
+    is_int(s->live, 5, "live jobs");
+    weft_free(s);
+    wf_buf_fini(&bytes);
+}
+
 /* An answer with nothing in it, as a broker gone mad might send, is no crash. */
 static void test_empty(void)
 {
@@ -93,6 +153,8 @@ static void test_empty(void)
 int main(void)
 {
     test_node();
+    test_job();
+    test_status();
     test_empty();
     return done();
 }

@@ -2,6 +2,8 @@
 
 #include "tests/unit/client/session.h"
 
+#include <string.h>
+
 static void setup(struct session *s)
 {
     const struct wf_calls_config cfg = session_config();
@@ -128,6 +130,178 @@ static void test_busy(void)
     is_int(s.calls.pending, 0, "it is pending no more");
     session_tell(&s, WF_MSG_error, &e);
     is_int(s.calls.late, 1, "a second refusal is late");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static struct wf_error cannot_store(uint64_t retry_ms)
+{
+    return (struct wf_error){.code = 18,
+                             .about = WF_MSG_submit,
+                             .job = session_id(1),
+                             .text = wf_slice_of("the disk is full"),
+                             .retry_ms = retry_ms};
+}
+
+/* A submit that may be offered for so long, refused once by a broker that cannot store.
+ */
+static void submit_refused(struct session *s, struct wf_call *call, uint64_t offer_ms,
+                           uint64_t deadline_ms, uint64_t retry_ms)
+{
+    const struct wf_error e = cannot_store(retry_ms);
+    struct wf_submit job = session_job(1, "payload");
+
+    setup(s);
+    wf_call_init(call);
+    call->offer_ms = offer_ms;
+    job.deadline_ms = deadline_ms;
+    must(wf_calls_submit(&s->calls, s->now_us, call, &job, &s->out) == 0);
+    wf_effects_clear(&s->out);
+    session_tell(s, WF_MSG_error, &e);
+}
+
+static void pass(struct session *s, uint64_t ms)
+{
+    s->now_us += ms * 1000;
+    wf_calls_tick(&s->calls, s->now_us, &s->out);
+}
+
+static void test_offered_again(void)
+{
+    const struct wf_error e = cannot_store(400);
+    struct session s;
+    struct wf_call call;
+    struct wf_msg msg;
+
+    submit_refused(&s, &call, 1000, 0, 400);
+    is_int(session_news(&s, &call), 0, "a broker that cannot store now ends nothing");
+    is_int(s.calls.pending, 1, "the job is pending still");
+    pass(&s, 399);
+    is_int(session_count(&s, WF_MSG_submit), 0, "it is not sent before its time");
+    pass(&s, 1);
+    must(session_sent(&s, WF_MSG_submit, 0, &msg));
+    ok(msg.u.submit.job.b[0] == 1 && wf_slice_is(msg.u.submit.payload, "payload"),
+       "then again, whole and under its id");
+    session_tell(&s, WF_MSG_error, &e);
+    pass(&s, 400);
+    is_int(session_count(&s, WF_MSG_submit), 2, "and again");
+    accept(&s, 1);
+    is_int(session_news(&s, &call), WF_NEWS_ACCEPTED, "until it is accepted");
+    pass(&s, 1000);
+    is_int(session_count(&s, WF_MSG_submit), 2, "then no more");
+    forget(&s, &call);
+    session_fini(&s);
+
+    submit_refused(&s, &call, 1000, 0, 400);
+    pass(&s, 700);
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(session_news(&s, &call), WF_NEWS_DONE, "when its time is over it ends");
+    is_int(call.error, WEFT_ESTORAGE, "with what the broker said");
+    is_int(call.retry_ms, 400, "and when to come back");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_not_offered_again(void)
+{
+    struct session s;
+    struct wf_call call;
+
+    submit_refused(&s, &call, 1000, 0, 0);
+    is_int(call.error, WEFT_ESTORAGE, "a broker without a store is not asked again");
+    forget(&s, &call);
+    session_fini(&s);
+    submit_refused(&s, &call, 0, 0, 400);
+    is_int(call.error, WEFT_ESTORAGE, "nor one for a job that is to be offered once");
+    forget(&s, &call);
+    session_fini(&s);
+    submit_refused(&s, &call, 1000, 300, 400);
+    is_int(call.error, WEFT_ESTORAGE, "nor when it comes back after the deadline");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+/* A session that opens again is a reason to try at once; the deadline holds. */
+static void test_offered_in_a_new_session(void)
+{
+    struct session s;
+    struct wf_call call;
+    struct wf_msg msg;
+
+    submit_refused(&s, &call, 60000, 10000, 5000);
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    session_open(&s);
+    is_int(session_count(&s, WF_MSG_submit), 1, "a new session is offered it at once");
+    must(session_sent(&s, WF_MSG_submit, 0, &msg));
+    ok(msg.u.submit.deadline_ms < 10000, "with what is left of its deadline");
+    pass(&s, 6000);
+    is_int(session_count(&s, WF_MSG_submit), 1, "and not once more");
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    pass(&s, 5000);
+    is_int(call.error, WEFT_EEXPIRED, "its deadline ends it");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_reused(void)
+{
+    const struct wf_accepted a = {
+        .job = session_id(1), .class_ = 2, .reused = session_id(9)};
+    const struct wf_outcome o = {
+        .job = session_id(1), .state = WEFT_JOB_OK, .reused = session_id(9)};
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, 0);
+    session_tell(&s, WF_MSG_accepted, &a);
+    is_int(call.class_, WEFT_CLASS_DURABLE, "accepted tells the class");
+    is_int(call.reused.b[0], 9, "and the like job that runs for it");
+    session_tell(&s, WF_MSG_outcome, &o);
+    is_int(call.outcome.reused.bytes[0], 9, "so does the outcome");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+/* A durable job that is gone after a reconnect was not lost by the restart. */
+static void test_gone(void)
+{
+    const struct wf_accepted a = {.job = session_id(1), .class_ = 2};
+    struct wf_error e = {.code = 5, .about = WF_MSG_watch};
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    submit(&s, &call, 1, 0);
+    session_tell(&s, WF_MSG_accepted, &a);
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    session_open(&s);
+    e.req = call.req;
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(call.error, WEFT_ENOENT, "a durable job that the broker does not know");
+    ok(strstr(wf_call_text(&call), "restarted") == NULL, "was not lost by a restart");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
+static void test_retry(void)
+{
+    struct wf_job_retry body = {.job = session_id(1), .new_job = session_id(2)};
+    struct wf_done d = {.code = 38, .text = wf_slice_of("it runs")};
+    struct session s;
+    struct wf_call call;
+    struct wf_msg msg;
+
+    setup(&s);
+    wf_call_init(&call);
+    must(wf_calls_request(&s.calls, &call, WF_MSG_job_retry, &body, NULL, UINT64_MAX,
+                          &s.out) == 0);
+    must(session_sent(&s, WF_MSG_job_retry, 0, &msg));
+    ok(msg.u.job_retry.job.b[0] == 1 && msg.u.job_retry.new_job.b[0] == 2,
+       "a retry names the old job and the new one");
+    d.req = call.req;
+    session_tell(&s, WF_MSG_done, &d);
+    is_int(call.error, WEFT_ESTATE, "and is refused like any request");
     forget(&s, &call);
     session_fini(&s);
 }
@@ -328,6 +502,12 @@ int main(void)
     test_outcome_needs_acceptance();
     test_twins();
     test_busy();
+    test_offered_again();
+    test_not_offered_again();
+    test_offered_in_a_new_session();
+    test_reused();
+    test_gone();
+    test_retry();
     test_detached();
     test_watched_job();
     test_refused_and_watched();

@@ -27,10 +27,27 @@ enum store_table {
 
 #define STORE_KEY_MAX 32u
 
-/* Bytes of the keys of a table. */
+/* Bytes of the keys of a table, 8: a big-endian number. */
 static inline size_t store_key_len(unsigned table)
 {
     return table <= STORE_TOKENS ? 32 : 8;
+}
+
+static inline uint64_t store_seq(const uint8_t *key)
+{
+    uint64_t seq = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        seq = seq << 8 | key[i];
+    }
+    return seq;
+}
+
+static inline void store_seq_put(uint8_t *key, uint64_t seq)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        key[i] = (uint8_t) (seq >> (56 - 8 * i));
+    }
 }
 
 struct store_row {
@@ -50,6 +67,8 @@ struct store_options {
     int repair;         /* quarantine damaged rows instead of refusing to open */
     void (*told)(void *arg, const char *line); /* what repair did, a line each */
     void *told_arg;
+    const char *vfs; /* SQLite: the name of the sqlite3_vfs to use; NULL: the default */
+    uint64_t seed;   /* of the store's id, for runs that repeat; 0: the system's random */
 };
 
 /* What a store is, once open. */

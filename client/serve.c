@@ -2,6 +2,7 @@
 
 #include "client/include/weft/error.h"
 #include "client/serve_int.h"
+#include "common/io/file.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "proto/name.h"
@@ -250,6 +251,10 @@ static int open_server(struct weft_server *s, const struct weft_serve_options *g
     if (rc == 0) {
         rc = identity_load(o.state, &s->id, err);
     }
+    /* One key is one node: two at once would take each other's session. */
+    if (rc == 0) {
+        rc = file_lock(o.state, &s->lock_fd, err);
+    }
     if (rc == 0) {
         rc = configure(s, &o, err);
     }
@@ -271,6 +276,12 @@ static int open_server(struct weft_server *s, const struct weft_serve_options *g
     return rc;
 }
 
+static void unlock(struct weft_server *s)
+{
+    file_unlock(s->lock_fd);
+    s->lock_fd = -1;
+}
+
 int weft_serve_open(const struct weft_serve_options *options, weft_server **ret_server,
                     char *text, size_t cap)
 {
@@ -285,6 +296,7 @@ int weft_serve_open(const struct weft_serve_options *options, weft_server **ret_
         wf_list_init(&s->open);
         wf_list_init(&s->spare);
         s->armed_us = s->stop_us = UINT64_MAX;
+        s->lock_fd = -1;
         rc = open_server(s, options, &err);
     }
     if (rc != 0) {
@@ -293,6 +305,7 @@ int weft_serve_open(const struct weft_serve_options *options, weft_server **ret_
                                err.text[0] != '\0' ? err.text : wf_err_sentence(rc));
         }
         if (s != NULL) {
+            unlock(s);
             serve_free(s);
         }
         return rc;
@@ -454,6 +467,7 @@ void weft_serve_close(weft_server *s)
     wf_wake_free(s->wake);
     wf_loop_fini(&s->loop);
     zctx_free(&s->zctx);
+    unlock(s);
     if (s->ncalls == 0) {
         serve_free(s);
     }

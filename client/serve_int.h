@@ -39,6 +39,7 @@ struct weft_server {
     struct wf_timer *timer;
     struct wf_wake *wake;
     struct identity id;
+    int lock_fd; /* of the state folder; -1: none */
     struct node_config cfg;
     struct serve_handler handlers[WF_CAPS_MAX];
     struct node *node; /* NULL before the first turn: then capabilities may be added */

@@ -8,6 +8,9 @@ join shouter
 start serve example-serve "$tmp/shouter/state"
 await "the server to be up" node_is shouter up
 
+run example-serve "$tmp/shouter/state"
+is "$rc" 1 "serve: one process a folder"
+like "$err" "${pid[serve]}" "serve: the other one is named"
 run example-submit upper@1 "hello there"
 is "$rc" 0 "submit: the job is done"
 is "$out" "HELLO THERE" "submit: and its result printed"

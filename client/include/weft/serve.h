@@ -35,6 +35,9 @@ typedef struct weft_call weft_call;
  * call is answered exactly once with weft_call_done(), also after a stop. */
 typedef void weft_handler_fn(weft_call *call, void *arg);
 
+/* Open, with the lock of the state folder until weft_serve_close(): WEFT_EBUSY when
+ * another process serves from it.  WEFT_EINVAL, WEFT_ENOMEM, WEFT_ENOENT (nobody joined
+ * there), WEFT_EKEY, WEFT_ECONF, WEFT_EIO.  `text` (NULL, or `cap` bytes) says why. */
 WEFT_API int weft_serve_open(const struct weft_serve_options *options,
                              weft_server **ret_server, char *text, size_t cap);
 

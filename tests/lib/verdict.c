@@ -200,7 +200,8 @@ int verdict_started(struct verdict *v, const struct wf_id *id, unsigned attempt,
 static int same_end(const struct verdict_end *a, const struct verdict_end *b)
 {
     return a->state == b->state && a->code == b->code && a->attempt == b->attempt &&
-           (a->hash == b->hash || a->hash == 0 || b->hash == 0);
+           (a->hash == b->hash || a->hash == 0 || b->hash == 0) &&
+           (a->rest == b->rest || a->rest == 0 || b->rest == 0);
 }
 
 int verdict_outcome(struct verdict *v, const struct wf_id *id,
@@ -221,8 +222,11 @@ int verdict_outcome(struct verdict *v, const struct wf_id *id,
         j->differs = 1;
         j->other = *end;
     }
-    if (same_end(&j->end, end) && j->end.hash == 0) {
+    if (!j->differs && j->end.hash == 0) {
         j->end.hash = end->hash;
+    }
+    if (!j->differs && j->end.rest == 0) {
+        j->end.rest = end->rest;
     }
     return 0;
 }
@@ -309,11 +313,12 @@ static int is_divergent(const struct verdict *v, const struct job *j)
     }
     if (j->differs) {
         complain(v, j,
-                 "divergent: state %u code %u attempt %u hash %016llx, and state %u "
-                 "code %u attempt %u hash %016llx",
+                 "divergent: state %u code %u attempt %u hash %016llx rest %016llx, and "
+                 "state %u code %u attempt %u hash %016llx rest %016llx",
                  e->state, e->code, e->attempt, (unsigned long long) e->hash,
-                 j->other.state, j->other.code, j->other.attempt,
-                 (unsigned long long) j->other.hash);
+                 (unsigned long long) e->rest, j->other.state, j->other.code,
+                 j->other.attempt, (unsigned long long) j->other.hash,
+                 (unsigned long long) j->other.rest);
         return 1;
     }
     if (!e->ran) {

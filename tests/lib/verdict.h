@@ -26,7 +26,8 @@ struct verdict;
 /* How a job ended, for one reader. */
 struct verdict_end {
     unsigned state, code, attempt;
-    uint64_t hash; /* of all else that readers must agree on; 0: not known */
+    uint64_t hash; /* of the result; 0: not known */
+    uint64_t rest; /* hash of all else that readers must agree on; 0: not known */
     int ran;       /* `attempt` of this very job made the result */
 };
 

@@ -49,7 +49,16 @@ static const char *judged(struct verdict *v, int good)
 static void seen(struct verdict *v, unsigned n, unsigned attempt, uint64_t hash)
 {
     struct wf_id id = id_of(n);
-    const struct verdict_end e = {4, 0, attempt, hash, 1};
+    const struct verdict_end e = {4, 0, attempt, hash, 0, 1};
+
+    is_int(verdict_outcome(v, &id, &e), 0, "seen");
+}
+
+/* An end without a result, at another node for each number. */
+static void rest(struct verdict *v, unsigned n, uint64_t hash)
+{
+    struct wf_id id = id_of(n);
+    const struct verdict_end e = {6, 29, 5, 0, hash, 0};
 
     is_int(verdict_outcome(v, &id, &e), 0, "seen");
 }
@@ -120,7 +129,8 @@ static void test_divergent(void)
         id = id_of(i);
         (void) verdict_started(v, &id, 1, i == 3 ? 8 : 9);
     }
-    /* Other bytes; another attempt; not what its run gave; no run at all. */
+    /* Other bytes; another attempt; not what its run gave; no run at all; other words.
+     */
     seen(v, 1, 1, 9);
     seen(v, 1, 1, 10);
     seen(v, 2, 1, 9);
@@ -128,8 +138,11 @@ static void test_divergent(void)
     seen(v, 3, 1, 9);
     seen(v, 4, 1, 9);
     seen(v, 5, 1, 9);
+    rest(v, 6, 0);
+    rest(v, 6, 3);
+    rest(v, 6, 4);
     is_str(judged(v, 0),
-           "accepted 5 outcomes 5 lost 0 divergent 4 duplicate 0 superseded 0",
+           "accepted 6 outcomes 6 lost 0 divergent 5 duplicate 0 superseded 0",
            "all but one are divergent");
     v = fresh();
     seen(v, 5, 1, 9);
@@ -181,7 +194,7 @@ static void test_memory(void)
 
     for (long n = 0; !good && n < 100; n++) {
         struct wf_id id = id_of(1);
-        const struct verdict_end e = {4, 0, 1, 9, 1};
+        const struct verdict_end e = {4, 0, 1, 9, 0, 1};
         struct verdict *v;
         int rc = 0;
 

@@ -23,6 +23,8 @@ enum node_event_kind {
     NODE_RUN_OUTPUT,  /* run, stream, data */
     NODE_RUN_DONE,    /* run, end: exactly once for each START, also after KILL */
     NODE_DRAIN,       /* on: take no new work; the owner of the machine asks */
+    NODE_RECORD,      /* before START: key, value, lsn: what an APPEND had kept */
+    NODE_STORE_ERROR, /* lsn: what was appended from it on is not kept */
     NODE_STOP         /* hang up */
 };
 
@@ -59,6 +61,8 @@ struct node_event {
     unsigned stream;
     struct wf_slice data;
     const struct run_end *end;
+    struct wf_slice key, value;
+    uint64_t lsn;
     int on;
 };
 

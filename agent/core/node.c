@@ -21,6 +21,7 @@ void node_config_init(struct node_config *cfg)
         .stream_after_ms = 200,
         .max_log = 1u << 20,
         .grace_ms = 300,
+        .max_held = 64u << 20,
     };
 }
 
@@ -33,6 +34,7 @@ int node_new(const struct node_config *cfg, struct node **ret_node)
     }
     n->cfg = *cfg;
     wf_link_init(&n->link, &cfg->link);
+    wf_buf_init(&n->record, NODE_SPOOL_KEY + WF_FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_init(&n->rows[i], WF_FRAME_MAX / 2);
     }
@@ -53,10 +55,11 @@ void node_free(struct node *n)
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_fini(&n->rows[i]);
     }
+    wf_buf_fini(&n->record);
     wf_free(n);
 }
 
-static int is_open(const struct node *n)
+int node_is_open(const struct node *n)
 {
     return n->link.state == WF_LINK_READY;
 }
@@ -64,7 +67,7 @@ static int is_open(const struct node *n)
 void node_send(const struct node *n, struct wf_effects *out, enum wf_type type,
                const void *body)
 {
-    if (is_open(n)) {
+    if (node_is_open(n)) {
         wf_effects_send(out, 0, type, body);
     }
 }
@@ -74,50 +77,8 @@ static int is_draining(const struct node *n)
     return n->drained_by_broker || n->drained_by_owner;
 }
 
-/* -- results ---------------------------------------------------------------------------
+/* -- stopping --------------------------------------------------------------------------
  */
-
-static void tell_result(const struct node *n, const struct run *r, struct wf_effects *out)
-{
-    const struct wf_result m = {
-        .job = r->key.job,
-        .attempt = r->key.attempt,
-        .code = (uint64_t) -r->end.code,
-        .exit_code = r->end.exit_code,
-        .signal = r->end.term_signal,
-        .reason = wf_slice_of(r->reason),
-        .data = r->data != NULL ? wf_slice_make(r->data, r->data_len)
-                                : wf_slice_make(r->out.p, r->out.len),
-        .wait_us = r->started_us != 0 ? r->started_us - r->received_us : 0,
-        .run_us = r->started_us != 0 ? r->ended_us - r->started_us : 0,
-        .cpu_us = r->end.cpu_us,
-        .rss = r->end.rss,
-        .cut = r->end.cut + r->cut};
-
-    node_send(n, out, WF_MSG_result, &m);
-}
-
-/* The attempt is over; its result waits for the broker's acknowledgement. */
-static void finish(struct node *n, struct run *r, struct wf_effects *out)
-{
-    n->held_of[r->cap]--;
-    if (r->phase != RUN_WAITING) {
-        n->running_of[r->cap]--;
-    }
-    r->ended_us = n->now_us;
-    if (r->end.code == 0) {
-        n->done++;
-    } else {
-        n->failed++;
-        wf_buf_clear(&r->out);
-    }
-    n->cut += r->cut;
-    (void) run_plan(&n->runs, r, UINT64_MAX);
-    run_move(&n->runs, r, RUN_FINISHED);
-    wf_free(r->payload);
-    r->payload = NULL;
-    tell_result(n, r, out);
-}
 
 /* Stop a run for a reason.  One that did not start is over at once. */
 void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
@@ -132,7 +93,7 @@ void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
     }
     if (r->phase == RUN_WAITING) {
         r->end.code = code;
-        finish(n, r, out);
+        node_finish(n, r, out);
         return;
     }
     run_move(&n->runs, r, RUN_STOPPING);
@@ -155,16 +116,25 @@ static uint64_t wall_of(const struct node *n, const struct run *r)
     return wf_min_u64(wall_ms, UINT64_MAX / MS);
 }
 
-/* The next thing a running run wants: its stream to begin, or its limit. */
+/* When being cut off ends a run, which counts from when the broker was last heard. */
+static uint64_t cut_due_us(const struct node *n, const struct run *r)
+{
+    return node_is_open(n) || r->stop_after_ms == 0
+               ? UINT64_MAX
+               : wf_add_sat(n->cut_us,
+                            wf_min_u64(r->stop_after_ms, UINT64_MAX / MS) * MS);
+}
+
+/* The next thing a run wants: its stream to begin, or one of its limits. */
 static void plan(struct node *n, struct run *r)
 {
     uint64_t wall_ms = wall_of(n, r);
-    uint64_t due_us = UINT64_MAX;
+    uint64_t due_us = cut_due_us(n, r);
 
-    if (wall_ms != 0) {
-        due_us = wf_add_sat(r->started_us, wall_ms * MS);
+    if (r->phase == RUN_RUNNING && wall_ms != 0) {
+        due_us = wf_min_u64(due_us, wf_add_sat(r->started_us, wall_ms * MS));
     }
-    if (!r->told_started) {
+    if (r->phase == RUN_RUNNING && !r->told_started) {
         due_us = wf_min_u64(due_us, r->started_us + n->cfg.stream_after_ms * MS);
     }
     if (run_plan(&n->runs, r, due_us) != 0) {
@@ -233,7 +203,7 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
     n->covered = wf_max_u64(n->covered, m->seq);
     if (r != NULL) {
         if (r->phase == RUN_FINISHED) {
-            tell_result(n, r, out);
+            node_tell_result(n, r, out);
         }
         return;
     }
@@ -243,6 +213,8 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
         refuse(n, m, WEFT_EDRAIN, "this node is draining", out);
     } else if (n->held_of[cap] >= c->slots + c->queue) {
         refuse(n, m, WEFT_EBUSY, "no slot is free", out);
+    } else if (n->held_bytes >= n->cfg.max_held) {
+        refuse(n, m, WEFT_EBUSY, "too many results wait for acknowledgement", out);
     } else {
         if (c->max_output != 0) {
             max_out = wf_min_u64(max_out, c->max_output);
@@ -293,7 +265,7 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
     }
     /* What it wrote to stderr is kept by the broker also when it was quick. */
     node_flush_output(n, r, r->told_started, out);
-    finish(n, r, out);
+    node_finish(n, r, out);
     fill(n, out);
 }
 
@@ -327,13 +299,31 @@ static void on_opened(struct node *n, struct wf_effects *out)
     node_send(n, out, WF_MSG_resync, &m);
     it = 0;
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
-        if (r->phase == RUN_FINISHED) {
-            tell_result(n, r, out);
-        } else if (r->told_started) {
+        if (r->phase != RUN_FINISHED && r->told_started) {
             const struct wf_started s = {r->key.job, r->key.attempt,
                                          n->now_us - r->started_us};
 
             node_send(n, out, WF_MSG_started, &s);
+        }
+    }
+    node_tell_results(n, out);
+}
+
+/* A session has ended.  Attempts go on, some for a while only. */
+static void on_cut(struct node *n)
+{
+    const struct wf_list_node *const lists[] = {&n->runs.waiting, &n->runs.running};
+
+    n->cut_us = n->link.heard_us;
+    node_spool_cut(n);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        for (struct wf_list_node *x = wf_list_first(lists[i]); x != NULL;
+             x = wf_list_next(lists[i], x)) {
+            struct run *r = CONTAINER_OF(x, struct run, node);
+
+            if (r->stop_after_ms != 0 && r->phase != RUN_STOPPING) {
+                plan(n, r);
+            }
         }
     }
 }
@@ -365,7 +355,7 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
     case WF_MSG_result_ack:
         r = runs_get(&n->runs, &msg->u.result_ack.job, msg->u.result_ack.attempt);
         if (r != NULL && r->phase == RUN_FINISHED) {
-            runs_forget(&n->runs, r);
+            node_acked(n, r, out);
         }
         break;
     case WF_MSG_drain:
@@ -379,34 +369,52 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
 /* -- time ------------------------------------------------------------------------------
  */
 
+static void stop_for(struct node *n, struct run *r, int code, const char *what,
+                     uint64_t limit_ms, struct wf_effects *out)
+{
+    char text[64];
+
+    (void) snprintf(text, sizeof text, "%s %llu ms", what, (unsigned long long) limit_ms);
+    node_stop_run(n, r, code, text, out);
+}
+
+/* The timer of a run has come: it stops, or gets its next one. */
+static void run_due(struct node *n, struct run *r, struct wf_effects *out)
+{
+    uint64_t wall_ms = wall_of(n, r);
+
+    if (r->phase == RUN_FINISHED) {
+        node_age(n, r, out);
+        return;
+    }
+    if (r->phase == RUN_RUNNING && !r->told_started &&
+        n->now_us >= r->started_us + n->cfg.stream_after_ms * MS) {
+        tell_started(n, r, out);
+    }
+    if (n->now_us >= cut_due_us(n, r)) {
+        stop_for(n, r, WEFT_ELOST, "was cut off for more than", r->stop_after_ms, out);
+    } else if (r->phase == RUN_RUNNING && wall_ms != 0 &&
+               n->now_us >= wf_add_sat(r->started_us, wall_ms * MS)) {
+        stop_for(n, r, WEFT_EWALL, "ran longer than", wall_ms, out);
+    } else {
+        plan(n, r);
+    }
+}
+
 static void on_tick(struct node *n, struct wf_effects *out)
 {
     struct wf_heap_node *x;
 
     wf_link_tick(&n->link, n->now_us, n->covered, out);
     while ((x = wf_heap_min(&n->runs.timers)) != NULL && x->key <= n->now_us) {
-        struct run *r = CONTAINER_OF(x, struct run, timer);
-        uint64_t wall_ms = wall_of(n, r);
-
-        if (!r->told_started &&
-            n->now_us >= r->started_us + n->cfg.stream_after_ms * MS) {
-            tell_started(n, r, out);
-        }
-        if (wall_ms != 0 && n->now_us >= wf_add_sat(r->started_us, wall_ms * MS)) {
-            char text[64];
-
-            (void) snprintf(text, sizeof text, "ran longer than %llu ms",
-                            (unsigned long long) wall_ms);
-            node_stop_run(n, r, WEFT_EWALL, text, out);
-        } else {
-            plan(n, r);
-        }
+        run_due(n, CONTAINER_OF(x, struct run, timer), out);
     }
 }
 
 void node_step(struct node *n, const struct node_event *ev, struct wf_effects *out)
 {
     struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
+    int was_open = node_is_open(n);
 
     n->now_us = wf_max_u64(n->now_us, ev->now_us);
     n->wall_ms = ev->wall_ms;
@@ -455,17 +463,29 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         node_send(n, out, WF_MSG_drain, &m);
         break;
     }
+    case NODE_RECORD:
+        node_restore(n, ev, out);
+        break;
+    case NODE_STORE_ERROR:
+        node_spool_failed(n, ev->lsn);
+        break;
     case NODE_STOP:
+        n->stopped = 1;
         wf_link_stop(&n->link, out);
         break;
     }
+    if (was_open && !node_is_open(n)) {
+        on_cut(n);
+    }
+    node_spool(n, out);
 }
 
 uint64_t node_wakeup_us(const struct node *n)
 {
     const struct wf_heap_node *x = wf_heap_min(&n->runs.timers);
 
-    return wf_min_u64(n->link.due_us, x != NULL ? x->key : UINT64_MAX);
+    return wf_min_u64(wf_min_u64(n->link.due_us, node_spool_due_us(n)),
+                      x != NULL ? x->key : UINT64_MAX);
 }
 
 const struct wf_link *node_link(const struct node *n)
@@ -482,12 +502,12 @@ struct node_counts node_counts(const struct node *n)
 {
     return (struct node_counts){n->runs.nwaiting, n->runs.nrunning, n->runs.nfinished,
                                 n->done,          n->failed,        n->refused,
-                                n->cut,           is_draining(n)};
+                                n->cut,           is_draining(n),   n->spool};
 }
 
 void node_check(const struct node *n)
 {
-    uint64_t held = 0, running = 0;
+    uint64_t held = 0, running = 0, bytes = 0, spooled = 0, window = 0;
 
     for (unsigned i = 0; i < n->cfg.ncaps; i++) {
         WF_CHECK(n->running_of[i] <= n->cfg.caps[i].slots);
@@ -497,4 +517,14 @@ void node_check(const struct node *n)
     }
     WF_CHECK(held == n->runs.nwaiting + n->runs.nrunning);
     WF_CHECK(running == n->runs.nrunning && running <= n->cfg.slots);
+    for (struct wf_list_node *x = wf_list_first(&n->runs.finished); x != NULL;
+         x = wf_list_next(&n->runs.finished, x)) {
+        const struct run *r = CONTAINER_OF(x, struct run, node);
+
+        bytes += r->held;
+        spooled += r->lsn != 0 ? r->spool_len : 0;
+        window += r->sent ? r->held : 0;
+    }
+    WF_CHECK(bytes == n->held_bytes && spooled == n->spool.bytes);
+    WF_CHECK(window == n->window_bytes);
 }

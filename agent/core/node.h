@@ -2,14 +2,23 @@
  *
  * node_step(state, event) changes the state and appends ordered effects: SEND to the
  * broker, CONNECT and DISCONNECT for the link, START (obj: a struct run whose fields are
- * read-only) and KILL for handlers.  Pure.  weft-agent and libweft's serve are its
+ * read-only) and KILL for handlers, TRACE for the log, and, where there is a spool,
+ * APPEND and SYNC (docs/spec/6-spool.md).  Pure.  weft-agent and libweft's serve are its
  * shells.
+ *
+ * Results wait here until the broker acknowledges them.  Once they hold `max_held` bytes
+ * no assignment is taken, so they never hold more than that and what all slots and queues
+ * can add to it.
  */
 #ifndef AGENT_CORE_NODE_H
 #define AGENT_CORE_NODE_H
 
 #include "agent/core/runs.h"
 #include "proto/link.h"
+
+/* `peer` of APPEND and SYNC; bytes of a key: job id, then the attempt, big-endian. */
+#define NODE_SPOOL_TABLE 1u
+#define NODE_SPOOL_KEY   20u
 
 struct node;
 
@@ -33,6 +42,9 @@ struct node_config {
     uint64_t stream_after_ms; /* output of shorter runs is not streamed while they run */
     uint64_t max_log;         /* bytes of streamed output a run */
     uint64_t grace_ms;        /* between the polite and the final kill */
+    uint64_t max_held;        /* memory for results that are not acknowledged */
+    uint64_t spool_bytes;     /* of records; 0: there is no spool */
+    uint64_t spool_age_ms;    /* older results are dropped while cut off; 0: never */
     uint64_t seed;
 };
 
@@ -50,10 +62,20 @@ uint64_t node_wakeup_us(const struct node *n);
 const struct wf_link *node_link(const struct node *n);
 const struct node_config *node_config_of(const struct node *n);
 
+/* Records in the spool now; what happened since the start. */
+struct node_spooled {
+    size_t results;
+    uint64_t bytes;
+    uint64_t refused; /* results that it had no room for */
+    uint64_t errors;  /* records not written, or not understood */
+    uint64_t dropped; /* results, for their age */
+};
+
 struct node_counts {
     size_t waiting, running, finished;
     uint64_t done, failed, refused, cut;
     int draining;
+    struct node_spooled spool;
 };
 
 struct node_counts node_counts(const struct node *n);

@@ -16,6 +16,16 @@ struct node {
     uint64_t sent[WF_METRICS];
     uint32_t sent_known;
     uint64_t done, failed, refused, cut;
+    uint64_t cut_us;     /* when the broker was last heard, once a session has ended */
+    uint64_t held_bytes; /* memory of finished runs */
+    uint64_t window_bytes,
+        window_runs; /* results sent in this session, not acknowledged */
+    struct node_spooled spool;
+    uint64_t lsn;         /* of the last record */
+    uint64_t spool_us;    /* when the next records may be appended */
+    struct wf_buf record; /* the one being made */
+    int told_full;        /* that the spool is full, since the session ended */
+    int stopped;
     int drained_by_broker, drained_by_owner;
     struct wf_buf rows[3];
 };
@@ -23,6 +33,8 @@ struct node {
 /* Send when the session is open; what is lost otherwise, resync repairs. */
 void node_send(const struct node *n, struct wf_effects *out, enum wf_type type,
                const void *body);
+
+int node_is_open(const struct node *n);
 
 /* node_report.c: what the machine is and how it does. */
 void node_tell_info(struct node *n, struct wf_effects *out);
@@ -36,6 +48,43 @@ void node_take_output(struct node *n, struct run *r, unsigned stream,
 /* Send what has gathered. */
 void node_flush_output(struct node *n, struct run *r, int with_stdout,
                        struct wf_effects *out);
+
+/* node_result.c: from the end of a run until the broker has its result. */
+
+/* The attempt is over; its result waits for the broker's acknowledgement. */
+void node_finish(struct node *n, struct run *r, struct wf_effects *out);
+
+/* Its memory counts, and its age. */
+void node_hold(struct node *n, struct run *r);
+
+/* The message, which borrows from the run. */
+void node_result_of(const struct run *r, struct wf_result *ret);
+void node_tell_result(struct node *n, struct run *r, struct wf_effects *out);
+
+/* In a new session: begin to send all there is. */
+void node_tell_results(struct node *n, struct wf_effects *out);
+
+/* The broker has it; or nobody wants it any more. */
+void node_acked(struct node *n, struct run *r, struct wf_effects *out);
+void node_forget(struct node *n, struct run *r, struct wf_effects *out);
+
+/* node_spool.c: what outlives the process. */
+
+/* At the end of each step: append what wants to be, a batch at most. */
+void node_spool(struct node *n, struct wf_effects *out);
+uint64_t node_spool_due_us(const struct node *n);
+
+/* The session has ended; what was appended from `lsn` on was not kept. */
+void node_spool_cut(struct node *n);
+void node_spool_failed(struct node *n, uint64_t lsn);
+
+/* Delete the record that there may be of a run. */
+void node_unspool(struct node *n, struct run *r, struct wf_effects *out);
+void node_restore(struct node *n, const struct node_event *ev, struct wf_effects *out);
+
+/* Set the timer of a result's age; when it has come, drop what is too old. */
+void node_plan_age(struct node *n, struct run *r);
+void node_age(struct node *n, struct run *r, struct wf_effects *out);
 
 /* Stop a run for a reason.  One that did not start is over at once. */
 void node_stop_run(struct node *n, struct run *r, int code, const char *reason,

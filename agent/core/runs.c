@@ -22,12 +22,14 @@ int runs_init(struct runs *t, size_t max, uint64_t seed)
     wf_list_init(&t->waiting);
     wf_list_init(&t->running);
     wf_list_init(&t->finished);
+    wf_list_init(&t->todo);
     return t->by_key != NULL && t->by_number != NULL ? 0 : WEFT_ENOMEM;
 }
 
 static void run_free(struct run *r)
 {
     wf_list_remove(&r->node);
+    wf_list_remove(&r->todo);
     wf_free(r->payload);
     wf_free(r->reason);
     wf_free(r->data);
@@ -50,48 +52,102 @@ void runs_fini(struct runs *t)
     *t = (struct runs){0};
 }
 
+static struct run *run_new(const struct wf_id *job, uint64_t attempt, size_t max_out)
+{
+    struct run *r = wf_calloc(1, sizeof *r);
+
+    if (r != NULL) {
+        wf_list_init(&r->node);
+        wf_list_init(&r->todo);
+        wf_buf_init(&r->out, max_out);
+        wf_buf_init(&r->err, 2 * WF_OUTPUT_CHUNK);
+        r->key.job = *job;
+        r->key.attempt = (uint32_t) attempt;
+    }
+    return r;
+}
+
+/* Into both maps and the list of its phase; taken on success. */
+static int insert(struct runs *t, struct run *r, struct wf_list_node *list, size_t *count)
+{
+    int rc = wf_map_put(t->by_key, &r->key, sizeof r->key, r);
+
+    if (rc != 0) {
+        return rc;
+    }
+    r->number = t->next_number;
+    rc = wf_map_put(t->by_number, &r->number, sizeof r->number, r);
+    if (rc != 0) {
+        (void) wf_map_take(t->by_key, &r->key, sizeof r->key);
+        return rc;
+    }
+    t->next_number++;
+    wf_list_push_back(list, &r->node);
+    ++*count;
+    return 0;
+}
+
 int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t now_us,
              size_t max_out, struct run **ret_run)
 {
-    struct run *r = wf_calloc(1, sizeof *r);
+    struct run *r = run_new(&m->job, m->attempt, max_out);
     int rc = WEFT_ENOMEM;
 
     if (r == NULL) {
         return rc;
     }
-    wf_list_init(&r->node);
-    wf_buf_init(&r->out, max_out);
-    wf_buf_init(&r->err, 2 * WF_OUTPUT_CHUNK);
-    memcpy(&r->key.job, &m->job, sizeof r->key.job);
-    r->key.attempt = (uint32_t) m->attempt;
     r->payload = wf_memdup(m->payload.p, m->payload.len);
-    if (r->payload == NULL) {
-        goto out;
-    }
     r->payload_len = m->payload.len;
-    r->number = t->next_number;
     r->cap = cap;
     r->priority = (unsigned) m->priority;
     r->received_us = now_us;
     r->wall_ms = m->wall_ms;
     r->deadline_ms = m->deadline_ms;
-    rc = wf_map_put(t->by_key, &r->key, sizeof r->key, r);
-    if (rc != 0) {
-        goto out;
+    r->stop_after_ms = m->stop_after_ms;
+    if (r->payload != NULL) {
+        rc = insert(t, r, &t->waiting, &t->nwaiting);
     }
-    rc = wf_map_put(t->by_number, &r->number, sizeof r->number, r);
     if (rc != 0) {
-        (void) wf_map_take(t->by_key, &r->key, sizeof r->key);
-        goto out;
+        run_free(r);
+        return rc;
     }
-    t->next_number++;
-    wf_list_push_back(&t->waiting, &r->node);
-    t->nwaiting++;
     *ret_run = r;
     return 0;
-out:
-    run_free(r);
-    return rc;
+}
+
+int runs_restore(struct runs *t, const struct wf_spool_rec *m, uint64_t now_us,
+                 struct run **ret_run)
+{
+    char reason[WF_TEXT_MAX + 1];
+    struct run *r = run_new(&m->job, m->attempt, 0);
+    int rc = WEFT_ENOMEM;
+
+    if (r == NULL) {
+        return rc;
+    }
+    r->phase = RUN_FINISHED;
+    r->end = (struct run_end){.code = -(int) m->code,
+                              .exit_code = (unsigned) m->exit_code,
+                              .term_signal = (unsigned) m->signal,
+                              .cpu_us = m->cpu_us,
+                              .rss = m->rss,
+                              .cut = m->cut};
+    r->reason = wf_strdup(wf_slice_str(m->reason, reason, sizeof reason));
+    r->data = wf_memdup(m->data.p, m->data.len);
+    r->data_len = m->data.len;
+    r->wait_us = m->wait_us;
+    r->run_us = m->run_us;
+    r->old_ms = m->age_ms;
+    r->received_us = r->ended_us = now_us;
+    if (r->reason != NULL && r->data != NULL) {
+        rc = insert(t, r, &t->finished, &t->nfinished);
+    }
+    if (rc != 0) {
+        run_free(r);
+        return rc;
+    }
+    *ret_run = r;
+    return 0;
 }
 
 struct run *runs_get(const struct runs *t, const struct wf_id *job, uint64_t attempt)

@@ -6,7 +6,8 @@
  *      +---stop---> (gone, reported)
  *
  * A run keeps its payload until it starts, its output while it runs and its result until
- * the broker acknowledges it.  Bounded: slots and queue are checked on admission.
+ * the broker acknowledges it.  Bounded: slots and queue are checked on admission.  One
+ * that an earlier process finished begins as FINISHED.
  */
 #ifndef AGENT_CORE_RUNS_H
 #define AGENT_CORE_RUNS_H
@@ -32,9 +33,11 @@ struct run {
     unsigned priority;
     uint64_t received_us, started_us, ended_us;
     uint64_t wall_ms, deadline_ms;
+    uint64_t stop_after_ms; /* of being cut off; 0: it goes on */
     int told_started;
     int stop_code;            /* why it is being stopped; 0: it is not */
     struct wf_list_node node; /* waiting, running or finished list */
+    struct wf_list_node todo; /* FINISHED: in runs.todo or nowhere */
     struct wf_heap_node timer;
     uint8_t *payload; /* owned; freed once the handler has ended */
     size_t payload_len;
@@ -48,6 +51,16 @@ struct run {
     char *reason;
     uint8_t *data;
     size_t data_len;
+
+    /* Once FINISHED: what the result waits for. */
+    uint64_t wait_us, run_us;
+    uint64_t old_ms;  /* its age when this process came by it */
+    size_t held;      /* bytes of memory */
+    int sent;         /* in this session */
+    uint64_t lsn;     /* of its record in the spool; 0: it has none */
+    size_t spool_len; /* of that record */
+    int in_doubt;     /* there may be a record all the same */
+    int unfit;        /* the spool had no room for it */
 };
 
 struct runs {
@@ -55,6 +68,7 @@ struct runs {
     struct wf_map *by_number;
     struct wf_heap timers;
     struct wf_list_node waiting, running, finished;
+    struct wf_list_node todo; /* finished: to be sent; while cut off: to be spooled */
     size_t nwaiting, nrunning, nfinished;
     uint64_t next_number;
 };
@@ -65,6 +79,10 @@ void runs_fini(struct runs *t);
 /* Take an attempt in as WAITING.  WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
 int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t now_us,
              size_t max_out, struct run **ret_run);
+
+/* Take in a result that is kept, as FINISHED.  The same errors. */
+int runs_restore(struct runs *t, const struct wf_spool_rec *m, uint64_t now_us,
+                 struct run **ret_run);
 
 struct run *runs_get(const struct runs *t, const struct wf_id *job, uint64_t attempt);
 struct run *runs_numbered(const struct runs *t, uint64_t number);

@@ -13,7 +13,7 @@
 
 /* One request under way: the library keeps a pointer to its workload. */
 struct slot {
-    struct echo *echo;
+    struct bench_run *echo;
     gearman_client_st *client;
     char unique[24];
     uint8_t payload[LOAD_PAYLOAD];
@@ -68,7 +68,7 @@ static gearman_return_t complete(gearman_task_st *task)
     return GEARMAN_SUCCESS;
 }
 
-static int start_server(struct echo *e, int *ret_port)
+static int start_server(struct bench_run *e, int *ret_port)
 {
     char port[16];
     char log[512];
@@ -80,19 +80,19 @@ static int start_server(struct echo *e, int *ret_port)
     snprintf(port, sizeof(port), "%d", *ret_port);
     snprintf(log, sizeof(log), "%s/gearmand.log", e->tmp);
     if (proc_exec(argv, log) < 0) {
-        fprintf(stderr, "bench-echo: no gearmand: install gearman-job-server\n");
-        return ECHO_SKIP;
+        fprintf(stderr, "bench: no gearmand: install gearman-job-server\n");
+        return BENCH_SKIP;
     }
     fd = proc_connect(*ret_port);
     if (fd < 0) {
-        fprintf(stderr, "bench-echo: gearmand does not listen\n");
+        fprintf(stderr, "bench: gearmand does not listen\n");
         return 1;
     }
     close(fd);
     return 0;
 }
 
-int echo_gearman(struct echo *e)
+int echo_gearman(struct bench_run *e)
 {
     struct slot *slots = calloc(e->window, sizeof(*slots));
     gearman_client_st *c = gearman_client_create(NULL);
@@ -113,13 +113,13 @@ int echo_gearman(struct echo *e)
         slots[i].echo = e;
         slots[i].client = c;
         if (!add(&slots[i])) {
-            fprintf(stderr, "bench-echo: gearman: %s\n", gearman_client_error(c));
+            fprintf(stderr, "bench: gearman: %s\n", gearman_client_error(c));
             return 1;
         }
     }
     ret = gearman_client_run_tasks(c);
     if (ret != GEARMAN_SUCCESS) {
-        fprintf(stderr, "bench-echo: gearman: %s\n", gearman_client_error(c));
+        fprintf(stderr, "bench: gearman: %s\n", gearman_client_error(c));
         return 1;
     }
     return 0;

@@ -34,13 +34,13 @@ static void request(void)
                       sizeof(payload));
 }
 
-static int run(struct echo *e, int tls)
+static int run(struct bench_run *e, int tls)
 {
     struct nats_msg m;
     int fds[2];
     char byte;
     uint32_t i;
-    int rc = nats_server_start(&server, e, tls);
+    int rc = nats_server_start(&server, e->tmp, tls ? NATS_TLS : NATS_PLAIN);
 
     if (rc != 0) {
         return rc;
@@ -68,12 +68,12 @@ static int run(struct echo *e, int tls)
     }
 }
 
-int echo_nats_bare(struct echo *e)
+int echo_nats_bare(struct bench_run *e)
 {
     return run(e, 0);
 }
 
-int echo_nats_tls_bare(struct echo *e)
+int echo_nats_tls_bare(struct bench_run *e)
 {
     return run(e, 1);
 }

@@ -17,7 +17,7 @@ static sem_t over;
 static void must(natsStatus s, const char *what)
 {
     if (s != NATS_OK) {
-        fprintf(stderr, "bench-echo: %s: %s\n", what, natsStatus_GetText(s));
+        fprintf(stderr, "bench: %s: %s\n", what, natsStatus_GetText(s));
         exit(1);
     }
 }
@@ -52,7 +52,7 @@ static void on_request(natsConnection *nc, natsSubscription *sub, natsMsg *msg, 
 
 static void on_reply(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 {
-    struct echo *e = arg;
+    struct bench_run *e = arg;
     uint8_t payload[LOAD_PAYLOAD];
 
     (void) sub;
@@ -88,7 +88,7 @@ static void worker(void *arg)
     }
 }
 
-static int run(struct echo *e, int tls)
+static int run(struct bench_run *e, int tls)
 {
     struct worker_arg a = {e->window <= ASAP_WINDOW, -1};
     natsConnection *nc;
@@ -96,7 +96,7 @@ static int run(struct echo *e, int tls)
     uint8_t payload[LOAD_PAYLOAD];
     int fds[2];
     uint32_t i;
-    int rc = nats_server_start(&server, e, tls);
+    int rc = nats_server_start(&server, e->tmp, tls ? NATS_TLS : NATS_PLAIN);
 
     if (rc != 0) {
         return rc;
@@ -126,12 +126,12 @@ static int run(struct echo *e, int tls)
     return 0;
 }
 
-int echo_nats_lib(struct echo *e)
+int echo_nats_lib(struct bench_run *e)
 {
     return run(e, 0);
 }
 
-int echo_nats_tls_lib(struct echo *e)
+int echo_nats_tls_lib(struct bench_run *e)
 {
     return run(e, 1);
 }

@@ -32,7 +32,7 @@ struct relay {
 static void must(int good, const char *what)
 {
     if (!good) {
-        fprintf(stderr, "bench-echo: %s: %s\n", what, zmq_strerror(zmq_errno()));
+        fprintf(stderr, "bench: %s: %s\n", what, zmq_strerror(zmq_errno()));
         exit(1);
     }
 }
@@ -224,7 +224,7 @@ static void worker(void *arg)
     }
 }
 
-static void client(struct echo *e, const struct relay *r)
+static void client(struct bench_run *e, const struct relay *r)
 {
     void *s = dealer(r, zmq_ctx_new(), &r->client, r->at.front);
     uint8_t payload[LOAD_PAYLOAD];
@@ -247,7 +247,7 @@ static void client(struct echo *e, const struct relay *r)
     }
 }
 
-static int run(struct echo *e, int curve)
+static int run(struct bench_run *e, int curve)
 {
     static struct relay r;
     int fds[2];
@@ -269,12 +269,12 @@ static int run(struct echo *e, int curve)
     return 0;
 }
 
-int echo_relay(struct echo *e)
+int echo_relay(struct bench_run *e)
 {
     return run(e, 0);
 }
 
-int echo_relay_curve(struct echo *e)
+int echo_relay_curve(struct bench_run *e)
 {
     return run(e, 1);
 }

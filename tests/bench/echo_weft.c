@@ -17,14 +17,14 @@
 #define READY_WAIT_NS 20000000
 
 struct run {
-    struct echo *echo;
+    struct bench_run *echo;
     weft_client *client;
     int over;
 };
 
 static void fail(const char *what, const char *why)
 {
-    fprintf(stderr, "bench-echo: weft: %s: %s\n", what, why);
+    fprintf(stderr, "bench: weft: %s: %s\n", what, why);
     exit(1);
 }
 
@@ -143,7 +143,7 @@ static void drive(struct run *r)
     }
 }
 
-static int run(struct echo *e, int with_agent)
+static int run(struct bench_run *e, int with_agent)
 {
     static struct mesh m;
     struct weft_options options = WEFT_OPTIONS_INIT;
@@ -169,12 +169,12 @@ static int run(struct echo *e, int with_agent)
     return 0;
 }
 
-int echo_weft(struct echo *e)
+int echo_weft(struct bench_run *e)
 {
     return run(e, 0);
 }
 
-int echo_weft_worker(struct echo *e)
+int echo_weft_worker(struct bench_run *e)
 {
     return run(e, 1);
 }

@@ -1,10 +1,9 @@
-/* load.h - the client's side of every echo benchmark: how much is under way, how long it
- * took
+/* load.h - the client's side of every benchmark: how much is under way, how long it took
  *
- * A request carries the time at which it was sent, so measuring needs no table.  A system
- * under test sends `window` requests, and one more for each reply for which load_reply()
- * says so.  Replies count from after a warm-up until the time is over; then the processes
- * are ended without waiting for the rest.
+ * A system under test sends `window` requests, and one more for each reply for which
+ * load_done() or load_reply() says so.  Replies count from after a warm-up until the time
+ * is over; then the processes are ended without waiting for the rest.  An echo request
+ * carries the time at which it was sent, so measuring it needs no table.
  */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H
@@ -22,14 +21,19 @@ struct load {
 
 void load_start(struct load *l, uint32_t window, double seconds);
 
-/* Fill the next request. */
+/* The clock, and a reply at `now_ns` to what was sent at `sent_ns`.  1: send another
+ * request.  0: the time is over, stop. */
+uint64_t load_now(void);
+int load_done(struct load *l, uint64_t sent_ns, uint64_t now_ns);
+
+/* Fill the next echo request. */
 void load_stamp(uint8_t payload[LOAD_PAYLOAD]);
 
-/* Count a reply.  1: send another request.  0: the time is over, stop.  A reply that is
- * not what was sent ends the process: a benchmark of wrong answers means nothing. */
+/* Count its reply, as load_done() does.  A reply that is not what was sent ends the
+ * process: a benchmark of wrong answers means nothing. */
 int load_reply(struct load *l, const void *payload, size_t len);
 
 /* One JSON object on a line. */
-void load_print(const struct load *l, const char *system);
+void load_print(const struct load *l, const char *bench, const char *system);
 
 #endif

@@ -16,7 +16,7 @@
 
 static int complain(const char *what, const char *why)
 {
-    fprintf(stderr, "bench-echo: %s: %s\n", what, why);
+    fprintf(stderr, "bench: %s: %s\n", what, why);
     return 1;
 }
 
@@ -56,7 +56,7 @@ static int read_line(const char *path, char *dst, int cap)
     return bad ? complain("cannot read", path) : 0;
 }
 
-static int start_broker(const char *tmp)
+static int start_broker(const struct mesh *m, const char *tmp)
 {
     char conf[MESH_PATH_MAX + 32], text[2 * MESH_PATH_MAX], log[MESH_PATH_MAX + 32],
         token[MESH_PATH_MAX + 64];
@@ -67,8 +67,8 @@ static int start_broker(const char *tmp)
     snprintf(token, sizeof token, "%s/broker/operator.token", tmp);
     snprintf(text, sizeof text,
              "name = bench\nlisten = \"tcp://127.0.0.1:*\"\nstate = %s/broker\n"
-             "log = warn\n",
-             tmp);
+             "log = warn\n%s",
+             tmp, m->conf != NULL ? m->conf : "");
     if (write_file(conf, text) != 0) {
         return 1;
     }
@@ -144,7 +144,7 @@ int mesh_start(struct mesh *m, const char *tmp)
     snprintf(m->home, sizeof m->home, "%s/home", tmp);
     snprintf(m->agent, sizeof m->agent, "%s/agent", tmp);
     setenv("WEFT_HOME", m->home, 1);
-    return start_broker(tmp) || enrol(m, tmp);
+    return start_broker(m, tmp) || enrol(m, tmp);
 }
 
 int mesh_agent(const struct mesh *m, const char *tmp)

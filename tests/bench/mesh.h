@@ -10,6 +10,7 @@
 #define MESH_CAPABILITY "echo@1"
 
 struct mesh {
+    const char *conf;          /* more lines for the broker's configuration, or NULL */
     char home[MESH_PATH_MAX];  /* WEFT_HOME: the client's context is the selected one */
     char agent[MESH_PATH_MAX]; /* state folder of an agent that has joined */
 };

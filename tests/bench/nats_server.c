@@ -68,35 +68,39 @@ static int read_port(const char *tmp, pid_t pid)
     return -1;
 }
 
-int nats_server_start(struct nats_server *s, struct echo *e, int tls)
+int nats_server_start(struct nats_server *s, const char *tmp, enum nats_how how)
 {
     const char *argv[] = {
-        "nats-server", "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", e->tmp, NULL,
+        "nats-server", "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", tmp, NULL,
         NULL,          NULL, NULL,        NULL, NULL};
     char log[512];
     pid_t pid;
 
-    s->tls = tls;
-    if (tls) {
-        if (make_certificate(s, e->tmp) != 0) {
-            fprintf(stderr, "bench-echo: cannot make a certificate: install openssl\n");
-            return ECHO_SKIP;
+    s->tls = how == NATS_TLS;
+    if (how == NATS_TLS) {
+        if (make_certificate(s, tmp) != 0) {
+            fprintf(stderr, "bench: cannot make a certificate: install openssl\n");
+            return BENCH_SKIP;
         }
         argv[7] = "--tls";
         argv[8] = "--tlscert";
         argv[9] = s->cert;
         argv[10] = "--tlskey";
         argv[11] = s->key;
+    } else if (how == NATS_JETSTREAM) {
+        argv[7] = "-js";
+        argv[8] = "-sd";
+        argv[9] = tmp;
     }
-    snprintf(log, sizeof(log), "%s/nats-server.log", e->tmp);
+    snprintf(log, sizeof(log), "%s/nats-server.log", tmp);
     pid = proc_exec(argv, log);
     if (pid < 0) {
-        fprintf(stderr, "bench-echo: no nats-server: install nats-server\n");
-        return ECHO_SKIP;
+        fprintf(stderr, "bench: no nats-server: install nats-server\n");
+        return BENCH_SKIP;
     }
-    s->port = read_port(e->tmp, pid);
+    s->port = read_port(tmp, pid);
     if (s->port <= 0) {
-        fprintf(stderr, "bench-echo: nats-server does not start\n");
+        fprintf(stderr, "bench: nats-server does not start\n");
         return 1;
     }
     return 0;

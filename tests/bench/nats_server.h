@@ -2,10 +2,12 @@
 #ifndef TESTS_BENCH_NATS_SERVER_H
 #define TESTS_BENCH_NATS_SERVER_H
 
-#include "tests/bench/echo.h"
+#include "tests/bench/bench.h"
 
 #define NATS_SUBJECT "bench.echo"
 #define NATS_INBOX   "_INBOX.bench"
+
+enum nats_how { NATS_PLAIN, NATS_TLS, NATS_JETSTREAM };
 
 struct nats_server {
     int port;
@@ -14,7 +16,7 @@ struct nats_server {
     char key[512];
 };
 
-/* 0, 1, or ECHO_SKIP, having said why. */
-int nats_server_start(struct nats_server *s, struct echo *e, int tls);
+/* JetStream keeps its files below `tmp`.  0, 1, or BENCH_SKIP, having said why. */
+int nats_server_start(struct nats_server *s, const char *tmp, enum nats_how how);
 
 #endif

@@ -15,7 +15,7 @@
 
 static void fail(const char *what)
 {
-    fprintf(stderr, "bench-echo: nats: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "bench: nats: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
@@ -161,8 +161,7 @@ static void expect(struct nats_wire *w, const char *with)
     const char *line = next_line(w, &len);
 
     if (!begins(line, len, with)) {
-        fprintf(stderr, "bench-echo: nats: `%.*s` instead of %s\n", (int) len, line,
-                with);
+        fprintf(stderr, "bench: nats: `%.*s` instead of %s\n", (int) len, line, with);
         exit(1);
     }
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ static pid_t fork_bound(void)
     fflush(NULL);
     pid = fork();
     if (pid < 0) {
-        perror("bench-echo: fork");
+        perror("bench: fork");
         exit(1);
     }
     if (pid == 0) {
@@ -70,9 +71,24 @@ int proc_find(const char *program, char *ret, size_t cap)
     return 0;
 }
 
-pid_t proc_exec(const char *const *argv, const char *log)
+/* A change of the user takes the death signal away: set it last. */
+static void become(const struct passwd *as, int last_signal, pid_t parent)
+{
+    if (as != NULL &&
+        (setgroups(0, NULL) != 0 || setgid(as->pw_gid) != 0 || setuid(as->pw_uid) != 0)) {
+        _exit(126);
+    }
+    prctl(PR_SET_PDEATHSIG, last_signal);
+    if (getppid() != parent) {
+        _exit(1);
+    }
+}
+
+pid_t proc_exec_as(const struct passwd *as, int last_signal, const char *const *argv,
+                   const char *log)
 {
     char path[4096];
+    pid_t parent = getpid();
     int fd;
     pid_t pid;
 
@@ -90,19 +106,29 @@ pid_t proc_exec(const char *const *argv, const char *log)
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
     }
+    become(as, last_signal, parent);
     execv(path, (char *const *) (uintptr_t) argv);
     _exit(127);
 }
 
-int proc_run(const char *const *argv, const char *log)
+pid_t proc_exec(const char *const *argv, const char *log)
 {
-    pid_t pid = proc_exec(argv, log);
+    return proc_exec_as(NULL, SIGKILL, argv, log);
+}
+
+int proc_wait(pid_t pid)
+{
     int status;
 
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         return -1;
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+int proc_run(const char *const *argv, const char *log)
+{
+    return proc_wait(proc_exec(argv, log));
 }
 
 void proc_kill(pid_t pid)

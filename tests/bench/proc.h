@@ -6,6 +6,7 @@
 #ifndef TESTS_BENCH_PROC_H
 #define TESTS_BENCH_PROC_H
 
+#include <pwd.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,7 +17,13 @@ pid_t proc_fork(void (*fn)(void *arg), void *arg);
  * `log`.  `argv` ends with NULL.  -1 when there is no such program. */
 pid_t proc_exec(const char *const *argv, const char *log);
 
-/* As proc_exec(), then wait for the end: 0 when the program said 0. */
+/* As proc_exec(), as another user when `as` is not NULL; and what the program is sent
+ * when this one is gone: those that must tidy up get something kinder than SIGKILL. */
+pid_t proc_exec_as(const struct passwd *as, int last_signal, const char *const *argv,
+                   const char *log);
+
+/* Wait for the end: 0 when the program said 0.  proc_run() starts it, too. */
+int proc_wait(pid_t pid);
 int proc_run(const char *const *argv, const char *log);
 
 /* Kill and reap; 0 or less is allowed. */

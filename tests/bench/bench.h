@@ -1,0 +1,43 @@
+/* bench.h - what the programs of the benchmarks share: options, the child that does the
+ * work, and the end of everything in time
+ *
+ *   bench-NAME SYSTEM [--window N] [--seconds S]
+ *
+ * runs one system once and prints one JSON object.  The work is done in a child process,
+ * so that this one can end everything in time and remove what was left.
+ */
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+
+#include "tests/bench/load.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Exit status of a program that cannot run here; meson and automake agree on it. */
+#define BENCH_SKIP 77
+
+struct bench_run {
+    uint32_t window;
+    double seconds;
+    const char *tmp; /* scratch folder, gone when the program ends */
+    struct load load;
+};
+
+/* A system under test: starts its servers as processes of its own, is the client itself
+ * and measures into `load`.  0, 1 after saying why on stderr, or BENCH_SKIP after saying
+ * what is missing. */
+typedef int bench_fn(struct bench_run *r);
+
+struct bench_system {
+    const char *name;
+    bench_fn *run;
+    const char *missing; /* NULL, or the package without which it was not built */
+};
+
+/* `name` is that of the benchmark.  The exit status: that of the system, or 2 for options
+ * that are wrong. */
+int bench_main(const char *name, const struct bench_system *systems, size_t n, int argc,
+               char **argv);
+
+#endif

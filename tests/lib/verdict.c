@@ -4,6 +4,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "tests/lib/fnv.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -401,13 +402,5 @@ void verdict_line(const struct verdict_counts *c, char *dst, size_t cap)
 
 uint64_t verdict_hash(uint64_t seed, const void *p, size_t len)
 {
-    const uint8_t *b = p;
-    uint64_t h = seed ^ UINT64_C(0xcbf29ce484222325);
-
-    /* FNV-1a */
-    for (size_t i = 0; i < len; i++) {
-        h = (h ^ b[i]) * UINT64_C(0x100000001b3);
-    }
-    h ^= len;
-    return h != 0 ? h : 1;
+    return fnv_hash(seed, p, len);
 }

@@ -157,7 +157,7 @@ void node_spool(struct node *n, struct wf_effects *out)
             n->spool_us = wf_add_sat(n->now_us, RETRY_US);
             break;
         }
-        n->spool_us = wf_add_sat(n->now_us, PAUSE_US);
+        n->spool_us = some == BATCH ? wf_add_sat(n->now_us, PAUSE_US) : 0;
     }
     wf_buf_fini(&n->record);
     if (n->lsn != last) {

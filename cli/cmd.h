@@ -1,8 +1,8 @@
 /* cmd.h - the command table
  *
- * Each command is one file in cli/cmd/ that defines `struct cmd cmd_NAME`; cmds.def lists
- * them in the order of the help.  Help, man page and shell completion are printed from
- * these tables.
+ * Each command is one file below cli/cmd/ that defines `struct cmd cmd_NAME`; cmds.def
+ * lists them in the order of the help.  Help, man page and shell completion are printed
+ * from these tables.
  */
 #ifndef CLI_CMD_H
 #define CLI_CMD_H

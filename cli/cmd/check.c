@@ -51,6 +51,7 @@ static enum verdict worse(enum verdict a, enum verdict b)
 
 struct sample {
     uint64_t queued, down, up, all, memory, rtt_us;
+    int store_failing;
 };
 
 static enum verdict judge(const struct check_args *args, const struct sample *s)
@@ -60,7 +61,7 @@ static enum verdict judge(const struct check_args *args, const struct sample *s)
     v = worse(v, level(s->down, args->warn_down, args->crit_down));
     v = worse(v, level(s->memory, args->warn_memory, args->crit_memory));
     v = worse(v, level(s->rtt_us, args->warn_rtt_ms * 1000, args->crit_rtt_ms * 1000));
-    return s->all > 0 && s->up == 0 ? CHECK_CRIT : v;
+    return s->store_failing || (s->all > 0 && s->up == 0) ? CHECK_CRIT : v;
 }
 
 static const char *const words[] = {"OK", "WARN", "CRIT", "UNKNOWN"};
@@ -78,18 +79,20 @@ static void print(struct cli *cli, const struct check_args *args, const struct s
         json_uint(&json, "queued", s->queued);
         json_uint(&json, "memory_percent", s->memory);
         json_uint(&json, "rtt_us", s->rtt_us);
+        json_bool(&json, "store_failing", s->store_failing);
         json_end(&json);
         return;
     }
     fprintf(cli->out.f,
-            "WEFT %s - %" PRIu64 " of %" PRIu64 " agents up, %" PRIu64 " queued, memory "
+            "WEFT %s - %s%" PRIu64 " of %" PRIu64 " agents up, %" PRIu64
+            " queued, memory "
             "%" PRIu64 "%%, round trip %s | up=%" PRIu64 ";;;0;%" PRIu64
             " queued=%" PRIu64 ";%" PRIu64 ";%" PRIu64 ";0 memory=%" PRIu64 "%%;%" PRIu64
             ";%" PRIu64 ";0;100 rtt=%" PRIu64 "us;%" PRIu64 ";%" PRIu64 ";0\n",
-            words[v], s->up, s->all, s->queued, s->memory, fmt_us(s->rtt_us).s, s->up,
-            s->all, s->queued, args->warn_queued, args->crit_queued, s->memory,
-            args->warn_memory, args->crit_memory, s->rtt_us, args->warn_rtt_ms * 1000,
-            args->crit_rtt_ms * 1000);
+            words[v], s->store_failing ? "STORE FAILING, " : "", s->up, s->all, s->queued,
+            s->memory, fmt_us(s->rtt_us).s, s->up, s->all, s->queued, args->warn_queued,
+            args->crit_queued, s->memory, args->warn_memory, args->crit_memory, s->rtt_us,
+            args->warn_rtt_ms * 1000, args->crit_rtt_ms * 1000);
 }
 
 /* What the mesh says for itself in a word, when it could not be asked. */
@@ -135,6 +138,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
         return failed(cli, rc, why);
     }
     s.queued = status->queued;
+    s.store_failing = status->store_failing;
     s.up = status->agents_up;
     s.all = status->agents;
     s.down = s.all > s.up ? s.all - s.up : 0;
@@ -155,7 +159,8 @@ const struct cmd cmd_check = {
     .summary = "Check health against thresholds, for Nagios and its like",
     .details =
         "Prints one line with performance data.  Leaves with 0 OK, 1 WARN, 2 CRIT,\n"
-        "3 UNKNOWN, whatever other commands mean by these.\n",
+        "3 UNKNOWN, whatever other commands mean by these.  A store that fails is "
+        "CRIT.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct check_args),
     .defaults = &defaults,

@@ -253,12 +253,15 @@ static void offer_values(struct cli *cli, const struct opt *opt, const char *typ
         offer_nodes(cli, typed);
     } else if (strcmp(opt->name, "context") == 0) {
         offer_contexts(cli, typed);
-    } else if (opt->kind == OPT_CHOICE) {
+    } else if (opt->value != NULL && strchr(opt->value, '|') != NULL) {
         for (const char *p = opt->value; *p != '\0'; p += strcspn(p, "|")) {
             char word[32];
+            size_t n;
 
+            /* Of "stop-after=TIME" what stands as it is. */
             p += *p == '|';
-            snprintf(word, sizeof(word), "%.*s", (int) strcspn(p, "|"), p);
+            n = strcspn(p, "|=");
+            snprintf(word, sizeof(word), "%.*s", (int) (n + (p[n] == '=')), p);
             offer(cli, typed, word, "");
         }
     }

@@ -204,7 +204,22 @@ static void check_rtt(struct doctor *doctor)
         "look for a nearer broker", "%s", fmt_us(best).s);
 }
 
-static void check_version(struct doctor *doctor)
+static void say_store(struct doctor *doctor, const struct weft_status *status)
+{
+    if (status->store_failing) {
+        say(doctor, DOCTOR_FAIL, "store", "free space on the broker's disk, read its log",
+            "%s, FAILING: nothing durable is accepted", status->store);
+    } else if (strcmp(status->store, "memory") == 0) {
+        say(doctor, DOCTOR_WARN, "store", "set store in broker.conf",
+            "memory: a broker that stops loses its jobs");
+    } else {
+        say(doctor, DOCTOR_OK, "store", "", "%s, %" PRIu64 " live jobs", status->store,
+            status->live);
+    }
+}
+
+/* What the broker says of itself. */
+static void check_status(struct doctor *doctor)
 {
     struct weft_status *status = NULL;
     const char *version;
@@ -215,9 +230,10 @@ static void check_version(struct doctor *doctor)
     }
     rc = weft_status(doctor->cli->client, cli_wait_ms(doctor->cli), &status);
     if (rc < 0) {
-        say(doctor, DOCTOR_WARN, "version", weft_errhint(rc), "%s", weft_strerror(rc));
+        say(doctor, DOCTOR_WARN, "status", weft_errhint(rc), "%s", weft_strerror(rc));
         return;
     }
+    say_store(doctor, status);
     version = strrchr(status->software, ' ');
     version = version != NULL ? version + 1 : status->software;
     say(doctor, strcmp(version, WEFT_VERSION) == 0 ? DOCTOR_OK : DOCTOR_WARN, "version",
@@ -349,8 +365,8 @@ static void check_disk(struct doctor *doctor)
 static int run(struct cli *cli, const void *args, int n, char **operands)
 {
     static void (*const checks[])(struct doctor *) = {
-        check_folder,  check_context, check_key, check_broker, check_rtt,
-        check_version, check_skew,    check_ntp, check_files,  check_disk,
+        check_folder, check_context, check_key, check_broker, check_rtt,
+        check_status, check_skew,    check_ntp, check_files,  check_disk,
     };
     struct doctor doctor = {.cli = cli};
 

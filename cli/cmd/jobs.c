@@ -11,7 +11,7 @@
 struct jobs_args {
     const char *filter, *state, *cap, *node, *name;
     uint64_t max, interval_ms;
-    int watch, ids;
+    int watch, ids, dead;
 };
 
 static const struct jobs_args defaults = {.max = 50, .interval_ms = WATCH_MS};
@@ -21,6 +21,8 @@ static const struct jobs_args defaults = {.max = 50, .interval_ms = WATCH_MS};
 static const struct opt opts[] = {
     {"state", 's', OPT_TEXT, "STATE", AT(state), 0, 0,
      "only jobs in this state: queued, running, ok, failed, dead, ..."},
+    {"dead", 0, OPT_FLAG, NULL, AT(dead), 0, 0,
+     "only jobs that were given up, with the reason: --state dead"},
     {"cap", 0, OPT_TEXT, "NAME", AT(cap), 0, 0, "only jobs of this capability"},
     {"node", 'N', OPT_TEXT, "NODE", AT(node), 0, 0, "only jobs on this node"},
     {"name", 0, OPT_TEXT, "LABEL", AT(name), 0, 0, "only jobs with this label"},
@@ -111,6 +113,9 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
 
     (void) n;
     (void) operands;
+    if (args.dead && args.state == NULL) {
+        args.state = "dead";
+    }
     if (args.state != NULL && (args.state = state_called(args.state)) == NULL) {
         return cli_usage(cli,
                          "--state wants accepted, queued, assigned, running, ok, failed, "
@@ -130,6 +135,11 @@ const struct cmd cmd_jobs = {
     .operands = "",
     .summary = "List jobs, the newest first",
     .details =
+        "  weft jobs --dead                 what was given up, and why\n"
+        "  weft jobs --state failed --name nightly\n"
+        "\n"
+        "A dead job used its attempts up, or took too many handlers down with it; one\n"
+        "that failed has an error of its handler.  `weft job retry` runs them again.\n"
         "AGE is the time since the job was accepted, RUN how long its last attempt\n"
         "ran.  An operator sees all jobs, a client its own.\n",
     CMD_OPTS(opts),

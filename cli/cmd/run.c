@@ -101,6 +101,19 @@ static int interrupt(struct running *running, unsigned *seen)
     return weft_cancel(cli->client, id, &running->cancel) < 0;
 }
 
+/* What a broker that is gone means for the job that it had accepted. */
+static const char *meanwhile(const struct running *running)
+{
+    switch (weft_future_class(running->future)) {
+    case WEFT_CLASS_DURABLE:
+        return "\n  the job is on stable storage there and goes on";
+    case WEFT_CLASS_FAST:
+        return "\n  if the broker has stopped the job is lost: it was of class fast";
+    default:
+        return "";
+    }
+}
+
 /* Say once when the broker is gone and when it is back.  1 when it is gone and the job is
  * to be cancelled: that cannot be done now. */
 static int unreachable(struct running *running)
@@ -110,8 +123,9 @@ static int unreachable(struct running *running)
 
     if (up == running->lost) {
         running->lost = !up;
-        cli_note(running->cli,
-                 up ? "connected again: %s" : "connection lost, trying again: %s", why);
+        cli_note(running->cli, "%s: %s%s",
+                 up ? "connected again" : "connection lost, trying again", why,
+                 up ? "" : meanwhile(running));
     }
     return !up && running->cancel != NULL;
 }
@@ -231,6 +245,7 @@ static int execute(struct cli *cli, const struct run_args *args, struct weft_job
     if (args->spec.id == NULL) {
         weft_id_random(&job->id);
     }
+    job->offer_ms = 0; /* patience does that, and says so */
     live_init(&running.live, RUN_SHOWN_MAX);
     patience_init(&running.patience, cli, 1);
     intr_install();

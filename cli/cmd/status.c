@@ -23,6 +23,8 @@ static void print_json(struct cli *cli, const struct weft_status *status)
     json_text(&json, "site", status->site);
     json_text(&json, "software", status->software);
     json_text(&json, "store", status->store);
+    json_bool(&json, "store_failing", status->store_failing);
+    json_uint(&json, "store_lsn", status->store_lsn);
     json_text(&json, "key", status->key);
     json_uint(&json, "up_ms", status->up_ms);
     json_uint(&json, "rtt_us", weft_rtt_us(cli->client));
@@ -33,6 +35,7 @@ static void print_json(struct cli *cli, const struct weft_status *status)
     json_uint(&json, "slots", status->slots);
     json_uint(&json, "running", status->running);
     json_uint(&json, "queued", status->queued);
+    json_uint(&json, "live", status->live);
     json_uint(&json, "retained", status->retained);
     json_uint(&json, "bytes", status->bytes);
     json_uint(&json, "bytes_max", status->bytes_max);
@@ -73,19 +76,24 @@ static void print(struct cli *cli, const struct weft_status *status, int all)
     out_pair(out, "up", TINT_NONE, "%s", fmt_ms(status->up_ms).s);
     out_pair(out, "software", TINT_NONE, "%s", status->software);
     out_pair(out, "key", TINT_NONE, "%s", status->key);
-    out_pair(out, "store", TINT_NONE, "%s", status->store);
+    out_pair(out, "store", status->store_failing ? TINT_BAD : TINT_NONE, "%s%s",
+             status->store,
+             status->store_failing ? ", FAILING: nothing durable is accepted" : "");
     out_pair(out, "agents", missing ? TINT_WARN : TINT_GOOD, "%" PRIu64 " up of %" PRIu64,
              status->agents_up, status->agents);
     out_pair(out, "clients", TINT_NONE, "%" PRIu64, status->clients);
     out_pair(out, "slots", TINT_NONE, "%" PRIu64 " running of %" PRIu64, status->running,
              status->slots);
     out_pair(out, "queued", TINT_NONE, "%" PRIu64, status->queued);
+    out_pair(out, "live jobs", TINT_NONE, "%" PRIu64, status->live);
     out_pair(out, "jobs kept", TINT_NONE, "%" PRIu64, status->retained);
     out_pair(out, "memory", TINT_NONE, "%s of %s for payloads, results and output",
              fmt_size(status->bytes).s, fmt_size(status->bytes_max).s);
     print_counts(out, status, all);
     cli_footer(cli, "%s", "");
-    if (missing) {
+    if (status->store_failing) {
+        cli_hint(cli, "free space on the broker's disk; `weft events` says what failed");
+    } else if (missing) {
         cli_hint(cli, "`weft map` shows which agents are not up");
     }
 }

@@ -115,6 +115,7 @@ static void print_json(struct cli *cli, const struct top *top)
     json_uint(&json, "slots", top->status->slots);
     json_uint(&json, "running", top->status->running);
     json_uint(&json, "queued", top->status->queued);
+    json_bool(&json, "store_failing", top->status->store_failing);
     if (top->done_s >= 0) {
         json_uint(&json, "done_per_s", (uint64_t) (top->done_s + 0.5));
         json_uint(&json, "failed_per_s", (uint64_t) (top->failed_s + 0.5));
@@ -155,6 +156,9 @@ static void print_head(struct cli *cli, const struct top *top)
         fprintf(out->f, "  %.*f done/s", top->done_s < 10 ? 1 : 0, top->done_s);
         out_print(out, top->failed_s > 0 ? TINT_BAD : TINT_NONE, "  %.*f failed/s",
                   top->failed_s < 10 ? 1 : 0, top->failed_s);
+    }
+    if (status->store_failing) {
+        out_print(out, TINT_BAD, "  STORE FAILING");
     }
     out_print(out, TINT_DIM, "  %s", fmt_wall(now, now).s);
     fputs("\n\n", out->f);

@@ -44,6 +44,7 @@ struct batch {
     uint64_t refused; /* how many in a row had it */
     int ended;        /* the source has no more */
     int exit;         /* the worst so far */
+    int told_class;   /* said that jobs are kept in memory only */
     struct progress progress;
     struct patience patience; /* with the only job */
 };
@@ -178,12 +179,25 @@ static void save(struct batch *batch, const struct slot *slot,
     free(joined);
 }
 
+/* Who asked for nothing else is told, once, when jobs are accepted for less. */
+static void tell_class(struct batch *batch, enum weft_class class_)
+{
+    if (!batch->told_class && batch->cli->err.tty && class_ == WEFT_CLASS_FAST &&
+        batch->job.job_class == WEFT_CLASS_BEST) {
+        batch->told_class = 1;
+        progress_clear(&batch->progress);
+        cli_note(batch->cli, "accepted in class fast: this broker keeps jobs in memory, "
+                             "and one that stops loses them");
+    }
+}
+
 static void finish(struct batch *batch, struct slot *slot)
 {
     const struct weft_outcome *outcome = weft_future_outcome(slot->future);
     const char *out = batch->options->out;
 
     batch->done++;
+    tell_class(batch, weft_future_class(slot->future));
     if (outcome != NULL) {
         make_room(batch);
         save(batch, slot, outcome);
@@ -371,6 +385,8 @@ int batch_run(struct cli *cli, const struct weft_job *job, struct source *source
 
     batch.slots = mem_calloc(options->window, sizeof(*batch.slots));
     batch.job.detached = !options->wait;
+    /* Of the only job patience tells, which then offers it again itself. */
+    batch.job.offer_ms = source->kind == SOURCE_ONE ? 0 : patience_ms(cli, options->wait);
     batch.limit = options->window;
     patience_init(&batch.patience, cli, options->wait);
     intr_install();

@@ -22,7 +22,19 @@ void outcome_json(struct json *json, const struct weft_outcome *outcome)
     json_uint(json, "wait_us", outcome->wait_us);
     json_uint(json, "run_us", outcome->run_us);
     json_uint(json, "cut", outcome->cut);
+    json_id(json, "reused", &outcome->reused);
     json_data(json, "result", outcome->data, outcome->len);
+}
+
+/* What there is to say of a job that did not run itself. */
+static struct fmt reused(const struct weft_outcome *outcome)
+{
+    struct fmt text = {""};
+
+    if (!job_is_none(&outcome->reused)) {
+        snprintf(text.s, sizeof(text.s), "as job %.8s", job_id8(&outcome->reused).s);
+    }
+    return text;
 }
 
 void outcome_line(struct cli *cli, const struct weft_outcome *outcome)
@@ -37,7 +49,9 @@ void outcome_line(struct cli *cli, const struct weft_outcome *outcome)
         json_end(&json);
         return;
     }
-    reason = text_clean(outcome->reason != NULL ? outcome->reason : "");
+    reason = text_clean(outcome->reason != NULL && *outcome->reason != '\0'
+                            ? outcome->reason
+                            : reused(outcome).s);
     if (cli->out.tty) {
         fprintf(f, "%s  ", job_id8(&outcome->id).s);
         out_print(&cli->out, job_tint(outcome->state), "%-9s",

@@ -35,12 +35,21 @@ void patience_explain(struct patience *patience, const weft_id *id)
     }
 }
 
+/* The broker is full, or cannot store for the moment. */
+static int may_change(weft_future *refused)
+{
+    int code = weft_future_error(refused);
+
+    return weft_future_outcome(refused) == NULL &&
+           (code == WEFT_EBUSY ||
+            (code == WEFT_ESTORAGE && weft_future_retry_ms(refused) > 0));
+}
+
 uint64_t patience_again(struct patience *patience, weft_future *refused)
 {
     uint64_t retry_ms = weft_future_retry_ms(refused), now = clock_ms();
 
-    if (weft_future_error(refused) != WEFT_EBUSY ||
-        weft_future_outcome(refused) != NULL) {
+    if (!may_change(refused)) {
         return 0;
     }
     retry_ms = retry_ms > 0 ? retry_ms : PATIENCE_BUSY_MS;

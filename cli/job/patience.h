@@ -1,6 +1,7 @@
 /* patience.h - what is done and said while one job does not get on
  *
- * A broker that has just started or is full refuses work and says when to come back: the
+ * A broker that has just started, is full or cannot store refuses work and says when to
+ * come back: the
  * job is offered again then, under the same id, until patience is at its end.  A job that
  * nobody has after a while is explained: silence looks like a program that hangs.
  */

@@ -31,6 +31,13 @@ int spec_job(struct cli *cli, const struct spec_args *args, const char *capabili
     if (args->id != NULL && weft_id_parse(args->id, &job.id) < 0) {
         return cli_usage(cli, "--id wants 32 hex digits, not `%s`", args->id);
     }
+    if (args->disconnect != NULL &&
+        disconnect_parse(args->disconnect, &job.disconnect, &job.disconnect_ms) < 0) {
+        return cli_usage(cli,
+                         "--disconnect wants keep, stop-after=30s or replace-after=2m, "
+                         "not `%s`",
+                         args->disconnect);
+    }
     job.capability = capability;
     job.job_class = class_of(args->job_class);
     job.priority = (unsigned) args->priority;
@@ -41,6 +48,7 @@ int spec_job(struct cli *cli, const struct spec_args *args, const char *capabili
     job.nneeds = args->needs.n;
     job.node = args->node;
     job.name = args->name;
+    job.reuse_ms = args->reuse_ms;
     *ret_job = job;
     return CLI_OK;
 }

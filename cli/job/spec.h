@@ -5,10 +5,11 @@
 #include <stddef.h>
 
 #include "cli/cli.h"
+#include "cli/view/disconnect.h"
 
 struct spec_args {
-    const char *data, *node, *name, *job_class, *id;
-    uint64_t priority, timeout_ms, deadline_ms, retries;
+    const char *data, *node, *name, *job_class, *id, *disconnect;
+    uint64_t priority, timeout_ms, deadline_ms, retries, reuse_ms;
     struct opt_list needs;
 };
 
@@ -89,7 +90,27 @@ struct spec_args {
          offsetof(struct spec_args, job_class),                                          \
          0,                                                                              \
          0,                                                                              \
-         "what ACCEPTED means: in the broker's memory, or on its disk"},                 \
+         "what ACCEPTED means: in the broker's memory, or on its disk (default: on "     \
+         "disk if it can)"},                                                             \
+        {"disconnect",                                                                   \
+         0,                                                                              \
+         OPT_TEXT,                                                                       \
+         DISCONNECT_VALUES,                                                              \
+         offsetof(struct spec_args, disconnect),                                         \
+         0,                                                                              \
+         0,                                                                              \
+         "when its agent is cut off: wait for it; have the agent stop it, then try "     \
+         "again; or try again elsewhere while it goes on (default: replace-after the "   \
+         "broker's grace)"},                                                             \
+        {"reuse",                                                                        \
+         0,                                                                              \
+         OPT_TIME,                                                                       \
+         "TIME",                                                                         \
+         offsetof(struct spec_args, reuse_ms),                                           \
+         1,                                                                              \
+         0,                                                                              \
+         "a like job (same capability, version and payload) that runs, or whose result " \
+         "is no older than this, will do"},                                              \
     {                                                                                    \
         "id", 0, OPT_TEXT, "HEX", offsetof(struct spec_args, id), 0, 0,                  \
             "the job's id, 32 hex digits: submitting it again is the same job"           \

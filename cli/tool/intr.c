@@ -14,16 +14,26 @@ static void on_signal(int sig)
     }
 }
 
-void intr_install(void)
+static void count(int sig)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
     struct sigaction action;
 
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal;
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        sigaction(signals[i], &action, NULL);
-    }
+    sigaction(sig, &action, NULL);
+}
+
+void intr_install(void)
+{
+    count(SIGINT);
+    count(SIGTERM);
+    count(SIGHUP);
+    count(SIGWINCH);
+}
+
+void intr_install_quit(void)
+{
+    count(SIGQUIT);
 }
 
 unsigned intr_count(void)

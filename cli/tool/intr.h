@@ -12,7 +12,10 @@
 
 void intr_install(void);
 
-/* How many SIGINT, SIGTERM and SIGHUP there were. */
+/* Count SIGQUIT, too: for who has a terminal to give back. */
+void intr_install_quit(void);
+
+/* How many of them there were. */
 unsigned intr_count(void);
 
 /* 1 once after the terminal changed its size. */

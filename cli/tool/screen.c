@@ -39,6 +39,7 @@ struct screen *screen_open(struct out *out)
     screen->out = out;
     intr_install();
     if (out->tty) {
+        intr_install_quit();
         keys_on(screen);
         fputs("\033[?1049h\033[?25l\033[H\033[2J", out->f);
         fflush(out->f);

@@ -23,6 +23,18 @@ struct job_id_text job_id8(const weft_id *id)
     return text;
 }
 
+int job_is_none(const weft_id *id)
+{
+    static const weft_id none;
+
+    return memcmp(id, &none, sizeof(none)) == 0;
+}
+
+void json_id(struct json *json, const char *name, const weft_id *id)
+{
+    json_text(json, name, job_is_none(id) ? NULL : job_id(id).s);
+}
+
 int job_is_over(enum weft_state state)
 {
     return state >= WEFT_JOB_OK;
@@ -79,11 +91,23 @@ void job_json(struct json *json, const struct weft_job_row *row)
     json_uint(json, "age_ms", row->age_ms);
     json_uint(json, "run_us", row->run_us);
     json_text(json, "code", row->code != 0 ? job_code(row->code) : NULL);
+    json_text(json, "reason", row->reason);
+}
+
+/* 1 when there is nothing but jobs that ended badly: then the reasons are what counts. */
+static int all_ended_badly(const struct weft_job_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!job_is_over(rows[i].state) || rows[i].state == WEFT_JOB_OK) {
+            return 0;
+        }
+    }
+    return n > 0;
 }
 
 void job_table(struct out *out, const struct weft_job_row *rows, size_t n, size_t max)
 {
-    static const struct col cols[] = {
+    const struct col cols[] = {
         {"ID", 0},
         {"STATE", 0},
         {"CAPABILITY", COL_SHRINK},
@@ -95,6 +119,7 @@ void job_table(struct out *out, const struct weft_job_row *rows, size_t n, size_
         {"OWNER", COL_SHRINK | COL_OPTIONAL},
         {"NAME", COL_SHRINK | COL_OPTIONAL},
         {"CODE", COL_OPTIONAL},
+        {"REASON", all_ended_badly(rows, n) ? COL_SHRINK : COL_SHRINK | COL_OPTIONAL},
     };
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
 
@@ -113,6 +138,7 @@ void job_table(struct out *out, const struct weft_job_row *rows, size_t n, size_
         table_cell(table, TINT_NONE, "%s", row->owner);
         table_cell(table, TINT_NONE, "%s", row->name);
         table_cell(table, TINT_BAD, "%s", job_code(row->code));
+        table_cell(table, TINT_NONE, "%s", row->reason);
     }
     table_print(table, out, 0, max);
     table_free(table);

@@ -12,6 +12,10 @@ struct job_id_text {
 struct job_id_text job_id(const weft_id *id);
 struct job_id_text job_id8(const weft_id *id);
 
+/* 1 for the id that stands for no job; as a member, null for that one. */
+int job_is_none(const weft_id *id);
+void json_id(struct json *json, const char *name, const weft_id *id);
+
 enum tint job_tint(enum weft_state state);
 int job_is_over(enum weft_state state);
 

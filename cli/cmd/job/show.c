@@ -1,9 +1,10 @@
-/* job_show.c - weft job show */
+/* show.c - weft job show */
 #include <inttypes.h>
 
 #include "cli/cmd.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
+#include "cli/view/disconnect.h"
 #include "cli/view/job.h"
 
 static void print_json(struct cli *cli, const struct weft_job_full *job)
@@ -24,6 +25,13 @@ static void print_json(struct cli *cli, const struct weft_job_full *job)
     json_uint(&json, "retry_in_ms", job->retry_in_ms);
     json_uint(&json, "deadline_left_ms", job->deadline_left_ms);
     json_uint(&json, "superseded", job->superseded);
+    json_bool(&json, "stored", job->stored);
+    json_text(&json, "disconnect", weft_disconnect_name(job->disconnect));
+    json_uint(&json, "disconnect_ms", job->disconnect_ms);
+    json_id(&json, "retry_of", &job->retry_of);
+    json_id(&json, "reused", &job->reused);
+    json_uint(&json, "crashes", job->crashes);
+    json_uint(&json, "lost", job->lost);
     json_array(&json, "needs");
     for (size_t i = 0; i < job->nneeds; i++) {
         json_text(&json, NULL, job->needs[i]);
@@ -65,6 +73,36 @@ static void print_tries(struct out *out, const struct weft_job_full *job)
     }
     table_print(table, out, 0, 0);
     table_free(table);
+}
+
+/* What ACCEPTED, and what is told here, is worth. */
+static const char *kept(const struct weft_job_full *job)
+{
+    if (job->job.job_class == WEFT_CLASS_FAST) {
+        return "in the broker's memory";
+    }
+    return job->stored ? "on stable storage" : "not on stable storage yet";
+}
+
+/* Its relations to other jobs, and what went wrong with its attempts. */
+static void print_history(struct out *out, const struct weft_job_full *job)
+{
+    if (!job_is_none(&job->retry_of)) {
+        out_pair(out, "repeats", TINT_NONE, "job %s", job_id8(&job->retry_of).s);
+    }
+    if (!job_is_none(&job->reused)) {
+        out_pair(out, "reuses", TINT_NOTE, "the outcome of job %s, which is alike",
+                 job_id8(&job->reused).s);
+    }
+    if (job->crashes > 0) {
+        out_pair(out, "crashes", TINT_BAD,
+                 "%" PRIu64 " attempts took their process or agent with them",
+                 job->crashes);
+    }
+    if (job->lost > 0) {
+        out_pair(out, "lost", TINT_WARN, "%" PRIu64 " attempts with their agent or link",
+                 job->lost);
+    }
 }
 
 /* What there is to say only of some jobs. */
@@ -117,8 +155,11 @@ static void print(struct cli *cli, const struct weft_job_full *job)
     }
     out_pair(out, "accepted", TINT_NONE, "%s ago, from %s", fmt_ms(row->age_ms).s,
              row->owner);
-    out_pair(out, "class", TINT_NONE, "%s, priority %u", weft_class_name(row->job_class),
-             row->priority);
+    out_pair(out, "class", TINT_NONE, "%s, %s", weft_class_name(row->job_class),
+             kept(job));
+    out_pair(out, "priority", TINT_NONE, "%u", row->priority);
+    out_pair(out, "if cut off", TINT_NONE, "%s",
+             disconnect_text(job->disconnect, job->disconnect_ms).s);
     out_pair(out, "attempt", row->attempt > 1 ? TINT_WARN : TINT_NONE, "%u of %u",
              row->attempt, job->max_attempts);
     out_pair(out, "waited", TINT_NONE, "%s", fmt_us(job->wait_us).s);
@@ -127,6 +168,7 @@ static void print(struct cli *cli, const struct weft_job_full *job)
     out_pair(out, "result", TINT_NONE, "%s", fmt_size(job->result_len).s);
     out_pair(out, "output kept", TINT_NONE, "%s", fmt_size(job->log_len).s);
     print_rest(out, job);
+    print_history(out, job);
     if (job->ntries > 0) {
         fputc('\n', out->f);
         print_tries(out, job);
@@ -137,6 +179,8 @@ static void print(struct cli *cli, const struct weft_job_full *job)
                  "`weft why %s` says why it is there, `weft job logs -f %s` "
                  "follows it",
                  job_id8(&row->id).s, job_id8(&row->id).s);
+    } else if (job_exit(row->state) == CLI_FAILED) {
+        cli_hint(cli, "`weft job retry %s` runs it again", job_id8(&row->id).s);
     }
 }
 

@@ -1,4 +1,4 @@
-/* job_wait.c - weft job wait */
+/* wait.c - weft job wait */
 #include "cli/cmd.h"
 #include "cli/job/await.h"
 #include "cli/job/outcome.h"

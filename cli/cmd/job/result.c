@@ -1,4 +1,4 @@
-/* job_result.c - weft job result: fetch a result by id, whoever submitted the job */
+/* result.c - weft job result: fetch a result by id, whoever submitted the job */
 #include "cli/cmd.h"
 #include "cli/job/await.h"
 #include "cli/job/outcome.h"

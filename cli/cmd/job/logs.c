@@ -1,4 +1,4 @@
-/* job_logs.c - weft job logs: what a job printed, or prints */
+/* logs.c - weft job logs: what a job printed, or prints */
 #include "cli/cmd.h"
 #include "cli/job/outcome.h"
 #include "cli/tool/intr.h"

@@ -1,4 +1,4 @@
-/* job_cancel.c - weft job cancel */
+/* cancel.c - weft job cancel */
 #include "cli/cmd.h"
 #include "cli/view/job.h"
 

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HELD_MIN (16u << 20)
+
 #define AT(field) WF_CONF_AT(struct agent_config, field)
 
 static const struct wf_conf_option options[] = {
@@ -39,6 +41,16 @@ static const struct wf_conf_option options[] = {
      "What a job prints is passed on while it runs once it has run this long."},
     {"max_log", WF_CONF_SIZE, AT(max_log), "0", "1G", "1M",
      "What is passed on of the output of one job; the rest is cut and counted."},
+    {"spool_bytes", WF_CONF_SIZE, AT(spool_bytes), "0", "1T", "64M",
+     "Results that end while the broker cannot be reached are kept in `spool` in the "
+     "state "
+     "folder, up to this size; 0: not at all. Memory that holds unacknowledged results "
+     "is "
+     "bounded by the same, but 16M at least: beyond it the agent takes no new work."},
+    {"spool_age", WF_CONF_DURATION, AT(spool_age_ms), "0", NULL, "7d",
+     "Results that waited for so long while the agent ran without a broker are dropped; "
+     "0: "
+     "never. The wall clock does not count."},
 };
 
 #undef AT
@@ -155,6 +167,9 @@ static int check_all(struct check *k, struct agent_config *c)
     node_config_init(&c->node);
     c->node.stream_after_ms = c->stream_after_ms;
     c->node.max_log = c->max_log;
+    c->node.spool_bytes = c->spool_bytes;
+    c->node.spool_age_ms = c->spool_age_ms;
+    c->node.max_held = wf_max_u64(c->spool_bytes, HELD_MIN);
     rc = check_top(k, c);
     for (size_t i = 0; rc == 0 && i < c->ncaps; i++) {
         k->section = i;

@@ -36,6 +36,7 @@ struct agent_config {
     char state[CONFIG_PATH], scratch[CONFIG_PATH], runner[CONFIG_PATH];
     char sandbox[16], cgroup[CONFIG_PATH], log[16];
     uint64_t slots, telemetry_ms, stop_timeout_ms, stream_after_ms, max_log;
+    uint64_t spool_bytes, spool_age_ms;
     int metered;
     struct wf_conf_list labels;
     size_t ncaps;

@@ -1,5 +1,6 @@
 #include "agent/join.h"
 
+#include "agent/spool.h"
 #include "client/include/weft/version.h"
 #include "common/io/enrol.h"
 #include "common/io/file.h"
@@ -269,6 +270,24 @@ int join_run(const struct join_opts *o, struct wf_err *err)
     return rc;
 }
 
+/* Results for this broker are no other's business. */
+static int wipe_spool(const char *state, struct wf_err *err)
+{
+    struct spool *s = NULL;
+    size_t records = 0;
+    int rc = spool_new(state, &s, err);
+
+    if (rc == 0) {
+        rc = spool_wipe(s, &records, err);
+    }
+    spool_free(s);
+    if (rc == 0 && records != 0) {
+        ok("%zu results that were not delivered are dropped; their jobs run elsewhere",
+           records);
+    }
+    return rc;
+}
+
 int join_leave(const char *state, struct wf_err *err)
 {
     struct identity id;
@@ -287,7 +306,10 @@ int join_leave(const char *state, struct wf_err *err)
         (void) wf_str_copy(name, sizeof name, id.name);
         keys_wipe(&id.keys, sizeof id.keys);
     }
-    rc = identity_remove(state, err);
+    rc = wipe_spool(state, err);
+    if (rc == 0) {
+        rc = identity_remove(state, err);
+    }
     file_unlock(lock);
     if (rc == 0) {
         ok("identity and key removed from %s", state);

@@ -3,6 +3,7 @@
 #include "agent/handlers.h"
 #include "agent/join.h"
 #include "agent/shell.h"
+#include "agent/spool.h"
 #include "client/include/weft/version.h"
 #include "common/io/file.h"
 #include "common/io/identity.h"
@@ -306,6 +307,31 @@ static int run(struct args *a, const struct agent_config *c, struct wf_err *err)
     return rc;
 }
 
+/* Not a matter of the configuration: what is wrong there is told, no more. */
+static void check_spool(const struct agent_config *c)
+{
+    struct spool *s = NULL;
+    struct spool_counts n = {0};
+    struct wf_err err = {0, ""};
+    int rc = spool_new(c->state, &s, &err);
+
+    if (rc == 0) {
+        rc = spool_load(s, NULL, NULL, &n, &err);
+    }
+    spool_free(s);
+    if (rc != 0) {
+        printf("--  spool  %s\n", err.text);
+        return;
+    }
+    printf("ok  spool  %zu results, %llu of %llu bytes\n", n.records,
+           (unsigned long long) n.bytes, (unsigned long long) c->spool_bytes);
+    if (n.damaged + n.aside + n.unread != 0) {
+        printf("--  spool  %zu damaged, %zu put aside, %zu of another version or "
+               "unreadable\n",
+               n.damaged, n.aside, n.unread);
+    }
+}
+
 static int check(const struct args *a, const struct agent_config *c, struct wf_err *err)
 {
     char runner[PATH_MAX];
@@ -322,6 +348,7 @@ static int check(const struct args *a, const struct agent_config *c, struct wf_e
                wf_handler_name(n->kind), (unsigned) n->slots, (unsigned) n->queue,
                c->caps[i].spec.argv.v[0]);
     }
+    check_spool(c);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "agent/footprint.h"
 #include "agent/handlers.h"
+#include "agent/keeper.h"
 #include "agent/linklog.h"
 #include "agent/sampler.h"
 #include "client/include/weft/version.h"
@@ -38,6 +39,7 @@ struct shell {
     struct uplink *uplink;
     struct handlers *handlers;
     struct sampler *sampler;
+    struct keeper keeper;
     struct wf_timer *timer;
     struct linklog linklog;
     struct wf_key broker;
@@ -91,8 +93,11 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
     case WF_EFFECT_KILL:
         handlers_kill(sh->handlers, x->arg, x->peer);
         break;
+    case WF_EFFECT_APPEND:
+        keeper_append(&sh->keeper, x->arg, p, x->len);
+        break;
     case WF_EFFECT_TRACE:
-        log_write(sh->log, (enum wf_log_level) x->arg, "agent", "core", "text=\"%.*s\"",
+        log_write(sh->log, (enum wf_log_level) x->arg, "agent", x->obj, "%.*s",
                   (int) x->len, (const char *) p);
         break;
     default:
@@ -112,6 +117,7 @@ static void step_once(struct shell *sh, struct node_event *ev)
         log_error(sh->log, "agent", "out-of-memory",
                   "text=\"messages were lost: connecting anew\"");
         sh->link_lost = 1;
+        keeper_lost(&sh->keeper);
     }
     wf_effects_clear(&sh->fx);
 }
@@ -124,6 +130,9 @@ static int next_failure(struct shell *sh, struct node_event *ev, struct run_end 
 
         handlers_refusal(r->code, end);
         *ev = (struct node_event){.kind = NODE_RUN_DONE, .run = r->run, .end = end};
+        return 1;
+    }
+    if (keeper_failure(&sh->keeper, ev)) {
         return 1;
     }
     if (sh->link_lost) {
@@ -450,6 +459,9 @@ static int open_all(struct shell *sh, const struct identity *id, struct wf_err *
         rc = open_uplink(sh, id, err);
     }
     if (rc == 0) {
+        rc = keeper_open(&sh->keeper, sh->config->state, sh->log, on_event, sh, err);
+    }
+    if (rc == 0) {
         rc = sampler_new(sh->config->state, sh->config->telemetry_ms, &sh->sampler, err);
     }
     if (rc == 0) {
@@ -483,19 +495,22 @@ int shell_new(const struct shell_opts *opts, struct shell **ret_shell, struct wf
         shell_free(sh);
         return rc;
     }
+    keeper_load(&sh->keeper);
     *ret_shell = sh;
     return 0;
 }
 
 int shell_run(struct shell *sh, struct wf_err *err)
 {
+    struct node_counts c;
+
     wf_loop_run(&sh->loop);
     if (sh->fatal != 0) {
         return wf_err_set(err, sh->fatal, "%s", sh->why.text);
     }
-    log_info(sh->log, "agent", "stopped", "done=%llu failed=%llu",
-             (unsigned long long) node_counts(sh->node).done,
-             (unsigned long long) node_counts(sh->node).failed);
+    c = node_counts(sh->node);
+    log_info(sh->log, "agent", "stopped", "done=%llu failed=%llu spooled=%zu",
+             (unsigned long long) c.done, (unsigned long long) c.failed, c.spool.results);
     return 0;
 }
 
@@ -510,6 +525,7 @@ void shell_free(struct shell *sh)
     wf_loop_fini(&sh->loop);
     zctx_free(&sh->zctx);
     sampler_free(sh->sampler);
+    keeper_close(&sh->keeper);
     node_free(sh->node);
     wf_free(sh->refused);
     wf_effects_fini(&sh->fx);

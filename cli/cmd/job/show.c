@@ -9,11 +9,12 @@
 
 static void print_json(struct cli *cli, const struct weft_job_full *job)
 {
+    struct weft_job_row row = job->job;
     struct json json;
 
+    row.reason = job->reason;
     json_begin(&json, cli->out.f, "job");
-    job_json(&json, &job->job);
-    json_text(&json, "reason", job->reason);
+    job_json(&json, &row);
     json_int(&json, "exit_code", job->exit_code);
     json_int(&json, "signal", job->term_signal);
     json_uint(&json, "payload_len", job->payload_len);

@@ -59,7 +59,8 @@ static void warm(PGconn *c)
     check(c, PQexec(c, "CHECKPOINT"));
 }
 
-/* Claimed in order of `id`, deleted when done: the key is all the index it needs. */
+/* The shape of pgmq's tables: a key, a count of attempts, and when a row may be claimed,
+ * with an index over that; a claim moves it on by the length of a lease. */
 static int start(const char *tmp)
 {
     PGconn *c;
@@ -69,10 +70,13 @@ static int start(const char *tmp)
         return rc;
     }
     c = postgres_connect();
-    check(c,
-          PQexec(c, "CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY "
-                    "KEY, due timestamptz NOT NULL DEFAULT now(), "
-                    "payload bytea NOT NULL)"));
+    check(c, PQexec(c, "CREATE TABLE jobs ("
+                       "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+                       "attempts int NOT NULL DEFAULT 0, "
+                       "enqueued timestamptz NOT NULL DEFAULT now(), "
+                       "due timestamptz NOT NULL DEFAULT clock_timestamp(), "
+                       "payload bytea NOT NULL)"));
+    check(c, PQexec(c, "CREATE INDEX ON jobs (due)"));
     warm(c);
     PQfinish(c);
     return 0;
@@ -149,7 +153,7 @@ int durable_postgres_each(struct bench_run *r)
     }
     for (uint32_t i = 0; i < n; i++) {
         lanes[i].c = postgres_connect();
-        prepare(lanes[i].c, "INSERT INTO jobs (payload) VALUES ($1)", BYTEA);
+        prepare(lanes[i].c, "INSERT INTO jobs (payload) VALUES ($1) RETURNING id", BYTEA);
     }
     drive_each(r, lanes, n);
     postgres_server_stop(&server);
@@ -188,7 +192,7 @@ int durable_postgres_batch(struct bench_run *r)
         return rc != 0 ? rc : 1;
     }
     c = postgres_connect();
-    prepare(c, "INSERT INTO jobs (payload) SELECT unnest($1)", BYTEA_ARRAY);
+    prepare(c, "INSERT INTO jobs (payload) SELECT unnest($1) RETURNING id", BYTEA_ARRAY);
     stamps_start(&stamps, r);
     while (again) {
         uint8_t *p = put_head(array, r->window);

@@ -69,6 +69,23 @@ static const struct passwd *other_user(void)
     return geteuid() != 0 ? NULL : as != NULL ? as : getpwnam("nobody");
 }
 
+/* Whether every folder on the way down to here lets others pass. */
+static int others_may_enter(const char *path)
+{
+    char way[512];
+    struct stat st;
+
+    snprintf(way, sizeof(way), "%s", path);
+    for (char *end = way + strlen(way); end != NULL && end != way;
+         end = strrchr(way, '/')) {
+        *end = '\0';
+        if (stat(way, &st) != 0 || (st.st_mode & S_IXOTH) == 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int make_data(struct postgres_server *s, const char *tmp, const char *programs,
                      const struct passwd *as)
 {
@@ -80,7 +97,12 @@ static int make_data(struct postgres_server *s, const char *tmp, const char *pro
     snprintf(s->data, sizeof(s->data), "%s/postgres", tmp);
     snprintf(program, sizeof(program), "%s/initdb", programs);
     snprintf(log, sizeof(log), "%s/initdb.log", tmp);
-    if (chmod(tmp, 0711) != 0 || mkdir(s->data, 0700) != 0 ||
+    if (as != NULL && (chmod(tmp, 0711) != 0 || !others_may_enter(tmp))) {
+        fprintf(stderr, "bench: postgres: its user %s cannot enter %s\n", as->pw_name,
+                tmp);
+        return BENCH_SKIP;
+    }
+    if (mkdir(s->data, 0700) != 0 ||
         (as != NULL && chown(s->data, as->pw_uid, as->pw_gid) != 0) ||
         chdir(s->data) != 0) {
         return complain("data folder", strerror(errno));
@@ -98,6 +120,7 @@ int postgres_server_start(struct postgres_server *s, const char *tmp)
     char programs[512];
     char program[600];
     char log[512];
+    int rc;
     const char *argv[] = {program,
                           "-D",
                           s->data,
@@ -121,8 +144,9 @@ int postgres_server_start(struct postgres_server *s, const char *tmp)
         complain("no server", "install postgresql");
         return BENCH_SKIP;
     }
-    if (make_data(s, tmp, programs, as) != 0) {
-        return 1;
+    rc = make_data(s, tmp, programs, as);
+    if (rc != 0) {
+        return rc;
     }
     snprintf(program, sizeof(program), "%s/postgres", programs);
     snprintf(log, sizeof(log), "%s/postgres.log", tmp);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -206,8 +207,16 @@ int proc_connect(int port)
 int proc_tmp_make(char *ret, size_t cap)
 {
     const char *base = getenv("TMPDIR");
+    char real[PATH_MAX];
 
-    snprintf(ret, cap, "%s/weft-bench-XXXXXX", base != NULL ? base : "/tmp");
+    /* Whole: some systems change their working folder. */
+    if (realpath(base != NULL ? base : "/tmp", real) == NULL) {
+        return -1;
+    }
+    if (snprintf(ret, cap, "%s/weft-bench-XXXXXX", real) >= (int) cap) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     return mkdtemp(ret) != NULL ? 0 : -1;
 }
 

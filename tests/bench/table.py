@@ -3,8 +3,9 @@
 
 usage: table.py [--json] ROWS
 
-ROWS holds a JSON object a line.  Each figure is the median over the rounds.  A system that
-was run with more than one client (nats-lib, nats-bare) counts with the faster one.
+ROWS holds a JSON object a line, all of one benchmark.  Each figure is the median over the
+rounds.  A system that was run in more than one way (nats-lib, nats-bare) counts with the
+faster one.
 """
 import json
 import statistics
@@ -15,16 +16,31 @@ VARIANTS = {
     "nats-bare": "nats",
     "nats-tls-lib": "nats-tls",
     "nats-tls-bare": "nats-tls",
+    "postgres-each": "postgres",
+    "postgres-batch": "postgres",
 }
-ORDER = ["weft", "weft-worker", "relay", "relay-curve", "gearmand", "nats", "nats-tls"]
+ORDER = ["weft", "weft-worker", "weft-fast", "raw", "raw-rewrite", "relay", "relay-curve",
+         "gearmand", "nats", "nats-tls", "beanstalkd", "postgres", "jetstream"]
 FIGURES = ["per_s", "p50_us", "p99_us"]
+UNITS = {"echo": "jobs/s", "durable": "submits/s"}
+NOTES = {("durable", "jetstream"): "acks before fsync"}
+
+# Each row is divided by this one in the table of the benchmark.
+BASE = {"durable": "raw"}
 
 # What is divided by what, at which windows.
-RATIOS = [
-    ("per_s", "weft", "nats-tls", (1, 64, 1024), "jobs/s"),
-    ("p50_us", "weft", "relay-curve", (1,), "p50"),
-    ("per_s", "weft-worker", "weft", (1024,), "jobs/s"),
-]
+RATIOS = {
+    "echo": [
+        ("per_s", "weft", "nats-tls", (1, 64, 1024)),
+        ("p50_us", "weft", "relay-curve", (1,)),
+        ("per_s", "weft-worker", "weft", (1024,)),
+    ],
+    "durable": [
+        ("per_s", "weft", "raw", (256,)),
+        ("per_s", "weft", "beanstalkd", (1, 64, 256, 1024)),
+        ("per_s", "weft", "postgres", (1, 64, 256, 1024)),
+    ],
+}
 
 
 def load(path):
@@ -60,21 +76,30 @@ def pick(medians):
     return [best[key] for key in sorted(best, key=place)]
 
 
-def print_table(rows):
-    print(f"{'window':>6}  {'system':<12} {'jobs/s':>10} {'p50 us':>10} {'p99 us':>10}")
+def print_table(bench, rows):
+    base = BASE.get(bench)
+    at = {row["window"]: row for row in rows if row["system"] == base}
+    print(f"{'window':>6}  {'system':<12} {UNITS.get(bench, 'per s'):>10} {'p50 us':>10}"
+          f" {'p99 us':>10}" + (f"  {'x ' + base:>6}" if base else ""))
     last = None
     for row in rows:
         if last is not None and row["window"] != last:
             print()
         last = row["window"]
-        print(f"{row['window']:>6}  {row['system']:<12} {row['per_s']:>10,}"
-              f" {row['p50_us']:>10,.1f} {row['p99_us']:>10,.1f}")
+        line = (f"{row['window']:>6}  {row['system']:<12} {row['per_s']:>10,}"
+                f" {row['p50_us']:>10,.1f} {row['p99_us']:>10,.1f}")
+        below = at.get(row["window"])
+        if below and below["per_s"]:
+            line += f"  {row['per_s'] / below['per_s']:>6.2f}"
+        note = NOTES.get((bench, row["system"]))
+        print(line + (f"  ({note})" if note else ""))
 
 
-def print_ratios(rows):
+def print_ratios(bench, rows):
     at = {(row["system"], row["window"]): row for row in rows}
     lines = []
-    for figure, above, below, windows, label in RATIOS:
+    for figure, above, below, windows in RATIOS.get(bench, []):
+        label = UNITS[bench] if figure == "per_s" else "p50"
         for window in windows:
             a, b = at.get((above, window)), at.get((below, window))
             if a and b and b[figure]:
@@ -93,9 +118,9 @@ def main(argv):
     if as_json:
         for row in rows:
             print(json.dumps(row, separators=(",", ":")))
-    else:
-        print_table(rows)
-        print_ratios(rows)
+    elif rows:
+        print_table(rows[0]["bench"], rows)
+        print_ratios(rows[0]["bench"], rows)
 
 
 if __name__ == "__main__":

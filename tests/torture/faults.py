@@ -1,0 +1,297 @@
+"""Faults, drawn from a seed, one lane for each process that they befall.
+
+Each is a generator that injects, waits, heals, and leaves its process running.
+"""
+import random
+import signal
+import subprocess
+import sys
+
+import failpoints
+from lane import now, until
+from mesh import Unexpected
+
+KILLED, STOPPED = (-signal.SIGKILL,), (0,)
+
+
+class Faults:
+    def __init__(self, mesh, seed, end, only=None, broker_dies=True, quick=False):
+        self.mesh, self.seed, self.end, self.only = mesh, seed, end, only
+        self.broker_dies, self.quick = broker_dies, quick
+        self.counts = {}
+        self.acted = set()  # failpoints
+        self.can_fail = failpoints.can_fail()
+        self.queues = {}
+        self.slow = []  # what took suspiciously long
+        self.floods = 0
+        rng = random.Random(f'{seed}/failpoints')
+        for program in ('broker', 'agent', 'client'):
+            mine = [n for n in failpoints.names() if self.belongs(n, program)]
+            rng.shuffle(mine)
+            mine.sort(key=failpoints.rank)
+            self.queues[program] = [only] if only in mine else [] if only else mine
+
+    @staticmethod
+    def belongs(name, program):
+        first = name.split('.')[0]
+        return first == program or (program == 'broker' and first == 'store')
+
+    def over(self):
+        return now() >= self.end
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    # -- failpoints ---------------------------------------------------------------------
+
+    def next_failpoint(self, program, rng):
+        """(name, what to set), in turn; NULL when there is none."""
+        queue = self.queues[program]
+        if not queue:
+            return None, None
+        name = queue.pop(0)
+        queue.append(name)
+        action = 'kill'
+        if name in self.can_fail and rng.random() < 0.6:
+            action = rng.choice(['eio', 'enospc'])
+        elif name in self.acted and rng.random() < 0.3:
+            action = rng.choice(['stop', 'exit', 'delay 300'])
+        times = rng.randint(1, 12) if failpoints.rank(name) < 2 and name in self.acted else 1
+        return name, f'{name}:{times}={action}'
+
+    def failpoint(self, process, program, rng, start):
+        """Start it so that it comes to its failpoint, see that it does, start it again."""
+        name, setting = self.next_failpoint(program, rng)
+        if name is None:
+            return
+        if process.alive():
+            process.kill()
+        yield from start(setting)
+        action = setting.split('=')[1]
+        if action in ('eio', 'enospc') or action.startswith('delay'):
+            process.may_fail = True
+            yield from until(lambda: not process.alive(), 3)
+            self.acted.add(name)  # seen by what was passed
+            if not process.alive():
+                process.check_end(KILLED)
+        else:
+            done = yield from until(lambda: not process.alive() or process.stopped(),
+                                    3 if self.quick else 6)
+            if done:
+                self.acted.add(name)
+            if process.alive() and process.stopped():
+                yield rng.uniform(0.1, 2.5)
+                process.send(signal.SIGCONT)
+            elif not process.alive():
+                process.check_end((*KILLED, 1) if action == 'exit' else KILLED)
+        self.count(f'failpoint {action.split()[0]}')
+        if process.alive():
+            process.kill()
+        process.may_fail = False
+        yield rng.choice([0, 0, 0.2, 1.0])
+        yield from start(None)
+
+    # -- of any process -----------------------------------------------------------------
+
+    def kill(self, process, rng, start):
+        process.kill()
+        self.count(f'kill {process.name.rstrip("0123456789")}')
+        yield rng.choice([0, 0.1, 1.0])
+        yield from start(None)
+
+    def pause(self, process, rng):
+        process.send(signal.SIGSTOP)
+        self.count('stop')
+        yield rng.choice([0.1, 0.5, 1.5, 4.0])
+        process.send(signal.SIGCONT)
+        yield 0.1
+
+    def partition(self, process, rng):
+        self.mesh.net.cut(process.machine, rng.choice(['in', 'out', 'both']))
+        self.count('partition')
+        yield rng.choice([0.3, 1.0, 3.0, 5.0])
+        self.mesh.net.join(process.machine)
+        yield 0.1
+
+    def power_cut(self, process, rng, start):
+        """What was not synced is gone.  Before the lights go out the disk may fail for a
+        while."""
+        disk = self.mesh.disks[process.machine]
+        process.may_fail = True
+        disk.shut_down()
+        yield rng.choice([0, 0, 0.3, 1.5])
+        if process.alive():
+            process.kill()
+        else:
+            process.check_end(KILLED)
+        self.mesh.kill_machine(process)
+        if not (yield from until(disk.unmount, 10, 0.1)):
+            raise Unexpected(f'the disk of {process.name} stays busy')
+        disk.mount()
+        process.may_fail = False
+        self.count('power cut')
+        yield from start(None)
+
+    def full_disk(self, process, rng, start):
+        disk = self.mesh.disks[process.machine]
+        process.may_fail = True
+        disk.fill(rng.choice([0, 4096, 65536]))
+        self.count('full disk')
+        yield rng.uniform(1, 4)
+        if rng.random() < 0.3 and process.alive():
+            process.kill()
+            # It may refuse to start, or come up and refuse to store.
+            yield from start(None, wait=1)
+            yield 1
+        disk.drain()
+        yield 0.5
+        if not process.alive():
+            process.check_end((*KILLED, 1))
+            yield from start(None)
+        process.may_fail = False
+
+    # -- lanes --------------------------------------------------------------------------
+
+    def see_to(self, process):
+        if not process.alive():
+            process.check_end(())
+
+    def broker_start(self, failpoint, by=(), wait=30):
+        mesh = self.mesh
+        began = now()
+        mesh.broker.start(failpoint, by)
+        yield from until(lambda: mesh.ready() or not mesh.broker.alive() or
+                         mesh.broker.stopped(), wait)
+        if mesh.ready():
+            mesh.slowest_start = max(mesh.slowest_start, now() - began)
+        elif not failpoint and not mesh.broker.may_fail:
+            raise Unexpected(f'the broker does not start; log: {mesh.broker.log}')
+
+    def few_descriptors(self, process, rng):
+        process.kill()
+        yield from self.broker_start(None, by=['prlimit', f'--nofile={rng.choice([64, 96])}'])
+        self.count('few descriptors')
+        yield from self.flood(rng, 150)
+        process.kill()
+        yield from self.broker_start(None)
+
+    def flood(self, rng, most):
+        mesh = self.mesh
+        child = subprocess.Popen([*mesh.net.prefix('ops'), sys.executable,
+                                  mesh.source('flood.py'), mesh.net.endpoint('ops'), str(most)],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        self.count('flood')
+        try:
+            yield rng.uniform(1, 3)
+        finally:
+            child.kill()
+            child.wait()
+
+    def broker_lane(self):
+        rng, b = random.Random(f'{self.seed}/broker'), self.mesh.broker
+        kinds = {'pause': 2, 'partition': 2, 'flood': 1}
+        if self.broker_dies:
+            kinds.update({'failpoint': 12 if self.queues['broker'] else 0, 'kill': 3, 'few': 1})
+            if 'broker' in self.mesh.disks:
+                kinds.update({'power': 2, 'full': 2})
+        if self.only:
+            kinds = {'failpoint': 1} if self.queues['broker'] else {'pause': 1}
+        while not self.over():
+            yield rng.choice([0.2, 0.5, 1.5])
+            self.see_to(b)
+            kind = rng.choices(list(kinds), list(kinds.values()))[0]
+            if kind == 'failpoint':
+                yield from self.failpoint(b, 'broker', rng, self.broker_start)
+            elif kind == 'kill':
+                yield from self.kill(b, rng, self.broker_start)
+            elif kind == 'pause':
+                yield from self.pause(b, rng)
+            elif kind == 'partition':
+                yield from self.partition(b, rng)
+            elif kind == 'power':
+                yield from self.power_cut(b, rng, self.broker_start)
+            elif kind == 'full':
+                yield from self.full_disk(b, rng, self.broker_start)
+            elif kind == 'few':
+                yield from self.few_descriptors(b, rng)
+            else:
+                yield from self.flood(rng, 1500)
+
+    def other_lane(self, process, program):
+        """Of an agent or a client."""
+        rng = random.Random(f'{self.seed}/{process.name}')
+        kinds = {'failpoint': 5 if self.queues[program] else 0, 'kill': 3, 'pause': 2,
+                 'partition': 2, 'runner': 1 if program == 'agent' else 0,
+                 'term': 1 if program == 'agent' else 0,
+                 'power': 2 if process.machine in self.mesh.disks else 0}
+        if self.only:
+            kinds = {'failpoint': 1} if self.queues[program] else {'pause': 1}
+
+        def start(failpoint=None, **_):
+            process.start(failpoint)
+            yield 0.2
+
+        while not self.over():
+            yield rng.choice([0.5, 1.0, 3.0])
+            self.see_to(process)
+            kind = rng.choices(list(kinds), list(kinds.values()))[0]
+            if kind == 'failpoint':
+                yield from self.failpoint(process, program, rng, start)
+            elif kind == 'kill':
+                yield from self.kill(process, rng, start)
+            elif kind == 'pause':
+                yield from self.pause(process, rng)
+            elif kind == 'partition':
+                yield from self.partition(process, rng)
+            elif kind == 'power':
+                yield from self.power_cut(process, rng, start)
+            elif kind == 'runner':
+                for pid in process.children():
+                    subprocess.run(['kill', '-KILL', str(pid)], check=False,
+                                   stderr=subprocess.DEVNULL)
+                self.count('kill runner')
+            else:
+                process.send(signal.SIGTERM)
+                if not (yield from until(lambda: not process.alive(), 15)):
+                    raise Unexpected(f'{process.name} does not end')
+                process.check_end(STOPPED)
+                self.count('restart in order')
+                yield from start()
+
+    # -- people -------------------------------------------------------------------------
+
+    def people_lane(self):
+        """Operators look around and change things all the time."""
+        rng, mesh = random.Random(f'{self.seed}/people'), self.mesh
+        agents = list(mesh.agents)
+        while not self.over():
+            yield rng.choice([0.05, 0.2, 0.5])
+            child = mesh.weft_later(*self.command(rng, agents, mesh.some_ids()))
+            if not (yield from until(lambda c=child: c.poll() is not None, 8)):
+                child.kill()
+            child.wait()
+            mesh.note_status(mesh.last_output())
+        for name in agents:
+            yield 0
+            if not (yield from until(lambda n=name: self.undrained(n), 20, 0.3)):
+                raise Unexpected(f'{name} stays drained')
+
+    def undrained(self, name):
+        try:
+            self.mesh.weft('node', 'undrain', name, seconds=10)
+        except (Unexpected, subprocess.TimeoutExpired):
+            return False
+        return True
+
+    @staticmethod
+    def command(rng, agents, jobs):
+        node, job = rng.choice(agents), rng.choice(jobs or ['00000000'])
+        return rng.choice([
+            ['status', '--all', '--json'], ['status', '--all', '--json'], ['nodes'],
+            ['jobs', '-n', '50'], ['events'], ['why', job], ['job', 'show', job],
+            ['job', 'logs', job], ['job', 'result', job, '--timeout', '2s'],
+            ['job', 'cancel', job], ['job', 'retry', job], ['node', 'show', node],
+            ['node', 'drain', node], ['node', 'undrain', node], ['node', 'undrain', node],
+            ['ping', '-c', '1', node], ['token', 'create', '--ttl', '1m'], ['token', 'ls'],
+            ['key', 'ls'], ['node', 'label', node, f'seen={rng.randint(0, 99)}']])

@@ -33,8 +33,10 @@ struct agent {
     struct wf_list_node in_all;   /* agents.all */
     struct wf_heap_node grace;    /* agents.graces */
     struct wf_ewma rtt_us;
-    int synced;   /* told in this session which attempts it holds */
-    int draining; /* the agent itself says so */
+    int synced;    /* told in this session which attempts it holds */
+    int restarted; /* another process than before: what it does not hold is lost */
+    int expected;  /* was connected before this broker's restart, and did not tell yet */
+    int draining;  /* the agent itself says so */
     unsigned noffers;
     struct offer offers[WF_CAPS_MAX];
     unsigned nlabels; /* its own; an operator's are in the principal */

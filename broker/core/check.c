@@ -1,5 +1,5 @@
 /* Invariants and the state hash: what the simulator asks after every step. */
-#include "broker/core/core_int.h"
+#include "broker/core/ledger.h"
 
 #include "common/check.h"
 
@@ -14,6 +14,8 @@ static void check_agent(const struct core *c, const struct agent *a)
         const struct job *j = CONTAINER_OF(n, struct job, in_agent);
 
         WF_CHECK(j->agent == a && j->occupies);
+        /* An agent that is away for good holds only what its jobs let it keep. */
+        WF_CHECK(a->state != AGENT_OFFLINE || j->cut_us != 0);
         held++;
         running += j->started_us != 0;
         bytes += j->payload_len;
@@ -26,11 +28,9 @@ static void check_agent(const struct core *c, const struct agent *a)
     WF_CHECK((a->session != NULL) == (a->state == AGENT_UP || a->state == AGENT_TORPID));
     WF_CHECK(a->session == NULL || wf_map_get(c->sessions.by_peer, &a->session->peer,
                                               sizeof a->session->peer) == a->session);
-    /* An agent that is away for good holds nothing. */
-    WF_CHECK(a->state != AGENT_OFFLINE || held == 0);
 }
 
-static size_t check_job(const struct job *j)
+static size_t check_job(const struct core *c, const struct job *j)
 {
     int final = wf_job_is_final(j->state);
     int at_agent = j->state == WF_JOB_ASSIGNED || j->state == WF_JOB_RUNNING;
@@ -39,10 +39,20 @@ static size_t check_job(const struct job *j)
     WF_CHECK(j->occupies == !wf_list_empty(&j->in_agent));
     WF_CHECK(!at_agent || j->occupies);
     WF_CHECK(!j->occupies || j->agent != NULL);
-    WF_CHECK(final || at_agent || !wf_list_empty(&j->in_queue) || wf_heap_in(&j->timer));
+    /* Something will move it on: its queue, its timer, its record, the one that it
+     * follows or the agents that are to come back. */
+    WF_CHECK(final || at_agent || !wf_list_empty(&j->in_queue) || wf_heap_in(&j->timer) ||
+             !wf_list_empty(&j->in_ledger) || !wf_list_empty(&j->in_followers) ||
+             j->unclaimed);
     WF_CHECK(!final || !wf_heap_in(&j->timer));
-    WF_CHECK(final || j->deadline_us == 0 || wf_heap_in(&j->timer));
-    WF_CHECK(!final || wf_list_empty(&j->watches));
+    WF_CHECK(final || j->deadline_us == 0 || wf_heap_in(&j->timer) || j->unclaimed);
+    WF_CHECK(!final || !ledger_settled(c, j) || wf_list_empty(&j->watches));
+    WF_CHECK(j->class_ != WF_CLASS_DURABLE || !wf_list_empty(&j->in_ledger) ||
+             ledger_settled(c, j));
+    WF_CHECK(j->class_ != WF_CLASS_DURABLE || j->told || !wf_list_empty(&j->in_ledger));
+    WF_CHECK(j->class_ != WF_CLASS_DURABLE || j->attempt <= j->reserved);
+    WF_CHECK((j->leader != NULL) == !wf_list_empty(&j->in_followers));
+    WF_CHECK(j->leader == NULL || (!at_agent && !j->occupies));
     return j->bytes_len + j->data_len + j->log.len;
 }
 
@@ -80,7 +90,7 @@ void core_check(const struct core *c)
          n = n->next) {
         const struct job *j = CONTAINER_OF(n, struct job, in_all);
 
-        bytes += check_job(j);
+        bytes += check_job(c, j);
         live += !wf_job_is_final(j->state);
         all++;
     }
@@ -123,6 +133,7 @@ uint64_t core_hash(const struct core *c)
 
         h = mix_bytes(h, j->id.b, sizeof j->id.b);
         h = mix(mix(mix(h, j->state), j->attempt), j->tries);
+        h = mix(mix(mix(h, j->lsn), j->reserved), j->told);
         h = mix(mix(h, (uint64_t) j->code), j->seq);
         h = mix_bytes(h, j->data, j->data_len);
         h = mix_bytes(h, j->log.p, j->log.len);
@@ -136,4 +147,42 @@ uint64_t core_hash(const struct core *c)
         h = mix(h, wf_ewma_mean(&a->rtt_us));
     }
     return mix(mix(h, c->rng.s), c->news.next);
+}
+
+/* Jobs by number, whatever order they came in. */
+uint64_t core_durable_hash(const struct core *c)
+{
+    uint64_t sum = 0;
+    const struct principal *p;
+    size_t it = 0;
+
+    for (const struct wf_list_node *n = c->jobs.all.next; n != &c->jobs.all;
+         n = n->next) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+        uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+        if (j->class_ != WF_CLASS_DURABLE) {
+            continue;
+        }
+        h = mix_bytes(h, j->id.b, sizeof j->id.b);
+        h = mix_bytes(h, j->owner->key.b, sizeof j->owner->key.b);
+        h = mix_bytes(h, j->bytes, j->bytes_len);
+        h = mix(mix(h, j->seq), j->max_tries);
+        if (wf_job_is_final(j->state)) {
+            h = mix(mix(mix(h, j->state), (uint64_t) j->code), j->attempt);
+            h = mix_bytes(h, j->data, j->data_len);
+            h = mix_bytes(h, j->reason, j->reason != NULL ? strlen(j->reason) : 0);
+        } else {
+            h = mix(mix(mix(mix(h, j->reserved), j->tries), j->crashes), j->lost);
+        }
+        sum += h;
+    }
+    while ((p = wf_map_next(c->registry.keys, &it)) != NULL) {
+        sum += mix(mix_bytes(p->role, p->key.b, sizeof p->key.b), p->state);
+    }
+    it = 0;
+    while ((p = wf_map_next(c->registry.tokens, &it)) != NULL) {
+        sum += mix(mix_bytes(p->role, p->key.b, sizeof p->key.b), p->state);
+    }
+    return sum;
 }

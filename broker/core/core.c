@@ -1,3 +1,5 @@
+#include "broker/core/ledger.h"
+#include "broker/core/replay.h"
 #include "broker/core/work.h"
 
 #include "common/check.h"
@@ -13,6 +15,12 @@
 
 #define CAPABILITIES_MAX 4096
 #define RETAIN_TICK_US   1000000u
+#define DIRTY_TICK_US    10000u
+#define JOBS_MAX         (1u << 28) /* of the table; the caps are checked on submission */
+
+/* The core's clock runs a century ahead of the shell's, so that what happened before the
+ * machine was booted has a time as well. */
+#define AHEAD_US (UINT64_C(100) * 365 * 24 * 3600 * 1000000)
 
 void core_config_init(struct core_config *cfg)
 {
@@ -29,6 +37,7 @@ void core_config_init(struct core_config *cfg)
         .retain_ms = 7ull * 24 * 3600 * 1000,
         .retain_jobs = 100000,
         .max_attempts = 5,
+        .crash_limit = 3,
         .retry_min_ms = 200,
         .retry_max_ms = 30000,
         .log_bytes = 64u << 10,
@@ -46,6 +55,14 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     c->cfg = *cfg;
     c->rng.s = seed;
     wf_list_init(&c->promises);
+    wf_list_init(&c->dirty);
+    wf_list_init(&c->pending);
+    c->lsn = c->durable_lsn = c->synced_lsn = cfg->lsn;
+    for (const char *p = cfg->name; c->cfg.store_id != 0 && *p != '\0'; p++) {
+        /* Of brokers that share a store each has its own count of records. */
+        c->cfg.store_id = (c->cfg.store_id ^ (uint8_t) *p) * UINT64_C(0x100000001b3);
+    }
+    wf_buf_init(&c->record, 2 * WF_FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
         wf_buf_init(&c->row_store[i], WF_FRAME_TARGET);
     }
@@ -54,8 +71,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
         session_table_init(&c->sessions, cfg->max_nodes, seed + 1) != 0 ||
         agents_init(&c->agents, cfg->max_nodes) != 0 ||
         capabilities_init(&c->capabilities, CAPABILITIES_MAX, seed + 2) != 0 ||
-        jobs_init(&c->jobs, cfg->max_jobs + cfg->retain_jobs, cfg->log_bytes, seed + 3) !=
-            0 ||
+        jobs_init(&c->jobs, JOBS_MAX, cfg->log_bytes, seed + 3) != 0 ||
         decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0) {
         core_free(c);
         return WEFT_ENOMEM;
@@ -87,6 +103,7 @@ void core_free(struct core *c)
         wf_buf_fini(&c->row_store[i]);
     }
     wf_buf_fini(&c->news_store);
+    wf_buf_fini(&c->record);
     wf_free(c);
 }
 
@@ -94,175 +111,6 @@ struct wf_buf *core_rows(struct core *c, unsigned i)
 {
     wf_buf_clear(&c->row_store[i]);
     return &c->row_store[i];
-}
-
-/* -- durability ------------------------------------------------------------------------
- */
-
-uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
-                      struct wf_effects *out)
-{
-    struct wf_buf record = WF_BUF_INIT(16u << 10);
-
-    c->lsn++;
-    (void) wf_buf_put(&record, p->key.b, sizeof p->key.b);
-    if (registry_record(p, &record) == 0) {
-        wf_effects_add(out, WF_EFFECT_APPEND, table, c->lsn, record.p, record.len, NULL);
-    } else {
-        out->err = WEFT_ENOMEM; /* half a record is worse than none */
-    }
-    wf_buf_fini(&record);
-    return c->lsn;
-}
-
-void core_forget(struct core *c, unsigned table, struct principal *p,
-                 struct wf_effects *out)
-{
-    wf_effects_add(out, WF_EFFECT_APPEND, table, ++c->lsn, p->key.b, sizeof p->key.b,
-                   NULL);
-    registry_drop(&c->registry, table, p);
-}
-
-int core_promised(const struct core *c, uint32_t peer, enum wf_type type)
-{
-    for (const struct wf_list_node *n = wf_list_first(&c->promises); n != NULL;
-         n = wf_list_next(&c->promises, n)) {
-        const struct promise *p = CONTAINER_OF(n, struct promise, node);
-
-        if (p->peer == peer && p->type == type) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
-                  enum wf_type type, const void *body, struct wf_effects *out)
-{
-    struct wf_buf bytes = WF_BUF_INIT(WF_FRAME_MAX);
-    struct promise *p = NULL;
-
-    if (lsn <= c->durable_lsn) {
-        wf_effects_send(out, peer, type, body);
-        if (close) {
-            wf_effects_close(out, peer);
-        }
-        return;
-    }
-    if (wf_msg_encode(&bytes, type, body) == 0) {
-        p = wf_calloc(1, sizeof *p + bytes.len);
-    }
-    if (p == NULL) {
-        /* No answer is honest: the peer will ask again. */
-        c->count.out_of_memory++;
-    } else {
-        p->lsn = lsn;
-        p->peer = peer;
-        p->req = req;
-        p->close = close;
-        p->type = type;
-        p->len = bytes.len;
-        memcpy(p->bytes, bytes.p, bytes.len);
-        wf_list_push_back(&c->promises, &p->node);
-    }
-    wf_buf_fini(&bytes);
-}
-
-static void on_durable(struct core *c, uint64_t lsn, struct wf_effects *out)
-{
-    struct wf_list_node *n;
-
-    c->durable_lsn = wf_max_u64(c->durable_lsn, lsn);
-    while ((n = wf_list_first(&c->promises)) != NULL) {
-        struct promise *p = CONTAINER_OF(n, struct promise, node);
-
-        if (p->lsn > c->durable_lsn) {
-            return;
-        }
-        if (session_get(&c->sessions, p->peer) != NULL) {
-            wf_effects_add(out, WF_EFFECT_SEND, p->peer, 0, p->bytes, p->len, NULL);
-            if (p->close) {
-                wf_effects_close(out, p->peer);
-            }
-        }
-        wf_list_remove(n);
-        wf_free(p);
-    }
-}
-
-/* Say no to what was to be promised, in the way that its peer understands. */
-static void break_promise(struct core *c, const struct promise *p, struct wf_effects *out)
-{
-    struct session *s = session_get(&c->sessions, p->peer);
-    const struct wf_done m = {.req = p->req,
-                              .code = (uint64_t) -WEFT_ESTORAGE,
-                              .text = wf_slice_of(wf_err_sentence(WEFT_ESTORAGE))};
-
-    if (s != NULL && p->type == WF_MSG_joined) {
-        session_end(c, s, WEFT_ESTORAGE, wf_err_sentence(WEFT_ESTORAGE), out);
-    } else if (s != NULL) {
-        wf_effects_send(out, p->peer, WF_MSG_done, &m);
-    }
-}
-
-int core_in_use(const struct core *c, const struct principal *p)
-{
-    const struct session *s;
-    size_t it = 0;
-
-    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
-        if (s->principal == p) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* What the store did not keep is not so.  A key enrolled since was not let in yet, so
- * nothing refers to it; a token used up since may be used again.  The store writes the
- * failed records when it can, so what undoes them follows. */
-static void roll_back(struct core *c, uint64_t lsn, struct wf_effects *out)
-{
-    struct registry *r = &c->registry;
-    struct principal *p;
-    size_t it = 0;
-
-    while ((p = wf_map_next(r->keys, &it)) != NULL) {
-        if (p->lsn >= lsn) {
-            core_forget(c, REGISTRY_KEYS, p, out);
-        }
-    }
-    it = 0;
-    while ((p = wf_map_next(r->tokens, &it)) != NULL) {
-        if (p->lsn >= lsn && p->state == WF_KEY_USED) {
-            registry_set_state(r, p, WF_KEY_ACTIVE);
-            p->lsn = 0;
-            (void) core_persist(c, REGISTRY_TOKENS, p, out);
-        } else if (p->lsn >= lsn && !core_in_use(c, p)) {
-            core_forget(c, REGISTRY_TOKENS, p, out);
-        }
-    }
-}
-
-static void on_store_error(struct core *c, uint64_t lsn, struct wf_effects *out)
-{
-    struct wf_list_node *n, *next;
-
-    c->count.store_errors++;
-    roll_back(c, lsn, out);
-    for (n = wf_list_first(&c->promises); n != NULL; n = next) {
-        struct promise *p = CONTAINER_OF(n, struct promise, node);
-
-        next = wf_list_next(&c->promises, n);
-        if (p->lsn >= lsn) {
-            break_promise(c, p, out);
-            wf_list_remove(n);
-            wf_free(p);
-        }
-    }
-    core_news(
-        c, out, WF_LOG_ERROR, "store-error", "", NULL,
-        "the store failed: enrolment and key changes are refused until it recovers");
 }
 
 /* -- events ----------------------------------------------------------------------------
@@ -287,16 +135,18 @@ void core_news(struct core *c, struct wf_effects *out, unsigned level, const cha
     wf_str_escape(safe, sizeof safe, text, strlen(text));
     wf_effects_trace(out, level, kind, "node=%s text=\"%s\"",
                      node[0] != '\0' ? node : "-", safe);
-    if (c->sessions.followers == 0) {
-        return;
-    }
-    row = news_row(item);
-    wf_buf_clear(&c->news_store);
-    (void) wf_rows_add(&c->news_store, &page.rows, wf_desc_event_row(), &row);
-    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
-        if (s->follows_events) {
-            wf_effects_send(out, s->peer, WF_MSG_events_page, &page);
+    if (c->sessions.followers != 0) {
+        row = news_row(item);
+        wf_buf_clear(&c->news_store);
+        (void) wf_rows_add(&c->news_store, &page.rows, wf_desc_event_row(), &row);
+        while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+            if (s->follows_events) {
+                wf_effects_send(out, s->peer, WF_MSG_events_page, &page);
+            }
         }
+    }
+    if (level >= WF_LOG_WARN) {
+        ledger_event(c, item, out);
     }
 }
 
@@ -313,29 +163,31 @@ static const struct route {
     void (*handle)(struct turn *);
     unsigned roles;
     int before_ready; /* also on a session that has not said hello */
+    int changes;      /* what must not change while the store is behind */
 } routes[128] = {
     [WF_MSG_hello] = {on_hello, A | C | O | B, 1},
-    [WF_MSG_join] = {on_join, A | C | O | B, 0},
+    [WF_MSG_join] = {on_join, A | C | O | B, 0, 1},
     [WF_MSG_ping] = {on_ping, A | C | O | B, 0},
     [WF_MSG_pong] = {on_pong, A | C | O | B, 0},
     [WF_MSG_bye] = {on_bye, A | C | O | B, 1},
     [WF_MSG_error] = {on_error, A | C | O | B, 1},
     [WF_MSG_agent_info] = {on_agent_info, A, 0},
     [WF_MSG_telemetry] = {on_telemetry, A, 0},
-    [WF_MSG_resync] = {on_resync, A, 0},
-    [WF_MSG_started] = {on_started, A, 0},
+    [WF_MSG_resync] = {on_resync, A, 0, 1},
+    [WF_MSG_started] = {on_started, A, 0, 1},
     [WF_MSG_output] = {on_output, A, 0},
-    [WF_MSG_result] = {on_result, A, 0},
-    [WF_MSG_refuse] = {on_refuse, A, 0},
+    [WF_MSG_result] = {on_result, A, 0, 1},
+    [WF_MSG_refuse] = {on_refuse, A, 0, 1},
     [WF_MSG_drain] = {on_drain, A, 0},
-    [WF_MSG_submit] = {on_submit, C | O, 0},
+    [WF_MSG_submit] = {on_submit, C | O, 0, 1},
     [WF_MSG_watch] = {on_watch, C | O, 0},
-    [WF_MSG_cancel] = {on_cancel, C | O, 0},
+    [WF_MSG_cancel] = {on_cancel, C | O, 0, 1},
+    [WF_MSG_job_retry] = {on_job_retry, C | O, 0, 1},
     [WF_MSG_query] = {on_query, C | O, 0},
     [WF_MSG_node_ping] = {on_node_ping, C | O, 0},
-    [WF_MSG_token_put] = {on_token_put, O, 0},
-    [WF_MSG_node_set] = {on_node_set, O, 0},
-    [WF_MSG_key_revoke] = {on_key_revoke, O, 0},
+    [WF_MSG_token_put] = {on_token_put, O, 0, 1},
+    [WF_MSG_node_set] = {on_node_set, O, 0, 1},
+    [WF_MSG_key_revoke] = {on_key_revoke, O, 0, 1},
 };
 
 #undef A
@@ -353,6 +205,8 @@ static uint64_t req_of(const struct wf_msg *m)
         return m->u.watch.req;
     case WF_MSG_cancel:
         return m->u.cancel.req;
+    case WF_MSG_job_retry:
+        return m->u.job_retry.req;
     case WF_MSG_node_ping:
         return m->u.node_ping.req;
     case WF_MSG_token_put:
@@ -370,8 +224,9 @@ static void on_msg(struct core *c, const struct broker_event *ev, struct wf_effe
 {
     struct session *s = session_get(&c->sessions, ev->peer);
     struct turn t = {c, s, ev->msg, out};
-    const struct route *r = &routes[ev->msg->type % ARRAY_LEN(routes)];
+    const struct route *r = &routes[ev->msg->type];
 
+    WF_CHECK((size_t) ev->msg->type < ARRAY_LEN(routes));
     if (s == NULL) {
         return;
     }
@@ -391,6 +246,13 @@ static void on_msg(struct core *c, const struct broker_event *ev, struct wf_effe
         refuse(&t, WEFT_EPERM, req_of(ev->msg), NULL, 0,
                "the role `%s` may not send `%s`", wf_role_name(s->principal->role),
                wf_desc_of(ev->msg->type)->name);
+        return;
+    }
+    if (r->changes && c->rolled_back) {
+        c->count.storage_refused++;
+        refuse(&t, WEFT_ESTORAGE, req_of(ev->msg),
+               ev->msg->type == WF_MSG_submit ? &ev->msg->u.submit.job : NULL, 0,
+               "the broker's store went back in time: its operator must look at it");
         return;
     }
     r->handle(&t);
@@ -426,32 +288,12 @@ void reply_done(struct turn *t, uint64_t req, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_done, &m);
 }
 
-/* An enrolled agent is a node from the start: it is shown as offline until it comes. */
-static void on_record(struct core *c, const struct broker_event *ev)
-{
-    struct principal *p;
-    struct agent *a;
-    struct wf_key key;
-
-    if (registry_replay(&c->registry, ev->table, ev->record) != 0) {
-        c->count.bad_messages++;
-        return;
-    }
-    memcpy(key.b, ev->record.p, sizeof key.b);
-    p = registry_key(&c->registry, &key);
-    if (ev->table == REGISTRY_KEYS && p != NULL && p->role == WF_ROLE_AGENT &&
-        p->state == WF_KEY_ACTIVE && p->agent == NULL &&
-        agents_need(&c->agents, p, &a) == 0) {
-        a->since_us = a->heard_us = c->now_us;
-    }
-}
-
 void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
     uint64_t lsn = c->lsn;
 
     /* Time never goes back in here, whatever the shell was told. */
-    c->now_us = wf_max_u64(c->now_us, ev->now_us);
+    c->now_us = wf_max_u64(c->now_us, ev->now_us + AHEAD_US);
     c->wall_ms = ev->wall_ms;
     c->bus = ev->bus;
     if (c->started_us == 0) {
@@ -469,16 +311,25 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         break;
     case BROKER_TICK:
         on_sessions_tick(c, out);
-        work_tick(c, out);
+        if (!c->rolled_back) {
+            replay_tick(c, out);
+            work_tick(c, out);
+        }
         break;
     case BROKER_DURABLE:
-        on_durable(c, ev->lsn, out);
+        promises_durable(c, ev->lsn, out);
         break;
     case BROKER_STORE_ERROR:
-        on_store_error(c, ev->lsn, out);
+        promises_failed(c, ev->lsn, out);
+        break;
+    case BROKER_TAKEN:
+        ledger_taken(c, ev->lsn, out);
         break;
     case BROKER_RECORD:
-        on_record(c, ev);
+        replay_record(c, ev, out);
+        break;
+    case BROKER_LOADED:
+        replay_loaded(c, out);
         break;
     case BROKER_FORGETFUL:
         on_forgetful(c, out);
@@ -487,12 +338,16 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         on_stopping(c, out);
         break;
     }
-    if (c->lsn != lsn) {
+    ledger_flush(c, out);
+    promises_date(c, out);
+    if (c->lsn > c->synced_lsn && out->err == 0) {
         wf_effects_add(out, WF_EFFECT_SYNC, 0, c->lsn, NULL, 0, NULL);
-        if (out->err != 0) {
-            /* What was to be written never reaches the store. */
-            on_store_error(c, lsn + 1, out);
-        }
+        c->synced_lsn = out->err == 0 ? c->lsn : c->synced_lsn;
+    }
+    if (out->err != 0) {
+        /* Some of what was to be written never reaches the store, and nobody knows what:
+         * jobs are marked until their records are taken, but keys are not. */
+        promises_break(c, lsn + 1, out);
     }
 }
 
@@ -504,6 +359,10 @@ uint64_t core_wakeup_us(const struct core *c)
     const struct wf_list_node *done = wf_list_first(&c->jobs.done);
     uint64_t due_us = UINT64_MAX;
 
+    if (!wf_list_empty(&c->dirty) || c->synced_lsn < c->lsn) {
+        return c->now_us - AHEAD_US + DIRTY_TICK_US;
+    }
+    due_us = c->reclaim_us != 0 ? c->reclaim_us : due_us;
     due_us = job != NULL ? wf_min_u64(due_us, job->key) : due_us;
     due_us = lease != NULL ? wf_min_u64(due_us, lease->key) : due_us;
     due_us = grace != NULL ? wf_min_u64(due_us, grace->key) : due_us;
@@ -513,7 +372,7 @@ uint64_t core_wakeup_us(const struct core *c)
         due_us = wf_min_u64(due_us, wf_max_u64(j->finished_us + c->cfg.retain_ms * 1000,
                                                c->now_us + RETAIN_TICK_US));
     }
-    return due_us;
+    return due_us == UINT64_MAX ? due_us : due_us - AHEAD_US;
 }
 
 int core_admits(const struct core *c, const struct wf_key *key)
@@ -555,6 +414,30 @@ int core_put_token(struct core *c, const struct wf_key *key, unsigned role,
 size_t core_live_jobs(const struct core *c)
 {
     return c->jobs.live;
+}
+
+size_t core_fast_jobs(const struct core *c)
+{
+    size_t n = 0;
+
+    for (const struct wf_list_node *x = wf_list_first(&c->jobs.all); x != NULL;
+         x = wf_list_next(&c->jobs.all, x)) {
+        const struct job *j = CONTAINER_OF(x, struct job, in_all);
+
+        n += !wf_job_is_final(j->state) && j->class_ == WF_CLASS_FAST;
+    }
+    return n;
+}
+
+uint64_t core_bad_records(const struct core *c)
+{
+    return c->count.bad_records;
+}
+
+int core_is_settled(const struct core *c)
+{
+    return wf_list_empty(&c->dirty) && wf_list_empty(&c->pending) &&
+           wf_list_empty(&c->promises) && c->lsn == c->durable_lsn;
 }
 
 unsigned core_endpoints(const struct core *c)

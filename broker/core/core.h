@@ -20,6 +20,10 @@ struct core_config {
     struct wf_key key;           /* own public key */
     uint64_t epoch;              /* boot epoch */
     uint64_t seed;
+    int durable;       /* there is a store that keeps jobs */
+    uint64_t store_id; /* of that store, and how far it is: see struct store_facts */
+    uint64_t boot, lsn;
+    int accept_rollback; /* the operator knows that the store went back in time */
     uint64_t heartbeat_ms, lease_ms;
     uint64_t grace_ms;    /* a lost agent may return within it and keep its attempts */
     uint64_t max_payload; /* bytes of a payload or result */
@@ -29,6 +33,7 @@ struct core_config {
     uint64_t retain_ms;   /* finished jobs are kept so long, */
     uint64_t retain_jobs; /* and so many */
     uint64_t max_attempts;
+    uint64_t crash_limit; /* attempts of one job that may take a process with them */
     uint64_t retry_min_ms, retry_max_ms; /* back-off between attempts */
     uint64_t log_bytes;                  /* tail of a job's output kept */
     unsigned nendpoints;                 /* where devices are told to connect */
@@ -62,13 +67,27 @@ int core_put_token(struct core *c, const struct wf_key *key, unsigned role,
 unsigned core_endpoints(const struct core *c);
 const char *core_endpoint(const struct core *c, unsigned i);
 
-/* Numbers for the shell's farewell: live jobs that will be lost with the process. */
+/* For the shell's farewell: live jobs, and those of them that are lost with the process.
+ */
 size_t core_live_jobs(const struct core *c);
+size_t core_fast_jobs(const struct core *c);
+
+/* Records that could not be read back; a broker that cannot read all of them must not
+ * serve. */
+uint64_t core_bad_records(const struct core *c);
 
 /* Abort unless every invariant holds.  O(everything): for simulator and tests. */
 void core_check(const struct core *c);
 
 /* Hash of the state that must be equal wherever the same events were stepped. */
 uint64_t core_hash(const struct core *c);
+
+/* Hash of what must survive a restart: accepted jobs of class durable with their reserved
+ * attempts and outcomes, keys and tokens.  Equal to that of a core which read all
+ * records, when nothing waits for the store. */
+uint64_t core_durable_hash(const struct core *c);
+
+/* 1 when nothing waits for the store. */
+int core_is_settled(const struct core *c);
 
 #endif

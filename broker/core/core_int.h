@@ -39,7 +39,11 @@
     C(joined)                                                                            \
     C(joins_refused)                                                                     \
     C(out_of_memory)                                                                     \
-    C(store_errors)
+    C(store_errors)                                                                      \
+    C(storage_refused)                                                                   \
+    C(reused)                                                                            \
+    C(poisoned)                                                                          \
+    C(bad_records)
 
 struct counters {
 #define C(name) uint64_t name;
@@ -84,7 +88,15 @@ struct core {
     struct wf_list_node promises; /* struct promise, by lsn */
     uint64_t lsn;                 /* of the last record appended */
     uint64_t durable_lsn;
-    uint64_t synced_lsn; /* asked for */
+    uint64_t synced_lsn;         /* asked for */
+    struct wf_list_node dirty;   /* job.in_ledger: records to be written, see ledger.h */
+    struct wf_list_node pending; /* job.in_ledger: written, not durable yet, by lsn */
+    struct wf_buf record;        /* scratch for one record */
+    int store_failing;           /* nothing durable is accepted until it recovers */
+    int rolled_back;             /* the store went back in time: nothing is changed */
+    unsigned rollback_claims;    /* agents that said so */
+    int loaded;
+    uint64_t reclaim_us; /* until then agents may claim attempts; 0: that is over */
     int stopping;
     struct probe probes[PROBES_MAX];
     uint64_t probe_seq;
@@ -129,6 +141,7 @@ void on_drain(struct turn *t);
 void on_submit(struct turn *t);
 void on_watch(struct turn *t);
 void on_cancel(struct turn *t);
+void on_job_retry(struct turn *t);
 
 /* on_query.c, on_show.c */
 void on_query(struct turn *t);
@@ -147,6 +160,7 @@ void on_node_ping(struct turn *t);
 
 /* Rows of views; borrow from the agent and the job. */
 struct wf_node_row node_row_of(const struct core *c, const struct agent *a);
+unsigned job_told_state(const struct core *c, const struct job *j);
 struct wf_job_row job_row_of(const struct core *c, const struct job *j);
 
 /* End a session from our side: told why, then closed. */
@@ -174,9 +188,20 @@ void core_forget(struct core *c, unsigned table, struct principal *p,
 /* 1 when a session came with this token or key. */
 int core_in_use(const struct core *c, const struct principal *p);
 
+/* In place of a lsn: that of the last record which this step writes. */
+#define PROMISE_STEP UINT64_MAX
+
 /* Send a message when everything up to `lsn` is durable. */
 void core_promise(struct core *c, uint64_t lsn, uint32_t peer, uint64_t req, int close,
                   enum wf_type type, const void *body, struct wf_effects *out);
+
+/* promises.c: at the end of a step, the lsn of PROMISE_STEP is known; everything up to
+ * `lsn` is durable; the store failed from `lsn` on, or (break) the step ran out of memory
+ * and nobody knows which of its records were written. */
+void promises_date(struct core *c, struct wf_effects *out);
+void promises_durable(struct core *c, uint64_t lsn, struct wf_effects *out);
+void promises_failed(struct core *c, uint64_t lsn, struct wf_effects *out);
+void promises_break(struct core *c, uint64_t lsn, struct wf_effects *out);
 
 /* 1 when such a message waits for the store already. */
 int core_promised(const struct core *c, uint32_t peer, enum wf_type type);

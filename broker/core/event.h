@@ -17,7 +17,9 @@ enum broker_event_kind {
     BROKER_TICK,
     BROKER_DURABLE,     /* lsn: all records up to it are on stable storage */
     BROKER_STORE_ERROR, /* lsn: records from it on are not */
-    BROKER_RECORD,      /* start-up: table, record: one stored record */
+    BROKER_TAKEN,       /* lsn: that job was not written, another broker has its id */
+    BROKER_RECORD,      /* table, record: one stored record; at start-up, or of others */
+    BROKER_LOADED,      /* start-up: these were all records */
     BROKER_FORGETFUL,   /* effects of the last step were lost for want of memory */
     BROKER_STOPPING     /* no new work: the process is about to end */
 };

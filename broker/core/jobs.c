@@ -13,7 +13,7 @@
      WF_SM_TO(WF_JOB_CANCELLED) | WF_SM_TO(WF_JOB_EXPIRED))
 
 static const struct wf_sm_state states[WF_JOB_STATES] = {
-    [WF_JOB_ACCEPTED] = {"ACCEPTED", WF_SM_TO(WF_JOB_QUEUED)},
+    [WF_JOB_ACCEPTED] = {"ACCEPTED", WF_SM_TO(WF_JOB_QUEUED) | FINAL},
     [WF_JOB_QUEUED] = {"QUEUED", WF_SM_TO(WF_JOB_ASSIGNED) | FINAL},
     [WF_JOB_ASSIGNED] = {"ASSIGNED",
                          WF_SM_TO(WF_JOB_RUNNING) | WF_SM_TO(WF_JOB_QUEUED) | FINAL},
@@ -33,11 +33,14 @@ struct log_head {
 
 int jobs_init(struct jobs *t, size_t max, size_t max_log, uint64_t seed)
 {
-    *t = (struct jobs){.by_id = wf_map_new(max, seed), .max_log = max_log};
+    *t = (struct jobs){.by_id = wf_map_new(max, seed),
+                       .by_seq = wf_map_new(max, seed + 1),
+                       .by_like = wf_map_new(max, seed + 2),
+                       .max_log = max_log};
     wf_heap_init(&t->timers, max);
     wf_list_init(&t->done);
     wf_list_init(&t->all);
-    return t->by_id != NULL ? 0 : WEFT_ENOMEM;
+    return t->by_id != NULL && t->by_seq != NULL && t->by_like != NULL ? 0 : WEFT_ENOMEM;
 }
 
 static void job_free(struct job *j)
@@ -55,6 +58,8 @@ static void job_free(struct job *j)
     wf_list_remove(&j->in_agent);
     wf_list_remove(&j->in_done);
     wf_list_remove(&j->in_all);
+    wf_list_remove(&j->in_ledger);
+    wf_list_remove(&j->in_followers);
     wf_free(j->reason);
     wf_free(j->data);
     wf_free(j->history);
@@ -66,6 +71,10 @@ void jobs_fini(struct jobs *t)
 {
     struct wf_list_node *n;
 
+    wf_map_free(t->by_seq);
+    wf_map_free(t->by_like);
+    t->by_seq = NULL;
+    t->by_like = NULL;
     if (t->by_id == NULL) {
         return;
     }
@@ -74,6 +83,7 @@ void jobs_fini(struct jobs *t)
 
         (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
         wf_heap_remove(&t->timers, &j->timer);
+        wf_list_init(&j->followers); /* they go as well */
         job_free(j);
     }
     wf_map_free(t->by_id);
@@ -125,7 +135,7 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job)
         wf_free(j);
         return rc;
     }
-    j->state = WF_JOB_QUEUED;
+    j->state = WF_JOB_ACCEPTED;
     j->bytes_len = len;
     put_bytes(j, m);
     wf_buf_init(&j->log, t->max_log);
@@ -133,6 +143,9 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job)
     wf_list_init(&j->in_agent);
     wf_list_init(&j->in_done);
     wf_list_init(&j->watches);
+    wf_list_init(&j->in_ledger);
+    wf_list_init(&j->followers);
+    wf_list_init(&j->in_followers);
     wf_list_push_back(&t->all, &j->in_all);
     j->seq = ++t->next_seq;
     t->live++;
@@ -157,6 +170,12 @@ void job_move(struct jobs *t, struct job *j, unsigned to)
 static void drop(struct jobs *t, struct job *j)
 {
     (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
+    if (wf_map_get(t->by_seq, &j->seq, sizeof j->seq) == j) {
+        (void) wf_map_take(t->by_seq, &j->seq, sizeof j->seq);
+    }
+    if (wf_map_get(t->by_like, &j->like, sizeof j->like) == j) {
+        (void) wf_map_take(t->by_like, &j->like, sizeof j->like);
+    }
     t->bytes -= j->bytes_len + j->data_len + j->log.len;
     if (j->capability != NULL) {
         j->capability->njobs--;
@@ -173,9 +192,14 @@ void jobs_forget(struct jobs *t, struct job *j)
 
 void jobs_undo(struct jobs *t, struct job *j)
 {
-    WF_CHECK(j->state == WF_JOB_QUEUED && wf_list_empty(&j->in_queue) && j->attempt == 0);
+    WF_CHECK(!j->told && wf_list_empty(&j->in_queue) && !j->occupies);
+    WF_CHECK(wf_list_empty(&j->followers));
     wf_heap_remove(&t->timers, &j->timer);
-    t->live--;
+    if (wf_job_is_final(j->state)) {
+        t->retained--;
+    } else {
+        t->live--;
+    }
     drop(t, j);
 }
 
@@ -279,8 +303,11 @@ int job_plan(struct jobs *t, struct job *j)
     if (j->retry_us != 0 && j->state == WF_JOB_QUEUED) {
         due_us = wf_min_u64(due_us, j->retry_us);
     }
-    if (j->overdue_us != 0 && j->state == WF_JOB_RUNNING) {
+    if (j->overdue_us != 0 && j->state == WF_JOB_RUNNING && j->cut_us == 0) {
         due_us = wf_min_u64(due_us, j->overdue_us);
+    }
+    if (j->cut_us != 0 && j->occupies) {
+        due_us = wf_min_u64(due_us, j->cut_us);
     }
     if (due_us == UINT64_MAX || wf_job_is_final(j->state)) {
         wf_heap_remove(&t->timers, &j->timer);
@@ -296,4 +323,22 @@ int job_plan(struct jobs *t, struct job *j)
 struct wf_slice job_payload(const struct job *j)
 {
     return wf_slice_make(j->bytes, j->payload_len);
+}
+
+struct wf_submit job_submit(const struct job *j)
+{
+    return (struct wf_submit){.job = j->id,
+                              .capability = wf_slice_of(j->capability->name),
+                              .version = j->version,
+                              .payload = job_payload(j),
+                              .class_ = j->class_,
+                              .priority = j->priority,
+                              .wall_ms = j->wall_ms,
+                              .max_attempts = j->retry_failed ? j->max_tries : 0,
+                              .needs = j->needs,
+                              .node = wf_slice_of(j->pin),
+                              .name = wf_slice_of(j->name),
+                              .disconnect = j->disconnect,
+                              .disconnect_ms = j->disconnect_ms,
+                              .reuse_ms = j->reuse_us / 1000};
 }

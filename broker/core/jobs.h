@@ -7,9 +7,10 @@
  *        |               |                    |
  *        +---------------+--------------------+--> OK FAILED DEAD CANCELLED EXPIRED
  *
- * (ACCEPTED is what the client is told; a job in the table is already QUEUED.)  An
- * outcome is recorded once.  Finished jobs are kept for fetching until they are too old
- * or too many; live jobs are never dropped.  Counts bytes held against the broker's cap.
+ * A job of class durable is ACCEPTED until its record is on stable storage, one of class
+ * fast is QUEUED at once.  An outcome is recorded once.  Finished jobs are kept for
+ * fetching until they are too old or too many; live jobs are never dropped.  Counts bytes
+ * held against the broker's cap.
  */
 #ifndef BROKER_CORE_JOBS_H
 #define BROKER_CORE_JOBS_H
@@ -55,21 +56,48 @@ struct job {
     uint64_t retry_us;             /* not before; 0: now */
     uint64_t overdue_us;           /* the agent should have answered; 0: no limit */
     uint32_t attempt;              /* number of the last assignment */
-    unsigned spared;               /* assignments in a row that did not count */
-    unsigned tries, max_tries;     /* assignments that count, of at most */
-    int retry_failed;              /* also when the handler fails */
-    int occupies;                  /* the present attempt holds a slot at `agent` */
-    int confirmed;                 /* during a resync: the agent says it holds it */
-    struct agent *agent;           /* of the present or last attempt; NULL: none yet */
-    struct agent *avoid;           /* where it failed last */
-    const char *pin;               /* only on this node; empty: anywhere; in `bytes` */
-    const char *name;              /* for people; in `bytes` */
-    struct wf_list_node in_queue;  /* ready queue of its capability */
-    struct wf_list_node in_agent;  /* attempts held by `agent` */
-    struct wf_list_node in_done;   /* finished, oldest first */
-    struct wf_list_node in_all;    /* by acceptance */
+    uint32_t reserved;         /* durable: highest that may be assigned, by its records */
+    unsigned spared;           /* assignments in a row that did not count */
+    unsigned tries, max_tries; /* assignments that count, of at most; of these: */
+    unsigned lost, crashes;    /* to agents and links; that took a process with them */
+    unsigned disconnect;       /* enum wf_disconnect */
+    uint64_t disconnect_ms;    /* 0: the broker's grace */
+    uint64_t cut_us;           /* its agent was cut off: replace it then; 0: it is not,
+                                  UINT64_MAX: wait for it */
+    int unclaimed;             /* after a restart: an agent may still hold its attempt */
+    int retry_failed;          /* also when the handler fails */
+    int occupies;              /* the present attempt holds a slot at `agent` */
+    int confirmed;             /* during a resync: the agent says it holds it */
+    struct agent *agent;       /* of the present or last attempt; NULL: none yet */
+    struct agent *avoid;       /* where it failed last */
+    const char *pin;           /* only on this node; empty: anywhere; in `bytes` */
+    const char *name;          /* for people; in `bytes` */
+    struct wf_list_node in_queue; /* ready queue of its capability */
+    struct wf_list_node in_agent; /* attempts held by `agent` */
+    struct wf_list_node in_done;  /* finished, oldest first */
+    struct wf_list_node in_all;   /* by acceptance */
     struct wf_list_node watches;
     struct wf_heap_node timer;
+
+    /* Its records: see ledger.h. */
+    unsigned dirty;                /* enum ledger_record, a bit each: not written yet */
+    uint64_t lsn, first_lsn;       /* of the last and the first one written */
+    struct wf_list_node in_ledger; /* ledger.dirty or ledger.pending */
+    int told;                      /* that it is accepted */
+    uint32_t acceptor;             /* peer to tell so; 0: none */
+    uint32_t acker, ack_attempt;   /* peer and attempt of a result_ack owed; 0: none */
+    int unsent;                    /* the assignment waits for its record */
+    uint64_t accepted_ms;          /* wall clock */
+    uint64_t finished_ms;
+
+    /* Like jobs: see reuse.h. */
+    uint64_t like; /* hash of owner, capability, version and payload */
+    uint64_t reuse_us;
+    struct job *leader;            /* borrowed: gets its outcome; NULL: runs by itself */
+    struct wf_list_node followers; /* job.in_followers */
+    struct wf_list_node in_followers;
+    struct wf_id reused, retry_of;
+    int held; /* must not be forgotten now */
     int code; /* outcome: 0 or WEFT_E* */
     unsigned exit_code, term_signal;
     uint64_t wait_us, run_us, cut;
@@ -88,6 +116,8 @@ struct job {
 
 struct jobs {
     struct wf_map *by_id;     /* owned */
+    struct wf_map *by_seq;    /* those that were read from the store */
+    struct wf_map *by_like;   /* the newest job of each that may be reused */
     struct wf_heap timers;    /* job.timer */
     struct wf_list_node done; /* job.in_done */
     struct wf_list_node all;  /* job.in_all */
@@ -102,9 +132,12 @@ void jobs_fini(struct jobs *t);
 
 struct job *jobs_get(const struct jobs *t, const struct wf_id *id);
 
-/* Add a QUEUED job with copies of payload, needs and names; the caller fills the rest.
+/* Add an ACCEPTED job with copies of payload, needs and names; the caller fills the rest.
  * WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
 int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job);
+
+/* What would have to be submitted to have this job again; borrows from it. */
+struct wf_submit job_submit(const struct job *j);
 
 /* The only writer of job.state.  Moving to a final state links it among the finished. */
 void job_move(struct jobs *t, struct job *j, unsigned to);

@@ -22,14 +22,28 @@ struct news_item *news_add(struct news *n, uint64_t wall_ms, unsigned level,
 {
     struct news_item *x = &n->ring[n->next % NEWS_KEPT];
 
-    *x = (struct news_item){
-        .seq = n->next++, .wall_ms = wall_ms, .level = level, .kind = kind};
+    *x = (struct news_item){.seq = n->next++, .wall_ms = wall_ms, .level = level};
+    (void) wf_str_copy(x->kind, sizeof x->kind, kind);
     (void) wf_str_copy(x->node, sizeof x->node, node != NULL ? node : "");
     (void) wf_str_copy(x->text, sizeof x->text, text);
     if (job != NULL) {
         x->job = *job;
     }
     return x;
+}
+
+void news_replay(struct news *n, const struct wf_event_row *row)
+{
+    struct news_item *x = &n->ring[row->seq % NEWS_KEPT];
+
+    *x = (struct news_item){.seq = row->seq,
+                            .wall_ms = row->wall_ms,
+                            .level = (unsigned) row->level,
+                            .job = row->job};
+    wf_slice_str(row->kind, x->kind, sizeof x->kind);
+    wf_slice_str(row->node, x->node, sizeof x->node);
+    wf_slice_str(row->text, x->text, sizeof x->text);
+    n->next = wf_max_u64(n->next, row->seq + 1);
 }
 
 const struct news_item *news_get(const struct news *n, uint64_t seq)

@@ -11,8 +11,8 @@
 
 struct news_item {
     uint64_t seq, wall_ms;
-    unsigned level;             /* enum wf_log_level */
-    const char *kind;           /* static */
+    unsigned level; /* enum wf_log_level */
+    char kind[WF_NAME_MAX + 1];
     char node[WF_NAME_MAX + 1]; /* empty: none */
     struct wf_id job;           /* zero: none */
     char text[WF_TEXT_MAX + 1];
@@ -30,6 +30,9 @@ void news_fini(struct news *n);
 struct news_item *news_add(struct news *n, uint64_t wall_ms, unsigned level,
                            const char *kind, const char *node, const struct wf_id *job,
                            const char *text);
+
+/* Put back one that was written before a restart. */
+void news_replay(struct news *n, const struct wf_event_row *row);
 
 /* The item of a number, or NULL when it is gone or not there yet. */
 const struct news_item *news_get(const struct news *n, uint64_t seq);

@@ -1,4 +1,6 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
+#include "broker/core/ledger.h"
+#include "broker/core/replay.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -67,6 +69,16 @@ void on_drain(struct turn *t)
 /* -- resync ----------------------------------------------------------------------------
  */
 
+/* Its agent may have been cut off: its limits count again. */
+static void came_back(struct core *c, struct job *j)
+{
+    j->cut_us = 0;
+    if (j->overdue_us != 0) {
+        j->overdue_us = wf_max_u64(j->overdue_us, c->now_us + OVERDUE_SLACK_MS * 1000);
+    }
+    (void) job_plan(&c->jobs, j);
+}
+
 /* Mark what the agent holds; tell it to drop what is not its own any more. */
 static void match_held(struct turn *t, const struct agent *a)
 {
@@ -76,8 +88,11 @@ static void match_held(struct turn *t, const struct agent *a)
     while (wf_rows_next(&rows, wf_desc_run_row(), &row)) {
         struct job *j = jobs_get(&t->c->jobs, &row.job);
 
-        if (j != NULL && j->agent == a && j->attempt == row.attempt && j->occupies) {
+        if (j != NULL && j->attempt == row.attempt &&
+            ((j->agent == a && j->occupies) ||
+             replay_claim(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
             j->confirmed = 1;
+            came_back(t->c, j);
         } else if (row.state == WF_RUN_FINISHED) {
             /* Its result comes by itself and is acknowledged then. */
             continue;
@@ -86,6 +101,27 @@ static void match_held(struct turn *t, const struct agent *a)
 
             wf_effects_send(t->out, t->s->peer, WF_MSG_stop, &stop);
         }
+    }
+}
+
+/* It never arrived, or its result was acknowledged before the link broke, or the agent
+ * died with it. */
+static void not_held(struct core *c, const struct agent *a, struct job *j,
+                     struct wf_effects *out)
+{
+    int ran = j->started_us != 0;
+
+    work_release(j);
+    if (wf_job_is_final(j->state)) {
+        return;
+    }
+    c->count.lost_attempts++;
+    if (!a->restarted) {
+        work_retry(c, j, WEFT_ELOST, "the assignment was lost on the way", BLAME_NOBODY,
+                   out);
+    } else {
+        work_retry(c, j, WEFT_ELOST, "the agent was restarted",
+                   ran ? BLAME_CRASH : BLAME_PLACE, out);
     }
 }
 
@@ -112,14 +148,11 @@ void on_resync(struct turn *t)
             }
             continue;
         }
-        /* It never arrived, or its result was acknowledged before the link broke. */
-        work_release(j);
-        if (!wf_job_is_final(j->state)) {
-            c->count.lost_attempts++;
-            work_retry(c, j, WEFT_ELOST, "the assignment was lost on the way", 0, t->out);
-        }
+        not_held(c, a, j, t->out);
     }
     a->synced = 1;
+    a->restarted = 0;
+    replay_agent_synced(c, a, t->out);
     work_feed(c, a, t->out);
 }
 
@@ -182,14 +215,14 @@ void on_started(struct turn *t)
 }
 
 /* Output is kept as far as live jobs leave room for it. */
-static int has_room(struct core *c, const struct wf_output *m)
+static int has_room(struct core *c, const struct wf_output *m, struct wf_effects *out)
 {
     size_t more = LOG_HEAD_MAX + m->data.len;
 
     if (more > c->cfg.max_bytes) {
         return 0;
     }
-    work_retain(c, more);
+    work_retain(c, more, out);
     return c->jobs.bytes <= c->cfg.max_bytes - more;
 }
 
@@ -202,7 +235,7 @@ void on_output(struct turn *t)
         t->c->count.output_dropped++;
         return;
     }
-    if (has_room(t->c, m)) {
+    if (has_room(t->c, m, t->out)) {
         job_log(&t->c->jobs, j, (unsigned) m->stream, (uint32_t) m->attempt, m->offset,
                 m->data);
     } else {
@@ -270,7 +303,11 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     if (code != 0 &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
-                   reason[0] != '\0' ? reason : wf_err_sentence(code), 1, t->out);
+                   reason[0] != '\0' ? reason : wf_err_sentence(code),
+                   !is_handlers_fault(code)                 ? BLAME_PLACE
+                   : code == WEFT_EFAILED && m->signal != 0 ? BLAME_CRASH
+                                                            : BLAME_HANDLER,
+                   t->out);
         return;
     }
     work_finish(c, j, &end, t->out);
@@ -283,20 +320,34 @@ void on_result(struct turn *t)
     const struct wf_result_ack ack = {m->job, m->attempt};
     struct agent *a = speaker(t);
     struct job *j = present(t, &m->job, m->attempt);
+    int safe = 1;
 
     if (j != NULL && !wf_job_is_final(j->state)) {
+        safe = j->class_ == WF_CLASS_FAST; /* else it is not forgotten in here */
         conclude(t, j, m);
     } else if (j != NULL) {
         /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */
         work_release(j);
     } else {
-        c->count.superseded++;
         j = jobs_get(&c->jobs, &m->job);
-        if (j != NULL) {
-            j->superseded++;
+        if (j != NULL && j->agent == a && j->attempt == m->attempt) {
+            safe = ledger_settled(c, j); /* said again, because the answer was lost */
+        } else {
+            c->count.superseded++;
+            if (j != NULL) {
+                j->superseded++;
+            }
         }
     }
-    wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_result_ack, &ack);
+#ifdef WEFT_PLANT_RESULT_ACK_BEFORE_SYNC
+    safe = 1;
+#endif
+    if (safe) {
+        wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_result_ack, &ack);
+    } else {
+        j->acker = t->s->peer;
+        j->ack_attempt = (uint32_t) m->attempt;
+    }
     if (a != NULL) {
         work_feed(c, a, t->out);
     }
@@ -318,5 +369,5 @@ void on_refuse(struct turn *t)
     }
     wf_slice_str(m->text, text, sizeof text);
     work_retry(t->c, j, m->code != 0 ? -(int) m->code : WEFT_EREFUSED,
-               text[0] != '\0' ? text : "the agent refused it", 0, t->out);
+               text[0] != '\0' ? text : "the agent refused it", BLAME_NOBODY, t->out);
 }

@@ -1,5 +1,7 @@
 /* Clients: submit, watch, cancel. */
+#include "broker/core/ledger.h"
 #include "broker/core/need.h"
+#include "broker/core/reuse.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -8,10 +10,11 @@
 
 #include <stdio.h>
 
-#define WATCHES_MAX   65536u /* of one session */
-#define WATCHERS_MAX  128u   /* of one job: its result goes to all of them in one step */
-#define BUSY_RETRY_MS 200u
-#define PRIORITY_MAX  9u
+#define WATCHES_MAX      65536u /* of one session */
+#define WATCHERS_MAX     128u /* of one job: its result goes to all of them in one step */
+#define BUSY_RETRY_MS    200u
+#define STORAGE_RETRY_MS 1000u
+#define PRIORITY_MAX     9u
 
 /* May this session see the job?  Operators all, clients their own. */
 static int may_see(const struct session *s, const struct job *j)
@@ -59,6 +62,11 @@ static int is_offered(const struct capability *cap, uint64_t version)
     return 0;
 }
 
+static int is_durable(const struct core *c, const struct wf_submit *m)
+{
+    return c->cfg.durable && m->class_ != WF_CLASS_FAST;
+}
+
 /* 0, or the code of the refusal that was sent. */
 static int check_submit(struct turn *t, const struct wf_submit *m)
 {
@@ -87,9 +95,15 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
                "a need is KEY=VALUE, KEY!=VALUE, KEY>=NUMBER or KEY<=NUMBER");
         return WEFT_EINVAL;
     }
-    if (m->class_ == WF_CLASS_DURABLE) {
+    if (m->class_ == WF_CLASS_DURABLE && !c->cfg.durable) {
         refuse(t, WEFT_ESTORAGE, 0, &m->job, 0,
                "this broker keeps jobs in memory: it cannot accept class durable");
+        return WEFT_ESTORAGE;
+    }
+    if (is_durable(c, m) && c->store_failing) {
+        c->count.storage_refused++;
+        refuse(t, WEFT_ESTORAGE, 0, &m->job, STORAGE_RETRY_MS,
+               "the broker's store fails at present: nothing durable is accepted");
         return WEFT_ESTORAGE;
     }
     if (m->node.len != 0 && registry_named(&c->registry, m->node) == NULL) {
@@ -127,7 +141,8 @@ static int same_work(const struct job *j, const struct wf_submit *m)
 
 static void say_accepted(struct turn *t, const struct job *j, int known)
 {
-    const struct wf_accepted m = {j->id, j->class_, j->state, (uint64_t) known};
+    const struct wf_accepted m = {j->id, j->class_, j->state, (uint64_t) known,
+                                  j->reused};
 
     wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_accepted, &m);
 }
@@ -141,16 +156,20 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
         return;
     }
     t->c->count.resubmitted++;
-    say_accepted(t, j, 1);
     if (m->detached == 0) {
         j->submitter = t->s->peer;
-        if (wf_job_is_final(j->state)) {
-            work_send_outcome(j, t->s->peer, t->out);
-        }
+    }
+    if (!j->told) {
+        j->acceptor = t->s->peer;
+        return; /* its record is on its way */
+    }
+    say_accepted(t, j, 1);
+    if (m->detached == 0 && wf_job_is_final(j->state) && ledger_settled(t->c, j)) {
+        work_send_outcome(j, t->s->peer, t->out);
     }
 }
 
-static int has_room(struct core *c, const struct wf_submit *m)
+static int has_room(struct core *c, const struct wf_submit *m, struct wf_effects *out)
 {
 #ifndef WEFT_PLANT_UNBOUNDED
     size_t more = (size_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 2;
@@ -159,11 +178,20 @@ static int has_room(struct core *c, const struct wf_submit *m)
         return 0;
     }
     if (c->jobs.bytes > c->cfg.max_bytes - more) {
-        work_retain(c, more);
+        work_retain(c, more, out);
         return c->jobs.bytes <= c->cfg.max_bytes - more;
     }
 #endif
     return 1;
+}
+
+/* Answer a request when what this step wrote of the job is safe. */
+static void answer_when_safe(struct turn *t, unsigned job_class, uint64_t req)
+{
+    const struct wf_done m = {.req = req};
+
+    core_promise(t->c, job_class == WF_CLASS_FAST ? 0 : PROMISE_STEP, t->s->peer, req, 0,
+                 WF_MSG_done, &m, t->out);
 }
 
 static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_job)
@@ -179,14 +207,20 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     if (rc != 0) {
         return rc;
     }
-    j->class_ = WF_CLASS_FAST;
+    j->class_ = is_durable(c, m) ? WF_CLASS_DURABLE : WF_CLASS_FAST;
     j->priority = (unsigned) wf_min_u64(m->priority, PRIORITY_MAX);
     j->owner = t->s->principal;
     j->capability = cap;
     cap->njobs++;
     j->version = (uint32_t) m->version;
     j->submitter = m->detached ? 0 : t->s->peer;
+    j->acceptor = t->s->peer;
     j->accepted_us = c->now_us;
+    j->accepted_ms = c->wall_ms;
+    j->reserved = 1;
+    j->disconnect = (unsigned) m->disconnect;
+    j->disconnect_ms = m->disconnect_ms;
+    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
     j->client_rtt_us = wf_ewma_mean(&t->s->rtt_us);
     j->wall_ms = m->wall_ms;
     if (m->deadline_ms != 0) {
@@ -204,6 +238,22 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     }
     *ret_job = j;
     return 0;
+}
+
+/* A job that was just added: wait for its record, or begin. */
+static void begin(struct core *c, struct job *j, struct wf_effects *out)
+{
+    ledger_write(c, j, LEDGER_JOB);
+#ifdef WEFT_PLANT_ACK_BEFORE_SYNC
+    work_accept(c, j, out);
+#endif
+    if (j->class_ == WF_CLASS_FAST) {
+        work_accept(c, j, out);
+    }
+    if (!reuse_enter(c, j, out)) {
+        work_place(c, j, out);
+        (void) job_plan(&c->jobs, j);
+    }
 }
 
 void on_submit(struct turn *t)
@@ -226,17 +276,62 @@ void on_submit(struct turn *t)
     if (check_submit(t, m) != 0) {
         return;
     }
-    rc = has_room(c, m) ? add_job(t, m, &j) : WEFT_EFULL;
+    rc = has_room(c, m, t->out) ? add_job(t, m, &j) : WEFT_EFULL;
     if (rc != 0) {
         c->count.busy++;
         refuse(t, WEFT_EBUSY, 0, &m->job, BUSY_RETRY_MS,
                c->stopping ? "the broker is stopping" : "the broker's queue is full");
         return;
     }
-    c->count.accepted++;
-    say_accepted(t, j, 0);
-    work_place(c, j, t->out);
-    (void) job_plan(&c->jobs, j);
+    begin(c, j, t->out);
+}
+
+/* A new job with the work of an old one that ended. */
+void on_job_retry(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_job_retry *m = &t->msg->u.job_retry;
+    struct job *old = own_job(t, &m->job, m->req);
+    struct wf_submit again;
+    struct job *j = jobs_get(&c->jobs, &m->new_job);
+    int rc;
+
+    if (old == NULL) {
+        return;
+    }
+    if (j != NULL && j->owner == t->s->principal && wf_id_eq(&j->retry_of, &m->job)) {
+        answer_when_safe(t, j->class_, m->req); /* the first answer was lost */
+        return;
+    }
+    if (j != NULL || wf_id_is_zero(&m->new_job)) {
+        reply_done(t, m->req, WEFT_ECONFLICT, "the new id belongs to other work");
+        return;
+    }
+    if (!wf_job_is_final(old->state)) {
+        reply_done(t, m->req, WEFT_ESTATE,
+                   "the job has not ended: there is nothing to repeat");
+        return;
+    }
+    if (old->class_ == WF_CLASS_DURABLE && c->store_failing) {
+        c->count.storage_refused++;
+        reply_done(t, m->req, WEFT_ESTORAGE, "the broker's store fails at present");
+        return;
+    }
+    again = job_submit(old);
+    again.job = m->new_job;
+    again.detached = 1;
+    old->held = 1;
+    rc = has_room(c, &again, t->out) ? add_job(t, &again, &j) : WEFT_EFULL;
+    old->held = 0;
+    if (rc != 0) {
+        c->count.busy++;
+        reply_done(t, m->req, WEFT_EBUSY, "the broker's queue is full");
+        return;
+    }
+    j->acceptor = 0;
+    j->retry_of = old->id;
+    answer_when_safe(t, j->class_, m->req);
+    begin(c, j, t->out);
 }
 
 /* -- watch and cancel ------------------------------------------------------------------
@@ -308,7 +403,7 @@ void on_watch(struct turn *t)
     if (m->output) {
         send_log(j, t->s->peer, t->out);
     }
-    if (wf_job_is_final(j->state)) {
+    if (wf_job_is_final(j->state) && ledger_settled(t->c, j)) {
         work_send_outcome(j, t->s->peer, t->out);
         return;
     }
@@ -330,8 +425,10 @@ void on_watch(struct turn *t)
     }
     w->output = m->output != 0;
     w->states = m->states != 0;
-    now = (struct wf_job_update){
-        .job = j->id, .state = j->state, .attempt = j->attempt, .node = job_node(j)};
+    now = (struct wf_job_update){.job = j->id,
+                                 .state = job_told_state(t->c, j),
+                                 .attempt = j->attempt,
+                                 .node = job_node(j)};
     wf_effects_send(t->out, t->s->peer, WF_MSG_job_update, &now);
 }
 
@@ -356,6 +453,6 @@ void on_cancel(struct turn *t)
     (void) snprintf(reason, sizeof reason, "cancelled by %s", t->s->principal->name);
     end.reason = reason;
     work_stop(j, WEFT_ECANCELLED, t->out);
+    answer_when_safe(t, j->class_, m->req);
     work_finish(t->c, j, &end, t->out);
-    reply_done(t, m->req, 0, "");
 }

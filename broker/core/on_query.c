@@ -1,4 +1,5 @@
 /* Queries that list: status, nodes, jobs, events, keys, tokens. */
+#include "broker/core/ledger.h"
 #include "broker/core/need.h"
 #include "broker/core/work.h"
 
@@ -107,13 +108,24 @@ static void query_nodes(struct turn *t)
 /* -- jobs ------------------------------------------------------------------------------
  */
 
+/* An outcome is nobody's to see before it is on stable storage. */
+unsigned job_told_state(const struct core *c, const struct job *j)
+{
+    if (!wf_job_is_final(j->state) || ledger_settled(c, j)) {
+        return j->state;
+    }
+    return j->attempt != 0 ? WF_JOB_RUNNING : WF_JOB_QUEUED;
+}
+
 struct wf_job_row job_row_of(const struct core *c, const struct job *j)
 {
+    int told = job_told_state(c, j) == j->state;
+
     return (struct wf_job_row){
         .job = j->id,
         .capability = wf_slice_of(j->capability->name),
         .version = j->version,
-        .state = j->state,
+        .state = job_told_state(c, j),
         .class_ = j->class_,
         .priority = j->priority,
         .attempt = j->attempt,
@@ -121,8 +133,9 @@ struct wf_job_row job_row_of(const struct core *c, const struct job *j)
         .owner = wf_slice_of(j->owner->name),
         .age_ms = (c->now_us - j->accepted_us) / 1000,
         .run_us = j->state == WF_JOB_RUNNING ? c->now_us - j->started_us : j->run_us,
-        .code = (uint64_t) -j->code,
-        .name = wf_slice_of(j->name)};
+        .code = told ? (uint64_t) -j->code : 0,
+        .name = wf_slice_of(j->name),
+        .reason = wf_slice_of(told && j->state != WF_JOB_OK ? j->reason : NULL)};
 }
 
 /* One term "key=value" of a filter. */
@@ -271,6 +284,9 @@ static void query_status(struct turn *t)
                                .bytes = c->jobs.bytes,
                                .bytes_max = c->cfg.max_bytes,
                                .store = wf_slice_of(c->cfg.store),
+                               .store_failing = c->store_failing || c->rolled_back,
+                               .store_lsn = c->durable_lsn,
+                               .live = c->jobs.live,
                                .key = c->cfg.key,
                                .draining = c->stopping != 0};
 

@@ -1,4 +1,5 @@
 /* Sessions: who connects, hello, heartbeats, enrolment, silence. */
+#include "broker/core/ledger.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -95,8 +96,9 @@ static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
     core_news(c, out, WF_LOG_WARN, "agent-lost", a->principal->name, NULL,
               "agent %s is gone; %u attempts wait for its return", a->principal->name,
               (unsigned) a->assigned);
+    work_cut(c, a);
     if (wf_heap_push(&c->agents.graces, &a->grace, a->lost_until_us) != 0) {
-        work_lose_all(c, a, "the agent was lost", out);
+        work_lose(c, a, 0, "the agent was lost", out);
     }
 }
 
@@ -134,6 +136,17 @@ void session_end(struct core *c, struct session *s, int code, const char *text,
     session_gone(c, s, out);
 }
 
+/* After a restart the broker waits for the agents that were connected. */
+static void set_up(struct core *c, const struct agent *a, int up, struct wf_effects *out)
+{
+    struct principal *p = a->principal;
+
+    if (p->up != up && c->cfg.durable && p->state == WF_KEY_ACTIVE) {
+        p->up = up;
+        (void) core_persist(c, REGISTRY_KEYS, p, out);
+    }
+}
+
 static void agent_says_hello(struct turn *t)
 {
     struct core *c = t->c;
@@ -158,7 +171,7 @@ static void agent_says_hello(struct turn *t)
     }
     wf_heap_remove(&c->agents.graces, &a->grace);
     if (a->epoch != m->epoch) {
-        work_lose_all(c, a, "the agent was restarted", t->out);
+        a->restarted = a->epoch != 0; /* it may still have results of that life */
         a->metrics_known = 0;
         a->info_seq = 0;
     }
@@ -168,6 +181,7 @@ static void agent_says_hello(struct turn *t)
     a->heard_us = c->now_us;
     wf_slice_str(m->software, a->software, sizeof a->software);
     agent_move(a, AGENT_UP, c->now_us);
+    set_up(c, a, 1, t->out);
     if (a->principal->drained) {
         const struct wf_drain drain = {1};
 
@@ -175,6 +189,36 @@ static void agent_says_hello(struct turn *t)
     }
     core_news(c, t->out, WF_LOG_INFO, "agent-up", a->principal->name, NULL,
               "agent %s is up", a->principal->name);
+}
+
+/* A peer was told of a record that the store does not have: an old copy of it was put
+ * back. One peer alone could be lying, unless it is an operator or the only agent; two
+ * agents are believed. */
+static void hear_of_rollback(struct core *c, struct session *s, struct wf_effects *out)
+{
+    unsigned agents = 0;
+    size_t it = 0;
+    const struct principal *p;
+
+    if (c->rolled_back || s->principal->claimed_rollback) {
+        return;
+    }
+    while ((p = wf_map_next(c->registry.keys, &it)) != NULL) {
+        agents += p->role == WF_ROLE_AGENT && p->state == WF_KEY_ACTIVE;
+    }
+    s->principal->claimed_rollback = 1;
+    c->rollback_claims += s->role == WF_ROLE_AGENT;
+    core_news(
+        c, out, WF_LOG_ERROR, "store-behind", s->principal->name, NULL,
+        "%s was told of records that this store does not have: was an old copy of it "
+        "put back?",
+        s->principal->name);
+    if (s->role == WF_ROLE_OPERATOR || c->rollback_claims >= wf_min_u64(agents, 2)) {
+        core_news(c, out, WF_LOG_ERROR, "read-only", "", NULL,
+                  "the store went back in time: nothing is accepted, placed or finished. "
+                  "Put the newest copy back, or start with --accept-rollback");
+        c->rolled_back = 1;
+    }
 }
 
 void on_hello(struct turn *t)
@@ -193,7 +237,9 @@ void on_hello(struct turn *t)
                            .name = wf_slice_of(p->name),
                            .role = p->role,
                            .tier = p->tier,
-                           .wall_ms = c->wall_ms};
+                           .wall_ms = c->wall_ms,
+                           .store = c->cfg.store_id,
+                           .store_lsn = c->durable_lsn};
 
     if (s->state != SESSION_NEW) {
         return;
@@ -217,6 +263,10 @@ void on_hello(struct turn *t)
     s->principal->seen_ms = c->wall_ms;
     s->epoch = m->epoch;
     session_move(s, SESSION_READY);
+    if (c->cfg.store_id != 0 && m->store == c->cfg.store_id &&
+        m->store_lsn > c->durable_lsn && !c->cfg.accept_rollback) {
+        hear_of_rollback(c, s, t->out);
+    }
     wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);
     if (s->role == WF_ROLE_AGENT && !s->by_token) {
         agent_says_hello(t);
@@ -284,9 +334,10 @@ void on_bye(struct turn *t)
         /* It leaves in order: its attempts need not wait for it. */
         core_news(t->c, t->out, WF_LOG_INFO, "agent-left", a->principal->name, NULL,
                   "agent %s left", a->principal->name);
-        work_lose_all(t->c, a, "the agent left", t->out);
+        work_lose(t->c, a, 1, "the agent left", t->out);
         a->session = NULL;
         agent_move(a, AGENT_OFFLINE, t->c->now_us);
+        set_up(t->c, a, 0, t->out);
     }
     wf_effects_close(t->out, t->s->peer);
     session_gone(t->c, t->s, t->out);
@@ -459,7 +510,8 @@ void on_sessions_tick(struct core *c, struct wf_effects *out)
         continue;
 #endif
         agent_move(a, AGENT_OFFLINE, c->now_us);
-        work_lose_all(c, a, "the agent was lost", out);
+        set_up(c, a, 0, out);
+        work_lose(c, a, 0, "the agent was lost", out);
     }
 }
 

@@ -1,4 +1,5 @@
 /* Queries that show one thing in full: a node, a job, why a job is where it is. */
+#include "broker/core/ledger.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -160,7 +161,7 @@ static void add_tries(const struct job *j, struct wf_buf *store, struct wf_rows 
         (j->nhistory == 0 || j->history[j->nhistory - 1].attempt != j->attempt)) {
         const struct wf_try_row row = {
             .attempt = j->attempt,
-            .node = wf_slice_of(j->agent->principal->name),
+            .node = job_node(j),
             .code = (uint64_t) -j->code,
             .reason = wf_slice_of(j->reason),
             .start_ms = j->started_us != 0 ? (j->started_us - j->accepted_us) / 1000 : 0,
@@ -192,7 +193,19 @@ void query_job(struct turn *t)
                              .max_attempts = j->max_tries,
                              .wait_us = j->wait_us,
                              .needs = j->needs,
-                             .superseded = j->superseded};
+                             .superseded = j->superseded,
+                             .disconnect = j->disconnect,
+                             .disconnect_ms = j->disconnect_ms,
+                             .retry_of = j->retry_of,
+                             .reused = j->reused,
+                             .crashes = j->crashes,
+                             .lost = j->lost,
+                             .stored =
+                                 j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
+    if (row.state != j->state) {
+        m.reason = wf_slice_of("");
+        m.exit_code = m.signal = 0;
+    }
     if (j->deadline_us > c->now_us && !wf_job_is_final(j->state)) {
         m.deadline_left_ms = (j->deadline_us - c->now_us) / 1000;
     }

@@ -165,7 +165,7 @@ void registry_drop(struct registry *r, unsigned table, struct principal *p)
 
 int registry_record(const struct principal *p, struct wf_buf *out)
 {
-    (void) wf_pack_array(out, 10);
+    (void) wf_pack_array(out, 11);
     (void) wf_pack_uint(out, p->role);
     (void) wf_pack_uint(out, p->tier);
     (void) wf_pack_uint(out, p->state);
@@ -179,6 +179,7 @@ int registry_record(const struct principal *p, struct wf_buf *out)
     for (unsigned i = 0; i < p->nlabels; i++) {
         (void) wf_pack_str(out, p->labels[i], (uint32_t) strlen(p->labels[i]));
     }
+    (void) wf_pack_uint(out, p->up != 0);
     return out->err;
 }
 
@@ -194,7 +195,9 @@ static void take_text(struct wf_cursor *c, char *dst, size_t cap)
 
 static int take_principal(struct wf_cursor *c, struct principal *p)
 {
-    if (wf_cur_array(c) < 10) {
+    uint32_t n = wf_cur_array(c);
+
+    if (n < 10) {
         return WEFT_EPROTO;
     }
     p->role = (unsigned) wf_cur_uint(c);
@@ -213,6 +216,9 @@ static int take_principal(struct wf_cursor *c, struct principal *p)
     }
     for (unsigned i = 0; i < p->nlabels; i++) {
         take_text(c, p->labels[i], sizeof p->labels[i]);
+    }
+    if (n > 10) {
+        p->up = wf_cur_uint(c) != 0;
     }
     return c->err;
 }

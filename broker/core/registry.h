@@ -23,6 +23,8 @@ struct principal {
     uint64_t created_ms, seen_ms; /* wall clock */
     uint64_t expires_ms;          /* tokens only */
     int drained;                  /* by an operator: survives restarts */
+    int up;               /* an agent that is connected, or was at the last word */
+    int claimed_rollback; /* that the store went back in time: it is heard once */
     uint64_t lsn; /* of the record that enrolled the key, made or used up the token; 0: it
                      was read from the store */
     unsigned nlabels;

@@ -1,27 +1,46 @@
 #include "broker/core/work.h"
 
+#include "broker/core/ledger.h"
 #include "broker/core/place.h"
+#include "broker/core/reuse.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "proto/words.h"
 
-static void assign(struct core *c, struct job *j, struct offer *o, struct wf_effects *out)
+#include <stdio.h>
+#include <string.h>
+
+void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
 {
-    struct agent *a = o->agent;
     struct wf_assign m = {.job = j->id,
-                          .attempt = j->attempt + 1,
-                          .seq = ++a->session->assign_seq,
-                          .capability = wf_slice_of(o->capability->name),
-                          .version = o->version,
+                          .attempt = j->attempt,
+                          .capability = wf_slice_of(j->capability->name),
+                          .version = j->ran_version,
                           .payload = job_payload(j),
                           .wall_ms = j->wall_ms,
                           .priority = j->priority};
 
-    if (j->deadline_us != 0) {
-        m.deadline_ms = c->wall_ms + (j->deadline_us - c->now_us) / 1000;
+    j->unsent = 0;
+    if (!j->occupies || j->agent->session == NULL) {
+        return; /* when it comes back it will not know of it */
     }
+    if (j->deadline_us != 0) {
+        m.deadline_ms =
+            c->wall_ms + (wf_max_u64(j->deadline_us, c->now_us) - c->now_us) / 1000;
+    }
+    if (j->disconnect == WF_STOP_AFTER) {
+        m.stop_after_ms = wf_max_u64(j->disconnect_ms, 1);
+    }
+    m.seq = ++j->agent->session->assign_seq;
+    wf_effects_send(out, j->agent->session->peer, WF_MSG_assign, &m);
+}
+
+static void assign(struct core *c, struct job *j, struct offer *o, struct wf_effects *out)
+{
+    struct agent *a = o->agent;
+
     capability_dequeue(j->capability, j);
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
     j->agent = a;
@@ -36,8 +55,24 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     wf_list_push_back(&a->attempts, &j->in_agent);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
-    wf_effects_send(out, a->session->peer, WF_MSG_assign, &m);
+    if (j->class_ == WF_CLASS_DURABLE && j->disconnect == WF_KEEP) {
+        /* Whom it waits for must be known after a crash as well. */
+        j->unsent = 1;
+        ledger_write(c, j, LEDGER_ATTEMPT);
+    } else {
+        work_send_assign(c, j, out);
+    }
     work_tell_state(j, out);
+}
+
+/* May it be assigned as far as its records go? */
+static int is_reserved(const struct core *c, const struct job *j)
+{
+#ifdef WEFT_PLANT_NO_RESERVE
+    return 1;
+#endif
+    return j->class_ != WF_CLASS_DURABLE ||
+           (ledger_settled(c, j) && j->attempt < j->reserved);
 }
 
 static void place(struct core *c, struct job *j, struct offer *sure,
@@ -46,6 +81,9 @@ static void place(struct core *c, struct job *j, struct offer *sure,
     struct decision *d;
     struct offer *o;
 
+    if (j->leader != NULL || j->unclaimed || !is_reserved(c, j)) {
+        return; /* it is placed when that is over */
+    }
     d = decisions_next(&c->decisions);
     o = place_choose(j, sure, &c->agents, c->now_us, &c->rng, d);
     if (o != NULL) {
@@ -110,6 +148,8 @@ void work_release(struct job *j)
         return;
     }
     j->occupies = 0;
+    j->cut_us = 0;
+    j->unsent = 0;
     wf_list_remove(&j->in_agent);
     a->assigned--;
     a->bytes -= j->payload_len;
@@ -162,12 +202,21 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
         .data = wf_slice_make(j->data, j->data_len),
         .wait_us = j->wait_us,
         .run_us = j->run_us,
-        .cut = j->cut}; /* what fell off the kept tail was passed on before */
+        .cut = j->cut, /* what fell off the kept tail was passed on before */
+        .reused = j->reused};
 
     wf_effects_send(out, peer, WF_MSG_outcome, &m);
 }
 
-static void tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
+void watch_free(struct watch *w)
+{
+    wf_list_remove(&w->of_job);
+    wf_list_remove(&w->of_session);
+    w->session->nwatches--;
+    wf_free(w);
+}
+
+void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
 {
     struct wf_list_node *n;
 
@@ -185,10 +234,7 @@ static void tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
         if (w->session->peer != j->submitter) {
             work_send_outcome(j, w->session->peer, out);
         }
-        wf_list_remove(&w->of_job);
-        wf_list_remove(&w->of_session);
-        w->session->nwatches--;
-        wf_free(w);
+        watch_free(w);
     }
 }
 
@@ -203,14 +249,34 @@ static void count_end(struct core *c, const struct job *j)
     ++*by_state[j->state];
 }
 
+void work_accept(struct core *c, struct job *j, struct wf_effects *out)
+{
+    const struct wf_accepted m = {
+        .job = j->id, .class_ = j->class_, .state = WF_JOB_QUEUED, .reused = j->reused};
+
+    j->told = 1;
+    c->count.accepted++;
+    if (j->acceptor != 0 && session_get(&c->sessions, j->acceptor) != NULL) {
+        wf_effects_send_lazy(out, j->acceptor, WF_MSG_accepted, &m);
+    }
+    j->acceptor = 0;
+    if (j->state == WF_JOB_ACCEPTED) {
+        job_move(&c->jobs, j, WF_JOB_QUEUED);
+    }
+}
+
 void work_finish(struct core *c, struct job *j, const struct work_end *end,
                  struct wf_effects *out)
 {
     char id[WF_ID_TEXT];
 
     capability_dequeue(j->capability, j);
+    wf_list_remove(&j->in_followers);
+    j->leader = NULL;
+    j->unclaimed = 0;
     job_move(&c->jobs, j, end->state);
     j->finished_us = c->now_us;
+    j->finished_ms = c->wall_ms;
     j->code = end->code;
     j->exit_code = end->exit_code;
     j->term_signal = end->term_signal;
@@ -224,7 +290,15 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
         j->code = WEFT_ERESULT;
     }
     count_end(c, j);
-    tell_outcome(c, j, out);
+    if (j->class_ == WF_CLASS_DURABLE) {
+        ledger_write(c, j, LEDGER_OUTCOME);
+#ifdef WEFT_PLANT_OUTCOME_BEFORE_SYNC
+        work_tell_outcome(c, j, out);
+#endif
+    } else {
+        work_tell_outcome(c, j, out);
+        reuse_finished(c, j, out);
+    }
     if (j->state == WF_JOB_DEAD || j->state == WF_JOB_EXPIRED) {
         core_news(c, out, WF_LOG_WARN,
                   j->state == WF_JOB_DEAD ? "job-dead" : "job-expired",
@@ -232,7 +306,7 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
                   "job %.8s: %s", wf_id_text(&j->id, id),
                   end->reason != NULL ? end->reason : wf_err_sentence(end->code));
     }
-    work_retain(c, 0);
+    work_retain(c, 0, out);
 }
 
 static uint64_t back_off_us(struct core *c, unsigned tries)
@@ -262,54 +336,106 @@ static void note_try(const struct core *c, struct job *j, int code, const char *
     job_add_try(j, &try);
 }
 
-void work_retry(struct core *c, struct job *j, int code, const char *reason, int counts,
-                struct wf_effects *out)
+/* The job has used up what it may: DEAD, or FAILED when its handler was the last to say
+ * no. */
+static void give_up(struct core *c, struct job *j, int code, const char *reason,
+                    enum work_blame blame, struct wf_effects *out)
 {
+    char text[WF_TEXT_MAX + 1];
+    struct work_end end = {.state = WF_JOB_DEAD, .code = WEFT_EDEAD, .reason = text};
+
+    if (blame == BLAME_CRASH && j->crashes >= c->cfg.crash_limit) {
+        c->count.poisoned++;
+        (void) snprintf(text, sizeof text,
+                        "poison: %u attempts took their process with them; the last: %s",
+                        j->crashes, reason);
+    } else {
+        (void) snprintf(text, sizeof text, "%s", reason);
+        if (code == WEFT_EFAILED) {
+            end.state = WF_JOB_FAILED;
+            end.code = code;
+        }
+    }
+    text[wf_utf8_cut(text, strlen(text))] = '\0';
+    work_finish(c, j, &end, out);
+}
+
+void work_retry(struct core *c, struct job *j, int code, const char *reason,
+                enum work_blame blame, struct wf_effects *out)
+{
+    int counts = blame != BLAME_NOBODY;
+
     note_try(c, j, code, reason);
-    j->tries += counts != 0;
+    j->tries += counts;
+    j->lost += blame == BLAME_PLACE;
+    j->crashes += blame == BLAME_CRASH;
     j->avoid = j->agent;
     j->overdue_us = 0;
-    if (j->tries >= j->max_tries) {
-        const struct work_end end = {.state = code == WEFT_EFAILED ? WF_JOB_FAILED
-                                                                   : WF_JOB_DEAD,
-                                     .code = code == WEFT_EFAILED ? code : WEFT_EDEAD,
-                                     .reason = reason};
-
-        work_finish(c, j, &end, out);
+    if (j->tries >= j->max_tries || j->crashes >= c->cfg.crash_limit) {
+        give_up(c, j, code, reason, blame, out);
         return;
     }
     c->count.retried++;
     job_move(&c->jobs, j, WF_JOB_QUEUED);
     j->started_us = 0;
-    /* A lost race (a refusal, an assignment that never arrived) costs no attempt; but who
-     * is refused again and again asks less and less often. */
+    /* A lost race costs no attempt; but who is refused again and again asks less and less
+     * often. */
     j->spared = counts ? 0 : j->spared + 1;
     j->retry_us = c->now_us + back_off_us(c, counts ? j->tries : j->spared);
+    j->reserved = j->attempt + 1;
+    ledger_write(c, j, LEDGER_ATTEMPT);
     if (job_plan(&c->jobs, j) != 0) {
         /* No memory for a timer: let it wait in the queue instead. */
         j->retry_us = 0;
-        capability_enqueue(j->capability, j, 1);
+        if (ledger_settled(c, j)) {
+            capability_enqueue(j->capability, j, 1);
+        }
     }
     work_tell_state(j, out);
 }
 
-void work_lose_all(struct core *c, struct agent *a, const char *why,
-                   struct wf_effects *out)
+void work_cut(struct core *c, struct agent *a)
 {
-    struct wf_list_node *n;
+    for (struct wf_list_node *n = wf_list_first(&a->attempts); n != NULL;
+         n = wf_list_next(&a->attempts, n)) {
+        struct job *j = CONTAINER_OF(n, struct job, in_agent);
+        uint64_t ms = wf_min_u64(j->disconnect_ms, UINT64_MAX / 4000);
 
-    while ((n = wf_list_first(&a->attempts)) != NULL) {
+        if (wf_job_is_final(j->state) || a->principal->state != WF_KEY_ACTIVE) {
+            continue;
+        }
+        if (j->disconnect == WF_KEEP) {
+            j->cut_us = UINT64_MAX;
+        } else if (j->disconnect == WF_STOP_AFTER) {
+            /* The agent counts from when it heard us last; the stop itself takes time. */
+            j->cut_us = c->now_us + (ms + c->cfg.lease_ms) * 1000;
+        } else if (ms != 0) {
+            j->cut_us = c->now_us + ms * 1000;
+        }
+        (void) job_plan(&c->jobs, j);
+    }
+}
+
+void work_lose(struct core *c, struct agent *a, int all, const char *why,
+               struct wf_effects *out)
+{
+    struct wf_list_node *n, *next;
+
+    for (n = wf_list_first(&a->attempts); n != NULL; n = next) {
         struct job *j = CONTAINER_OF(n, struct job, in_agent);
 
-        work_release(j);
-        if (!wf_job_is_final(j->state)) {
+        next = wf_list_next(&a->attempts, n);
+        if (wf_job_is_final(j->state)) {
+            work_release(j);
+        } else if (all || j->cut_us == 0) {
+            work_release(j);
             c->count.lost_attempts++;
-            work_retry(c, j, WEFT_ELOST, why, 1, out);
+            work_retry(c, j, WEFT_ELOST, why, BLAME_PLACE, out);
         }
     }
 }
 
-void work_retain(struct core *c, size_t more)
+void work_retain(struct core *c, size_t more, struct wf_effects *out)
 {
     struct wf_list_node *n;
 
@@ -322,9 +448,12 @@ void work_retain(struct core *c, size_t more)
             c->jobs.bytes <= c->cfg.max_bytes - more) {
             return;
         }
-        /* Its agent has still to confirm that the attempt is over. */
-        if (!j->occupies) {
+        /* Its agent has still to confirm that the attempt is over, or its outcome is not
+         * safe and told yet. */
+        if (!j->occupies && !j->held && ledger_settled(c, j) &&
+            wf_list_empty(&j->in_ledger)) {
             c->count.results_evicted += !old;
+            ledger_drop(c, j, out);
             jobs_forget(&c->jobs, j);
         }
         n = next;
@@ -349,10 +478,19 @@ static void due(struct core *c, struct job *j, struct wf_effects *out)
         expire(c, j, out);
         return;
     }
-    if (j->state == WF_JOB_RUNNING && j->overdue_us != 0 && c->now_us >= j->overdue_us) {
+    if (j->state == WF_JOB_RUNNING && j->overdue_us != 0 && c->now_us >= j->overdue_us &&
+        j->cut_us == 0) {
         work_stop(j, WEFT_EWALL, out);
         work_release(j);
-        work_retry(c, j, WEFT_EWALL, "the agent did not end the run at its limit", 1,
+        work_retry(c, j, WEFT_EWALL, "the agent did not end the run at its limit",
+                   BLAME_PLACE, out);
+        return;
+    }
+    if (j->occupies && j->cut_us != 0 && c->now_us >= j->cut_us) {
+        work_release(j);
+        c->count.lost_attempts++;
+        work_retry(c, j, WEFT_ELOST,
+                   "the agent was cut off for longer than the job allows", BLAME_PLACE,
                    out);
         return;
     }
@@ -370,5 +508,5 @@ void work_tick(struct core *c, struct wf_effects *out)
     while ((n = wf_heap_min(&c->jobs.timers)) != NULL && n->key <= c->now_us) {
         due(c, CONTAINER_OF(n, struct job, timer), out);
     }
-    work_retain(c, 0);
+    work_retain(c, 0, out);
 }

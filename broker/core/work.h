@@ -23,21 +23,41 @@ struct work_end {
     struct wf_slice data; /* the result */
 };
 
-/* Record the outcome, once, and tell who waits for it. */
+/* The job is accepted for good: say so.  A durable one: its record is on stable storage.
+ */
+void work_accept(struct core *c, struct job *j, struct wf_effects *out);
+
+/* Record the outcome, once; it is told when the record is on stable storage. */
 void work_finish(struct core *c, struct job *j, const struct work_end *end,
                  struct wf_effects *out);
 
-/* The attempt failed for a reason that another agent may not share: try again after a
- * back-off, or give up.  `counts`: against the job's attempts. */
-void work_retry(struct core *c, struct job *j, int code, const char *reason, int counts,
-                struct wf_effects *out);
+/* Why an attempt failed decides how it is counted.  All but the first count against the
+ * job's attempts, crashes against the limit of crashes as well. */
+enum work_blame {
+    BLAME_NOBODY,  /* a lost race: a refusal, an assignment that never arrived */
+    BLAME_PLACE,   /* the agent or the link to it */
+    BLAME_HANDLER, /* the handler said no */
+    BLAME_CRASH    /* the attempt took its process, or its agent, with it */
+};
+
+/* Try again after a back-off, or give up. */
+void work_retry(struct core *c, struct job *j, int code, const char *reason,
+                enum work_blame blame, struct wf_effects *out);
+
+/* Send the present assignment to its agent, if it is there. */
+void work_send_assign(struct core *c, struct job *j, struct wf_effects *out);
 
 /* The attempt holds its slot no longer. */
 void work_release(struct job *j);
 
-/* Every attempt of an agent that will not answer any more. */
-void work_lose_all(struct core *c, struct agent *a, const char *why,
-                   struct wf_effects *out);
+/* The agent was cut off: each of its attempts goes on, waits or is replaced as its job
+ * declared. */
+void work_cut(struct core *c, struct agent *a);
+
+/* Its grace is over: attempts whose jobs declared nothing are lost.  `all`: the others as
+ * well, because it will not come back with them. */
+void work_lose(struct core *c, struct agent *a, int all, const char *why,
+               struct wf_effects *out);
 
 /* Tell the agent to stop the present attempt. */
 void work_stop(struct job *j, int code, struct wf_effects *out);
@@ -45,12 +65,18 @@ void work_stop(struct job *j, int code, struct wf_effects *out);
 /* Send a job's outcome to one peer. */
 void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *out);
 
+/* Tell everybody who waits for the outcome, which is on stable storage if it must be. */
+void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out);
+
+/* Forget a watch. */
+void watch_free(struct watch *w);
+
 /* Tell watchers of states. */
 void work_tell_state(const struct job *j, struct wf_effects *out);
 
 /* Drop finished jobs over age, number or bytes, so that `more` bytes (at most all there
  * may be) find room as far as finished jobs are in the way. */
-void work_retain(struct core *c, size_t more);
+void work_retain(struct core *c, size_t more, struct wf_effects *out);
 
 /* Jobs whose time has come. */
 void work_tick(struct core *c, struct wf_effects *out);

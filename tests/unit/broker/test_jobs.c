@@ -35,7 +35,7 @@ static void adds(void)
 
     must(jobs_init(&t, 2, 100, 1) == 0);
     a = add(&t, 1, "abc");
-    ok(jobs_get(&t, &one) == a && a->state == WF_JOB_QUEUED, "a job is queued");
+    ok(jobs_get(&t, &one) == a && a->state == WF_JOB_ACCEPTED, "a job is accepted");
     ok(wf_slice_is(job_payload(a), "abc") && t.bytes == a->bytes_len,
        "its payload is kept");
     is_int(jobs_add(&t, &again, &x), WEFT_EEXIST, "an id once");
@@ -58,6 +58,7 @@ static void ends(void)
     j->deadline_us = 500;
     must(job_plan(&t, j) == 0);
     ok(wf_heap_in(&j->timer) && j->timer.key == 500, "waits for its deadline");
+    job_move(&t, j, WF_JOB_QUEUED);
     job_move(&t, j, WF_JOB_ASSIGNED);
     job_move(&t, j, WF_JOB_RUNNING);
     job_move(&t, j, WF_JOB_OK);
@@ -79,6 +80,7 @@ static void plans(void)
     j = add(&t, 1, "");
     must(job_plan(&t, j) == 0);
     ok(!wf_heap_in(&j->timer), "nothing to wait for");
+    job_move(&t, j, WF_JOB_QUEUED);
     j->deadline_us = 900;
     j->retry_us = 300;
     j->overdue_us = 100;

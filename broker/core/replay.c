@@ -1,0 +1,467 @@
+#include "broker/core/replay.h"
+
+#include "broker/core/ledger.h"
+#include "broker/core/reuse.h"
+#include "broker/core/work.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <string.h>
+
+/* A wall clock that moved further than this between two processes was wrong in one of
+ * them: time spent down then counts as none. */
+#define AGE_MAX_MS (UINT64_C(30) * 24 * 3600 * 1000)
+
+static uint64_t seq_of(struct wf_slice record)
+{
+    uint64_t seq = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        seq = seq << 8 | record.p[i];
+    }
+    return seq;
+}
+
+/* Decode the message behind the key. */
+static int take(struct wf_slice record, size_t skip, enum wf_type type,
+                struct wf_msg *ret_msg)
+{
+    struct wf_cursor cur;
+
+    if (record.len < skip) {
+        return WEFT_EPROTO;
+    }
+    wf_cur_init(&cur, record.p + skip, record.len - skip);
+    return wf_msg_decode(&cur, ret_msg) == 0 && ret_msg->type == type ? 0 : WEFT_EPROTO;
+}
+
+static uint64_t since_us(const struct core *c, uint64_t wall_ms)
+{
+    uint64_t age_ms = c->wall_ms > wall_ms ? c->wall_ms - wall_ms : 0;
+
+    return age_ms <= AGE_MAX_MS ? age_ms * 1000 : 0;
+}
+
+static struct job *job_numbered(const struct core *c, uint64_t seq)
+{
+    return wf_map_get(c->jobs.by_seq, &seq, sizeof seq);
+}
+
+/* Its owner's key was lost: keep the job for the operator. */
+static struct principal *stand_in(struct core *c, const struct wf_key *key)
+{
+    struct principal p = {.key = *key, .role = WF_ROLE_CLIENT, .state = WF_KEY_REVOKED};
+    struct principal *entry = NULL;
+
+    (void) wf_str_copy(p.name, sizeof p.name, "unknown");
+    return registry_add(&c->registry, REGISTRY_KEYS, &p, &entry) == 0 ? entry : NULL;
+}
+
+static void set_times(struct core *c, struct job *j, const struct wf_job_rec *m)
+{
+    uint64_t age_us = since_us(c, m->accepted_ms);
+
+    j->accepted_ms = m->accepted_ms;
+    j->accepted_us = c->now_us - age_us;
+#ifdef WEFT_PLANT_DEADLINE_RESET
+    j->accepted_us = c->now_us;
+#endif
+    if (m->deadline_ms != 0) {
+        j->deadline_us = wf_add_sat(j->accepted_us,
+                                    wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
+    }
+}
+
+static int replay_job(struct core *c, struct wf_slice record)
+{
+    struct wf_msg msg;
+    const struct wf_job_rec *m = &msg.u.job_rec;
+    struct wf_submit submit = {0};
+    struct capability *cap;
+    struct job *j;
+    int rc;
+
+    if (take(record, 8 + WF_ID_SIZE, WF_MSG_job_rec, &msg) != 0) {
+        return WEFT_EPROTO;
+    }
+    memcpy(submit.job.b, record.p + 8, WF_ID_SIZE);
+    if (jobs_get(&c->jobs, &submit.job) != NULL) {
+        return 0;
+    }
+    submit.payload = m->payload;
+    submit.needs = m->needs;
+    submit.node = m->node;
+    submit.name = m->name;
+    rc = capabilities_need(&c->capabilities, m->capability, &cap);
+    if (rc == 0) {
+        rc = jobs_add(&c->jobs, &submit, &j);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    j->capability = cap;
+    cap->njobs++;
+    j->seq = m->seq;
+    j->owner = registry_key(&c->registry, &m->owner);
+    if (j->owner == NULL) {
+        j->owner = stand_in(c, &m->owner);
+    }
+    if (j->owner == NULL || wf_map_put(c->jobs.by_seq, &j->seq, sizeof j->seq, j) != 0) {
+        return WEFT_ENOMEM;
+    }
+    c->jobs.next_seq = wf_max_u64(c->jobs.next_seq - 1, m->seq);
+    j->class_ = WF_CLASS_DURABLE;
+    j->told = 1;
+    j->unclaimed = 1;
+    j->attempt = j->reserved = 1;
+    j->version = (uint32_t) m->version;
+    j->priority = (unsigned) m->priority;
+    j->wall_ms = m->run_ms;
+    j->retry_failed = m->max_attempts != 0;
+    j->max_tries =
+        (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
+    j->disconnect = (unsigned) m->disconnect;
+    j->disconnect_ms = m->disconnect_ms;
+    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
+    j->retry_of = m->retry_of;
+    j->reused = m->reused;
+    set_times(c, j, m);
+    return 0;
+}
+
+static void replay_history(struct core *c, struct job *j, struct wf_rows rows)
+{
+    struct wf_try_row row;
+
+    while (wf_rows_next(&rows, wf_desc_try_row(), &row)) {
+        struct principal *p = registry_named(&c->registry, row.node);
+        struct job_try try = {.agent = p != NULL ? p->agent : NULL,
+                              .attempt = (uint32_t) row.attempt,
+                              .code = -(int) row.code,
+                              .start_ms = row.start_ms,
+                              .run_us = row.run_us};
+
+        wf_slice_str(row.reason, try.reason, sizeof try.reason);
+        job_add_try(j, &try);
+    }
+}
+
+static int replay_attempt(struct core *c, struct wf_slice record)
+{
+    struct job *j = job_numbered(c, seq_of(record));
+    const struct principal *p;
+    struct wf_msg msg;
+    const struct wf_attempt_rec *m = &msg.u.attempt_rec;
+
+    if (take(record, 8, WF_MSG_attempt_rec, &msg) != 0) {
+        return WEFT_EPROTO;
+    }
+    if (j == NULL || !j->unclaimed) {
+        return 0; /* left behind by a job that was taken back */
+    }
+    j->attempt = j->reserved = (uint32_t) m->attempt;
+#ifdef WEFT_PLANT_RESTART_REASSIGN
+    j->attempt--;
+#endif
+    j->tries = (unsigned) m->tries;
+    j->crashes = (unsigned) m->crashes;
+    j->lost = (unsigned) m->lost;
+    p = registry_key(&c->registry, &m->agent);
+    j->agent = p != NULL ? p->agent : NULL;
+    replay_history(c, j, m->history);
+    return 0;
+}
+
+static int replay_outcome(struct core *c, struct wf_slice record)
+{
+    struct job *j = job_numbered(c, seq_of(record));
+    const struct principal *p;
+    struct wf_msg msg;
+    const struct wf_outcome_rec *m = &msg.u.outcome_rec;
+    char reason[WF_TEXT_MAX + 1];
+
+    if (take(record, 8, WF_MSG_outcome_rec, &msg) != 0 || !wf_job_is_final(m->state)) {
+        return WEFT_EPROTO;
+    }
+    if (j == NULL || wf_job_is_final(j->state)) {
+        return 0;
+    }
+    j->unclaimed = 0;
+    job_move(&c->jobs, j, (unsigned) m->state);
+    j->code = -(int) m->code;
+    j->exit_code = (unsigned) m->exit_code;
+    j->term_signal = (unsigned) m->signal;
+    j->attempt = (uint32_t) m->attempt;
+    p = registry_key(&c->registry, &m->agent);
+    j->agent = p != NULL ? p->agent : NULL;
+    j->wait_us = m->wait_us;
+    j->run_us = m->run_us;
+    j->cut = m->cut;
+    j->reused = m->reused;
+    j->tries = (unsigned) m->tries;
+    j->crashes = (unsigned) m->crashes;
+    j->lost = (unsigned) m->lost;
+    j->finished_ms = m->finished_ms;
+    j->finished_us = c->now_us - since_us(c, m->finished_ms);
+    j->nhistory = 0;
+    replay_history(c, j, m->history);
+    return job_set_result(&c->jobs, j, m->data,
+                          wf_slice_str(m->reason, reason, sizeof reason));
+}
+
+static int replay_event(struct core *c, struct wf_slice record)
+{
+    struct wf_event_row row;
+    struct wf_msg msg;
+
+    if (take(record, 8, WF_MSG_event_rec, &msg) != 0 ||
+        !wf_rows_next(&msg.u.event_rec.event, wf_desc_event_row(), &row)) {
+        return WEFT_EPROTO;
+    }
+    news_replay(&c->news, &row);
+    return 0;
+}
+
+/* An enrolled agent is a node from the start: it is shown as offline until it comes. */
+static int replay_principal(struct core *c, const struct broker_event *ev)
+{
+    struct principal *p;
+    struct agent *a;
+    struct wf_key key;
+    int rc = registry_replay(&c->registry, ev->table, ev->record);
+
+    if (rc != 0) {
+        return rc;
+    }
+    memcpy(key.b, ev->record.p, sizeof key.b);
+    p = registry_key(&c->registry, &key);
+    if (ev->table == REGISTRY_KEYS && p != NULL && p->role == WF_ROLE_AGENT &&
+        p->agent == NULL && agents_need(&c->agents, p, &a) == 0) {
+        a->since_us = a->heard_us = c->now_us;
+        a->expected = p->up && p->state == WF_KEY_ACTIVE;
+    }
+    return 0;
+}
+
+/* What a dead broker left, read while we run: waits for its agents like after a start. */
+static void adopt_late(struct core *c, struct wf_effects *out)
+{
+    if (c->reclaim_us == 0) {
+        c->reclaim_us = c->now_us + c->cfg.lease_ms * 1000;
+        for (struct wf_list_node *x = wf_list_first(&c->agents.all); x != NULL;
+             x = wf_list_next(&c->agents.all, x)) {
+            struct agent *a = CONTAINER_OF(x, struct agent, in_all);
+
+            a->expected = a->principal->up && a->session == NULL;
+        }
+        core_news(c, out, WF_LOG_WARN, "takeover", "", NULL,
+                  "another broker of this site is gone: its jobs go on here");
+    }
+}
+
+void replay_record(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    int rc;
+
+    switch (ev->table) {
+    case REGISTRY_KEYS:
+    case REGISTRY_TOKENS:
+        rc = replay_principal(c, ev);
+        break;
+    case LEDGER_JOBS:
+        rc = replay_job(c, ev->record);
+        if (c->loaded) {
+            adopt_late(c, out);
+        }
+        break;
+    case LEDGER_ATTEMPTS:
+        rc = replay_attempt(c, ev->record);
+        break;
+    case LEDGER_OUTCOMES:
+        rc = replay_outcome(c, ev->record);
+        break;
+    case LEDGER_EVENTS:
+        rc = replay_event(c, ev->record);
+        break;
+    default:
+        rc = WEFT_EPROTO;
+    }
+    if (rc != 0) {
+        c->count.bad_records++;
+    }
+}
+
+/* -- who still holds what --------------------------------------------------------------
+ */
+
+/* Where a job that waits for a certain agent stands. */
+static void wait_for_keeper(struct core *c, struct job *j)
+{
+    j->unclaimed = 0;
+    job_move(&c->jobs, j, WF_JOB_ASSIGNED);
+    j->occupies = 1;
+    j->cut_us = UINT64_MAX;
+    j->agent->assigned++;
+    j->agent->bytes += j->payload_len;
+    wf_list_push_back(&j->agent->attempts, &j->in_agent);
+}
+
+static void wake(struct core *c, struct job *j, struct wf_effects *out)
+{
+    if (j->state == WF_JOB_ACCEPTED && j->unclaimed) {
+        job_move(&c->jobs, j, WF_JOB_QUEUED);
+    }
+    (void) job_plan(&c->jobs, j);
+    if (reuse_enter(c, j, out)) {
+        return;
+    }
+    if (!wf_job_is_final(j->state) && j->unclaimed && j->disconnect == WF_KEEP &&
+        j->agent != NULL) {
+        wait_for_keeper(c, j);
+    }
+}
+
+/* Nobody who was waited for is still to come: what was not claimed goes on here. */
+static void reclaim_end(struct core *c, struct wf_effects *out)
+{
+    c->reclaim_us = 0;
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all), *next; n != NULL;
+         n = next) {
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        next = wf_list_next(&c->jobs.all, n);
+        if (j->unclaimed && j->state == WF_JOB_ACCEPTED) {
+            wake(c, j, out); /* it came while we run */
+        }
+        if (!j->unclaimed || wf_job_is_final(j->state)) {
+            continue;
+        }
+        j->unclaimed = 0;
+#ifdef WEFT_PLANT_RESTART_REASSIGN
+        j->attempt = j->reserved - 1;
+        work_place(c, j, out);
+        continue;
+#endif
+        /* The attempt that its records allowed may be out there for ever. */
+        j->reserved = j->attempt + 1;
+        ledger_write(c, j, LEDGER_ATTEMPT);
+    }
+}
+
+static unsigned expected_agents(const struct core *c)
+{
+    unsigned n = 0;
+
+    for (const struct wf_list_node *x = wf_list_first(&c->agents.all); x != NULL;
+         x = wf_list_next(&c->agents.all, x)) {
+        n += CONTAINER_OF(x, struct agent, in_all)->expected;
+    }
+    return n;
+}
+
+/* Jobs came in by acceptance; those that finished are retained by their end. */
+static void sort_done(struct core *c)
+{
+    struct wf_list_node sorted;
+    struct wf_list_node *n;
+
+    wf_list_init(&sorted);
+    while ((n = wf_list_first(&c->jobs.done)) != NULL) {
+        struct job *j = CONTAINER_OF(n, struct job, in_done);
+        struct wf_list_node *at = sorted.prev;
+
+        wf_list_remove(n);
+        /* Nearly in order already, so the walk is short. */
+        while (at != &sorted &&
+               CONTAINER_OF(at, struct job, in_done)->finished_us > j->finished_us) {
+            at = at->prev;
+        }
+        wf_list_push_front(at, n);
+    }
+    while ((n = wf_list_first(&sorted)) != NULL) {
+        wf_list_remove(n);
+        wf_list_push_back(&c->jobs.done, n);
+    }
+}
+
+void replay_loaded(struct core *c, struct wf_effects *out)
+{
+    c->loaded = 1;
+    c->jobs.next_seq = wf_max_u64(c->jobs.next_seq, c->cfg.boot << 40);
+    sort_done(c);
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all), *next; n != NULL;
+         n = next) {
+        next = wf_list_next(&c->jobs.all, n);
+        wake(c, CONTAINER_OF(n, struct job, in_all), out);
+    }
+    if (c->jobs.live == 0) {
+        return;
+    }
+    if (expected_agents(c) == 0) {
+        reclaim_end(c, out);
+    } else {
+        c->reclaim_us = c->now_us + c->cfg.lease_ms * 1000;
+    }
+}
+
+void replay_agent_synced(struct core *c, struct agent *a, struct wf_effects *out)
+{
+    if (!a->expected) {
+        return;
+    }
+    a->expected = 0;
+    if (c->reclaim_us != 0 && expected_agents(c) == 0) {
+        reclaim_end(c, out);
+    }
+}
+
+int replay_claim(struct core *c, struct agent *a, struct job *j, unsigned run_state)
+{
+    struct offer *o = NULL;
+
+    if (!j->unclaimed || wf_job_is_final(j->state)) {
+        return 0;
+    }
+    for (unsigned i = 0; o == NULL && i < a->noffers; i++) {
+        if (a->offers[i].capability == j->capability &&
+            (j->version == 0 || j->version == a->offers[i].version)) {
+            o = &a->offers[i];
+        }
+    }
+    j->unclaimed = 0;
+    if (j->state == WF_JOB_ACCEPTED) {
+        job_move(&c->jobs, j, WF_JOB_QUEUED);
+    }
+    job_move(&c->jobs, j, WF_JOB_ASSIGNED);
+    j->agent = a;
+    j->occupies = 1;
+    j->started_us = 0;
+    a->assigned++;
+    a->bytes += j->payload_len;
+    wf_list_push_back(&a->attempts, &j->in_agent);
+    if (o != NULL) {
+        j->ran_version = o->version;
+        o->assigned++;
+    }
+    if (run_state != WF_RUN_WAITING) {
+        j->started_us = c->now_us;
+        a->running++;
+        job_move(&c->jobs, j, WF_JOB_RUNNING);
+    }
+    (void) job_plan(&c->jobs, j);
+    return 1;
+}
+
+void replay_tick(struct core *c, struct wf_effects *out)
+{
+    if (c->reclaim_us == 0 || c->now_us < c->reclaim_us) {
+        return;
+    }
+    for (struct wf_list_node *x = wf_list_first(&c->agents.all); x != NULL;
+         x = wf_list_next(&c->agents.all, x)) {
+        CONTAINER_OF(x, struct agent, in_all)->expected = 0;
+    }
+    reclaim_end(c, out);
+}

@@ -184,7 +184,7 @@ static void want_spool(struct node *n)
 void node_spool_cut(struct node *n)
 {
     n->told_full = 0;
-    n->spool_us = wf_max_u64(n->spool_us, n->now_us);
+    n->spool_us = n->now_us;
     want_spool(n);
 }
 

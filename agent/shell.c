@@ -7,6 +7,7 @@
 #include "agent/sampler.h"
 #include "client/include/weft/version.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/io/notify.h"
 #include "common/io/uplink.h"
 #include "common/mem.h"
@@ -62,8 +63,11 @@ struct shell {
 
 static void start(struct shell *sh, const struct run *r)
 {
-    int rc = handlers_start(sh->handlers, r);
+    int rc;
 
+    WF_FAILPOINT("agent.start.before");
+    rc = handlers_start(sh->handlers, r);
+    WF_FAILPOINT("agent.start.after");
     if (rc != 0) {
         /* Each holds a slot until the core hears, so there are no more than slots. */
         WF_CHECK(sh->nrefused < sh->max_refused);
@@ -77,9 +81,12 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
 
     switch (x->kind) {
     case WF_EFFECT_SEND:
+        WF_FAILPOINT_MESSAGE("agent.send", p, x->len, "before");
         sh->link_lost |= uplink_send(sh->uplink, p, x->len) != 0;
+        WF_FAILPOINT_MESSAGE("agent.send", p, x->len, "after");
         break;
     case WF_EFFECT_CONNECT:
+        WF_FAILPOINT("agent.connect.before");
         sh->link_lost |=
             uplink_connect(sh->uplink, sh->endpoints[x->arg], sh->broker.b, NULL) != 0;
         break;
@@ -91,10 +98,14 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
         start(sh, x->obj);
         break;
     case WF_EFFECT_KILL:
+        WF_FAILPOINT("agent.kill.before");
         handlers_kill(sh->handlers, x->arg, x->peer);
+        WF_FAILPOINT("agent.kill.after");
         break;
     case WF_EFFECT_APPEND:
+        WF_FAILPOINT("agent.append.before");
         keeper_append(&sh->keeper, x->arg, p, x->len);
+        WF_FAILPOINT("agent.append.after");
         break;
     case WF_EFFECT_TRACE:
         log_write(sh->log, (enum wf_log_level) x->arg, "agent", x->obj, "%.*s",

@@ -1,6 +1,7 @@
 #include "agent/spool.h"
 
 #include "common/buf.h"
+#include "common/failpoint.h"
 #include "common/io/file.h"
 #include "common/mem.h"
 
@@ -294,6 +295,7 @@ static void load_one(struct spool *s, const char *name, spool_fn *fn, void *arg,
 
     path_of(s, name, path);
     wf_buf_clear(&s->file);
+    WF_FAILPOINT("agent.spool.load");
     rc = file_read(path, &s->file, NULL);
     if (rc != 0 && rc != WEFT_ETOOBIG) {
         counts->unread++;
@@ -356,6 +358,7 @@ static int erase(const struct spool *s, const char *name, struct wf_err *err)
     char path[PATH_MAX];
 
     path_of(s, name, path);
+    WF_FAILPOINT("agent.spool.erase.before");
     return unlink(path) == 0 || errno == ENOENT ? 0 : fail(s, "delete in", err);
 }
 
@@ -388,7 +391,11 @@ int spool_put(struct spool *s, uint64_t lsn, const uint8_t *record, size_t len,
     memcpy(p + HEADER, record, len);
     put_be(p + AT_SUM, sum_of(p, HEADER + len), 4);
     path_of(s, name, path);
-    rc = file_write(path, p, HEADER + len, 0600, err);
+    WF_FAILPOINT("agent.spool.write.before");
+    rc = WF_FAILPOINT_ERROR("agent.spool.write.error") != 0
+             ? wf_err_set(err, WEFT_EIO, "a failpoint")
+             : file_write(path, p, HEADER + len, 0600, err);
+    WF_FAILPOINT("agent.spool.write.after");
     s->made = rc == 0; /* somebody may have taken the folder away */
     wf_buf_fini(&s->file);
     return rc;

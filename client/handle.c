@@ -1,5 +1,7 @@
 #include "client/handle.h"
 
+#include "common/failpoint.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -48,10 +50,13 @@ static int carry_out_one(struct weft_client *c, const struct wf_effects *fx,
 
     switch (x->kind) {
     case WF_EFFECT_SEND:
+        WF_FAILPOINT_MESSAGE("client.send", wf_effect_bytes(fx, x), x->len, "before");
         rc = uplink_send(c->uplink, wf_effect_bytes(fx, x), x->len);
+        WF_FAILPOINT_MESSAGE("client.send", wf_effect_bytes(fx, x), x->len, "after");
         /* A connection that is gone is reported by itself. */
         return rc == WEFT_EUNREACH ? 0 : rc;
     case WF_EFFECT_CONNECT:
+        WF_FAILPOINT("client.connect.before");
         return connect_to(c, (size_t) x->arg);
     case WF_EFFECT_DISCONNECT:
         uplink_flush(c->uplink);

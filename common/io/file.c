@@ -1,6 +1,7 @@
 #include "common/io/file.h"
 
 #include "common/check.h"
+#include "common/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,6 +135,7 @@ static int put(const char *path, const void *bytes, size_t len, mode_t mode, boo
         (void) fail(err, "write", path);
         return WEFT_EIO;
     }
+    WF_FAILPOINT("file.write.before");
     /* A link fails where a file is, a rename replaces it. */
     if (fill(fd, bytes, len, mode) != 0 ||
         (fresh ? link(tmp, path) : rename(tmp, path)) != 0) {
@@ -142,6 +144,7 @@ static int put(const char *path, const void *bytes, size_t len, mode_t mode, boo
         (void) unlink(tmp);
         return rc;
     }
+    WF_FAILPOINT("file.rename.after");
     if (fresh) {
         (void) unlink(tmp);
     }

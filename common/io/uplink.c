@@ -1,6 +1,7 @@
 #include "common/io/uplink.h"
 
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/io/net/frame.h"
 #include "common/io/net/monitor.h"
 #include "common/io/net/outq.h"
@@ -169,6 +170,7 @@ static void send_queued(struct uplink *u)
     while (u->out.head != NULL) {
         size_t len = u->out.head->len;
 
+        WF_FAILPOINT("uplink.frame.before");
         if (zmq_send(sock, u->out.head->p, len, ZMQ_DONTWAIT) < 0) {
             if (errno == EINTR) {
                 continue;
@@ -178,6 +180,7 @@ static void send_queued(struct uplink *u)
         u->stats.frames_out++;
         u->stats.bytes_out += len;
         outq_pop(&u->out, &u->pool);
+        WF_FAILPOINT("uplink.frame.after");
     }
     zsock_want_out(u->dial->sock, u->out.head != NULL);
 }

@@ -1,3 +1,4 @@
+#include "common/failpoint.h"
 #include "common/io/net/frame.h"
 #include "common/io/net/router_impl.h"
 
@@ -23,10 +24,14 @@ static int send_frame(struct router *r, const struct session *s, const uint8_t *
     void *sock = zsock_raw(r->sock);
     uint8_t id[5] = {0, (uint8_t) (s->rid >> 24), (uint8_t) (s->rid >> 16),
                      (uint8_t) (s->rid >> 8), (uint8_t) s->rid};
-    int rc = send_part(sock, id, sizeof id, ZMQ_SNDMORE);
+    int rc;
 
+    WF_FAILPOINT("router.frame.before");
+    rc = send_part(sock, id, sizeof id, ZMQ_SNDMORE);
     /* Once the id was taken, so is the payload. */
-    return rc != 0 ? rc : send_part(sock, p, len, 0);
+    rc = rc != 0 ? rc : send_part(sock, p, len, 0);
+    WF_FAILPOINT("router.frame.after");
+    return rc;
 }
 
 void router_out_drop(struct router *r, struct session *s)

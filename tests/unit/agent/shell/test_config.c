@@ -54,6 +54,14 @@ static void defaults(void)
     is_int(c->node.slots, 0, "no slots");
     is_int(c->log_level, WF_LOG_INFO, "log level");
     is_int(c->telemetry_ms, 10000, "telemetry every 10 s");
+    ok(c->node.spool_bytes == 64u << 20 && c->node.max_held == 64u << 20 &&
+           c->node.spool_age_ms == UINT64_C(7) * 86400000,
+       "64 MiB of results wait for 7 days");
+    config_free(c);
+    c = good("spool_bytes = 0\nspool_age = 0\n");
+    ok(c->node.spool_bytes == 0 && c->node.spool_age_ms == 0 &&
+           c->node.max_held == 16u << 20,
+       "or none, for ever");
     config_free(c);
     c = good("metered = yes\nlog = debug\nlabel = zone=a\nlabel = disk=fast\n"
              "sandbox = bwrap\nstate = /tmp/x\nstream_after = 1s\nmax_log = 2K\n");

@@ -135,7 +135,11 @@ static int submit(struct running *running)
     int rc = weft_submit_watched(running->cli->client, running->job, on_output, on_state,
                                  running, &running->future);
 
-    return rc < 0 ? outcome_unsent(running->cli, running->job, rc) : CLI_OK;
+    if (rc < 0) {
+        return outcome_unsent(running->cli, running->job, rc);
+    }
+    patience_begin(&running->patience, running->future);
+    return CLI_OK;
 }
 
 /* When a busy broker refused the job, submit it again in time.  1 when it is over. */

@@ -125,9 +125,13 @@ static void on_state(const weft_id *id, enum weft_state state, unsigned attempt,
 static int submit(struct batch *batch, const struct weft_job *job, weft_future **future)
 {
     int is_watched = batch->source->kind == SOURCE_ONE && batch->options->wait;
+    int rc = weft_submit_watched(batch->cli->client, job, NULL,
+                                 is_watched ? on_state : NULL, batch, future);
 
-    return weft_submit_watched(batch->cli->client, job, NULL,
-                               is_watched ? on_state : NULL, batch, future);
+    if (rc == 0 && is_watched) {
+        patience_begin(&batch->patience, *future);
+    }
+    return rc;
 }
 
 /* Send what the slot holds. */

@@ -20,6 +20,17 @@ void patience_init(struct patience *patience, struct cli *cli, int wait)
                                   .tell_ms = clock_ms() + PATIENCE_SILENT_MS};
 }
 
+static void on_accepted(weft_future *future, void *patience)
+{
+    (void) future;
+    patience_state(patience, WEFT_ACCEPTED);
+}
+
+void patience_begin(struct patience *patience, weft_future *future)
+{
+    weft_future_accepted(future, on_accepted, patience);
+}
+
 void patience_state(struct patience *patience, enum weft_state state)
 {
     patience->waits = state == WEFT_ACCEPTED || state == WEFT_QUEUED;

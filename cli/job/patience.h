@@ -25,6 +25,9 @@ uint64_t patience_ms(const struct cli *cli, int wait);
 
 void patience_init(struct patience *patience, struct cli *cli, int wait);
 
+/* Wait for this job from now on, which was just submitted. */
+void patience_begin(struct patience *patience, weft_future *future);
+
 /* To be called with each state that the job gets. */
 void patience_state(struct patience *patience, enum weft_state state);
 

@@ -109,8 +109,8 @@ struct spec_args {
          offsetof(struct spec_args, reuse_ms),                                           \
          1,                                                                              \
          0,                                                                              \
-         "a like job (same capability, version and payload) that runs, or whose result " \
-         "is no older than this, will do"},                                              \
+         "a like job (same capability, version, payload and needs, submitted with "      \
+         "--reuse, too) that runs, or whose result is no older than this, will do"},     \
     {                                                                                    \
         "id", 0, OPT_TEXT, "HEX", offsetof(struct spec_args, id), 0, 0,                  \
             "the job's id, 32 hex digits: submitting it again is the same job"           \

@@ -1,4 +1,6 @@
 /* retry.c - weft job retry: run again what ended badly, as new jobs */
+#include <string.h>
+
 #include "cli/cmd.h"
 #include "cli/view/job.h"
 
@@ -29,10 +31,11 @@ static void tell(struct cli *cli, const weft_id *old, const weft_id *id)
     fflush(cli->out.f);
 }
 
-static int retry(struct cli *cli, const weft_id *old)
+/* `id` all zero: the library draws one. */
+static int retry(struct cli *cli, const weft_id *old, weft_id id)
 {
     weft_future *future = NULL;
-    int rc = weft_retry(cli->client, old, NULL, &future);
+    int rc = weft_retry(cli->client, old, &id, &future);
 
     if (rc == 0) {
         rc = cli_await(cli, future, WEFT_UNTIL_DONE);
@@ -52,10 +55,24 @@ static int retry(struct cli *cli, const weft_id *old)
 
 static int retry_named(struct cli *cli, const char *prefix)
 {
-    weft_id id;
+    weft_id id, none = {{0}};
     int rc = job_resolve(cli, prefix, &id);
 
-    return rc == CLI_OK ? retry(cli, &id) : rc;
+    return rc == CLI_OK ? retry(cli, &id, none) : rc;
+}
+
+/* The id of the one job that repeats `old` when all are repeated: an odd factor and an
+ * odd number make a permutation, so no two jobs share one. */
+static weft_id heir(const weft_id *old)
+{
+    uint64_t half[2];
+    weft_id id;
+
+    memcpy(half, old->bytes, sizeof(half));
+    half[0] = half[0] * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    half[1] = half[1] * UINT64_C(0xff51afd7ed558ccd) + 1;
+    memcpy(id.bytes, half, sizeof(half));
+    return id;
 }
 
 static int retry_dead(struct cli *cli, int yes)
@@ -73,7 +90,7 @@ static int retry_dead(struct cli *cli, int yes)
     }
     /* The oldest first, as they came. */
     for (size_t i = n; rc == CLI_OK && i > 0; i--) {
-        rc = retry(cli, &rows[i - 1].id);
+        rc = retry(cli, &rows[i - 1].id, heir(&rows[i - 1].id));
     }
     if (n == 0) {
         cli_note(cli, "no job is dead");
@@ -114,7 +131,8 @@ const struct cmd cmd_job_retry = {
         "  weft job retry --all-dead --yes\n"
         "\n"
         "The new job has the capability, payload and options of the old one, which\n"
-        "stays as it is; `weft job show` names the job that a new one repeats.\n",
+        "stays as it is; `weft job show` names the job that a new one repeats.  With\n"
+        "--all-dead a dead job is repeated once, however often it is asked for.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct retry_args),
     .max = -1,

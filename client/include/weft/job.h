@@ -67,8 +67,9 @@ struct weft_job {
     int detached;     /* 1: outcome not pushed; the future is done when accepted */
     enum weft_disconnect disconnect;
     uint64_t disconnect_ms; /* of REPLACE and STOP; 0: the broker's grace */
-    uint64_t reuse_ms; /* a like job (same capability, version and payload) that runs, or
-                          whose result is no older, will do; 0: run it */
+    uint64_t reuse_ms; /* a like job (same capability, version, payload, needs and node;
+                          with a reuse_ms, too) that runs, or whose result is no older,
+                          will do; 0: run it */
     uint64_t offer_ms; /* how long to offer it to a broker that cannot store it now
                           (WEFT_ESTORAGE) and says when to come back; 0: not again */
 };

@@ -20,8 +20,9 @@ static const struct wf_conf_option options[] = {
     {"state", WF_CONF_STR, AT(state), "1", NULL, "/var/lib/weft/broker",
      "Folder of the broker's keys and store."},
     {"store", WF_CONF_STR, AT(store), NULL, NULL, "",
-     "File of keys and tokens; default STATE/weft.db.  `memory`: lost with the process.  "
-     "Jobs are kept in memory."},
+     "File of keys, tokens and jobs, on a disk of this machine; default STATE/weft.db.  "
+     "`postgres://...`: a database that the brokers of a site share.  `memory`: lost "
+     "with the process."},
     {"log", WF_CONF_STR, AT(log), NULL, NULL, "info",
      "Least level that is logged: error, warn, info or debug."},
     {"heartbeat", WF_CONF_DURATION, AT(heartbeat_ms), "50ms", "5m", "5s",

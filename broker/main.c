@@ -16,7 +16,7 @@ static int help(void)
     struct wf_buf table = WF_BUF_INIT(64u << 10);
 
     printf(
-        "Usage: weft-broker --config FILE [--new-operator]\n"
+        "Usage: weft-broker --config FILE [--new-operator] [--repair]\n"
         "       weft-broker check --config FILE\n"
         "\n"
         "The broker of a weft mesh: agents and clients connect to it, it keeps the jobs\n"
@@ -24,6 +24,7 @@ static int help(void)
         "\n"
         "  --config FILE    configuration (ZPL: name = value)\n"
         "  --new-operator   make a join token for another operator at this start\n"
+        "  --repair         put damaged rows of the store aside, say which, then serve\n"
         "  check            read the configuration, say what is wrong, start nothing\n"
         "  --help, --version\n"
         "\n"
@@ -48,26 +49,35 @@ static int fail(const struct wf_err *err, const char *next)
     return err->code == WEFT_ECONF || err->code == WEFT_ENOENT ? EXIT_USAGE : 1;
 }
 
-/* What to do next, where this program knows better than the list of errors. */
-static const char *next_step(int code)
+/* With what to do next, where this program knows better than the list of errors. */
+static int fail_start(const struct wf_err *err, const char *path)
 {
-    switch (code) {
+    char repair[400];
+
+    switch (err->code) {
     case WEFT_ECONF:
-        return "stop what uses that address, or change `listen`";
+        return fail(err, "stop what uses that address, or change `listen`");
     case WEFT_EBUSY:
-        return "stop that process first, or give this broker a `state` folder of its own";
+        return fail(err, "stop that process first, or give this broker a `state` folder "
+                         "of its own");
     case WEFT_EIO:
-        return geteuid() != 0 ? "run it as root, or set `state` to a folder of your own"
-                              : wf_err_next(code);
+        return fail(err, geteuid() != 0
+                             ? "run it as root, or set `state` to a folder of your own"
+                             : wf_err_next(err->code));
+    case WEFT_ESTORAGE:
+        (void) snprintf(repair, sizeof repair,
+                        "look at the disk, then: weft-broker --config %s --repair", path);
+        return fail(err, repair);
     default:
-        return wf_err_next(code);
+        return fail(err, wf_err_next(err->code));
     }
 }
 
 int main(int argc, char **argv)
 {
     const char *path = NULL;
-    int new_operator = 0, check_only = 0, rc;
+    struct shell_options o = {0, 0};
+    int check_only = 0, rc;
     struct wf_err err = {0};
     struct config cfg;
     struct log_sink log;
@@ -84,7 +94,9 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
             path = argv[++i];
         } else if (strcmp(argv[i], "--new-operator") == 0) {
-            new_operator = 1;
+            o.new_operator = 1;
+        } else if (strcmp(argv[i], "--repair") == 0) {
+            o.repair = 1;
         } else if (strcmp(argv[i], "check") == 0) {
             check_only = 1;
         } else {
@@ -106,12 +118,12 @@ int main(int argc, char **argv)
         return usage("libsodium does not start", "");
     }
     log_init(&log, config_log_level(&cfg));
-    rc = shell_new(&cfg, &log, new_operator, &sh, &err);
+    rc = shell_new(&cfg, &log, &o, &sh, &err);
     if (rc != 0) {
         err.code = rc;
-        return fail(&err, next_step(rc));
+        return fail_start(&err, path);
     }
-    shell_run(sh);
+    rc = shell_run(sh);
     shell_free(sh);
-    return 0;
+    return rc == 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 #include "broker/shell.h"
 
 #include "broker/first.h"
-#include "broker/store.h"
+#include "broker/store/store.h"
 #include "client/include/weft/version.h"
 #include "common/io/file.h"
 #include "common/io/loop.h"
@@ -32,6 +32,9 @@ struct shell {
     struct keys keys;
     int lock_fd;
     int stopping;
+    int fenced; /* another process has our place in the store */
+    struct store_facts facts;
+    int repair; /* the operator knows that the store lost something */
     struct bus_counts bus;
 };
 
@@ -123,13 +126,19 @@ static void on_time(void *arg)
     arm(sh);
 }
 
+/* What the store tells while we serve. */
+static void step_store(struct shell *sh, struct broker_event *ev)
+{
+    step(sh, ev);
+    router_flush(sh->router);
+    arm(sh);
+}
+
 static void on_durable(void *arg, uint64_t lsn)
 {
-    struct shell *sh = arg;
     struct broker_event ev = {.kind = BROKER_DURABLE, .lsn = lsn};
 
-    step(sh, &ev);
-    router_flush(sh->router);
+    step_store(arg, &ev);
 }
 
 static void on_store_error(void *arg, uint64_t lsn, const char *text)
@@ -138,8 +147,31 @@ static void on_store_error(void *arg, uint64_t lsn, const char *text)
     struct broker_event ev = {.kind = BROKER_STORE_ERROR, .lsn = lsn};
 
     log_error(sh->log, "store", "failed", "text=\"%s\"", text);
-    step(sh, &ev);
-    router_flush(sh->router);
+    step_store(sh, &ev);
+}
+
+static void on_taken(void *arg, uint64_t lsn)
+{
+    struct broker_event ev = {.kind = BROKER_TAKEN, .lsn = lsn};
+
+    step_store(arg, &ev);
+}
+
+static void on_row(void *arg, unsigned table, struct wf_slice record)
+{
+    struct broker_event ev = {.kind = BROKER_RECORD, .table = table, .record = record};
+
+    step_store(arg, &ev);
+}
+
+/* Whoever took our place has our jobs: nothing that we would still say is true. */
+static void on_fenced(void *arg, const char *text)
+{
+    struct shell *sh = arg;
+
+    log_error(sh->log, "store", "fenced", "text=\"%s\"", text);
+    sh->fenced = 1;
+    wf_loop_stop(&sh->loop);
 }
 
 static void on_record(void *arg, unsigned table, struct wf_slice record)
@@ -147,6 +179,13 @@ static void on_record(void *arg, unsigned table, struct wf_slice record)
     struct broker_event ev = {.kind = BROKER_RECORD, .table = table, .record = record};
 
     step(arg, &ev);
+}
+
+static void on_repair(void *arg, const char *line)
+{
+    const struct shell *sh = arg;
+
+    log_warn(sh->log, "store", "repair", "text=\"%s\"", line);
 }
 
 /* -- the bus ---------------------------------------------------------------------------
@@ -245,7 +284,7 @@ static void on_signal(void *arg, int signum)
 {
     struct shell *sh = arg;
     struct broker_event ev = {.kind = BROKER_STOPPING};
-    size_t live = core_live_jobs(sh->core);
+    size_t fast = core_fast_jobs(sh->core), kept = core_live_jobs(sh->core) - fast;
     struct wf_timer *t;
 
     if (signum == SIGHUP) {
@@ -258,13 +297,13 @@ static void on_signal(void *arg, int signum)
         return;
     }
     notify_stopping();
-    if (live != 0) {
+    if (fast != 0) {
         log_warn(sh->log, "broker", "stopping",
-                 "lost_fast=%zu text=\"%zu accepted jobs of class fast end with this "
-                 "process: their clients must submit them again\"",
-                 live, live);
+                 "kept=%zu lost_fast=%zu text=\"%zu accepted jobs of class fast end with "
+                 "this process: their clients must submit them again\"",
+                 kept, fast, fast);
     } else {
-        log_info(sh->log, "broker", "stopping", "lost_fast=0");
+        log_info(sh->log, "broker", "stopping", "kept=%zu lost_fast=0", kept);
     }
     step(sh, &ev);
     router_flush(sh->router);
@@ -300,7 +339,8 @@ static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *e
     return rc;
 }
 
-static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *err)
+static int open_core(struct shell *sh, const struct config *cfg, int repair,
+                     struct wf_err *err)
 {
     struct core_config core;
 
@@ -309,8 +349,17 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
     keys_random(&core.epoch, sizeof core.epoch);
     keys_random(&core.seed, sizeof core.seed);
     (void) wf_str_copy(core.software, sizeof core.software, WEFT_VERSION);
-    (void) wf_str_copy(core.store, sizeof core.store,
-                       strcmp(cfg->store, "memory") == 0 ? "memory" : "sqlite");
+    (void) wf_str_copy(core.store, sizeof core.store, store_name(sh->store));
+    core.durable = strcmp(store_name(sh->store), "memory") != 0;
+    core.store_id = sh->facts.id;
+    core.boot = sh->facts.boot;
+    core.lsn = sh->facts.lsn;
+    core.accept_rollback = repair;
+    core.durable = strcmp(core.store, "memory") != 0;
+    core.store_id = sh->facts.id;
+    core.boot = sh->facts.boot;
+    core.lsn = sh->facts.lsn;
+    core.accept_rollback = sh->repair;
     for (size_t i = 0; i < cfg->listen.n && core.nendpoints < 8; i++) {
         (void) router_endpoint(sh->router, core.endpoints[core.nendpoints++],
                                sizeof core.endpoints[0]);
@@ -327,20 +376,52 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
                : wf_err_set(err, WEFT_ENOMEM, "out of memory");
 }
 
-static int open_store(struct shell *sh, const struct config *cfg, struct wf_err *err)
+static int open_store(struct shell *sh, const struct config *cfg, int repair,
+                      struct wf_err *err)
 {
-    const struct store_cbs cbs = {on_durable, on_store_error};
+    const struct store_cbs cbs = {on_durable, on_store_error, on_taken, on_row,
+                                  on_fenced};
     char path[512];
-    int rc;
+    const struct store_options o = {.where = cfg->store[0] != '\0' ? cfg->store : path,
+                                    .broker = cfg->name,
+                                    .lease_ms = cfg->lease_ms,
+                                    .repair = repair,
+                                    .told = on_repair,
+                                    .told_arg = sh};
 
     (void) snprintf(path, sizeof path, "%s/weft.db", cfg->state);
-    rc = store_open(&sh->loop, cfg->store[0] != '\0' ? cfg->store : path, &cbs, sh,
-                    &sh->store, err);
-    return rc != 0 ? rc : store_load(sh->store, on_record, sh, err);
+    return store_open(&sh->loop, &o, &cbs, sh, &sh->store, &sh->facts, err);
 }
 
-static int open_all(struct shell *sh, const struct config *cfg, int new_operator,
-                    struct wf_err *err)
+static int load(struct shell *sh, struct wf_err *err)
+{
+    struct broker_event ev = {.kind = BROKER_LOADED};
+    int rc = store_load(sh->store, on_record, sh, err);
+
+    if (rc == 0 && core_bad_records(sh->core) != 0) {
+        rc = wf_err_set(err, WEFT_ESTORAGE,
+                        "the store holds %u records that this program cannot read: start "
+                        "the version that wrote them",
+                        (unsigned) core_bad_records(sh->core));
+    }
+    if (rc == 0) {
+        step(sh, &ev);
+    }
+    return rc;
+}
+
+static int open_folder(struct shell *sh, const struct config *cfg, struct wf_err *err)
+{
+    int rc = file_mkdirs(cfg->state, 0700, err);
+
+    if (rc == 0) {
+        rc = file_lock(cfg->state, &sh->lock_fd, err);
+    }
+    return rc == 0 ? first_keys(cfg->state, &sh->keys, sh->log, err) : rc;
+}
+
+static int open_all(struct shell *sh, const struct config *cfg,
+                    const struct shell_options *o, struct wf_err *err)
 {
     int rc = wf_loop_init(&sh->loop, err);
 
@@ -351,24 +432,21 @@ static int open_all(struct shell *sh, const struct config *cfg, int new_operator
         rc = wf_timer_new(&sh->loop, on_time, sh, &sh->timer);
     }
     if (rc == 0) {
-        rc = file_mkdirs(cfg->state, 0700, err);
-    }
-    if (rc == 0) {
-        rc = file_lock(cfg->state, &sh->lock_fd, err);
-    }
-    if (rc == 0) {
-        rc = first_keys(cfg->state, &sh->keys, sh->log, err);
+        rc = open_folder(sh, cfg, err);
     }
     if (rc == 0) {
         rc = open_bus(sh, cfg, err);
     }
     if (rc == 0) {
-        rc = open_core(sh, cfg, err);
+        rc = open_store(sh, cfg, o->repair, err);
     }
     if (rc == 0) {
-        rc = open_store(sh, cfg, err);
+        rc = open_core(sh, cfg, o->repair, err);
     }
-    if (rc == 0 && (new_operator || !core_has_operator(sh->core))) {
+    if (rc == 0) {
+        rc = load(sh, err);
+    }
+    if (rc == 0 && (o->new_operator || !core_has_operator(sh->core))) {
         struct broker_event ev = {.kind = BROKER_TICK};
 
         step(sh, &ev);
@@ -378,8 +456,8 @@ static int open_all(struct shell *sh, const struct config *cfg, int new_operator
     return rc;
 }
 
-int shell_new(const struct config *cfg, const struct log_sink *log, int new_operator,
-              struct shell **ret_shell, struct wf_err *err)
+int shell_new(const struct config *cfg, const struct log_sink *log,
+              const struct shell_options *o, struct shell **ret_shell, struct wf_err *err)
 {
     struct shell *sh = wf_calloc(1, sizeof *sh);
     int rc;
@@ -391,7 +469,8 @@ int shell_new(const struct config *cfg, const struct log_sink *log, int new_oper
     sh->lock_fd = -1;
     sh->armed_us = UINT64_MAX;
     wf_effects_init(&sh->effects);
-    rc = open_all(sh, cfg, new_operator, err);
+    sh->repair = o->repair;
+    rc = open_all(sh, cfg, o, err);
     if (rc != 0) {
         shell_free(sh);
         return rc;
@@ -400,7 +479,7 @@ int shell_new(const struct config *cfg, const struct log_sink *log, int new_oper
     return 0;
 }
 
-void shell_run(struct shell *sh)
+int shell_run(struct shell *sh)
 {
     char endpoint[WF_ENDPOINT_MAX + 1] = "", fingerprint[KEY_FINGERPRINT];
 
@@ -410,6 +489,7 @@ void shell_run(struct shell *sh)
     notify_ready();
     arm(sh);
     wf_loop_run(&sh->loop);
+    return sh->fenced ? WEFT_ESTATE : 0;
 }
 
 void shell_free(struct shell *sh)

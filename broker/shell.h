@@ -11,13 +11,19 @@
 
 struct shell;
 
-/* Open keys (made at the first start), store and sockets.  `new_operator`: make a token
- * for another operator.  Errors come with a text. */
-int shell_new(const struct config *cfg, const struct log_sink *log, int new_operator,
-              struct shell **ret_shell, struct wf_err *err);
+struct shell_options {
+    int new_operator; /* make a token for another operator */
+    int repair;       /* put damaged rows of the store aside, and go on */
+};
 
-/* Serve until SIGTERM or SIGINT. */
-void shell_run(struct shell *sh);
+/* Open keys (made at the first start), store and sockets.  Errors come with a text. */
+int shell_new(const struct config *cfg, const struct log_sink *log,
+              const struct shell_options *o, struct shell **ret_shell,
+              struct wf_err *err);
+
+/* Serve until SIGTERM or SIGINT; WEFT_ESTATE when another process took our place in the
+ * store. */
+int shell_run(struct shell *sh);
 
 /* NULL is allowed. */
 void shell_free(struct shell *sh);

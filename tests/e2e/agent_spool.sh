@@ -8,7 +8,6 @@ spool=$tmp/one/state/spool
 mkdir -m 777 "$ctl"
 cat > "$tmp/handler.sh" << END
 #!/bin/sh
-touch $ctl/up
 until [ -e $ctl/go ]; do sleep 0.02; done
 echo "attempt \$WEFT_ATTEMPT"
 END
@@ -19,18 +18,17 @@ records() { find "$spool" -maxdepth 1 -type f -name '*-????????' 2> /dev/null; }
 spooled() { [ "$(records | wc -l)" -eq "$1" ]; }
 naps() { pgrep -f "$tmp/nap.sh"; }
 
-# cut TIMES: the broker falls silent; what its agents hold may take a while to come back.
-cut() {
-    kill -STOP "${pid[broker]}"
-    await "the silence to be noticed" has "$tmp/one.log" event=disconnected "$1"
-}
+# silent: the broker stops; what its agents hold may take a while to come back.
+silent() { kill -STOP "${pid[broker]}"; }
+killed() { stop broker KILL; }
 
-# held CUTS: a job that ends while the broker is stopped; sets $id.
+# held HOW CUTS: a job that ends while there is no broker; sets $id.
 held() {
     rm -f "$ctl"/*
     id=$(weft -C me submit held --disconnect keep --data x)
-    await "it runs" test -e "$ctl/up"
-    cut "$1"
+    await "it runs" job_is "$id" RUNNING
+    "$1"
+    await "the loss to be noticed" has "$tmp/one.log" event=disconnected "$2"
     touch "$ctl/go"
 }
 
@@ -62,7 +60,7 @@ done
 is "$(cat "$tmp/words")" 2 "it works"
 ok "while connected there is not even a folder" test ! -e "$spool"
 
-held 1
+held silent 1
 await "the result on the disk" spooled 1
 kill -CONT "${pid[broker]}"
 run weft -C me job wait "$id" --timeout 20s
@@ -73,7 +71,7 @@ report 0 "and then nothing stays on the disk"
 
 nap=$(weft -C me submit nap --retries 0 --data x)
 await "another job to run" naps
-held 2
+held silent 2
 await "the result on the disk" spooled 1
 run weft-agent check --config "$tmp/one/agent.conf"
 like "$out" '^ok  spool  1 results' "check counts it"
@@ -90,7 +88,7 @@ run weft -C me job wait "$id" --timeout 20s
 is "$rc" 0 "the job has its outcome"
 like "$(weft -C me job result "$id" 2>&1)" 'attempt 1' "that of the attempt that ran"
 
-held 3
+held silent 3
 await "the result on the disk" spooled 1
 kill_agent
 file=$(records)
@@ -104,9 +102,34 @@ run weft -C me job wait "$id" --timeout 20s
 is "$rc" 0 "its job runs again"
 like "$(weft -C me job result "$id" 2>&1)" 'attempt 2' "and that is its outcome"
 
+held killed 4
+await "the result on the disk" spooled 1
+kill_agent
+again_agent 4
+await "it to be read" has "$tmp/one.log" 'event=spool results=1' 2
+broker_again
+await "the return" has "$tmp/one.log" event=connected 5
+run weft -C me job wait "$id" --timeout 20s
+is "$rc" 0 "broker and agent were killed while the job ran"
+like "$(weft -C me job result "$id" 2>&1)" 'attempt 1' "and yet it ran once"
+await "the record to go" spooled 0
+report 0 "the broker has it"
+
+rm -f "$ctl"/*
+id=$(weft -C me submit held --disconnect stop-after=200ms --data x)
+await "it runs" job_is "$id" RUNNING
+killed
+await "it to be stopped" spooled 1
+touch "$ctl/go"
+broker_again 3
+run weft -C me job wait "$id" --timeout 20s
+is "$rc" 0 "what may not go on without a broker is stopped"
+like "$(weft -C me job result "$id" 2>&1)" 'attempt 2' "and runs again"
+await "the record to go" spooled 0
+
 rm -rf "$spool"
 : > "$spool" # as good as a disk that is full
-held 4
+held silent 6
 await "the failure" has "$tmp/one.log" event=spool-failed
 kill -CONT "${pid[broker]}"
 run weft -C me job wait "$id" --timeout 20s
@@ -114,7 +137,7 @@ is "$rc" 0 "without a disk a result waits in memory"
 is "$(grep -c event=spool-failed "$tmp/one.log")" 1 "which is logged once"
 rm "$spool"
 
-held 5
+held silent 7
 await "the result on the disk" spooled 1
 kill_agent
 run weft-agent leave --config "$tmp/one/agent.conf"

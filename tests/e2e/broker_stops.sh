@@ -1,7 +1,7 @@
 #!/bin/bash
-# A broker that stops with live jobs says what is lost, and ends within 2 s.  When it is
-# back at its port, agents and clients are too: enrolment survives, who waited for a lost
-# job is told.  One that only stands still loses nothing.
+# A broker that stops with live jobs of class fast says what is lost, and ends within 2 s.
+# When it is back at its port, agents and clients are too: enrolment survives, who waited
+# for a lost job is told.  One that only stands still loses nothing.
 . "$(dirname "$0")/lib.sh"
 
 cat > "$tmp/handler.sh" << END
@@ -42,9 +42,9 @@ is "$(counter retried)" 0 "and nothing was tried again"
 rm "$tmp/go"
 : > "$tmp/marks"
 lost=$(grep -c event=disconnected "$tmp/one.log")
-start storm driver storm 6 held
-start run weft run held --data x
-start wait weft submit held --data y --wait
+DRIVER_FAST=1 start storm driver storm 6 held
+start run weft run held --data x --class fast
+start wait weft submit held --data y --wait --class fast
 await "four to run" has "$tmp/marks" . 4
 await "eight to be accepted" bash -c '[ "$(weft jobs --json | grep -o "\"id\":" | wc -l)" -ge 12 ]'
 from=$EPOCHREALTIME
@@ -93,7 +93,7 @@ is "$(counter ok)" 2 "and the results of lost jobs count for nothing"
 
 rm "$tmp/go"
 : > "$tmp/marks"
-start run weft run held --data x --id 00112233445566778899aabbccddeeff
+start run weft run held --data x --class fast --id 00112233445566778899aabbccddeeff
 await "it to run" has "$tmp/marks" .
 stop broker KILL
 kill -KILL "${pid[run]}"
@@ -102,6 +102,6 @@ unset 'pid[run]'
 broker_again 3
 await "one to be back" has "$tmp/one.log" event=connected 4
 touch "$tmp/go"
-run weft run held --data x --id 00112233445566778899aabbccddeeff
+run weft run held --data x --class fast --id 00112233445566778899aabbccddeeff
 is "$rc" 0 "a job submitted again under its id after a crash has its outcome"
 finish

@@ -7,7 +7,8 @@
  *     driver fetch < IDS            the outcomes of jobs that another process submitted
  *
  * The capability's handler answers with "ID ATTEMPT" of its run, which is compared with
- * what the outcome says.  Lines on stdout are for the test to wait for.
+ * what the outcome says.  With DRIVER_FAST in the environment jobs are of class fast.
+ * Lines on stdout are for the test to wait for.
  */
 #include <weft/weft.h>
 
@@ -133,6 +134,9 @@ static void submit(struct driver *d, struct entry *e)
     job.capability = d->capability;
     job.payload = PAYLOAD;
     job.payload_len = sizeof PAYLOAD - 1;
+    if (getenv("DRIVER_FAST") != NULL) {
+        job.job_class = WEFT_CLASS_FAST;
+    }
     if (weft_submit(d->client, &job, &e->future) != 0) {
         die("submit", "refused by the library");
     }

@@ -35,9 +35,6 @@ like "$err" 'nowhere' "is named"
 run weft run nope --deadline 300ms --data x
 is "$rc" 21 "with a deadline it may wait for someone, then it expires"
 like "$err" 'EEXPIRED' "and that is said"
-run weft run count --data x --class durable
-is "$rc" 8 "a class that this broker cannot give"
-like "$err" 'ESTORAGE' "is refused rather than promised less"
 run weft run 'bad name' --data x
 ok "a bad name is refused" [ "$rc" -ne 0 ]
 run weft run count --need 'site>lyon' --data x

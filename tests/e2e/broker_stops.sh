@@ -52,7 +52,7 @@ kill -TERM "${pid[broker]}"
 within 3000 "it ends within 2 s" ended "${pid[broker]}"
 wait "${pid[broker]}"
 is $? 0 "with exit code 0"
-like "$(cat "$tmp/broker.log")" 'event=stopping lost_fast=8 .*8 accepted jobs of class fast' \
+like "$(cat "$tmp/broker.log")" 'event=stopping .*lost_fast=8 .*8 accepted jobs of class fast' \
     "and says how many jobs of class fast are lost"
 await "the agent to notice" has "$tmp/one.log" event=disconnected $((lost + 1))
 like "$(tail -n 1 "$tmp/one.log")" 'why="the broker is stopping"' "agents are told why"

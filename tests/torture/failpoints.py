@@ -13,7 +13,7 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 PLACE = re.compile(r'WF_FAILPOINT(?:_ERROR)?\(\s*"([^"]+)"')
 MESSAGE = re.compile(r'WF_FAILPOINT_MESSAGE\(\s*"([^"]+)"[^"]*"([^"]+)"\s*\)')
 TABLE = re.compile(r'WF_FAILPOINT_TABLE\(\s*"([^"]+)"[^"]*"([^"]+)"\s*\)')
-SENDS = re.compile(r'(?:_send(?:_lazy)?|core_promise|ask(?:_start|_done)?)\s*\('
+SENDS = re.compile(r'(?:_send(?:_lazy)?|core_promise|ask(?:_start|_done|_about)?)\s*\('
                    r'(?:[^;]*?)WF_MSG_(\w+)', re.S)
 # Where the messages are made that a program sends.
 SENDERS = {
@@ -22,7 +22,7 @@ SENDERS = {
     'client': ['client/core/*.c', 'client/*.c', 'proto/link.c'],
 }
 SOURCES = ['broker/*.c', 'broker/store/*.c', 'agent/*.c', 'agent/exec/*.c', 'client/*.c',
-           'common/io/*.c']
+           'common/io/*.c', 'common/io/net/*.c']
 TABLES = ['keys', 'tokens', 'jobs', 'attempts', 'outcomes', 'events']
 
 
@@ -62,9 +62,17 @@ def can_fail():
     return found
 
 
+def passes(program, name):
+    """May a program of the running mesh come to it?"""
+    return name.split('.')[0] in {'broker': ('broker', 'store', 'router'),
+                                  'agent': ('agent', 'uplink'),
+                                  'client': ('client', 'uplink')}[program]
+
+
 def rank(name):
     """What a short run tries first: where promises are made and kept."""
-    if name.startswith(('store.', 'broker.append', 'broker.sync', 'agent.spool')):
+    if name.startswith(('store.', 'broker.append', 'broker.sync', 'agent.spool', 'router.',
+                        'uplink.')):
         return 0
     if re.search(r'\.(accepted|outcome|result|result_ack|assign|submit|welcome|resync)\.',
                  name):

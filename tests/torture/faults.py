@@ -26,15 +26,10 @@ class Faults:
         self.floods = 0
         rng = random.Random(f'{seed}/failpoints')
         for program in ('broker', 'agent', 'client'):
-            mine = [n for n in failpoints.names() if self.belongs(n, program)]
+            mine = [n for n in failpoints.names() if failpoints.passes(program, n)]
             rng.shuffle(mine)
             mine.sort(key=failpoints.rank)
             self.queues[program] = [only] if only in mine else [] if only else mine
-
-    @staticmethod
-    def belongs(name, program):
-        first = name.split('.')[0]
-        return first == program or (program == 'broker' and first == 'store')
 
     def over(self):
         return now() >= self.end

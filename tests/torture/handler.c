@@ -30,19 +30,6 @@ static void snooze(unsigned ms)
     }
 }
 
-static int id_of(const char *text, uint8_t id[16])
-{
-    for (size_t i = 0; i < 16; i++) {
-        unsigned x;
-
-        if (sscanf(text + 2 * i, "%2x", &x) != 1) {
-            return -1;
-        }
-        id[i] = (uint8_t) x;
-    }
-    return 0;
-}
-
 /* 0, or the code to fail with. */
 static int work(const struct handler *h, const char *job, unsigned attempt,
                 const void *payload, size_t len, char result[WORK_RESULT_MAX])
@@ -53,11 +40,13 @@ static int work(const struct handler *h, const char *job, unsigned attempt,
     int odd = attempt % 2 == 1;
 
     numbers[1] = fnv_hash(0, result, work_result(job, attempt, h->node, result));
-    if (id_of(job, id) != 0 || story_write(h->fd, "start", job, 2, numbers) != 0) {
+    if (story_write(h->fd, "start", job, 2, numbers) != 0) {
         return 9;
     }
-    if (work_payload(id, want) != len || memcmp(want, payload, len) != 0) {
+    if (work_origin(payload, len, id) != 0 || work_payload(id, want) != len ||
+        memcmp(want, payload, len) != 0) {
         (void) story_write(h->fd, "damaged", job, 1, numbers);
+        return 9;
     }
     snooze(work_sleep_ms(id));
     switch (work_end(id)) {

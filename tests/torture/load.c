@@ -57,7 +57,7 @@ struct load {
     struct call *again;
     unsigned open; /* jobs */
     uint64_t handles;
-    uint64_t made, done, begun_ms;
+    uint64_t made, credit, done, begun_ms;
     int fetching;
 };
 
@@ -376,16 +376,17 @@ static void submit_more(struct load *l)
 {
     uint64_t may = (now_ms() - l->begun_ms) * l->per_second / 1000;
 
-    while (!stopped && l->open < l->window && l->made < may) {
+    while (!stopped && l->open < l->window && l->credit < may) {
         weft_id id;
 
         weft_id_random(&id);
         begin(job_of(l, &id));
         l->made++;
+        l->credit++;
     }
     /* Time that was lost is not made up for. */
-    if (l->made + l->window < may) {
-        l->made = may - l->window;
+    if (l->credit + l->window < may) {
+        l->credit = may - l->window;
     }
 }
 
@@ -427,6 +428,20 @@ static void turn(struct load *l)
     start_due(l);
 }
 
+static void tell_open(const struct load *l)
+{
+    const struct job *j;
+    size_t it = 0;
+
+    printf("left open %u\n", l->open);
+    while ((j = wf_map_next(l->jobs, &it)) != NULL) {
+        if (j->open != 0) {
+            printf("open %s: calls %u, accepted %d, over %d, manner %d\n", j->text,
+                   j->open, j->accepted, j->over, (int) work_manner(j->id.bytes));
+        }
+    }
+}
+
 static int run(struct load *l, const char *path)
 {
     uint64_t told_ms = 0;
@@ -443,7 +458,7 @@ static int run(struct load *l, const char *path)
             (void) fflush(stdout);
         }
     }
-    printf("left open %u\n", l->open);
+    tell_open(l);
     return l->open == 0 ? 0 : 1;
 }
 

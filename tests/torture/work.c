@@ -34,12 +34,31 @@ enum work_manner work_manner(const uint8_t id[16])
                      : WORK_WATCHES;
 }
 
+int work_origin(const char *payload, size_t len, uint8_t id[16])
+{
+    for (size_t i = 0; i < 16; i++) {
+        char digits[3] = "";
+        unsigned x;
+
+        if (len < 2 * i + 2) {
+            return -1;
+        }
+        memcpy(digits, payload + 2 * i, 2);
+        if (sscanf(digits, "%2x", &x) != 1) {
+            return -1;
+        }
+        id[i] = (uint8_t) x;
+    }
+    return 0;
+}
+
 size_t work_payload(const uint8_t id[16], char dst[WORK_PAYLOAD_MAX])
 {
-    size_t len = 16 + (id[4] < 230 ? id[5] : 6 * (size_t) id[5]);
+    size_t len = 32 + (id[4] < 230 ? id[5] : 6 * (size_t) id[5]);
 
     for (size_t i = 0; i < len; i++) {
-        dst[i] = (char) ('a' + (id[i % 16] + i) % 26);
+        dst[i] = i < 32 ? "0123456789abcdef"[id[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15]
+                        : (char) ('a' + (id[i % 16] + i) % 26);
     }
     return len;
 }

@@ -1,7 +1,8 @@
 /* work.h - what a job of the torture is: all of it follows from its id
  *
  * So a client that lost everything but the id can submit it again with the same payload,
- * a handler can tell whether its payload is whole, and the checker what its result is.
+ * and a handler can tell whether its payload is whole.  The payload begins with the id,
+ * for an operator may repeat a job under another one.
  */
 #ifndef TESTS_TORTURE_WORK_H
 #define TESTS_TORTURE_WORK_H
@@ -31,6 +32,9 @@ enum work_manner {
 unsigned work_sleep_ms(const uint8_t id[16]);
 enum work_end work_end(const uint8_t id[16]);
 enum work_manner work_manner(const uint8_t id[16]);
+
+/* The id that a payload tells; 0, or -1 when there is none. */
+int work_origin(const char *payload, size_t len, uint8_t id[16]);
 
 /* Returns the length. */
 size_t work_payload(const uint8_t id[16], char dst[WORK_PAYLOAD_MAX]);

@@ -27,6 +27,22 @@ example-loop upper < "$tmp/lines" > "$tmp/results"
 is $? 0 "loop: all lines are jobs"
 is "$(sort "$tmp/results")" "$(tr a-z A-Z < "$tmp/lines" | sort)" "loop: all results come"
 
+mkdir "$tmp/outbox"
+for n in 1 2 3; do
+    printf 'file %s' $n > "$tmp/outbox/0000000000000000000000000000000$n"
+done
+echo "no job" > "$tmp/outbox/README"
+run example-handoff upper "$tmp/outbox"
+is "$out" "3 handed over, 0 left" "handoff: what is accepted is handed over"
+is "$(ls "$tmp/outbox")" README "handoff: and removed"
+is "$(weft job result 00000000000000000000000000000002)" "FILE 2" "handoff: it is fetched by id"
+printf 'file 3' > "$tmp/outbox/00000000000000000000000000000003"
+run example-handoff upper "$tmp/outbox"
+is "$out" "1 handed over, 0 left" "handoff: again is the same job"
+printf 'other work' > "$tmp/outbox/00000000000000000000000000000003"
+run example-handoff upper "$tmp/outbox"
+is "$out" "0 handed over, 1 left" "handoff: other work under its id is not taken"
+
 stop serve
 is "$rc" 0 "serve: ends in order when told to"
 await "the node to be gone" node_is shouter offline

@@ -58,10 +58,13 @@ done
 
 printf '#!/bin/sh\necho one; echo two >&2; sleep 60\n' > "$tmp/slow.sh"
 printf '#!/bin/sh\necho why >&2; exit 3\n' > "$tmp/fail.sh"
+printf '#!/bin/sh\necho "is there"\n' > "$tmp/gone.sh"
 chmod 755 "$tmp"/*.sh
+# So that a limit on the size of its files is an error of its disk, not its end.
+broker_by=(env --ignore-signal=XFSZ)
 broker 'max_jobs = 50'
 agent one 'hash@1:sha256sum' '    slots = 4' 'cat@2:cat' "slow@1:$tmp/slow.sh" \
-    "fail@1:$tmp/fail.sh"
+    "fail@1:$tmp/fail.sh" "gone@1:$tmp/gone.sh"
 agent two 'hash@1:sha256sum'
 context bob
 
@@ -182,6 +185,110 @@ is "$(weft submit cat --id $same -d x; weft submit cat --id $same -d x)" "$same
 $same" "the same job twice is one"
 run weft submit cat --id $same -d y
 like "$err" ECONFLICT "other work under its id is a conflict"
+
+# -- what accepted means ----------------------------------------------------------------
+
+run weft submit cat --data x --json
+like "$out" '"class":"durable"' "a job is durable unless it is said otherwise"
+id=$(value id <<< "$out")
+weft -q job wait "$id" > "$tmp/.out"
+run weft job show "$id"
+like "$out" '^class.durable, on stable storage$' "and show says what that is worth"
+like "$out" "^if cut off.replace after the broker's grace$" "and what a lost link does"
+run weft submit cat --data x --class fast --json
+like "$out" '"class":"fast"' "fast is fast"
+like "$(weft job show "$(value id <<< "$out")")" "^class.fast, in the broker's memory$" "and shown"
+id=$(weft submit cat --data x --disconnect stop-after=30s)
+like "$(weft job show "$id")" '^if cut off.stop after 30 s$' "a disconnect policy"
+like "$(weft job show "$id" --json)" '"disconnect":"stop-after","disconnect_ms":30000' "also as JSON"
+run weft submit cat --data x --disconnect never
+is "$rc" 2 "what is none"
+like "$err" 'wants keep, stop-after=30s or' "is told which there are"
+
+id=$(weft submit cat --data alike --reuse 1h)
+weft -q job wait "$id" > "$tmp/.out"
+run weft submit cat --data alike --reuse 10m --wait
+like "$out" "OK.*as job ${id:0:8}$" "a like job's result is used again"
+new=${out:0:32}
+is "$(weft job result "$new")" alike "and is the job's own"
+like "$(weft job show "$new")" "^reuses.the outcome of job ${id:0:8}" "which show tells"
+run weft submit cat --data alike --reuse 10m --wait --json
+like "$out" '"reused":"[0-9a-f]{32}"' "JSON, too"
+run weft submit cat --data alike --wait
+unlike "$out" "as job" "not when it is not wanted"
+
+# -- jobs that were given up ------------------------------------------------------------
+
+mv "$tmp/gone.sh" "$tmp/gone.away"
+id=$(weft submit gone --retries 1 --name dead)
+run weft job wait "$id"
+is "$rc" 20 "a job that cannot be started is given up"
+run weft jobs --dead
+like "$out" "^${id:0:8}.DEAD.gone.one.*EDEAD.*No such file" "and listed with the reason"
+is "$(weft jobs --state dead --ids)" "$id" "by its state, too"
+like "$(weft jobs --dead --json)" '"reason":"[^"]+"' "JSON has the reason"
+view=$(on_tty 'weft --no-color jobs --dead' < /dev/null)
+like "$view" 'REASON' "so has a terminal"
+mv "$tmp/gone.away" "$tmp/gone.sh"
+run weft job retry "${id:0:8}"
+is "$rc ${#out}" "0 32" "it can be repeated"
+new=$out
+unlike "$new" "$id" "as a new job"
+is "$(weft job result "$new")" "is there" "that runs"
+like "$(weft job show "$new")" "^repeats.job ${id:0:8}$" "and names the one that it repeats"
+is "$(job_state "$id")" DEAD "which stays as it was"
+run weft job retry "$id" --json
+ok "JSON: retry" is_json "$out"
+run weft job retry
+is "$rc" 2 "retry wants jobs"
+run weft job retry --all-dead
+is "$rc" 2 "all the dead ones only when it is meant"
+like "$err" '1 job is dead: .*--yes' "and says how many"
+run weft job retry --all-dead --yes
+is "$rc $(lines "$out")" "0 1" "then they are"
+is "$(weft job retry --all-dead -y)" "$out" "once, however often it is said"
+run weft job retry ffffffff
+is "$rc" 5 "no such job to repeat"
+id=$(weft submit slow)
+run weft job retry "$id"
+is "$rc" 1 "a job that is not over is not repeated"
+like "$err" '^  next: .*weft job wait' "but waited for"
+weft -q job cancel "$id"
+
+# -- a store that fails -----------------------------------------------------------------
+
+run weft status
+like "$out" '^store.sqlite$' "status names the store"
+like "$out" '^live jobs.0$' "and what is alive"
+like "$(weft doctor)" '^ok.store.sqlite' "doctor is content with it"
+prlimit --pid "${pid[broker]}" --fsize=1:unlimited
+run weft --timeout 1500ms submit cat --data x --class durable
+is "$rc" 8 "a broker that cannot write accepts nothing durable"
+like "$err" '^error ESTORAGE: ' "and says so"
+is "$(grep -c 'trying again for 1.5 s' <<< "$err")" 1 "after some patience"
+run weft --timeout 700ms submit cat --array 3 --class durable
+is "$rc" 8 "nor of a batch"
+run weft submit cat --data fast --class fast --wait
+is "$rc" 0 "fast jobs go on"
+like "$(weft status)" '^store.sqlite, FAILING: nothing durable is accepted$' "status tells"
+like "$(weft status --json)" '"store_failing":true' "as JSON, too"
+run weft check
+is "$rc" 2 "check is critical"
+like "$out" '^WEFT CRIT - STORE FAILING' "about that"
+run weft doctor
+like "$out" '^fail.store.sqlite, FAILING' "doctor finds it"
+start patient weft run cat --data patience
+start waiting weft submit cat --array 3 --data '{}' --out-dir "$tmp/waiting"
+await "it to be refused" has "$tmp/patient.log" 'trying again'
+prlimit --pid "${pid[broker]}" --fsize=unlimited:unlimited
+wait "${pid[patient]}"
+is $? 0 "a job that could not be stored is submitted again"
+ok "and done" has "$tmp/patient.log" '^patience$'
+wait "${pid[waiting]}"
+is "$? $(cat "$tmp/waiting/2")" "0 2" "those of a batch, too"
+unset 'pid[patient]' 'pid[waiting]'
+rm -r "$tmp/waiting"
+like "$(weft status)" '^store.sqlite$' "the store is well again"
 
 # -- batches ----------------------------------------------------------------------------
 
@@ -309,6 +416,12 @@ is "$(grep -v 'as of' <<< "$view" | awk 'length > 40' )" "" "tables fit the term
 view=$(printf q | on_tty 'weft top')
 like "$view" "${esc}\[\?1049h" "top takes the screen"
 like "$view" "${esc}\[\?1049l" "and gives it back"
+# Ctrl-\, once the screen is taken.
+{
+    await "the screen" has "$tmp/top.view" '1049h'
+    printf '\034'
+} | on_tty 'weft top' > "$tmp/top.view"
+ok "also after Ctrl-\\" has "$tmp/top.view" '1049l'
 start watch weft map --watch --interval 100ms --json
 await "three frames" has "$tmp/watch.log" weft.map.v1 3
 kill -INT "${pid[watch]}"
@@ -321,6 +434,7 @@ is "$(complete node dr)" drain "completes commands"
 is "$(complete node show '')" "one two" "nodes"
 is "$(complete submit x --cl)" --class "options"
 is "$(complete submit x --class '')" "durable fast" "values"
+is "$(complete run x --disconnect '')" "keep replace-after= stop-after=" "and forms of them"
 is "$(complete --context b)" bob "contexts"
 
 # -- without its broker -----------------------------------------------------------------

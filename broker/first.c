@@ -1,5 +1,6 @@
 #include "broker/first.h"
 
+#include "common/failpoint.h"
 #include "common/io/file.h"
 #include "common/io/loop.h"
 #include "common/str.h"
@@ -24,7 +25,9 @@ int first_keys(const char *state, struct keys *ret_keys, const struct log_sink *
         return rc;
     }
     keys_make(ret_keys);
+    WF_FAILPOINT("first.key.before");
     rc = keys_save(ret_keys, path, err);
+    WF_FAILPOINT("first.key.after");
     if (rc == 0) {
         rc = keys_save_public(ret_keys->pub, pub, err);
     }
@@ -65,9 +68,11 @@ int first_operator(const struct config *cfg, struct core *core, const uint8_t *p
     if (rc == 0) {
         rc = wf_buf_put(&text, "\n", 1);
     }
+    WF_FAILPOINT("first.token.before");
     if (rc == 0) {
         rc = file_write(path, text.p, text.len, 0600, err);
     }
+    WF_FAILPOINT("first.token.after");
     if (rc == 0) {
         log_warn(log, "broker", "no-operator",
                  "text=\"make an operator context within 24 h: weft ctx add NAME "

@@ -3,6 +3,7 @@
 #include "broker/first.h"
 #include "broker/store/store.h"
 #include "client/include/weft/version.h"
+#include "common/failpoint.h"
 #include "common/io/file.h"
 #include "common/io/loop.h"
 #include "common/io/notify.h"
@@ -47,10 +48,13 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
 
     switch (x->kind) {
     case WF_EFFECT_SEND:
+        WF_FAILPOINT_MESSAGE("broker.send", p, x->len, "before");
         (void) (x->lazy ? router_send_lazy(sh->router, x->peer, p, x->len)
                         : router_send(sh->router, x->peer, p, x->len));
+        WF_FAILPOINT_MESSAGE("broker.send", p, x->len, "after");
         break;
     case WF_EFFECT_CLOSE:
+        WF_FAILPOINT("broker.close.before");
         router_close_after_flush(sh->router, x->peer);
         break;
     case WF_EFFECT_TRACE:
@@ -58,10 +62,14 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
                   (int) x->len, (const char *) p);
         break;
     case WF_EFFECT_APPEND:
+        WF_FAILPOINT_TABLE("broker.append", x->peer, "before");
         store_append(sh->store, x->peer, x->arg, wf_slice_make(p, x->len));
+        WF_FAILPOINT_TABLE("broker.append", x->peer, "after");
         break;
     case WF_EFFECT_SYNC:
+        WF_FAILPOINT("broker.sync.before");
         store_sync(sh->store);
+        WF_FAILPOINT("broker.sync.after");
         break;
     default:
         break;

@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Pages in the log when it is copied into the database: 16 MB, a few milliseconds of
- * writing at once.  Fewer makes it more often, and pages that several commits touch are
- * copied each time. */
-#define CHECKPOINT_FRAMES 4096
+/* Pages in the log when it is copied into the database: 2 MB, a few milliseconds during
+ * which commits wait.  More of them make the wait longer, and the whole no faster. */
+#define CHECKPOINT_FRAMES 512
 
 /* The longest value, with room to grow. */
 #define RECORD_MAX (16u << 20)
@@ -280,10 +279,12 @@ static int commit(void *db, struct store_row *rows, struct wf_err *err)
     struct facts f = s->facts;
 
     if (rc == 0) {
+        WF_FAILPOINT("store.begin.before");
         rc = step(s->begin);
         for (const struct store_row *r = rows; rc == SQLITE_OK && r != NULL;
              r = r->next) {
             rc = write_row(s, r, &f);
+            WF_FAILPOINT("store.row.after");
         }
         rc = rc == SQLITE_OK ? sqlite_facts_put(s, &f) : rc;
         WF_FAILPOINT("store.commit.before");
@@ -400,6 +401,7 @@ static int begin_boot(struct sqlite *s, uint64_t mark_boot, struct wf_err *err)
         return sqlite_fail(s, "cannot write to", err);
     }
     s->facts = f;
+    WF_FAILPOINT("store.boot.after");
     sqlite_mark_put(s, 1);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "broker/store/chunks.h"
 #include "common/check.h"
+#include "common/failpoint.h"
 #include "common/io/wake.h"
 #include "common/mem.h"
 
@@ -150,8 +151,13 @@ static int write_rows(struct writer *w)
 {
     struct wf_err err = {0};
     struct news *n = w->news;
-    int rc = w->s->driver->commit(w->s->db, w->held.first, &err);
+    int rc;
 
+    WF_FAILPOINT("store.write.before");
+    rc = WF_FAILPOINT_ERROR("store.write.error") != 0
+             ? wf_err_set(&err, WEFT_EIO, "a failpoint")
+             : w->s->driver->commit(w->s->db, w->held.first, &err);
+    WF_FAILPOINT("store.write.after");
     if (rc == 0) {
         n->lsn = w->held.last->lsn;
         for (const struct store_row *r = w->held.first; r != NULL; r = r->next) {
@@ -297,9 +303,12 @@ static void report(struct store *s, struct news *n)
             }
         }
         chunks_give_back(&s->chunks, n->batch.n);
+        WF_FAILPOINT("store.durable.before");
         s->cbs.on_durable(s->arg, n->lsn);
+        WF_FAILPOINT("store.durable.after");
         break;
     case NEWS_FAILED:
+        WF_FAILPOINT("store.failed.before");
         s->cbs.on_error(s->arg, n->lsn, n->text);
         break;
     case NEWS_FOUND:

@@ -352,18 +352,6 @@ int weft_timeout_ms(weft_client *c)
     return c->mode == WEFT_MODE_LOOP ? wf_loop_timeout_ms(&c->loop) : -1;
 }
 
-/* What the loop knows of is done in its next turn; what the descriptor tells is seen in
- * one turn and done in the one after. */
-static void turn(struct weft_client *c)
-{
-    int known = wf_loop_timeout_ms(&c->loop) == 0;
-
-    wf_loop_turn(&c->loop);
-    if (!known) {
-        wf_loop_turn(&c->loop);
-    }
-}
-
 int weft_process(weft_client *c)
 {
     if (c->mode != WEFT_MODE_LOOP) {
@@ -372,7 +360,7 @@ int weft_process(weft_client *c)
     if (client_is_inside(c)) {
         return WEFT_ESTATE;
     }
-    turn(c);
+    wf_loop_turn(&c->loop);
     if (c->close_later) {
         weft_close(c);
         return WEFT_ECLOSED;

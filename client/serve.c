@@ -402,8 +402,6 @@ int weft_serve_process(weft_server *s)
     if (rc != 0) {
         return rc;
     }
-    /* The first turn sees that something came, the second reads it. */
-    wf_loop_turn(&s->loop);
     wf_loop_turn(&s->loop);
     return s->over;
 }

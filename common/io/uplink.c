@@ -165,13 +165,11 @@ static void on_frames(void *arg, zmq_msg_t *frames, size_t n)
 /* Hand over what ZeroMQ takes. */
 static void send_queued(struct uplink *u)
 {
-    void *sock = zsock_raw(u->dial->sock);
-
     while (u->out.head != NULL) {
         size_t len = u->out.head->len;
 
         WF_FAILPOINT("uplink.frame.before");
-        if (zmq_send(sock, u->out.head->p, len, ZMQ_DONTWAIT) < 0) {
+        if (zmq_send(zsock_raw(u->dial->sock), u->out.head->p, len, ZMQ_DONTWAIT) < 0) {
             if (errno == EINTR) {
                 continue;
             }

@@ -13,6 +13,7 @@
 struct zsock {
     uv_poll_t poll;
     uv_prepare_t prep;
+    uv_check_t check;
     uv_idle_t idle;
     unsigned open; /* uv handles */
     void *sock;
@@ -20,7 +21,9 @@ struct zsock {
     void *arg;
     void (*on_freed)(void *arg);
     zmq_msg_t frames[ZSOCK_FRAMES];
-    bool dirty;    /* something may have happened since ZMQ_EVENTS was asked */
+    bool dirty;    /* something may have happened since the end of the last turn */
+    bool touched;  /* zmq functions were called since all that came was read */
+    bool sparse;   /* the last turn brought one message */
     bool want_out; /* the owner has more to send */
     bool spinning; /* the idle handle runs */
     bool closing;
@@ -133,6 +136,17 @@ static void spin(struct zsock *z, bool on)
     z->spinning = on;
 }
 
+/* An interrupted call has not found out whether there is something. */
+static int receive(struct zsock *z, zmq_msg_t *m)
+{
+    int rc;
+
+    do {
+        rc = zmq_msg_recv(m, z->sock, ZMQ_DONTWAIT);
+    } while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
 /* Read one message and hand it over.  The number of frames, or 0 when there is none. */
 static size_t read_message(struct zsock *z)
 {
@@ -144,7 +158,7 @@ static size_t read_message(struct zsock *z)
         zmq_msg_t *m = n < ZSOCK_FRAMES ? &z->frames[n] : &extra;
 
         (void) zmq_msg_init(m);
-        if (zmq_msg_recv(m, z->sock, ZMQ_DONTWAIT) < 0) {
+        if (receive(z, m) < 0) {
             (void) zmq_msg_close(m);
             break;
         }
@@ -177,46 +191,80 @@ static bool ready(struct zsock *z)
     return (events & (ZMQ_POLLIN | (z->want_out ? ZMQ_POLLOUT : 0))) != 0;
 }
 
-static void prepare_cb(uv_prepare_t *h)
+static void tell(struct zsock *z, bool drained)
 {
-    struct zsock *z = h->data;
-    size_t left = ZSOCK_BUDGET;
+    if (!z->closing && z->cbs.on_turn != NULL) {
+        z->cbs.on_turn(z->arg, drained);
+    }
+}
+
+/* Read what came, up to the budget.  Where messages come one by one, the first is
+ * answered before ZeroMQ is asked in vain for a second.  Whether all was read: the last
+ * call found nothing, and has so made the descriptor signal the next command. */
+static bool read_all(struct zsock *z)
+{
+    size_t left = ZSOCK_BUDGET, got = 0;
     bool drained = false;
 
-    if (!z->dirty) {
-        return;
-    }
     while (left != 0 && !drained && !z->closing) {
         size_t n = read_message(z);
 
         drained = n == 0;
         left -= n < left ? n : left;
+        got += n != 0;
+        if (got == 1 && z->sparse && !drained) {
+            tell(z, false);
+        }
     }
+    z->sparse = got == 1;
+    return drained;
+}
+
+static void turn(struct zsock *z)
+{
+    bool drained;
+
+    if (!z->dirty) {
+        return;
+    }
+    drained = read_all(z);
     /* What the callbacks queued so far is flushed in on_turn; a kick after this is not.
      */
     z->dirty = false;
-    if (!z->closing && z->cbs.on_turn != NULL) {
-        z->cbs.on_turn(z->arg, drained);
-    }
+    z->touched = false;
+    tell(z, drained);
     if (z->closing) {
         return;
     }
-    if (!drained || ready(z)) {
+    if (!drained || (z->touched && ready(z))) {
         z->dirty = true;
     }
     spin(z, z->dirty);
+}
+
+static void prepare_cb(uv_prepare_t *h)
+{
+    turn(h->data);
+}
+
+static void check_cb(uv_check_t *h)
+{
+    turn(h->data);
 }
 
 static void start(struct wf_loop *l, struct zsock *z)
 {
     z->poll.data = z;
     z->prep.data = z;
+    z->check.data = z;
     z->idle.data = z;
-    z->open = 3;
+    z->open = 4;
     (void) uv_prepare_init(&l->uv, &z->prep);
+    (void) uv_check_init(&l->uv, &z->check);
     (void) uv_idle_init(&l->uv, &z->idle);
     (void) uv_poll_start(&z->poll, UV_READABLE, poll_cb);
     (void) uv_prepare_start(&z->prep, prepare_cb);
+    (void) uv_check_start(&z->check, check_cb);
     zsock_kick(z);
 }
 
@@ -278,6 +326,7 @@ void zsock_free(struct zsock *z, void (*on_freed)(void *arg))
     /* uv stops watching the descriptor here, so ZeroMQ may close it. */
     uv_close((uv_handle_t *) &z->poll, handle_closed);
     uv_close((uv_handle_t *) &z->prep, handle_closed);
+    uv_close((uv_handle_t *) &z->check, handle_closed);
     uv_close((uv_handle_t *) &z->idle, handle_closed);
     (void) zmq_close(z->sock);
     z->sock = NULL;
@@ -285,6 +334,7 @@ void zsock_free(struct zsock *z, void (*on_freed)(void *arg))
 
 void *zsock_raw(struct zsock *z)
 {
+    z->touched = true;
     return z->sock;
 }
 

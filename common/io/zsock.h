@@ -1,11 +1,13 @@
 /* zsock.h - a ZeroMQ socket as a source of events on the loop
  *
  * The descriptor of a ZeroMQ socket signals only that commands wait, and any call on the
- * socket may swallow the signal.  So the poll callback only wakes the loop; all reading
- * is done in uv_prepare, with a budget of frames a turn; ZMQ_EVENTS is asked last; an
- * empty uv_idle keeps the loop from blocking while there is more to do.  A socket on
- * which nothing happened since is left alone: whoever calls zmq functions on zsock_raw()
- * by himself calls zsock_kick() after it.
+ * socket may swallow the signal.  So the poll callback only notes that something came;
+ * all reading is done in uv_check, after all poll callbacks, and in uv_prepare for what
+ * was asked for before, with a budget of frames a turn.  A turn ends with a call that
+ * found nothing to read, or with asking for ZMQ_EVENTS when there were calls after that
+ * one; only then may the loop block, and an empty uv_idle keeps it from blocking while
+ * there is more to do.  A socket on which nothing happened since is left alone: whoever
+ * calls zmq functions on zsock_raw() by himself calls zsock_kick() after it.
  */
 #ifndef COMMON_IO_ZSOCK_H
 #define COMMON_IO_ZSOCK_H
@@ -35,7 +37,8 @@ struct zsock_cbs {
     void (*on_frames)(void *arg, zmq_msg_t *frames, size_t n);
 
     /* The end of a turn in which something happened, before the loop may block: the time
-     * to flush.  `drained` says that all that had come was read.  May be NULL. */
+     * to flush.  `drained` says that all that had come was read; it may also be called
+     * before that, within the turn.  May be NULL. */
     void (*on_turn)(void *arg, bool drained);
 };
 
@@ -58,7 +61,8 @@ int zsock_new(struct wf_loop *l, void *ctx, int type, const struct zsock_opts *o
  * handle: the place to free `arg`.  NULL is allowed. */
 void zsock_free(struct zsock *z, void (*on_freed)(void *arg));
 
-/* The socket, for options, bind and send; followed by zsock_kick(). */
+/* The socket, for options, bind and send; asked for anew each time, and followed by
+ * zsock_kick() outside of the callbacks. */
 void *zsock_raw(struct zsock *z);
 
 /* Something was or will be done on the socket: have a turn before the loop blocks. */

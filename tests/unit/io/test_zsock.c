@@ -1,6 +1,8 @@
 #include "common/io/zsock.h"
 #include "tests/lib/tap.h"
 
+#include <poll.h>
+
 /* Bursts of random size over several DEALERs into a ROUTER that echoes: the sockets'
  * edge-triggered signal must not be lost, whoever sends when.  `late` makes the ROUTER
  * answer from a timer, which is where naive loops stall. */
@@ -136,8 +138,78 @@ static void run(const char *endpoint, bool late)
     ok(ctx == NULL, "%s, answers from %s", endpoint, late ? "a timer" : "the same turn");
 }
 
+/* -- driven by poll() --------------------------------------------------------------- */
+
+struct pair {
+    struct wf_loop loop;
+    struct zsock *ours;
+    unsigned got, sent;
+};
+
+static void on_ping(void *arg, zmq_msg_t *frames, size_t n)
+{
+    struct pair *p = arg;
+
+    must(n == 1 && zmq_msg_size(&frames[0]) == 4);
+    p->got++;
+}
+
+static void on_pair_turn(void *arg, bool drained)
+{
+    struct pair *p = arg;
+
+    (void) drained;
+    while (p->sent < p->got) {
+        must(zmq_send(zsock_raw(p->ours), "pong", 4, ZMQ_DONTWAIT) == 4);
+        p->sent++;
+    }
+}
+
+/* What the descriptor tells is read and answered in one turn, however many came. */
+static void test_foreign_poll(void)
+{
+    static const struct zsock_cbs cbs = {on_ping, on_pair_turn};
+    static const struct zsock_opts opts;
+    struct pair p = {0};
+    void *ctx, *theirs;
+    unsigned turns = 0, want = 0, whole = 0;
+    char pong[8];
+
+    must(zctx_new(false, &ctx) == 0);
+    must(wf_loop_init(&p.loop, NULL) == 0);
+    must(zsock_new(&p.loop, ctx, ZMQ_PAIR, &opts, &cbs, &p, &p.ours, NULL) == 0);
+    must(zsock_bind(p.ours, "inproc://pair", NULL) == 0);
+    theirs = zmq_socket(ctx, ZMQ_PAIR);
+    must(theirs != NULL && zmq_connect(theirs, "inproc://pair") == 0);
+    while (wf_loop_timeout_ms(&p.loop) == 0) {
+        wf_loop_turn(&p.loop);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        struct pollfd fd = {.fd = wf_loop_fd(&p.loop), .events = POLLIN};
+        unsigned burst = i % 3 == 0 ? 4 : 1;
+
+        for (unsigned k = 0; k < burst; k++) {
+            must(zmq_send(theirs, "ping", 4, 0) == 4);
+        }
+        want += burst;
+        must(poll(&fd, 1, 10000) == 1);
+        wf_loop_turn(&p.loop);
+        turns++;
+        whole += p.got == want && p.sent == want;
+        for (unsigned k = 0; k < burst; k++) {
+            must(zmq_recv(theirs, pong, sizeof pong, 0) == 4);
+        }
+    }
+    is_int(whole, turns, "each wake-up takes one turn");
+    zsock_free(p.ours, NULL);
+    must(zmq_close(theirs) == 0);
+    wf_loop_fini(&p.loop);
+    zctx_free(&ctx);
+}
+
 int main(void)
 {
+    test_foreign_poll();
     run("tcp://127.0.0.1:*", false);
     run("tcp://127.0.0.1:*", true);
     run("inproc://burst", false);

@@ -1,0 +1,374 @@
+/* What the SQLite driver promises beyond other drivers: old and new versions, files that
+ * are something else, stores that went back in time, and disks that fail and recover. */
+#include "tests/unit/store/files.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+static struct model model;
+
+static void one_row(void *db, struct batch *b)
+{
+    add(b, STORE_JOBS, b->lsn + 1, "0123456789abcdef and more", 25);
+    files_commit(db, b, &model);
+}
+
+static void begin(void)
+{
+    files_remove();
+    model_clear(&model);
+}
+
+/* -- versions --------------------------------------------------------------------------
+ */
+
+static void test_version_1(void)
+{
+    struct store_facts facts;
+    struct batch b = BATCH_INIT(b, 0);
+    void *db;
+
+    begin();
+    files_sql(
+        "PRAGMA journal_mode=WAL;"
+        "CREATE TABLE IF NOT EXISTS record (tbl INTEGER NOT NULL, key BLOB NOT NULL,"
+        " value BLOB NOT NULL, PRIMARY KEY (tbl, key)) WITHOUT ROWID;"
+        "PRAGMA user_version=1");
+    add(&b, STORE_KEYS, 3, "a key", 5);
+    add(&b, STORE_KEYS, 2, "another", 7);
+    add(&b, STORE_TOKENS, 2, "a token", 7);
+    for (const struct store_row *r = b.first; r != NULL; r = r->next) {
+        char sql[400], hex[200];
+
+        for (size_t i = 0; i < r->len; i++) {
+            (void) snprintf(hex + 2 * i, 3, "%02x", r->bytes[i]);
+        }
+        (void) snprintf(sql, sizeof sql,
+                        "INSERT INTO record VALUES (%u, x'%.64s', x'%s')", r->table, hex,
+                        hex + 64);
+        files_sql(sql);
+        model_apply(&model, r);
+    }
+    drop(&b);
+    db = files_must_open(&facts);
+    ok(same(&store_sqlite, db, &model), "a store of version 1 is migrated");
+    ok(facts.id != 0, "and has an id from then on");
+    is_int(facts.lsn, 0, "and no lsn");
+    b.lsn = 0;
+    one_row(db, &b);
+    store_sqlite.close(db);
+    db = files_must_open(&facts);
+    ok(same(&store_sqlite, db, &model), "and keeps what is written then");
+    is_int(facts.lsn, 1, "with its lsn");
+    store_sqlite.close(db);
+}
+
+static void refused(int code, const char *text, const char *what)
+{
+    struct store_facts facts;
+    struct wf_err err = {0};
+    void *db = NULL;
+
+    is_int(files_open(0, &db, &facts, &err), code, what);
+    if (!ok(strstr(err.text, text) != NULL && strstr(err.text, "s.db") != NULL,
+            "the text names it and says `%s`", text)) {
+        printf("# %s\n", err.text);
+    }
+}
+
+static void test_other_files(void)
+{
+    static uint8_t junk[] =
+        "this is no database at all, but it is long enough to be read";
+    struct image m = {junk, sizeof junk};
+    struct store_facts facts;
+
+    begin();
+    store_sqlite.close(files_must_open(&facts));
+    files_sql("PRAGMA user_version=3");
+    refused(WEFT_EVERSION, "newer", "a newer version is refused");
+    refused(WEFT_EVERSION, "newer", "and left as it is");
+    begin();
+    image_write(FILE_DB, &m);
+    refused(WEFT_ESTORAGE, "not a database", "so is a file of something else");
+    begin();
+    files_sql("CREATE TABLE recipes (cake TEXT)");
+    refused(WEFT_ESTORAGE, "not a store of weft", "and a database of something else");
+}
+
+/* -- back in time ----------------------------------------------------------------------
+ */
+
+static void test_old_copy(void)
+{
+    struct store_facts facts, later;
+    struct wf_err err = {0};
+    struct batch b = BATCH_INIT(b, 0);
+    struct image old;
+    void *db;
+
+    begin();
+    db = files_must_open(&facts);
+    one_row(db, &b);
+    store_sqlite.close(db);
+    old = image_read(FILE_DB);
+    db = files_must_open(&later);
+    drop(&b);
+    for (int i = 0; i < 4; i++) {
+        add(&b, STORE_JOBS, b.lsn + 1, "value", 5);
+    }
+    must(store_sqlite.commit(db, b.first, &err) == 0);
+    drop(&b);
+    store_sqlite.close(db);
+    image_write(FILE_DB, &old);
+    refused(WEFT_ESTORAGE, "lost durable records", "an old copy is noticed");
+    refused(WEFT_ESTORAGE, "--repair", "every time");
+    is_int(files_open(1, &db, &facts, &err), 0, "the operator may accept the loss");
+    ok(strstr(files_told, "records after 1 up to 5 are lost") != NULL, "is told of it");
+    ok(same(&store_sqlite, db, &model), "and gets what the copy holds");
+    ok(facts.id != later.id, "under another identity");
+    ok(facts.boot > later.boot, "with a boot that was never used");
+    ok(facts.lsn >= 5, "nor was what follows its lsn");
+    store_sqlite.close(db);
+    db = files_must_open(&facts);
+    store_sqlite.close(db);
+    ok(1, "from then on it opens as ever");
+    wf_free(old.p);
+}
+
+static void test_lost_files(void)
+{
+    struct store_facts facts, again;
+    struct wf_err err = {0};
+    struct batch b = BATCH_INIT(b, 0);
+    struct image files[FILES];
+    void *db;
+
+    begin();
+    store_sqlite.close(files_must_open(&facts));
+    db = files_must_open(&facts);
+    one_row(db, &b);
+    for (int i = 0; i < FILES; i++) {
+        files[i] = image_read(i); /* as kill -9 leaves them */
+    }
+    store_sqlite.close(db);
+    for (int i = 0; i < FILES; i++) {
+        image_write(i, &files[i]);
+    }
+    (void) unlink(files_path[FILE_LOG]);
+    refused(WEFT_ESTORAGE, "lost durable records", "a log that is gone is noticed");
+    for (int i = 0; i < FILES; i++) {
+        image_write(i, &files[i]);
+    }
+    db = files_must_open(&again);
+    ok(again.id == facts.id && same(&store_sqlite, db, &model), "with it all is there");
+    store_sqlite.close(db);
+    (void) unlink(files_path[FILE_DB]);
+    refused(WEFT_ESTORAGE, "is gone", "a database that is gone is noticed");
+    is_int(files_open(1, &db, &again, &err), 0, "the operator may begin a new one");
+    ok(again.id != facts.id, "which is another");
+    store_sqlite.close(db);
+    (void) unlink(files_path[FILE_MARK]);
+    store_sqlite.close(files_must_open(&again));
+    ok(1, "a mark that is gone does no harm");
+    for (int i = 0; i < FILES; i++) {
+        wf_free(files[i].p);
+    }
+}
+
+static void test_identity(void)
+{
+    struct store_options o = {.where = files_path[FILE_DB], .broker = "hq", .seed = 7};
+    struct store_facts a, b;
+    void *db;
+
+    begin();
+    must(store_sqlite.open(&o, &db, &a, NULL) == 0);
+    store_sqlite.close(db);
+    begin();
+    must(store_sqlite.open(&o, &db, &b, NULL) == 0);
+    store_sqlite.close(db);
+    ok(a.id == b.id, "with a seed the identity repeats");
+    begin();
+    store_sqlite.close(files_must_open(&b));
+    ok(a.id != b.id, "else it does not");
+}
+
+/* -- disks that fail -------------------------------------------------------------------
+ */
+
+static void limit_file_size(rlim_t bytes)
+{
+    struct rlimit r;
+
+    must(getrlimit(RLIMIT_FSIZE, &r) == 0);
+    r.rlim_cur = bytes < r.rlim_max ? bytes : r.rlim_max;
+    must(setrlimit(RLIMIT_FSIZE, &r) == 0);
+}
+
+static void test_full(void)
+{
+    static uint8_t value[3000];
+    struct store_facts facts;
+    struct wf_err err = {0};
+    struct batch b = BATCH_INIT(b, 0);
+    int rc = 0, failed = 0;
+    void *db;
+
+    begin();
+    (void) signal(SIGXFSZ, SIG_IGN);
+    db = files_must_open(&facts);
+    limit_file_size(200000);
+    while (rc == 0 && b.lsn < 1000) {
+        add(&b, STORE_JOBS, b.lsn + 1, value, sizeof value);
+        rc = store_sqlite.commit(db, b.first, &err);
+        if (rc == 0) {
+            model_apply(&model, b.first);
+            drop(&b);
+        }
+    }
+    is_int(rc, WEFT_EIO, "a full disk fails the commit");
+    for (int i = 0; i < 3; i++) {
+        failed += store_sqlite.commit(db, b.first, &err) == WEFT_EIO;
+    }
+    is_int(failed, 3, "as long as it is full");
+    limit_file_size(RLIM_INFINITY);
+    is_int(store_sqlite.commit(db, b.first, &err), 0, "it works again when it is not");
+    model_apply(&model, b.first);
+    drop(&b);
+    ok(same(&store_sqlite, db, &model), "and all rows are there");
+    store_sqlite.close(db);
+    db = files_must_open(&facts);
+    ok(same(&store_sqlite, db, &model), "also for the next process");
+    is_int(facts.lsn, b.lsn, "with the lsn");
+    store_sqlite.close(db);
+}
+
+/* A VFS that hands all to the default one, but for faults: the `after`th write or sync
+ * fails, and `times` of them in all. */
+static sqlite3_vfs faulty, *real_vfs;
+static struct methods {
+    sqlite3_io_methods faulty;
+    const sqlite3_io_methods *real;
+} methods[2]; /* of databases, and of other files */
+static long after = -1, times;
+
+static int fault(void)
+{
+    if (after < 0 || after-- > 0) {
+        return 0;
+    }
+    after = --times > 0 ? 0 : -1;
+    return 1;
+}
+
+static const sqlite3_io_methods *real_of(const sqlite3_file *f)
+{
+    return methods[f->pMethods == &methods[1].faulty].real;
+}
+
+static int faulty_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+    if (fault()) {
+        /* Half of it arrives. */
+        (void) real_of(f)->xWrite(f, p, n / 2, at);
+        return SQLITE_IOERR_WRITE;
+    }
+    return real_of(f)->xWrite(f, p, n, at);
+}
+
+static int faulty_sync(sqlite3_file *f, int flags)
+{
+    return fault() ? SQLITE_IOERR_FSYNC : real_of(f)->xSync(f, flags);
+}
+
+static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
+                       int *ret_flags)
+{
+    struct methods *m = &methods[(flags & SQLITE_OPEN_MAIN_DB) == 0];
+    int rc = real_vfs->xOpen(real_vfs, name, f, flags, ret_flags);
+
+    (void) vfs;
+    if (rc == SQLITE_OK) {
+        m->real = f->pMethods;
+        m->faulty = *f->pMethods;
+        m->faulty.xWrite = faulty_write;
+        m->faulty.xSync = faulty_sync;
+        f->pMethods = &m->faulty;
+    }
+    return rc;
+}
+
+/* Commits with a fault on the way, enough for a checkpoint; each is tried until it works.
+ * 1: it was reached, 0: there are fewer writes; -1: something is wrong. */
+static int survive(long nth, long n)
+{
+    struct store_options o = {
+        .where = files_path[FILE_DB], .broker = "hq", .vfs = "weft-faulty"};
+    static uint8_t value[600000];
+    struct batch b = BATCH_INIT(b, 0);
+    struct store_facts facts;
+    struct wf_err err = {0};
+    int good, tries = 0, reached;
+    void *db;
+
+    begin();
+    must(store_sqlite.open(&o, &db, &facts, &err) == 0);
+    after = nth;
+    times = n;
+    for (int i = 0; i < 6 && tries < 100; i++) {
+        add(&b, STORE_JOBS, b.lsn + 1, value, i == 2 ? 100 : sizeof value);
+        add(&b, STORE_EVENTS, b.lsn + 1, "some value", 10);
+        while (store_sqlite.commit(db, b.first, &err) != 0 && tries++ < 100) {
+        }
+        for (const struct store_row *r = b.first; r != NULL; r = r->next) {
+            model_apply(&model, r);
+        }
+        drop(&b);
+    }
+    reached = after < 0;
+    after = -1;
+    good = tries < 100 && same(&store_sqlite, db, &model);
+    store_sqlite.close(db);
+    must(store_sqlite.open(&o, &db, &facts, &err) == 0);
+    good = good && same(&store_sqlite, db, &model) && facts.lsn == b.lsn;
+    store_sqlite.close(db);
+    if (!good) {
+        printf("# fault %ld, %ld times: %s\n", nth, n, err.text);
+    }
+    return good ? reached : -1;
+}
+
+static void test_faults(void)
+{
+    int good = 1, rc = 1;
+    long nth, n = 0;
+
+    real_vfs = sqlite3_vfs_find(NULL);
+    faulty = *real_vfs;
+    faulty.zName = "weft-faulty";
+    faulty.xOpen = faulty_open;
+    must(sqlite3_vfs_register(&faulty, 0) == SQLITE_OK);
+    for (nth = 0; rc == 1 && n < 1000; nth += nth < 40 ? 1 : nth / 10, n++) {
+        rc = survive(nth, 1);
+        good &= rc >= 0 && survive(nth, 5) >= 0;
+    }
+    ok(good, "each write or sync may fail: the commit is tried again, nothing is lost");
+    ok(n > 20 && n < 1000 && nth > 1000, "and many were tried, to the last");
+    printf("# %ld of %ld\n", n, nth);
+}
+
+int main(void)
+{
+    files_init();
+    test_version_1();
+    test_other_files();
+    test_old_copy();
+    test_lost_files();
+    test_identity();
+    test_full();
+    test_faults();
+    model_clear(&model);
+    files_fini();
+    return done();
+}

@@ -53,8 +53,7 @@ enum pg_statement {
     PG_ADD_JOB,
     PG_PUT,
     PG_READ_KEYS,
-    PG_READ_JOBS,
-    PG_READ_EVENTS,
+    PG_READ_OURS,
     PG_NEWS,
     PG_FORGET_GONE,
     PG_TAKE,
@@ -97,6 +96,10 @@ void pg_arg_array(struct pg_args *a, struct wf_buf *b);
 #define PG_BYTEA 17u
 #define PG_INT8  20u
 #define PG_INT4  23u
+
+/* What the keys of a table end with in the database: our name for events, else nothing.
+ */
+void pg_arg_ending(struct pg_args *a, const struct pg *pg, unsigned table);
 
 /* -- results ----------------------------------------------------------------------------
  */

@@ -188,6 +188,7 @@ static unsigned send_deletes(struct batch *b)
         if (pg_array_count(&b->keys) > 0 || b->keys.err != 0) {
             pg_arg_int(&a, table);
             pg_arg_array(&a, &b->keys);
+            pg_arg_ending(&a, b->pg, table);
             pg_send(b->pg, PG_DELETE, &a);
             sent++;
         }

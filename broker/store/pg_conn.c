@@ -63,6 +63,11 @@ void pg_arg_bytes(struct pg_args *a, const void *p, size_t len)
     add_arg(a, len > 0 ? p : "", len);
 }
 
+void pg_arg_ending(struct pg_args *a, const struct pg *pg, unsigned table)
+{
+    pg_arg_bytes(a, pg->name, table == STORE_EVENTS ? strlen(pg->name) : 0);
+}
+
 /* Dimensions, flags, type of the elements, their number, index of the first. */
 #define ARRAY_HEAD 20u
 #define ARRAY_AT_N 12u
@@ -338,12 +343,27 @@ int pg_run_rows(struct pg *pg, pg_result_fn *fn, void *arg, struct wf_err *err)
  * --------------------------------------------------------------------------
  */
 
+/* The library's own texts about a URI show it, or what of it came to stand in a wrong
+ * place: these come first and show nothing. */
+static int check_option(const PQconninfoOption *o, struct wf_err *err)
+{
+    if (strcmp(o->keyword, "host") == 0 && strchr(o->val, '@') != NULL) {
+        return wf_err_set(err, WEFT_ECONF,
+                          "store: an @ in the user's name or password of the URI must be "
+                          "written %%40");
+    }
+    if (strcmp(o->keyword, "port") == 0 &&
+        o->val[strspn(o->val, "0123456789,")] != '\0') {
+        return wf_err_set(err, WEFT_ECONF, "store: the port in the URI is not a number");
+    }
+    return 0;
+}
+
 int pg_set_uri(struct pg *pg, const char *uri, struct wf_err *err)
 {
     PQconninfoOption *all = PQconninfoParse(uri, NULL);
     int rc = 0;
 
-    /* The library's own text would show the whole URI. */
     if (all == NULL) {
         return wf_err_set(err, WEFT_ECONF,
                           "store: not a URI of PostgreSQL: "
@@ -352,19 +372,17 @@ int pg_set_uri(struct pg *pg, const char *uri, struct wf_err *err)
     for (const PQconninfoOption *o = all; o->keyword != NULL && rc == 0; o++) {
         if (o->val != NULL && strcmp(o->keyword, "password") == 0) {
             pg->password = wf_strdup(o->val);
-            rc = pg->password != NULL ? 0 : WEFT_ENOMEM;
-        } else if (o->val != NULL && strcmp(o->keyword, "host") == 0 &&
-                   strchr(o->val, '@') != NULL) {
-            rc = wf_err_set(err, WEFT_ECONF,
-                            "store: an @ in the user's name or password of the URI must "
-                            "be written %%40");
+            rc = pg->password != NULL ? 0 : wf_err_set(err, WEFT_ENOMEM, "out of memory");
+        } else if (o->val != NULL) {
+            rc = check_option(o, err);
         }
     }
     PQconninfoFree(all);
-    pg->uri = rc == 0 ? wf_strdup(uri) : NULL;
-    return rc == WEFT_ENOMEM || (rc == 0 && pg->uri == NULL)
-               ? wf_err_set(err, WEFT_ENOMEM, "out of memory")
-               : rc;
+    if (rc == 0) {
+        pg->uri = wf_strdup(uri);
+        rc = pg->uri != NULL ? 0 : wf_err_set(err, WEFT_ENOMEM, "out of memory");
+    }
+    return rc;
 }
 
 static void say_nothing(void *arg, const char *message)

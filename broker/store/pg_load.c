@@ -94,6 +94,7 @@ static int put_aside(struct pg *pg, const struct wf_buf *damaged, struct wf_err 
 
         pg_arg_int(&a, table);
         pg_arg_bytes(&a, key.p, key.len);
+        pg_arg_ending(&a, pg, table);
         pg_send(pg, PG_KEEP_DAMAGED, &a);
         pg_send(pg, PG_DROP_DAMAGED, &a);
     }
@@ -154,8 +155,7 @@ int pg_load(void *db, store_row_fn *fn, void *arg, struct wf_err *err)
     pg_arg_text(&name, pg->name);
     pg_send_fence(pg, 0);
     pg_send(pg, PG_READ_KEYS, NULL);
-    pg_send(pg, PG_READ_JOBS, &name);
-    pg_send(pg, PG_READ_EVENTS, NULL);
+    pg_send(pg, PG_READ_OURS, &name);
     rc = pg_run_rows(pg, on_load, &l, err);
     if (rc == 0 && pg->repair && l.reading.damaged.len > 0) {
         rc = repair(pg, &l.reading, err);

@@ -30,8 +30,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
                           " ver >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
     [PG_LOOK] = "SELECT epoch, lsn FROM weft.broker WHERE name = $1::text",
 
-    [PG_DELETE] = "DELETE FROM weft.record WHERE tbl = $1::bigint AND"
-                  " key = ANY ($2::bytea[])",
+    [PG_DELETE] =
+        "DELETE FROM weft.record WHERE tbl = $1::bigint AND"
+        " key = ANY (ARRAY(SELECT k || $3::bytea FROM unnest($2::bytea[]) AS k))",
     [PG_ADD_JOBS] = "INSERT INTO weft.record (tbl, key, value, sum, broker, id)"
                     " SELECT 3, k, v, s, $1::text, CASE WHEN length(v) >= 16 THEN "
                     "substr(v, 1, 16) END"
@@ -43,7 +44,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
                    " CASE WHEN length($3::bytea) >= 16 THEN substr($3::bytea, 1, 16) "
                    "END) ON CONFLICT DO NOTHING",
     [PG_PUT] = "INSERT INTO weft.record AS r (tbl, key, value, sum, broker, ver, gone)"
-               " SELECT t, k, v, s, $1::text,"
+               " SELECT t, CASE WHEN t = 6 THEN k || convert_to($1::text, 'UTF8') ELSE k "
+               "END, v, s,"
+               " $1::text,"
                " CASE WHEN t <= 2 THEN pg_current_xact_id()::text::bigint ELSE 0 END,"
                " CASE WHEN t <= 2 AND v = '' THEN now() END"
                " FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[])"
@@ -54,10 +57,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
 
     [PG_READ_KEYS] = "SELECT tbl, key || value, sum FROM weft.record"
                      " WHERE tbl <= 2 AND gone IS NULL ORDER BY tbl, key",
-    [PG_READ_JOBS] = "SELECT tbl, key || value, sum FROM weft.record"
-                     " WHERE broker = $1::text AND tbl BETWEEN 3 AND 5 ORDER BY tbl, key",
-    [PG_READ_EVENTS] = "SELECT tbl, key || value, sum FROM weft.record"
-                       " WHERE tbl = 6 ORDER BY key",
+    [PG_READ_OURS] = "SELECT tbl, CASE WHEN tbl = 6 THEN substr(key, 1, 8) ELSE key END"
+                     " || value, sum FROM weft.record"
+                     " WHERE broker = $1::text AND tbl >= 3 ORDER BY tbl, key",
 
     [PG_NEWS] = "SELECT tbl, key || value, sum FROM weft.record"
                 " WHERE ver <> 0 AND ver >= $2::bigint AND tbl <= 2"
@@ -85,15 +87,16 @@ const char *const pg_sql[PG_STATEMENTS] = {
 
     [PG_KEEP_DAMAGED] = "INSERT INTO weft.quarantine (tbl, key, value, sum, broker)"
                         " SELECT tbl, key, value, sum, broker FROM weft.record"
-                        " WHERE tbl = $1::bigint AND key = $2::bytea",
+                        " WHERE tbl = $1::bigint AND key = $2::bytea || $3::bytea",
     [PG_DROP_DAMAGED] =
-        "DELETE FROM weft.record WHERE tbl = $1::bigint AND key = $2::bytea",
+        "DELETE FROM weft.record WHERE tbl = $1::bigint AND key = $2::bytea || $3::bytea",
 };
 
 /* -- the schema
  * -------------------------------------------------------------------------- */
 
-/* Version 1 from nothing.  `ver` of keys and tokens is the number of the transaction that
+/* Version 1 from nothing.  Each broker counts its events for itself: their keys end with
+ * its name.  `ver` of keys and tokens is the number of the transaction that
  * wrote them, of rows that were taken over the mark of that claim; `shared`: more than
  * one broker has written the key; `gone`: when it was deleted, for a while so that others
  * hear of it.  Values are stored as they are: compression is not worth its time. */
@@ -112,7 +115,7 @@ static const char *const to_1[] = {
     "ALTER TABLE weft.record ALTER value SET STORAGE EXTERNAL",
     "CREATE UNIQUE INDEX record_id ON weft.record (id) WHERE tbl = 3",
     "CREATE INDEX record_broker ON weft.record (broker, tbl, key)"
-    " WHERE tbl BETWEEN 3 AND 5",
+    " WHERE tbl >= 3",
     "CREATE INDEX record_ver ON weft.record (ver) WHERE ver <> 0",
     "CREATE INDEX record_gone ON weft.record (gone) WHERE gone IS NOT NULL",
     "CREATE TABLE weft.quarantine (moved timestamptz NOT NULL DEFAULT now(),"

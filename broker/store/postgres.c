@@ -1,7 +1,7 @@
 /* postgres.c - the store in a PostgreSQL database that several brokers may share
  *
  * Jobs, attempts and outcomes belong to the broker that accepted them, or took them over;
- * keys and tokens are common; events are written by one and read by all.  pg.h says how
+ * keys and tokens are common; each has its own events.  pg.h says how
  * the driver is divided.
  */
 #include "broker/store/pg.h"

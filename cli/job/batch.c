@@ -306,8 +306,11 @@ static int refill(struct batch *batch)
     return starved;
 }
 
-static void work(struct batch *batch, uint64_t now)
+/* Returns how many slots became free. */
+static size_t work(struct batch *batch, uint64_t now)
 {
+    size_t before = batch->used;
+
     for (size_t i = 0; i < batch->options->window; i++) {
         struct slot *slot = &batch->slots[i];
 
@@ -319,6 +322,7 @@ static void work(struct batch *batch, uint64_t now)
             launch(batch, slot, now);
         }
     }
+    return before - batch->used;
 }
 
 static void draw(struct batch *batch, uint64_t now)
@@ -336,10 +340,10 @@ static void draw(struct batch *batch, uint64_t now)
     progress_update(&batch->progress, batch->done, batch->source->total, note, now);
 }
 
-/* Sleep until something is to do. */
-static void turn(struct batch *batch, int starved, uint64_t now)
+/* Sleep until something is to do; slots that became free are filled at once. */
+static void turn(struct batch *batch, int starved, size_t freed, uint64_t now)
 {
-    int ms = INTR_POLL_MS;
+    int ms = freed > 0 && !starved && !batch->ended ? 0 : INTR_POLL_MS;
 
     if (now < batch->resume_ms && batch->resume_ms - now < (uint64_t) ms) {
         ms = (int) (batch->resume_ms - now);
@@ -398,9 +402,10 @@ int batch_run(struct cli *cli, const struct weft_job *job, struct source *source
                    now);
     while (rc < 0) {
         int starved = refill(&batch);
+        size_t freed;
 
         now = clock_ms();
-        work(&batch, now);
+        freed = work(&batch, now);
         draw(&batch, now);
         if (batch.ended && batch.used == 0) {
             rc = batch.exit;
@@ -409,7 +414,7 @@ int batch_run(struct cli *cli, const struct weft_job *job, struct source *source
         } else if (stuck(&batch, &seen, now)) {
             rc = batch.exit;
         } else {
-            turn(&batch, starved, now);
+            turn(&batch, starved, freed, now);
         }
     }
     progress_clear(&batch.progress);

@@ -16,7 +16,7 @@ KILLED, STOPPED = (-signal.SIGKILL,), (0,)
 
 class Faults:
     def __init__(self, mesh, seed, end, only=None, broker_dies=True, quick=False):
-        self.mesh, self.seed, self.end, self.only = mesh, seed, end, only
+        self.mesh, self.seed, self.end_s, self.only = mesh, seed, end, only
         self.broker_dies, self.quick = broker_dies, quick
         self.counts = {}
         self.acted = set()  # failpoints
@@ -32,7 +32,7 @@ class Faults:
             self.queues[program] = [only] if only in mine else [] if only else mine
 
     def over(self):
-        return now() >= self.end
+        return now() >= self.end_s
 
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -62,6 +62,9 @@ class Faults:
         if process.alive():
             process.kill()
         yield from start(setting)
+        if '.bye.' in name or name == 'broker.close.before':
+            yield 0.7  # said at the end alone
+            self.end(process)
         action = setting.split('=')[1]
         if action in ('eio', 'enospc') or action.startswith('delay'):
             process.may_fail = True
@@ -78,13 +81,20 @@ class Faults:
                 yield rng.uniform(0.1, 2.5)
                 process.send(signal.SIGCONT)
             elif not process.alive():
-                process.check_end((*KILLED, 1) if action == 'exit' else KILLED)
+                ends = (0, 1) if '.bye.' in name else (1,) if action == 'exit' else ()
+                process.check_end((*KILLED, *ends))
         self.count(f'failpoint {action.split()[0]}')
         if process.alive():
             process.kill()
         process.may_fail = False
         yield rng.choice([0, 0, 0.2, 1.0])
         yield from start(None)
+
+    @staticmethod
+    def end(process):
+        """In order; a client leaves what is open at the second signal."""
+        for _ in range(2 if process.name.startswith('c') else 1):
+            process.send(signal.SIGTERM)
 
     # -- of any process -----------------------------------------------------------------
 
@@ -218,7 +228,7 @@ class Faults:
         rng = random.Random(f'{self.seed}/{process.name}')
         kinds = {'failpoint': 5 if self.queues[program] else 0, 'kill': 3, 'pause': 2,
                  'partition': 2, 'runner': 1 if program == 'agent' else 0,
-                 'term': 1 if program == 'agent' else 0,
+                 'term': 1,
                  'power': 2 if process.machine in self.mesh.disks else 0}
         if self.only:
             kinds = {'failpoint': 1} if self.queues[program] else {'pause': 1}
@@ -247,10 +257,11 @@ class Faults:
                                    stderr=subprocess.DEVNULL)
                 self.count('kill runner')
             else:
-                process.send(signal.SIGTERM)
+                self.end(process)
                 if not (yield from until(lambda: not process.alive(), 15)):
                     raise Unexpected(f'{process.name} does not end')
-                process.check_end(STOPPED)
+                # A client says that it left something.
+                process.check_end(STOPPED if program == 'agent' else (0, 1))
                 self.count('restart in order')
                 yield from start()
 

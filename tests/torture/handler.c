@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct handler {
-    int fd;
+    int fd, prints;
     const char *node;
 };
 
@@ -47,6 +47,9 @@ static int work(const struct handler *h, const char *job, unsigned attempt,
         memcmp(want, payload, len) != 0) {
         (void) story_write(h->fd, "damaged", job, 1, numbers);
         return 9;
+    }
+    if (h->prints) {
+        (void) fprintf(stderr, "attempt %u at %s\n", attempt, h->node);
     }
     snooze(work_sleep_ms(id));
     switch (work_end(id)) {
@@ -107,6 +110,7 @@ int main(int argc, char **argv)
         perror(argv[1]);
         return 9;
     }
+    h.prints = argc == 3;
     if (argc > 3) {
         return weft_worker_run(NULL, on_job, &h) == 0 ? 0 : 1;
     }

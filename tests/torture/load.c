@@ -44,7 +44,7 @@ struct call {
     weft_future *future;
     uint64_t handle;
     uint64_t due_ms;
-    int is_watch, is_cancel;
+    enum { SUBMIT, WATCH, CANCEL, REPEAT, LOGS } kind;
 };
 
 struct load {
@@ -114,6 +114,7 @@ static struct job *job_of(struct load *l, const weft_id *id)
 
 static void on_accepted(weft_future *future, void *arg);
 static void on_done(weft_future *future, void *arg);
+static void call_start(struct call *c);
 
 static void job_closed(struct job *j)
 {
@@ -157,6 +158,18 @@ static void call_later(struct call *c, uint64_t ms)
     c->job->load->again = c;
 }
 
+static void on_output(const weft_id *id, unsigned attempt, int stream, uint64_t offset,
+                      const void *data, size_t len, void *arg)
+{
+    (void) id;
+    (void) attempt;
+    (void) stream;
+    (void) offset;
+    (void) data;
+    (void) len;
+    (void) arg;
+}
+
 static int start_submit(struct call *c)
 {
     struct weft_job job = WEFT_JOB_INIT;
@@ -180,11 +193,26 @@ static int start_submit(struct call *c)
 static void call_start(struct call *c)
 {
     struct load *l = c->job->load;
-    int rc = c->is_cancel ? weft_cancel(l->client, &c->job->id, &c->future)
-             : c->is_watch
-                 ? weft_watch(l->client, &c->job->id, NULL, NULL, NULL, &c->future)
-                 : start_submit(c);
+    const weft_id *id = &c->job->id;
+    int rc = 0;
 
+    switch (c->kind) {
+    case SUBMIT:
+        rc = start_submit(c);
+        break;
+    case WATCH:
+        rc = weft_watch(l->client, id, on_output, NULL, NULL, &c->future);
+        break;
+    case CANCEL:
+        rc = weft_cancel(l->client, id, &c->future);
+        break;
+    case REPEAT:
+        rc = weft_retry(l->client, id, NULL, &c->future);
+        break;
+    case LOGS:
+        rc = weft_logs(l->client, id, on_output, NULL, &c->future);
+        break;
+    }
     if (rc == WEFT_EFULL || rc == WEFT_ENOMEM) {
         call_later(c, 100);
         return;
@@ -193,17 +221,16 @@ static void call_start(struct call *c)
         die("call", weft_errname(rc));
     }
     weft_future_then(c->future, on_done, c);
-    if (!c->is_watch && !c->is_cancel) {
+    if (c->kind == SUBMIT) {
         weft_future_accepted(c->future, on_accepted, c);
     }
 }
 
-static void also(struct job *j, int is_watch, int is_cancel)
+static void also(struct job *j, int kind)
 {
     struct call *c = call_new(j);
 
-    c->is_watch = is_watch;
-    c->is_cancel = is_cancel;
+    c->kind = kind;
     call_start(c);
 }
 
@@ -230,10 +257,10 @@ static void on_accepted(weft_future *future, void *arg)
         call_free(c);
         return;
     case WORK_CANCELS:
-        also(j, 0, 1);
+        also(j, CANCEL);
         return;
     case WORK_WATCHES:
-        also(j, 1, 0);
+        also(j, WATCH);
         return;
     default:
         return;
@@ -283,17 +310,39 @@ static void on_error(struct call *c, int error)
         call_later(c, weft_future_retry_ms(c->future));
         return;
     }
-    if (error == WEFT_ENOENT && (c->is_watch || j->accepted)) {
+    if (error == WEFT_ENOENT && (c->kind == WATCH || j->accepted)) {
         tell(j, "denied", 1, &code);
-    } else if (error != WEFT_ECLOSED && !c->is_watch) {
+    } else if (error != WEFT_ECLOSED && c->kind == SUBMIT) {
         tell(j, "refused", 1, &code);
     }
     if (error != WEFT_ECLOSED) {
-        printf("%s %s: %s: %s\n", c->is_watch ? "watch" : "submit", j->text,
+        printf("%s %s: %s: %s\n", c->kind == WATCH ? "watch" : "submit", j->text,
                weft_errname(error), weft_future_text(c->future));
         (void) fflush(stdout);
     }
     call_free(c);
+}
+
+/* A job that repeats another is one like all, but for its payload. */
+static void on_repeated(struct call *c, int error)
+{
+    uint64_t durable = 1;
+
+    if (error == 0) {
+        struct job *j = job_of(c->job->load, weft_future_id(c->future));
+
+        tell(j, "accepted", 1, &durable);
+        j->accepted = 1;
+        also(j, WATCH);
+    }
+    call_free(c);
+}
+
+static void look_back(struct job *j, const struct weft_outcome *o)
+{
+    if (o->state == WEFT_JOB_FAILED || o->state == WEFT_JOB_DEAD) {
+        also(j, j->id.bytes[9] % 2 == 0 ? REPEAT : LOGS);
+    }
 }
 
 static void on_done(weft_future *future, void *arg)
@@ -303,8 +352,12 @@ static void on_done(weft_future *future, void *arg)
     const struct weft_outcome *o = weft_future_outcome(future);
     int error = weft_future_error(future);
 
-    if (c->is_cancel) {
+    if (c->kind == CANCEL || c->kind == LOGS) {
         call_free(c); /* its outcome tells */
+        return;
+    }
+    if (c->kind == REPEAT) {
+        on_repeated(c, error);
         return;
     }
     if (o == NULL) {
@@ -319,6 +372,9 @@ static void on_done(weft_future *future, void *arg)
         tell(j, "fired", 1, &c->handle);
     }
     tell_outcome(j, o);
+    if (!j->over && !j->load->fetching && !stopped) {
+        look_back(j, o);
+    }
     j->over = 1;
     call_free(c);
 }
@@ -329,9 +385,9 @@ static void on_done(weft_future *future, void *arg)
 static void begin(struct job *j)
 {
     tell(j, "submit", 0, NULL);
-    also(j, 0, 0);
+    also(j, SUBMIT);
     if (work_manner(j->id.bytes) == WORK_TWICE) {
-        also(j, 0, 0);
+        also(j, SUBMIT);
     }
 }
 
@@ -365,7 +421,7 @@ static void go_on(struct load *l, const char *path)
             continue;
         }
         if (j->accepted) {
-            also(j, 1, 0);
+            also(j, WATCH);
         } else if (!forgets || j->id.bytes[8] % 2 == 0) {
             begin(j);
         }
@@ -485,7 +541,7 @@ static int fetch(struct load *l, unsigned seconds)
             }
             j = job_of(l, &id);
             j->accepted = 1;
-            also(j, 1, 0);
+            also(j, WATCH);
             n++;
         }
         turn(l);
@@ -540,6 +596,7 @@ int main(int argc, char **argv)
         rc = run(&l, argv[2]);
     }
     (void) fflush(stdout);
-    /* What is open ends with the process. */
+    weft_close(l.client);
+    /* The rest ends with the process. */
     return rc;
 }

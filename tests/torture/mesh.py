@@ -120,7 +120,7 @@ class Mesh:
         os.mkdir(self.stories)
         self.disks = {}
         self.agents, self.clients = {}, {}
-        self.broker = None
+        self.broker = self.storm = None
         self.superseded = {}  # by start of the broker
         self.slowest_start = 0.0
         self.net.add('broker')
@@ -144,9 +144,9 @@ class Mesh:
             raise Unexpected(f'weft {" ".join(argv)}: {p.stderr}')
         return p.stdout
 
-    def weft_later(self, *argv):
+    def weft_later(self, *argv, output=None):
         """The same, in the background; what it prints goes to `last_output`."""
-        with open(os.path.join(self.tmp, 'ops.out'), 'wb') as out:
+        with open(output or os.path.join(self.tmp, 'ops.out'), 'wb') as out:
             return subprocess.Popen(
                 [*self.net.prefix('ops'), os.path.join(self.build, 'cli', 'weft'), '-q',
                  '-C', 'op', *argv], env={**os.environ, **self.env},
@@ -243,11 +243,31 @@ class Mesh:
              str(window), str(per_second)], {'WEFT_CONTEXT': name})
         self.clients[name].start()
 
+    def make_storm(self, n):
+        """Many agents that do nothing but come and go."""
+        self.net.add('storm')
+        self.storm = Process(self, 'storm', 'storm', [self.program('torture-storm'), str(n)],
+                             {'WEFT_CONTEXT': 'op'})
+        self.storm.start()
+        self.wait(lambda: self.storm.said(f'up {n} of {n}\n') or not self.storm.alive(), 120)
+        if not self.storm.alive() or not self.storm_is_back():
+            raise Unexpected(f'the agents of the storm do not connect; log: {self.storm.log}')
+
+    def storm_is_back(self):
+        with open(self.storm.log, encoding='utf-8') as f:
+            up = re.findall(r'^up (\d+) of (\d+)$', f.read(), re.M)
+        return up and up[-1][0] == up[-1][1]
+
+    def storms(self):
+        """How long it took until all were back, in seconds, each time."""
+        with open(self.storm.log, encoding='utf-8') as f:
+            return [int(ms) / 1000 for ms in re.findall(r'^all back (\d+)$', f.read(), re.M)]
+
     def story(self, name):
         return os.path.join(self.stories, f'{name}.seen')
 
     def processes(self):
-        return [self.broker, *self.agents.values(), *self.clients.values()]
+        return [self.broker, self.storm, *self.agents.values(), *self.clients.values()]
 
     def kill_machine(self, process):
         """All that runs there."""

@@ -22,11 +22,10 @@ import traceback
 import failpoints
 from disk import Disk, unshare
 from faults import Faults
+from first import First
 from lane import Lanes, run_one
 from mesh import Mesh, Unexpected
 from net import Loopback, Namespaces
-
-PATIENCE = 90  # seconds for all that is open to end, once everything is healed
 
 
 def say(text):
@@ -40,6 +39,8 @@ def arguments():
     p.add_argument('--seed', type=int, help='of all that is drawn (by the clock)')
     p.add_argument('--failpoint', help='that one again and again, and nothing else')
     p.add_argument('--quick', action='store_true', help='one minute, small disks')
+    p.add_argument('--patience', type=int, default=90,
+                   help='seconds for all that is open to end, once everything is healed (90)')
     p.add_argument('--keep', action='store_true', help='keep the folder of the run')
     p.add_argument('--class', dest='job_class', default='durable',
                    choices=['durable', 'fast'],
@@ -105,7 +106,9 @@ class Torture:
         for i in range(2):
             self.mesh.make_client(f'c{i + 1}', self.rng.choice([4, 16, 64]),
                                   40 if quick else self.rng.choice([20, 60]))
-        say(f'{self.net.name}; broker, 3 agents, 2 clients in {self.tmp}')
+        storm = 100 if quick else 500
+        self.mesh.make_storm(storm)
+        say(f'{self.net.name}; broker, 3 agents, {storm} idle ones, 2 clients in {self.tmp}')
 
     # -- the run ------------------------------------------------------------------------
 
@@ -121,6 +124,8 @@ class Torture:
         for client in mesh.clients.values():
             lanes.add(faults.other_lane(client, 'client'))
         lanes.add(faults.people_lane())
+        if not args.failpoint:
+            lanes.add(First(mesh, faults, args.quick).lane())
         lanes.run()
 
     def end_clients(self):
@@ -128,11 +133,14 @@ class Torture:
         clients = self.mesh.clients.values()
         for c in clients:
             c.send(signal.SIGTERM)
-        if not self.mesh.wait(lambda: not any(c.alive() for c in clients), PATIENCE):
-            self.bad.append(f'clients still wait after {PATIENCE} s')
+        if not self.mesh.wait(lambda: not any(c.alive() for c in clients), self.args.patience):
+            self.bad.append(f'clients still wait after {self.args.patience} s')
             for c in clients:
                 if c.alive():
                     c.kill(signal.SIGTERM)
+                    with open(c.log, encoding='utf-8', errors='replace') as log:
+                        for line in [x for x in log if x.startswith('open ')][:5]:
+                            say(f'{c.name}: {line.strip()}')
 
     def fetch(self, when):
         """Read every outcome once more, by its submitter."""
@@ -149,7 +157,7 @@ class Torture:
                     open(os.path.join(self.tmp, f'{name}.fetch.log'), 'ab') as log:
                 children.append((name, subprocess.Popen(
                     [*mesh.net.prefix(name), mesh.program('torture-load'), 'fetch', story,
-                     str(PATIENCE)], stdin=f, stdout=log, stderr=log,
+                     str(self.args.patience)], stdin=f, stdout=log, stderr=log,
                     env={**os.environ, **mesh.env, 'WEFT_CONTEXT': name})))
         for name, child in children:
             if child.wait() != 0:
@@ -160,6 +168,8 @@ class Torture:
         began = time.monotonic()
         self.end_clients()
         say(f'healed: nothing open after {time.monotonic() - began:.1f} s')
+        if not mesh.wait(mesh.storm_is_back, 60):
+            self.bad.append('idle agents do not come back within 60 s')
         self.fetch('after the heal')
         mesh.note_status(mesh.weft('status', '--all', '--json'))
         mesh.broker.kill(signal.SIGTERM)
@@ -170,6 +180,7 @@ class Torture:
 
     def stop_all(self):
         mesh = self.mesh
+        mesh.storm.kill()
         for a in [*mesh.agents.values(), mesh.broker]:
             if a.alive():
                 a.kill(signal.SIGTERM)
@@ -189,10 +200,14 @@ class Torture:
             f'agents {sum(a.starts for a in mesh.agents.values())}, '
             f'clients {sum(c.starts for c in mesh.clients.values())}; '
             f'slowest start of the broker {mesh.slowest_start:.2f} s')
+        storms = mesh.storms()
+        say(f'storms: {len(storms)}, the slowest was over after {max(storms, default=0):.1f} s')
         never = [n for n in known if n not in f.acted]
         say(f'failpoints: {len(known)}, {len(passed)} passed, {len(f.acted)} acted')
-        if never:
-            say('did not act: ' + ' '.join(never))
+        if never and not self.args.failpoint and not self.args.quick:
+            say(f'did not act: {" ".join(never[:200])}')
+        if not self.args.quick:
+            say('were never passed: ' + (' '.join(sorted(set(known) - passed)) or 'none'))
         for name in sorted(passed - set(known)):
             self.bad.append(f'failpoint {name} was passed and is not listed')
         for what in self.skipped:

@@ -85,8 +85,9 @@ struct store_driver {
     const char *name;   /* told to operators: "sqlite", "postgres" */
     const char *scheme; /* begins `where`; NULL: anything else is a path */
 
-    /* WEFT_EIO; WEFT_EVERSION: a newer program wrote it; WEFT_ESTORAGE: damaged, or it
-     * lost rows that were durable; the text says what to do. */
+    /* WEFT_EIO; WEFT_EBUSY: another process has it; WEFT_EVERSION: a newer program wrote
+     * it; WEFT_ESTORAGE: damaged, or it lost rows that were durable; the text says what
+     * to do. */
     int (*open)(const struct store_options *o, void **ret_db,
                 struct store_facts *ret_facts, struct wf_err *err);
 
@@ -95,8 +96,8 @@ struct store_driver {
     int (*load)(void *db, store_row_fn *fn, void *arg, struct wf_err *err);
 
     /* Make all rows durable, or none.  WEFT_EIO: try again later with the same rows in
-     * front; WEFT_ESTATE: another process took our place, nothing can be written again.
-     */
+     * front; WEFT_ESTATE: nothing can be written again: another process took our place,
+     * or the disk lost what was durable. */
     int (*commit)(void *db, struct store_row *rows, struct wf_err *err);
 
     /* About once a second while the broker runs, NULL when there is nothing to do: tell

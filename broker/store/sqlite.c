@@ -411,7 +411,7 @@ static int open_db(const struct store_options *o, void **ret_db,
 {
     struct sqlite *s = wf_calloc(1, sizeof *s);
     struct findings found = {0};
-    int fresh, rc = WEFT_ENOMEM;
+    int rc = WEFT_ENOMEM;
 
     if (s != NULL) {
         s->path = wf_strdup(o->where);
@@ -423,7 +423,7 @@ static int open_db(const struct store_options *o, void **ret_db,
         rc = sqlite_connect(s, err);
     }
     if (rc == 0) {
-        rc = sqlite_schema(s, o, &fresh, err);
+        rc = sqlite_schema(s, o, err);
     }
     if (rc == 0) {
         rc = verify(s, o, &found, err);

@@ -81,7 +81,8 @@ static int rewrite(sqlite3_file *f, uint8_t *block)
  * log then, in this process or the next, finds a commit that is not on the disk, and no
  * later fsync would write it.  SQLite would append to it, and a power cut would take
  * what is behind it too.  So whatever the log says is written once more, where it
- * stands, and synced, before it is believed. */
+ * stands, and synced, before it is believed.  A power cut meanwhile does no harm: half of
+ * the same bytes is still the same. */
 int sqlite_settle(const struct sqlite *s)
 {
     char *path = path_with(s, "-wal");

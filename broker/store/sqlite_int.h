@@ -62,9 +62,8 @@ int sqlite_fail(const struct sqlite *s, const char *what, struct wf_err *err);
 /* -- sqlite_schema.c: tables, facts ----------------------------------------------------
  */
 
-/* Make, migrate or refuse.  `fresh`: is set when there was no database. */
-int sqlite_schema(struct sqlite *s, const struct store_options *o, int *ret_fresh,
-                  struct wf_err *err);
+/* Make, migrate or refuse. */
+int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err *err);
 
 /* 1 when the tables are defined as we define them. */
 int sqlite_schema_ok(struct sqlite *s);

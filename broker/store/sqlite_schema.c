@@ -200,8 +200,7 @@ static int make(struct sqlite *s, const struct store_options *o, int64_t version
     return rc == SQLITE_OK ? sqlite_run(s, "COMMIT") : rc;
 }
 
-int sqlite_schema(struct sqlite *s, const struct store_options *o, int *ret_fresh,
-                  struct wf_err *err)
+int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err *err)
 {
     int64_t version = sqlite_ask(s, "PRAGMA user_version");
     int64_t ntables = sqlite_ask(s, "SELECT count(*) FROM sqlite_schema");
@@ -215,23 +214,23 @@ int sqlite_schema(struct sqlite *s, const struct store_options *o, int *ret_fres
                           "written by a newer weft-broker",
                           s->path, (long long) version, SCHEMA_VERSION);
     }
-    *ret_fresh = version == 0 && ntables == 0;
-    if (*ret_fresh) {
+    if (version == 0 && ntables == 0) {
         struct facts mark;
+        int was = sqlite_mark_open(s, &mark);
 
-        if (sqlite_mark_open(s, &mark) && !o->repair) {
+        sqlite_mark_close(s);
+        if (was && !o->repair) {
             return wf_err_set(err, WEFT_ESTORAGE,
                               "the store %s is gone: %s.mark tells of record %llu; put "
                               "it back, or begin a new one with --repair",
                               s->path, s->path, (unsigned long long) mark.lsn);
         }
-        sqlite_mark_close(s);
     } else if (version == 1 &&
                sqlite_ask(s, "SELECT count(*) FROM sqlite_schema WHERE name = 'record' "
                              "OR name LIKE 'sqlite_%'") != ntables) {
         version = 0;
     }
-    if (version == 0 && !*ret_fresh) {
+    if (version == 0 && ntables != 0) {
         return wf_err_set(err, WEFT_ESTORAGE,
                           "%s is a database, and not a store of weft, or damaged",
                           s->path);

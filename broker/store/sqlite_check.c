@@ -85,7 +85,7 @@ static int check_rows(struct sqlite *s, struct findings *f)
 int sqlite_check(struct sqlite *s, struct findings *f, struct wf_err *err)
 {
     struct facts mark;
-    int rc;
+    int there, rc;
 
     f->structure = !sqlite_sound(s, f->said, sizeof f->said) || !sqlite_schema_ok(s);
     rc = sqlite_facts_get(s, &s->facts);
@@ -100,12 +100,13 @@ int sqlite_check(struct sqlite *s, struct findings *f, struct wf_err *err)
         }
     }
     sqlite_mark_close(s);
-    if (sqlite_mark_open(s, &mark) && (f->facts || mark.id == s->facts.id)) {
+    rc = sqlite_mark_open(s, &there, &mark, err);
+    if (rc == 0 && there && (f->facts || mark.id == s->facts.id)) {
         f->mark_boot = mark.boot;
         f->mark_lsn = mark.lsn;
         f->gone_back = s->facts.boot < mark.boot || s->facts.lsn < mark.lsn;
     }
-    return 0;
+    return rc;
 }
 
 int sqlite_is_damaged(const struct findings *f)

@@ -120,7 +120,8 @@ static uint64_t mark_sum(const uint8_t *b)
     return store_sum(0, wf_slice_make(b, 0), wf_slice_make(b, MARK_SIZE - 8));
 }
 
-int sqlite_mark_open(struct sqlite *s, struct facts *ret_facts)
+int sqlite_mark_open(struct sqlite *s, int *ret_there, struct facts *ret_facts,
+                     struct wf_err *err)
 {
     struct mark *m = &s->mark;
     uint8_t b[MARK_SIZE] = {0};
@@ -129,20 +130,26 @@ int sqlite_mark_open(struct sqlite *s, struct facts *ret_facts)
     const int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL;
 
+    int rc;
+
     memset(ret_facts, 0, sizeof *ret_facts);
     m->path = m->path != NULL ? m->path : path_with(s, ".mark");
-    if (m->path == NULL || open_file(s, m->path, flags, &m->file) != SQLITE_OK) {
-        m->file = NULL;
-        return 0;
+    rc = m->path != NULL ? open_file(s, m->path, flags, &m->file) : SQLITE_NOMEM;
+    if (rc == SQLITE_OK) {
+        rc = m->file->pMethods->xRead(m->file, b, MARK_SIZE, 0);
     }
-    if (m->file->pMethods->xRead(m->file, b, MARK_SIZE, 0) != SQLITE_OK ||
-        memcmp(b, magic, sizeof magic) != 0 || store_seq(b + 32) != mark_sum(b)) {
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+        return wf_err_set(err, WEFT_EIO, "cannot read %s.mark", s->path);
+    }
+    *ret_there = rc == SQLITE_OK && memcmp(b, magic, sizeof magic) == 0 &&
+                 store_seq(b + 32) == mark_sum(b);
+    if (!*ret_there) {
         return 0;
     }
     ret_facts->id = store_seq(b + 8);
     ret_facts->boot = store_seq(b + 16);
     ret_facts->lsn = store_seq(b + 24);
-    return 1;
+    return 0;
 }
 
 /* A mark that cannot be written stays behind, and shows less: no reason to fail. */

@@ -117,9 +117,10 @@ int sqlite_repair(struct sqlite *s, const struct store_options *o, struct findin
 /* Make what the log holds durable before SQLite believes it.  SQLITE_*. */
 int sqlite_settle(const struct sqlite *s);
 
-/* Open the mark, making it when `make`; what it says.  0: there is none, or it is
- * damaged. */
-int sqlite_mark_open(struct sqlite *s, struct facts *ret_facts);
+/* Open the mark, making the file where there is none; `there`: it says what is in
+ * `facts`, and is not damaged.  WEFT_EIO. */
+int sqlite_mark_open(struct sqlite *s, int *ret_there, struct facts *ret_facts,
+                     struct wf_err *err);
 void sqlite_mark_put(struct sqlite *s, int sync);
 void sqlite_mark_close(struct sqlite *s);
 

@@ -216,10 +216,13 @@ int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err
     }
     if (version == 0 && ntables == 0) {
         struct facts mark;
-        int was = sqlite_mark_open(s, &mark);
+        int there, rc = sqlite_mark_open(s, &there, &mark, err);
 
         sqlite_mark_close(s);
-        if (was && !o->repair) {
+        if (rc != 0) {
+            return rc;
+        }
+        if (there && !o->repair) {
             return wf_err_set(err, WEFT_ESTORAGE,
                               "the store %s is gone: %s.mark tells of record %llu; put "
                               "it back, or begin a new one with --repair",

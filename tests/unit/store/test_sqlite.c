@@ -358,6 +358,34 @@ static void test_faults(void)
     printf("# %ld of %ld\n", n, nth);
 }
 
+/* Each allocation of an opening, a load and a commit denied in turn. */
+static void test_no_memory(void)
+{
+    struct store_facts facts;
+    struct batch b = BATCH_INIT(b, 0);
+    int good = 1, rc = -1;
+    long n;
+
+    begin();
+    add(&b, STORE_JOBS, 1, "some value", 10);
+    for (n = 0; rc != 0 && n < 100; n++) {
+        struct wf_err err = {0};
+        void *db = NULL;
+
+        (void) wf_mem_fail_after(n);
+        rc = files_open(0, &db, &facts, &err);
+        if (rc == 0) {
+            rc = store_sqlite.load(db, on_seen, &(struct seen){&model, 0, 0}, &err);
+            rc = rc == 0 ? store_sqlite.commit(db, b.first, &err) : rc;
+            store_sqlite.close(db);
+        }
+        (void) wf_mem_fail_after(-1);
+        good &= rc == 0 || err.text[0] != '\0';
+    }
+    ok(good && n > 3 && n < 100, "without memory it fails with a text, and works later");
+    drop(&b);
+}
+
 int main(void)
 {
     files_init();
@@ -368,6 +396,7 @@ int main(void)
     test_identity();
     test_full();
     test_faults();
+    test_no_memory();
     model_clear(&model);
     files_fini();
     return done();

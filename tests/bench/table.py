@@ -4,8 +4,9 @@
 usage: table.py [--json] ROWS
 
 ROWS holds a JSON object a line, all of one benchmark.  Each figure is the median over the
-rounds.  A system that was run in more than one way (nats-lib, nats-bare) counts with the
-faster one.
+rounds, and each ratio the median of the ratios of the rounds, because what disturbs a
+round mostly disturbs both.  A system that was run in more than one way (nats-lib,
+nats-bare) counts with the faster one.
 """
 import json
 import statistics
@@ -56,6 +57,7 @@ def load(path):
         for figure in FIGURES:
             row[figure] = round(statistics.median(r[figure] for r in rows), 1)
         row["per_s"] = round(row["per_s"])
+        row["rounds"] = rows
         medians.append(row)
     return medians
 
@@ -76,6 +78,12 @@ def pick(medians):
     return [best[key] for key in sorted(best, key=place)]
 
 
+def ratio(a, b, figure):
+    """The median over the rounds of a / b; None when one of them has no figure."""
+    pairs = [(x[figure], y[figure]) for x, y in zip(a["rounds"], b["rounds"])]
+    return statistics.median(x / y for x, y in pairs) if all(y for _, y in pairs) else None
+
+
 def print_table(bench, rows):
     base = BASE.get(bench)
     at = {row["window"]: row for row in rows if row["system"] == base}
@@ -89,8 +97,9 @@ def print_table(bench, rows):
         line = (f"{row['window']:>6}  {row['system']:<12} {row['per_s']:>10,}"
                 f" {row['p50_us']:>10,.1f} {row['p99_us']:>10,.1f}")
         below = at.get(row["window"])
-        if below and below["per_s"]:
-            line += f"  {row['per_s'] / below['per_s']:>6.2f}"
+        share = ratio(row, below, "per_s") if below else None
+        if share is not None:
+            line += f"  {share:>6.2f}"
         note = NOTES.get((bench, row["system"]))
         print(line + (f"  ({note})" if note else ""))
 
@@ -102,9 +111,9 @@ def print_ratios(bench, rows):
         label = UNITS[bench] if figure == "per_s" else "p50"
         for window in windows:
             a, b = at.get((above, window)), at.get((below, window))
-            if a and b and b[figure]:
-                lines.append(f"{label} {above} / {below} at {window}: "
-                             f"{a[figure] / b[figure]:.2f}")
+            share = ratio(a, b, figure) if a and b else None
+            if share is not None:
+                lines.append(f"{label} {above} / {below} at {window}: {share:.2f}")
     if lines:
         print("\n" + "\n".join(lines))
 
@@ -117,6 +126,7 @@ def main(argv):
     rows = pick(load(paths[0]))
     if as_json:
         for row in rows:
+            del row["rounds"]
             print(json.dumps(row, separators=(",", ":")))
     elif rows:
         print_table(rows[0]["bench"], rows)

@@ -42,7 +42,7 @@ runs() {
 for system in relay relay-curve; do
     runs "$bench" echo "$system"
 done
-for system in weft-fast raw raw-rewrite beanstalkd jetstream postgres-each postgres-batch; do
+for system in weft weft-fast raw raw-rewrite beanstalkd jetstream postgres-each postgres-batch; do
     runs "$durable" durable "$system"
 done
 

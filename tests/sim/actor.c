@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define AGAIN_MAX 1000u
+
 static const uint8_t frame_header[2] = {WF_FRAME_MAGIC, WF_FRAME_VERSION};
 
 static void put(struct wf_buf *frame, const void *p, size_t len)
@@ -36,9 +38,14 @@ struct event *actor_at(struct sim *s, struct actor *a, uint64_t at_us,
     return e;
 }
 
+uint64_t actor_us(const struct sim *s, const struct actor *a)
+{
+    return local_us(&a->own, &s->clock);
+}
+
 static void plan_tick(struct sim *s, struct actor *a)
 {
-    uint64_t due_us = a->up ? a->ops->wakeup_us(a) : UINT64_MAX;
+    uint64_t due_us = a->up ? local_due_us(&a->own, a->ops->wakeup_us(a)) : UINT64_MAX;
 
     if (a->tick != NULL && (due_us == UINT64_MAX || a->tick->at.key > due_us + 1)) {
         clock_drop(&s->clock, a->tick);
@@ -49,13 +56,14 @@ static void plan_tick(struct sim *s, struct actor *a)
     }
 }
 
-static void carry(struct sim *s, struct actor *a)
+static void carry_once(struct sim *s, struct actor *a)
 {
     struct wf_effects *fx = &a->fx;
 
-    if (fx->err != 0) {
+    if (fx->err != 0 && a->ops->again == NULL) {
         sim_fail(s, "%s: effects failed with %d", a->name, fx->err);
     }
+    a->forgetful = fx->err != 0 ? 1 : a->forgetful;
     for (size_t i = 0; i < fx->n; i++) {
         const struct wf_effect *x = &fx->v[i];
 
@@ -79,6 +87,19 @@ static void carry(struct sim *s, struct actor *a)
     }
     flush(s, a);
     wf_effects_clear(fx);
+}
+
+static void carry(struct sim *s, struct actor *a)
+{
+    unsigned steps = 0;
+
+    do {
+        carry_once(s, a);
+        if (++steps == AGAIN_MAX) {
+            sim_fail(s, "%s: a step brings on another, for ever", a->name);
+            return;
+        }
+    } while (a->ops->again != NULL && a->ops->again(s, a));
     plan_tick(s, a);
 }
 
@@ -96,6 +117,8 @@ void actor_start(struct sim *s, struct actor *a)
     a->up = 1;
     a->inc++;
     a->paused_until_us = 0;
+    a->starved = 0;
+    a->forgetful = 0;
     wf_effects_clear(&a->fx);
     a->ops->start(s, a);
     carry(s, a);

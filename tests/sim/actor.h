@@ -7,7 +7,7 @@
 #define TESTS_SIM_ACTOR_H
 
 #include "proto/effects.h"
-#include "tests/sim/clock.h"
+#include "tests/sim/local.h"
 
 struct sim;
 
@@ -24,6 +24,9 @@ struct actor_ops {
     void (*run)(struct sim *s, struct actor *a, uint64_t arg); /* NULL: has none */
     /* One effect that is not of the link; NULL: has none. */
     void (*effect)(struct sim *s, struct actor *a, const struct wf_effect *x);
+    /* What carrying out the effects has brought on, as a further step: 1 when there was
+     * something; NULL: never. */
+    int (*again)(struct sim *s, struct actor *a);
     void (*start)(struct sim *s, struct actor *a);
     void (*leave)(struct sim *s, struct actor *a); /* say good bye; NULL: never does */
     void (*end)(struct sim *s, struct actor *a);   /* the process is gone */
@@ -32,6 +35,7 @@ struct actor_ops {
 struct actor {
     const struct actor_ops *ops;
     unsigned index;
+    unsigned identity; /* index of who had this key first */
     char name[16];
     unsigned role, tier;
     struct wf_key key;
@@ -45,11 +49,18 @@ struct actor {
     struct event *tick;
     struct wf_effects fx;
     struct wf_buf frame;
+    struct local own; /* the clocks of its machine */
+    unsigned starved; /* so many allocations of the next step succeed, less one; 0: all */
+    int forgetful;    /* effects of a step were lost for want of memory: ops->again */
+    uint64_t read_us; /* a slow consumer takes so long for each frame */
 };
 
 /* Begin a process, or end it as by kill -9. */
 void actor_start(struct sim *s, struct actor *a);
 void actor_crash(struct sim *s, struct actor *a);
+
+/* What its monotonic clock says. */
+uint64_t actor_us(const struct sim *s, const struct actor *a);
 
 /* End it in order, as far as the network lets it. */
 void actor_leave(struct sim *s, struct actor *a);

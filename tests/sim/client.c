@@ -41,13 +41,16 @@ static int submit(struct sim *s, struct client *c, struct hjob *j, int other_wor
     struct wf_submit m = {.job = j->id,
                           .capability = wf_slice_of(j->cap),
                           .version = j->version,
-                          .class_ = WF_CLASS_FAST,
+                          .class_ = j->class_,
                           .priority = j->priority,
                           .wall_ms = j->wall_ms,
                           .deadline_ms = j->deadline_ms,
                           .max_attempts = j->max_attempts,
                           .node = wf_slice_of(j->pin),
-                          .detached = j->detached};
+                          .detached = j->detached,
+                          .disconnect = j->disconnect,
+                          .disconnect_ms = j->disconnect_ms,
+                          .reuse_ms = j->reuse_ms};
     int rc = WEFT_EFULL;
 
     if (x != NULL) {
@@ -59,10 +62,11 @@ static int submit(struct sim *s, struct client *c, struct hjob *j, int other_wor
         m.payload = wf_slice_make(
             payload, history_payload(j, other_work, payload, sizeof payload));
         x->call.flags = j->detached ? WF_CALL_DETACHED : 0;
+        x->call.offer_ms = s->swarm.offer_ms;
         if (percent(&s->clock, s->swarm.watch_pct)) {
             x->call.flags |= WF_CALL_OUTPUT | WF_CALL_UPDATES;
         }
-        rc = wf_calls_submit(&c->calls, s->clock.now_us, &x->call, &m, &c->a.fx);
+        rc = wf_calls_submit(&c->calls, actor_us(s, &c->a), &x->call, &m, &c->a.fx);
         if (rc == 0) {
             x->used = 1;
             x->keeps = !other_work;
@@ -103,7 +107,7 @@ struct client_call *client_ask(struct sim *s, struct client *c, enum wf_type typ
     struct client_call *x = slot(c);
 
     if (x == NULL || wf_calls_request(&c->calls, &x->call, type, body, NULL,
-                                      s->clock.now_us + 5 * SECOND, &c->a.fx) != 0) {
+                                      actor_us(s, &c->a) + 5 * SECOND, &c->a.fx) != 0) {
         return NULL;
     }
     x->used = 1;
@@ -126,10 +130,22 @@ static void submit_failed(struct sim *s, struct client_call *x)
     case WEFT_EBUSY:
     case WEFT_EFULL:
     case WEFT_ECLOSED:
+    case WEFT_ESTORAGE:
         return;
     case WEFT_ENOENT: /* a node that there is not; else the watch that repairs a submit
                          found its broker gone */
-        j->code = j->pin[0] != '\0' ? x->call.error : 0;
+        j->code = j->pin[0] != '\0' && !history_knows(s, j) ? x->call.error : 0;
+        return;
+    case WEFT_ENOCAP:
+    case WEFT_ETOOBIG:
+        if (history_holds(s, j)) {
+            sim_fail(s, "job %u was accepted, and is refused with %d", j->index,
+                     x->call.error);
+        }
+        j->code = x->call.error;
+        return;
+    case WEFT_EEXPIRED: /* in the queue of its client, this time */
+        j->code = history_holds(s, j) ? 0 : x->call.error;
         return;
     case WEFT_EINVAL:
     case WEFT_EPROTO:
@@ -137,6 +153,30 @@ static void submit_failed(struct sim *s, struct client_call *x)
         return;
     default:
         j->code = x->call.error;
+        return;
+    }
+}
+
+/* The answer to job_retry. */
+static void repeated(struct sim *s, const struct client *c, struct client_call *x)
+{
+    struct hjob *j = x->job;
+
+    switch (x->call.error) {
+    case 0:
+        history_repeated(s, j, c->a.conn != NULL ? c->a.conn->broker_inc : 0);
+        return;
+    case WEFT_ENOENT: /* what it repeats is gone; so it may be itself, of class fast */
+    case WEFT_ECONFLICT:
+    case WEFT_ESTATE:
+        if (!history_holds(s, j)) {
+            j->code = x->call.error;
+        }
+        return;
+    case WEFT_EBUSY: /* where little room is, there may never be enough for both */
+        j->code = history_evicts(s) ? WEFT_EBUSY : 0;
+        return;
+    default:
         return;
     }
 }
@@ -152,10 +192,16 @@ static void ended(struct sim *s, struct client *c, struct client_call *x)
     if (x->call.kind == WF_CALL_SUBMIT && x->call.error != 0) {
         submit_failed(s, x);
     }
+    if (x->call.error == WEFT_ENOENT && x->job != NULL && x->job->retry_of != NULL &&
+        !history_holds(s, x->job)) {
+        x->job->code = WEFT_ENOENT; /* retention took it, or the broker's end */
+    }
     if (x->call.error == WEFT_EREVOKED || x->call.error == WEFT_EAUTH) {
         c->a.dead |= c->a.revoked;
     }
-    if (x->call.kind == WF_CALL_REQUEST) {
+    if (x->call.kind == WF_CALL_REQUEST && x->asked == WF_MSG_job_retry) {
+        repeated(s, c, x);
+    } else if (x->call.kind == WF_CALL_REQUEST) {
         operator_told(s, c, x);
     }
     let_go(c, x);
@@ -163,7 +209,7 @@ static void ended(struct sim *s, struct client *c, struct client_call *x)
 
 static void accepted(struct sim *s, struct client *c, struct client_call *x)
 {
-    if (x->other_work && !x->job->disputed && s->swarm.dup_pm == 0) {
+    if (x->other_work && !x->job->disputed && !x->job->damaged && s->swarm.dup_pm == 0) {
         sim_fail(s, "job %u: other work under its id was accepted", x->job->index);
     } else if (x->job != NULL && x->keeps && percent(&s->clock, s->swarm.forget_pct)) {
         x->job->forgotten = 1;
@@ -188,6 +234,15 @@ static void take_news(struct sim *s, struct client *c)
     }
 }
 
+/* A copy of another job has its own life before it. */
+static void forget_past(struct hjob *j)
+{
+    j->accepted_inc = j->assigned_inc = j->assigned = j->taken_us = 0;
+    j->ever_accepted = j->code = j->forgotten = j->held = 0;
+    j->disputed = j->altered = j->damaged = 0;
+    j->outcome = (struct seen_outcome){0};
+}
+
 /* -- of its own accord -----------------------------------------------------------------
  */
 
@@ -209,6 +264,36 @@ static void draw_needs(struct sim *s, struct hjob *j)
     default:
         j->version = 1 + (unsigned) below(&s->clock, 2);
         break;
+    }
+}
+
+/* What is promised of it, and what it may reuse. */
+static void draw_promise(struct sim *s, struct hjob *j)
+{
+    const struct swarm *w = &s->swarm;
+    struct hjob *other = &s->history.jobs[below(&s->clock, s->history.njobs)];
+
+    j->class_ = percent(&s->clock, w->durable_pct)
+                    ? (percent(&s->clock, 70) ? WF_CLASS_DURABLE : WF_CLASS_BEST)
+                    : WF_CLASS_FAST;
+    if (percent(&s->clock, w->policy_pct)) {
+        j->disconnect = (unsigned) below(&s->clock, 3);
+        j->disconnect_ms = percent(&s->clock, 30) ? 0 : 1 + below(&s->clock, 3000);
+    }
+    if (!percent(&s->clock, w->reuse_pct)) {
+        return;
+    }
+    j->reuse_ms = 1 + below(&s->clock, 20000);
+    if (other != j && other->owner == j->owner && other->retry_of == NULL &&
+        other->reuse_ms != 0 && percent(&s->clock, 70)) {
+        const struct hjob mine = *j;
+
+        *j = *other;
+        j->index = mine.index;
+        j->id = mine.id;
+        j->class_ = mine.class_;
+        j->reuse_ms = mine.reuse_ms;
+        forget_past(j);
     }
 }
 
@@ -237,6 +322,7 @@ static void draw_job(struct sim *s, struct hjob *j)
     if (percent(&s->clock, 30)) {
         j->max_attempts = 1 + (unsigned) below(&s->clock, 4);
     }
+    draw_promise(s, j);
 }
 
 static struct hjob *own_job(struct sim *s, const struct client *c)
@@ -265,11 +351,45 @@ static void submit_new(struct sim *s, struct client *c)
 /* Is how it ended still of interest to its owner? */
 static int is_open(const struct sim *s, const struct hjob *j)
 {
-    if (j->outcome.inc != 0 || j->code != 0 || j->disputed) {
+    if (j->outcome.inc != 0 || j->code != 0 || j->disputed || j->damaged) {
         return 0;
+    }
+    if (history_holds(s, j)) {
+        return 1;
     }
     /* Lost with its broker's process, as class fast may be; nobody asked since. */
     return j->accepted_inc == 0 || j->accepted_inc == s->host.inc || !j->forgotten;
+}
+
+/* Ask for a job to be done again, as a new one. */
+static void repeat(struct sim *s, struct client *c, struct hjob *j)
+{
+    struct wf_job_retry m = {.job = j->retry_of->id, .new_job = j->id};
+    struct client_call *x = client_ask(s, c, WF_MSG_job_retry, &m);
+
+    if (x != NULL) {
+        x->job = j;
+        x->keeps = 1;
+        j->held++;
+    }
+}
+
+static void repeat_new(struct sim *s, struct client *c, struct hjob *old)
+{
+    struct hjob *j = history_job(s, &c->a);
+
+    if (j != NULL) {
+        const struct hjob mine = *j;
+
+        *j = *old;
+        j->index = mine.index;
+        j->id = mine.id;
+        j->retry_of = old;
+        j->deadline_ms = 0;
+        j->detached = 1;
+        forget_past(j);
+        repeat(s, c, j);
+    }
 }
 
 /* Bring one job on: submit it again, or ask after it. */
@@ -278,9 +398,13 @@ static int follow_up(struct sim *s, struct client *c, struct hjob *j)
     if (j->held != 0 || !is_open(s, j)) {
         return 0;
     }
-    if (j->accepted_inc != 0 && j->accepted_inc == s->host.inc &&
-        percent(&s->clock, 70)) {
+    /* Who forgot the work has nothing but its id. */
+    if (history_knows(s, j) &&
+        (j->retry_of != NULL || (j->forgotten && history_holds(s, j)) ||
+         percent(&s->clock, 70))) {
         (void) client_watch(s, c, j, 0);
+    } else if (j->retry_of != NULL) {
+        repeat(s, c, j);
     } else {
         (void) submit(s, c, j, 0);
     }
@@ -337,12 +461,18 @@ static void disturb(struct sim *s, struct client *c)
         cancel = (struct wf_cancel){.job = j->id};
         (void) client_ask(s, c, WF_MSG_cancel, &cancel);
     }
-    if (percent(&s->clock, s->swarm.dup_submit_pct) && j->code == 0) {
+    if (percent(&s->clock, s->swarm.dup_submit_pct) && j->code == 0 &&
+        j->retry_of == NULL && !(j->forgotten && history_holds(s, j))) {
         (void) submit(s, c, j, 0);
     }
     if (percent(&s->clock, s->swarm.dup_submit_pct / 4) && !history_evicts(s) &&
-        j->accepted_inc != 0 && j->accepted_inc == s->host.inc) {
+        history_knows(s, j)) {
         (void) submit(s, c, j, 1);
+    }
+    /* A job has a deadline where there may be nobody to do it; its repeat has none. */
+    if (percent(&s->clock, s->swarm.repeat_pct) && j->outcome.inc != 0 && !j->disputed &&
+        j->deadline_ms == 0) {
+        repeat_new(s, c, j);
     }
     if (percent(&s->clock, s->swarm.query_pct)) {
         look_around(s, c);
@@ -402,13 +532,13 @@ static void client_link(struct sim *s, struct actor *a, enum link_news news)
 
     switch (news) {
     case LINK_NEWS_UP:
-        wf_calls_up(&c->calls, s->clock.now_us, &a->fx);
+        wf_calls_up(&c->calls, actor_us(s, &c->a), &a->fx);
         break;
     case LINK_NEWS_DOWN:
-        wf_calls_down(&c->calls, s->clock.now_us, &a->fx);
+        wf_calls_down(&c->calls, actor_us(s, &c->a), &a->fx);
         break;
     case LINK_NEWS_REFUSED:
-        wf_calls_refused(&c->calls, s->clock.now_us, &a->fx);
+        wf_calls_refused(&c->calls, actor_us(s, &c->a), &a->fx);
         if (!a->revoked) {
             sim_fail(s, "%s is refused", a->name);
         }
@@ -422,7 +552,7 @@ static void client_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
 {
     struct client *c = CONTAINER_OF(a, struct client, a);
 
-    wf_calls_msg(&c->calls, s->clock.now_us, msg, raw, &a->fx);
+    wf_calls_msg(&c->calls, actor_us(s, &c->a), msg, raw, &a->fx);
     take_news(s, c);
 }
 
@@ -430,7 +560,7 @@ static void client_tick(struct sim *s, struct actor *a)
 {
     struct client *c = CONTAINER_OF(a, struct client, a);
 
-    wf_calls_tick(&c->calls, s->clock.now_us, &a->fx);
+    wf_calls_tick(&c->calls, actor_us(s, &c->a), &a->fx);
     take_news(s, c);
 }
 
@@ -457,7 +587,7 @@ static void client_start(struct sim *s, struct actor *a)
     rc = wf_calls_init(&c->calls, &cfg);
     WF_CHECK(rc == 0);
     c->live = 1;
-    wf_calls_start(&c->calls, s->clock.now_us, &a->fx);
+    wf_calls_start(&c->calls, actor_us(s, &c->a), &a->fx);
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, s->swarm.work_us), EV_WORK);
 }
 

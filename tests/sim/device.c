@@ -1,11 +1,27 @@
 #include "tests/sim/sim.h"
 
+#include "agent/core/node_int.h"
 #include "common/check.h"
+#include "common/mem.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define OUTPUT_MAX 2048u
+#define OUTPUT_MAX   2048u
+#define SPOOL_AMPLE  (1u << 20)
+#define SPOOL_LAG_US (2ull * SECOND) /* from the end of a run to its record */
+
+static uint64_t draw_spool(struct clock *c)
+{
+    switch (below(c, 5)) {
+    case 0:
+        return 0;
+    case 1:
+        return 200 + below(c, 3000);
+    default:
+        return SPOOL_AMPLE;
+    }
+}
 
 void device_draw(struct sim *s, struct device *d, int offers_all)
 {
@@ -19,6 +35,8 @@ void device_draw(struct sim *s, struct device *d, int offers_all)
     cfg->stream_after_ms = below(&s->clock, 2) ? 20 : 200;
     cfg->max_log = 4096;
     cfg->grace_ms = 50;
+    cfg->spool_bytes = draw_spool(&s->clock);
+    cfg->spool_age_ms = percent(&s->clock, 10) ? 1000 + below(&s->clock, 9000) : 0;
     for (unsigned i = 0; i < s->swarm.ncaps; i++) {
         struct node_capability *c = &cfg->caps[cfg->ncaps];
 
@@ -41,10 +59,86 @@ void device_draw(struct sim *s, struct device *d, int offers_all)
 
 static void node_do(struct sim *s, struct device *d, struct node_event *ev)
 {
-    ev->now_us = s->clock.now_us;
-    ev->wall_ms = host_wall_ms(s);
+    ev->now_us = actor_us(s, &d->a);
+    ev->wall_ms = local_wall_ms(&d->a.own, &s->clock);
+    if (d->a.starved != 0) {
+        wf_effects_fini(&d->a.fx);
+        (void) wf_mem_fail_after((long) d->a.starved - 1);
+        d->a.starved = 0;
+    }
     node_step(d->node, ev, &d->a.fx);
+    (void) wf_mem_fail_after(-1);
     node_check(d->node);
+    if (node_link(d->node)->state == WF_LINK_READY) {
+        d->cut_us = 0;
+    } else if (d->cut_us == 0) {
+        d->cut_us = actor_us(s, &d->a);
+    }
+}
+
+/* -- the spool -------------------------------------------------------------------------
+ */
+
+static void restore(struct sim *s, struct device *d)
+{
+    for (unsigned i = 0; i < SPOOL_FILES; i++) {
+        const struct spool_file *f = &d->spool.files[i];
+        struct node_event ev = {.kind = NODE_RECORD,
+                                .key = wf_slice_make(f->key, sizeof f->key),
+                                .value = wf_slice_make(f->value.p, f->value.len),
+                                .lsn = f->lsn};
+
+        if (f->here) {
+            node_do(s, d, &ev);
+        }
+    }
+    if (node_counts(d->node).spool.errors != 0) {
+        sim_fail(s, "%s does not read its own spool", d->a.name);
+    }
+}
+
+void device_power_cut(struct sim *s, struct device *d)
+{
+    spool_power_cut(&d->spool, &s->clock);
+    local_boot(&d->a.own, &s->clock);
+}
+
+/* What ended without a session has to be in the spool soon. */
+static void check_spool(struct sim *s, const struct device *d)
+{
+    uint64_t now_us = actor_us(s, &d->a);
+    const struct run *r;
+    size_t it = 0;
+
+    if (d->node == NULL || d->cut_us == 0 || now_us < d->cut_us + SPOOL_LAG_US ||
+        d->cfg.spool_bytes != SPOOL_AMPLE || s->swarm.on[FAULT_SPOOL] ||
+        s->swarm.on[FAULT_AGENT_MEMORY]) {
+        return;
+    }
+    while ((r = wf_map_next(d->node->runs.by_key, &it)) != NULL) {
+        if (r->phase == RUN_FINISHED && now_us > r->ended_us + SPOOL_LAG_US &&
+            !spool_has(&d->spool, &r->key.job, r->key.attempt)) {
+            sim_fail(s, "%s: a result that waits for the broker is not in the spool",
+                     d->a.name);
+        }
+    }
+}
+
+/* What is to stop when it is cut off has to. */
+static void check_stops(struct sim *s, struct device *d)
+{
+    uint64_t now_us = actor_us(s, &d->a);
+
+    for (unsigned i = 0; i < DEVICE_RUNS; i++) {
+        struct handler *h = &d->runs[i];
+
+        if (h->number == 0 || h->killed || h->stop_after_ms == 0 || d->cut_us == 0 ||
+            now_us < d->cut_us + (h->stop_after_ms + 1000) * MS) {
+            h->overdue = 0;
+        } else if (++h->overdue == 3) {
+            sim_fail(s, "%s: a run goes on long after it was to stop", d->a.name);
+        }
+    }
 }
 
 /* -- joining ---------------------------------------------------------------------------
@@ -61,7 +155,8 @@ static void join_start(struct sim *s, struct device *d)
     d->a.key = d->token;
     d->joining = 1;
     wf_joiner_init(&d->joiner, &cfg);
-    wf_joiner_start(&d->joiner, s->clock.now_us, s->clock.now_us + 20 * SECOND, &d->a.fx);
+    wf_joiner_start(&d->joiner, actor_us(s, &d->a), actor_us(s, &d->a) + 20 * SECOND,
+                    &d->a.fx);
 }
 
 static void node_begin(struct sim *s, struct device *d)
@@ -76,6 +171,8 @@ static void node_begin(struct sim *s, struct device *d)
     d->cfg.seed = wf_rng_next(&s->clock.rng);
     rc = node_new(&d->cfg, &d->node);
     WF_CHECK(rc == 0);
+    d->cut_us = 0;
+    restore(s, d);
     node_do(s, d, &ev);
     ev = (struct node_event){.kind = NODE_START};
     node_do(s, d, &ev);
@@ -132,13 +229,18 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
         sim_fail(s, "%s runs more than its slots", d->a.name);
         return;
     }
+    if (j != NULL && !j->disputed && !history_is_payload(j, r->payload, r->payload_len)) {
+        sim_fail(s, "job %u: the handler gets another payload", j->index);
+    }
+    history_started(s, &r->key.job, r->key.attempt);
     *h = (struct handler){
         .number = r->number,
         .id = r->key.job,
         .index = j != NULL ? j->index : HISTORY_JOBS,
         .attempt = r->key.attempt,
         .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
-        .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC};
+        .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC,
+        .stop_after_ms = r->stop_after_ms};
     d->starts++;
     go_on(s, d, h, below(&s->clock, 3 * MS));
 }
@@ -161,7 +263,36 @@ static void device_effect(struct sim *s, struct actor *a, const struct wf_effect
         begin_run(s, d, x->obj);
     } else if (x->kind == WF_EFFECT_KILL) {
         kill_run(s, d, x->arg, x->peer);
+    } else if (x->kind == WF_EFFECT_APPEND) {
+        spool_append(s, &d->spool, x->arg,
+                     wf_slice_make(wf_effect_bytes(&a->fx, x), (uint32_t) x->len));
     }
+}
+
+static int device_again(struct sim *s, struct actor *a)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+    struct node_event ev = {.kind = NODE_LINK_DOWN};
+    uint64_t lsn;
+
+    if (d->node == NULL || d->node->stopped) {
+        return 0;
+    }
+    if (a->forgetful == 1) {
+        a->forgetful = 2;
+        spool_lost(&d->spool);
+    }
+    lsn = spool_failure(&d->spool);
+    if (lsn != 0) {
+        ev = (struct node_event){.kind = NODE_STORE_ERROR, .lsn = lsn};
+    } else if (a->forgetful != 0) {
+        a->forgetful = 0;
+        net_hang_up(s, a->conn);
+    } else {
+        return 0;
+    }
+    node_do(s, d, &ev);
+    return 1;
 }
 
 static void print(struct sim *s, struct device *d, const struct handler *h,
@@ -259,13 +390,13 @@ static void device_link(struct sim *s, struct actor *a, enum link_news news)
     }
     switch (news) {
     case LINK_NEWS_UP:
-        wf_joiner_up(&d->joiner, s->clock.now_us, &a->fx);
+        wf_joiner_up(&d->joiner, actor_us(s, &d->a), &a->fx);
         break;
     case LINK_NEWS_DOWN:
-        wf_joiner_down(&d->joiner, s->clock.now_us, "cut", &a->fx);
+        wf_joiner_down(&d->joiner, actor_us(s, &d->a), "cut", &a->fx);
         break;
     case LINK_NEWS_REFUSED:
-        wf_joiner_refused(&d->joiner, s->clock.now_us, &a->fx);
+        wf_joiner_refused(&d->joiner, actor_us(s, &d->a), &a->fx);
         break;
     }
     join_ended(s, d);
@@ -281,7 +412,7 @@ static void device_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
     if (d->node != NULL) {
         node_do(s, d, &ev);
     } else if (d->joining) {
-        wf_joiner_msg(&d->joiner, s->clock.now_us, msg, &a->fx);
+        wf_joiner_msg(&d->joiner, actor_us(s, &d->a), msg, &a->fx);
         join_ended(s, d);
     }
 }
@@ -294,7 +425,7 @@ static void device_tick(struct sim *s, struct actor *a)
     if (d->node != NULL) {
         node_do(s, d, &ev);
     } else if (d->joining) {
-        wf_joiner_tick(&d->joiner, s->clock.now_us, &a->fx);
+        wf_joiner_tick(&d->joiner, actor_us(s, &d->a), &a->fx);
         join_ended(s, d);
     }
 }
@@ -347,6 +478,8 @@ static void device_work(struct sim *s, struct actor *a)
     } else if (d->node != NULL) {
         report(s, d);
     }
+    check_spool(s, d);
+    check_stops(s, d);
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 500 * MS), EV_WORK);
 }
 
@@ -379,6 +512,7 @@ static void device_end(struct sim *s, struct actor *a)
 {
     struct device *d = CONTAINER_OF(a, struct device, a);
 
+    check_spool(s, d);
     for (unsigned i = 0; i < DEVICE_RUNS; i++) {
         if (d->runs[i].number != 0 && d->runs[i].next != NULL) {
             clock_drop(&s->clock, d->runs[i].next);
@@ -389,6 +523,21 @@ static void device_end(struct sim *s, struct actor *a)
     node_free(d->node);
     d->node = NULL;
     d->joining = 0;
+    (void) spool_failure(&d->spool);
+}
+
+void device_say(const struct sim *s, const struct device *d)
+{
+    struct node_counts n = {0};
+
+    if (d->node != NULL) {
+        n = node_counts(d->node);
+    }
+    sim_log(s, d->a.name,
+            "up %d enrolled %d joining %d, waiting %zu running %zu finished %zu, "
+            "spooled %zu, files %u",
+            d->a.up, d->a.enrolled, d->joining, n.waiting, n.running, n.finished,
+            n.spool.results, spool_count(&d->spool));
 }
 
 int device_is_idle(const struct device *d)
@@ -400,7 +549,8 @@ int device_is_idle(const struct device *d)
     }
     n = node_counts(d->node);
     return n.waiting == 0 && n.running == 0 &&
-           (n.finished == 0 || d->a.revoked); /* nobody acknowledges those */
+           ((n.finished == 0 && n.spool.results == 0 && spool_count(&d->spool) == 0) ||
+            d->a.revoked); /* nobody acknowledges those */
 }
 
 const struct actor_ops device_ops = {.link = device_link,
@@ -410,6 +560,7 @@ const struct actor_ops device_ops = {.link = device_link,
                                      .work = device_work,
                                      .run = device_run,
                                      .effect = device_effect,
+                                     .again = device_again,
                                      .start = device_start,
                                      .leave = device_leave,
                                      .end = device_end};

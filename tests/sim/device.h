@@ -5,6 +5,7 @@
 #include "agent/core/node.h"
 #include "proto/join.h"
 #include "tests/sim/actor.h"
+#include "tests/sim/spool.h"
 
 #define DEVICE_RUNS 32
 
@@ -16,6 +17,8 @@ struct handler {
     unsigned manner, stage;
     int prints; /* its result is what it prints */
     int killed;
+    uint64_t stop_after_ms; /* of being cut off; 0: it goes on */
+    unsigned overdue;       /* looks that found it running after that */
     struct event *next;
 };
 
@@ -32,6 +35,8 @@ struct device {
     int has_token, asks;
     int drained; /* by the owner of the machine */
     uint64_t starts;
+    struct spool spool;
+    uint64_t cut_us; /* by its own clock: no session since; 0: there is one */
 };
 
 extern const struct actor_ops device_ops;
@@ -39,8 +44,11 @@ extern const struct actor_ops device_ops;
 /* Draw one; the caller has set name, key and tier. */
 void device_draw(struct sim *s, struct device *d, int offers_all);
 
-/* Take no faults any more: undrain. */
-void device_heal(struct sim *s, struct device *d);
+/* Its machine lost its power while it was down. */
+void device_power_cut(struct sim *s, struct device *d);
+
+/* With --verbose: what it still has to do. */
+void device_say(const struct sim *s, const struct device *d);
 
 /* Nothing left to do? */
 int device_is_idle(const struct device *d);

@@ -1,13 +1,19 @@
+#include "broker/store/sum.h"
+#include "common/check.h"
+#include "common/err.h"
+#include "common/map.h"
+#include "common/mem.h"
 #include "tests/sim/sim.h"
 
-#include "common/check.h"
-
+#include <stdlib.h>
 #include <string.h>
+
+#define RETRY_US SECOND
 
 void disk_init(struct disk *d)
 {
     *d = (struct disk){0};
-    wf_buf_init(&d->bytes, 16u << 20);
+    wf_buf_init(&d->bytes, 64u << 20);
 }
 
 void disk_fini(struct disk *d)
@@ -15,85 +21,303 @@ void disk_fini(struct disk *d)
     wf_buf_fini(&d->bytes);
 }
 
-void disk_reset(struct disk *d)
+void disk_reset(struct sim *s)
 {
-    d->n = d->safe = 0;
-    d->failing = 0;
-    d->failed_lsn = 0;
+    struct disk *d = &s->disk;
+
+    d->n = d->safe = d->batch = d->asked = 0;
+    d->ntried = 0;
+    d->commit = NULL;
+    d->failing = d->forgetful = d->over = d->rotten = 0;
+    d->facts = (struct store_facts){.id = wf_rng_next(&s->clock.rng) | 1};
     wf_buf_clear(&d->bytes);
+    lite_reset(s, s->swarm.on_sqlite);
 }
 
-void disk_append(struct disk *d, unsigned table, uint64_t lsn, const void *p, size_t len)
+/* -- reading ---------------------------------------------------------------------------
+ */
+
+static const uint8_t *bytes_of(const struct disk *d, const struct record *r)
 {
+    return d->bytes.p + r->at;
+}
+
+static struct wf_slice slice_of(const struct disk *d, const struct record *r)
+{
+    return wf_slice_make(bytes_of(d, r), r->len);
+}
+
+/* For qsort, which has no argument to hand on. */
+struct found {
+    unsigned table;
+    const uint8_t *key;
+    const struct record *r;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct found *x = a, *y = b;
+
+    if (x->table != y->table) {
+        return x->table < y->table ? -1 : 1;
+    }
+    return memcmp(x->key, y->key, store_key_len(x->table));
+}
+
+static int is_hidden(const struct record *r)
+{
+#ifdef WEFT_PLANT_CHECKSUM_IGNORED
+    return 0;
+#endif
+    return r->rotten;
+}
+
+/* The last record of each key among the first `n`, deletions left out; owned. */
+static struct found *latest(const struct disk *d, size_t n, size_t *ret_n)
+{
+    struct found *all = wf_calloc(n + 1, sizeof *all);
+    struct wf_map *last[STORE_TABLES] = {NULL};
+    size_t found = 0;
+
+    WF_CHECK(all != NULL);
+    for (size_t i = n; i-- > 0;) {
+        const struct record *r = &d->records[i];
+        const uint8_t *key = bytes_of(d, r);
+        size_t len = store_key_len(r->table);
+        struct found *x = &all[found];
+        int rc;
+
+        WF_CHECK(r->table > 0 && r->table < STORE_TABLES && r->len >= len);
+        if (last[r->table] == NULL) {
+            last[r->table] = wf_map_new(DISK_RECORDS, 1);
+            WF_CHECK(last[r->table] != NULL);
+        }
+        rc = wf_map_put(last[r->table], key, len, all);
+        WF_CHECK(rc == 0 || rc == WEFT_EEXIST);
+        if (rc == 0 && r->len > len && !is_hidden(r)) {
+            *x = (struct found){r->table, key, r};
+            found++;
+        }
+    }
+    for (unsigned i = 0; i < STORE_TABLES; i++) {
+        wf_map_free(last[i]);
+    }
+    qsort(all, found, sizeof *all, by_key);
+    *ret_n = found;
+    return all;
+}
+
+void disk_walk(struct disk *d, size_t n, store_row_fn *fn, void *arg)
+{
+    size_t found;
+    struct found *all = latest(d, n, &found);
+
+    for (size_t i = 0; i < found; i++) {
+        fn(arg, all[i].table, slice_of(d, all[i].r));
+    }
+    wf_free(all);
+}
+
+static void add_up(void *arg, unsigned table, struct wf_slice record)
+{
+    uint64_t *sum = arg;
+    size_t len = store_key_len(table);
+
+    *sum += store_sum(table, wf_slice_make(record.p, len),
+                      wf_slice_make(record.p + len, record.len - len));
+}
+
+uint64_t disk_hash(struct disk *d, size_t n)
+{
+    uint64_t sum = 0;
+
+    disk_walk(d, n, add_up, &sum);
+    return sum;
+}
+
+int disk_open(struct sim *s)
+{
+    struct disk *d = &s->disk;
+
+    d->over = d->forgetful = 0;
+    if (s->lite.on) {
+        return lite_open(s);
+    }
+    if (d->failing) {
+        return WEFT_EIO;
+    }
+    d->facts.boot++;
+    d->facts.lsn = d->safe != 0 ? d->records[d->safe - 1].lsn : 0;
+    return 0;
+}
+
+int disk_load(struct sim *s, store_row_fn *fn, void *arg)
+{
+    if (s->lite.on) {
+        return lite_load(s, fn, arg);
+    }
+    disk_walk(&s->disk, s->disk.safe, fn, arg);
+    return 0;
+}
+
+/* -- writing ---------------------------------------------------------------------------
+ */
+
+void disk_append(struct sim *s, unsigned table, uint64_t lsn, const void *p, size_t len)
+{
+    struct disk *d = &s->disk;
     int rc;
 
-    if (d->failing) {
-        d->failed_lsn = d->failed_lsn == 0 ? lsn : d->failed_lsn;
+    WF_CHECK(d->n < DISK_RECORDS);
+    d->over |= d->forgetful;
+    if (d->over) {
         return;
     }
-    WF_CHECK(d->n < DISK_RECORDS);
-    d->records[d->n++] = (struct record){table, lsn, d->bytes.len, len};
+    d->records[d->n++] =
+        (struct record){.table = table, .lsn = lsn, .at = d->bytes.len, .len = len};
     rc = wf_buf_put(&d->bytes, p, len);
     WF_CHECK(rc == 0);
 }
 
-void disk_sync(struct sim *s, uint64_t lsn)
-{
-    struct event *e = clock_add(
-        &s->clock, s->clock.now_us + around(&s->clock, s->swarm.disk_us), EV_SYNCED);
-
-    e->arg = lsn;
-    e->inc = s->host.inc;
-}
-
-int disk_synced(struct disk *d, uint64_t lsn, uint64_t *ret_from)
-{
-    size_t n = d->safe;
-
-    while (n < d->n && d->records[n].lsn <= lsn) {
-        n++;
-    }
-    if (d->failing && n > d->safe) {
-        /* What the device took but did not keep. */
-        *ret_from = d->records[d->safe].lsn;
-        d->n = d->safe;
-        d->failed_lsn = 0;
-        return 0;
-    }
-    if (d->failed_lsn != 0 && d->failed_lsn <= lsn) {
-        *ret_from = d->failed_lsn;
-        d->n = d->safe;
-        d->failed_lsn = 0;
-        return 0;
-    }
-    d->safe = n;
-    return 1;
-}
-
-int disk_is_latest(const struct disk *d, size_t i)
-{
-    const struct record *r = &d->records[i];
-
-    for (size_t k = i + 1; k < d->n; k++) {
-        const struct record *later = &d->records[k];
-
-        if (later->table == r->table &&
-            memcmp(d->bytes.p + later->at, d->bytes.p + r->at, WF_KEY_SIZE) == 0) {
-            return 0;
-        }
-    }
-    return r->len > WF_KEY_SIZE;
-}
-
-void disk_crash(struct sim *s)
+void disk_found(struct sim *s)
 {
     struct disk *d = &s->disk;
 
-    d->n = d->safe + (size_t) below(&s->clock, d->n - d->safe + 1);
-    d->safe = d->n;
-    d->failed_lsn = 0;
-    /* Numbers start again with the process. */
-    for (size_t i = 0; i < d->n; i++) {
-        d->records[i].lsn = 0;
+    if (s->lite.on) {
+        int rc = lite_open(s);
+
+        rc = rc == 0 ? lite_commit(s, 0, d->n) : rc;
+        WF_CHECK(rc == 0);
+        lite_crash(s, 0);
     }
+    d->safe = d->n;
+}
+
+static void plan(struct sim *s, uint64_t in_us)
+{
+    s->disk.commit = clock_add(&s->clock, s->clock.now_us + in_us, EV_SYNCED);
+    s->disk.commit->inc = s->host.inc;
+}
+
+static void next_batch(struct sim *s)
+{
+    struct disk *d = &s->disk;
+
+    if (d->asked > d->safe) {
+        d->batch = d->asked;
+        plan(s, around(&s->clock, s->swarm.disk_us));
+    }
+}
+
+void disk_sync(struct sim *s)
+{
+    struct disk *d = &s->disk;
+
+    if (d->n == d->safe) {
+        return; /* what was to be appended never came, for want of memory */
+    }
+    d->asked = d->n;
+    if (d->commit == NULL) {
+        next_batch(s);
+    }
+}
+
+static void note_try(struct disk *d)
+{
+    if (d->ntried == 0 || d->tried[d->ntried - 1] != d->batch) {
+        d->ntried -= d->ntried == DISK_TRIES;
+        d->tried[d->ntried++] = d->batch;
+    }
+}
+
+int disk_committed(struct sim *s, uint64_t *ret_lsn)
+{
+    struct disk *d = &s->disk;
+    int rc;
+
+    d->commit = NULL;
+    d->batch = d->batch != 0 ? d->batch : d->asked;
+    WF_CHECK(d->safe < d->batch && d->batch <= d->n);
+    rc = s->lite.on ? lite_commit(s, d->safe, d->batch) : d->failing ? WEFT_EIO : 0;
+    if (s->lite.on && s->lite.disk.off) {
+        note_try(d);
+        return -1;
+    }
+    if (rc != 0) {
+        *ret_lsn = d->records[d->safe].lsn;
+        note_try(d);
+        d->batch = 0;
+        plan(s, RETRY_US);
+        return 0;
+    }
+    *ret_lsn = d->records[d->batch - 1].lsn;
+    d->safe = d->batch;
+    d->ntried = 0;
+    next_batch(s);
+    return 1;
+}
+
+void disk_crash(struct sim *s, int power)
+{
+    struct disk *d = &s->disk;
+    unsigned which;
+
+    if (d->commit != NULL) {
+        clock_drop(&s->clock, d->commit);
+        d->commit = NULL;
+        if (!s->lite.on && d->batch != 0) {
+            note_try(d);
+        }
+    }
+    if (s->lite.on) {
+        lite_crash(s, power);
+    } else {
+        which = (unsigned) below(&s->clock, d->ntried + 1);
+        d->safe = which < d->ntried ? d->tried[which] : d->safe;
+        d->n = d->safe;
+        d->ntried = 0;
+    }
+    d->batch = d->asked = 0;
+}
+
+/* The number of the job that a record is about, as bytes. */
+static const uint8_t *is_of_job(const struct disk *d, const struct record *r)
+{
+    return r->table == STORE_JOBS || r->table == STORE_ATTEMPTS ||
+                   r->table == STORE_OUTCOMES
+               ? bytes_of(d, r)
+               : NULL;
+}
+
+int disk_rot(struct sim *s, struct wf_id *ret_job)
+{
+    struct disk *d = &s->disk;
+    size_t n;
+    struct found *all = latest(d, d->safe, &n), *x;
+    struct record *r = NULL;
+    const struct record *job = NULL;
+
+    if (n != 0) {
+        x = &all[below(&s->clock, n)];
+        r = is_of_job(d, x->r) != NULL ? &d->records[x->r - d->records] : NULL;
+    }
+    for (size_t i = 0; r != NULL && i < n; i++) {
+        if (all[i].table == STORE_JOBS && memcmp(all[i].key, bytes_of(d, r), 8) == 0) {
+            job = all[i].r;
+        }
+    }
+    wf_free(all);
+    if (job == NULL || job->len < 8 + WF_ID_SIZE) {
+        return 0;
+    }
+    memcpy(ret_job->b, bytes_of(d, job) + 8, WF_ID_SIZE);
+    r->rotten = d->rotten = 1;
+    d->bytes.p[r->at + 8 + below(&s->clock, r->len - 8)] ^=
+        (uint8_t) (1u << below(&s->clock, 8));
+    return 1;
+}
+
+int disk_is_still(const struct disk *d)
+{
+    return d->safe == d->n && d->commit == NULL;
 }

@@ -1,48 +1,84 @@
-/* disk.h - the broker's store: records that are written, and those that are safe
+/* disk.h - the broker's store: what was appended, and what of it is on stable storage
  *
- * A crash keeps all that is safe and any prefix of the rest.  While the store fails,
- * what is written is dropped and a sync answers with an error.
+ * One commit at a time, as the store's thread makes them: it takes what has gathered, and
+ * all of it becomes safe or nothing.  What a commit did not keep stays in front and is
+ * tried again each second.  A crash keeps what is safe, and maybe the batch under way.
+ *
+ * Most worlds go by this log alone.  In some the real SQLite driver writes each batch to
+ * simulated sectors (lite.h), and the log says what must come back from there.
  */
 #ifndef TESTS_SIM_DISK_H
 #define TESTS_SIM_DISK_H
 
+#include "broker/store/driver.h"
 #include "common/buf.h"
 #include "tests/sim/clock.h"
 
-#define DISK_RECORDS 4096
+#define DISK_RECORDS 32768
+#define DISK_TRIES   32
 
 struct sim;
 
 struct record {
     unsigned table;
     uint64_t lsn;
-    size_t at, len; /* in bytes */
+    size_t at, len; /* in bytes: key, then value */
+    int rotten;     /* its sum is wrong: it is put aside when it is read */
 };
 
 struct disk {
     struct record records[DISK_RECORDS];
     size_t n, safe;
+    size_t batch; /* those up to here are being committed; 0: what there is then */
+    /* Commits of those up to here failed, and may be there all the same. */
+    size_t tried[DISK_TRIES];
+    unsigned ntried;
+    size_t asked; /* a sync was asked for up to here */
     struct wf_buf bytes;
-    int failing;
-    uint64_t failed_lsn; /* the first that was dropped and not told of; 0: none */
+    struct event *commit; /* the end of the one under way, or the next try; NULL: none */
+    int failing;          /* each commit fails */
+    int forgetful;        /* there is no memory for the next record */
+    int over;             /* there was none: nothing can be written again */
+    int rotten;           /* some record is */
+    struct store_facts facts;
 };
 
 void disk_init(struct disk *d);
 void disk_fini(struct disk *d);
-void disk_reset(struct disk *d);
+void disk_reset(struct sim *s);
 
-void disk_append(struct disk *d, unsigned table, uint64_t lsn, const void *p, size_t len);
+/* All that was appended is there from the beginning. */
+void disk_found(struct sim *s);
 
-/* Make safe up to lsn: answered by EV_SYNCED. */
-void disk_sync(struct sim *s, uint64_t lsn);
+/* A process of the broker opens it, which sets the facts: 0, or WEFT_EIO when it has to
+ * try again. */
+int disk_open(struct sim *s);
 
-/* The sync ends: 1 and all up to lsn is safe, or 0 and *ret_from the first that is not.
- */
-int disk_synced(struct disk *d, uint64_t lsn, uint64_t *ret_from);
+/* All rows, the last of each key: as the process reads them. */
+int disk_load(struct sim *s, store_row_fn *fn, void *arg);
 
-/* 1 when record i is the last of its key, and no deletion. */
-int disk_is_latest(const struct disk *d, size_t i);
+/* The rows that the log has up to record `n`, in order of table and key. */
+void disk_walk(struct disk *d, size_t n, store_row_fn *fn, void *arg);
 
-void disk_crash(struct sim *s);
+/* A hash of those rows, whatever their order. */
+uint64_t disk_hash(struct disk *d, size_t n);
+
+void disk_append(struct sim *s, unsigned table, uint64_t lsn, const void *p, size_t len);
+
+/* Make safe what was appended: answered by EV_SYNCED. */
+void disk_sync(struct sim *s);
+
+/* EV_SYNCED: a commit ends.  1: all up to *ret_lsn is safe; 0: from *ret_lsn on it is
+ * not; -1: the machine or the process ended in the middle of it. */
+int disk_committed(struct sim *s, uint64_t *ret_lsn);
+
+/* The process ends; `power`: the machine with it. */
+void disk_crash(struct sim *s, int power);
+
+/* Damage one record of a job, if there is any.  1 and the job's id. */
+int disk_rot(struct sim *s, struct wf_id *ret_job);
+
+/* Everything appended is safe, and nothing is under way. */
+int disk_is_still(const struct disk *d);
 
 #endif

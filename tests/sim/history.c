@@ -1,6 +1,7 @@
 #include "tests/sim/sim.h"
 
 #include "common/check.h"
+#include "tests/sim/oracle.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,9 +13,53 @@ struct result_head {
     uint32_t mark, index, attempt, device;
 };
 
-void history_reset(struct history *h)
+static void complain(void *arg, const char *line)
 {
+    sim_fail(arg, "%s", line);
+}
+
+void history_clear(struct history *h)
+{
+    verdict_free(h->verdict);
     memset(h, 0, sizeof *h);
+}
+
+void history_begin(struct sim *s)
+{
+    struct history *h = &s->history;
+
+    history_clear(h);
+    if (!history_evicts(s) && !s->swarm.on[FAULT_ROT] && !s->swarm.on[FAULT_BACKUP]) {
+        h->verdict = verdict_new(HISTORY_JOBS, complain, s);
+        WF_CHECK(h->verdict != NULL);
+        verdict_expect_runs(h->verdict);
+    }
+}
+
+static void must_feed(int rc)
+{
+    WF_CHECK(rc == 0);
+}
+
+int history_judge(struct sim *s, struct verdict_counts *ret_counts)
+{
+    if (s->history.verdict == NULL) {
+        return 0;
+    }
+    verdict_judge(s->history.verdict, ret_counts);
+    return 1;
+}
+
+int history_holds(const struct sim *s, const struct hjob *j)
+{
+    return j->class_ != WF_CLASS_FAST && j->ever_accepted && !j->disputed &&
+           !j->damaged && !history_evicts(s);
+}
+
+int history_knows(const struct sim *s, const struct hjob *j)
+{
+    return history_holds(s, j) ||
+           (j->accepted_inc != 0 && j->accepted_inc == s->host.inc);
 }
 
 struct hjob *history_job(struct sim *s, const struct actor *owner)
@@ -27,7 +72,7 @@ struct hjob *history_job(struct sim *s, const struct actor *owner)
         return NULL;
     }
     j = &h->jobs[h->njobs];
-    *j = (struct hjob){.index = h->njobs++, .owner = owner};
+    *j = (struct hjob){.index = h->njobs++, .owner = owner, .like = j};
     noise = wf_rng_next(&s->clock.rng);
     memcpy(j->id.b, &noise, sizeof noise);
     j->id.b[8] = ID_MARK;
@@ -55,7 +100,7 @@ size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap
 {
     size_t len = wf_min_u64(cap, j->payload_len);
 
-    memset(dst, (int) (0x20 + j->index), len);
+    memset(dst, (int) (0x20 + j->like->index), len);
     if (len >= 6) {
         dst[4] = (uint8_t) j->manner;
         dst[5] = (uint8_t) other;
@@ -63,10 +108,45 @@ size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap
     return len;
 }
 
+int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len)
+{
+    if (len != j->payload_len) {
+        return 0;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] != (i == 4   ? j->manner
+                     : i == 5 ? 0
+                              : (uint8_t) (0x20 + j->like->index))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void history_damaged(struct sim *s, const struct wf_id *id)
+{
+    struct hjob *j = history_find(s, id);
+
+    if (j != NULL) {
+        j->damaged = 1;
+    }
+}
+
+void history_started(struct sim *s, const struct wf_id *id, uint64_t attempt)
+{
+    const struct hjob *j = history_find(s, id);
+
+    if (s->history.verdict != NULL && j != NULL && !j->disputed &&
+        j->class_ != WF_CLASS_FAST) {
+        must_feed(verdict_started(s->history.verdict, id, (unsigned) attempt, 0));
+    }
+}
+
 size_t history_result(const struct wf_id *id, unsigned index, uint64_t attempt,
                       const struct actor *at, uint8_t *dst, size_t cap)
 {
-    const struct result_head head = {RESULT_MARK, index, (uint32_t) attempt, at->index};
+    const struct result_head head = {RESULT_MARK, index, (uint32_t) attempt,
+                                     at->identity};
     size_t len = sizeof head + id->b[0] % 64u;
 
     len = wf_min_u64(len, cap);
@@ -101,11 +181,34 @@ static uint64_t hash_of(struct wf_slice x, uint64_t h)
     return h ^ x.len;
 }
 
+/* The result of another job: that one must be of the same work. */
+static void judge_reused(struct sim *s, const struct hjob *j, const struct wf_outcome *m,
+                         unsigned index)
+{
+    const struct hjob *ran = index < s->history.njobs ? &s->history.jobs[index] : NULL;
+    const struct hjob *other = history_find(s, &m->reused);
+
+    if (j->reuse_ms == 0) {
+        sim_fail(s, "job %u never asked for the result of another", j->index);
+    } else if (other == NULL || other->like != j->like) {
+        sim_fail(s, "job %u gets the outcome of other work", j->index);
+    } else if (ran == NULL && s->swarm.rogue_agent) {
+        return;
+    } else if (ran == NULL || ran->like != j->like) {
+        sim_fail(s, "job %u gets the result of other work", j->index);
+    }
+}
+
 static void judge_result(struct sim *s, const struct hjob *j, const struct wf_outcome *m)
 {
     const struct actor *at = named(s, m->node);
     struct result_head head = {0};
 
+    memcpy(&head, m->data.p, wf_min_u64(sizeof head, m->data.len));
+    if (!wf_id_is_zero(&m->reused)) {
+        judge_reused(s, j, m, head.mark == RESULT_MARK ? head.index : HISTORY_JOBS);
+        return;
+    }
     if (at == NULL) {
         sim_fail(s, "job %u: an outcome from a node that there is not", j->index);
         return;
@@ -113,9 +216,8 @@ static void judge_result(struct sim *s, const struct hjob *j, const struct wf_ou
     if (at->ops != &device_ops) {
         return; /* a hostile agent got it in order, and may say what it likes */
     }
-    memcpy(&head, m->data.p, wf_min_u64(sizeof head, m->data.len));
     if (head.mark != RESULT_MARK || head.index != j->index ||
-        head.attempt != (uint32_t) m->attempt || head.device != at->index) {
+        head.attempt != (uint32_t) m->attempt || head.device != at->identity) {
         sim_fail(s, "job %u: the result is not that of attempt %u at %s", j->index,
                  (unsigned) m->attempt, at->name);
     }
@@ -146,13 +248,46 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
     if (m->state == WF_JOB_OK && !is_dropped) {
         judge_result(s, j, m);
     }
-    if (was->inc == inc && !history_evicts(s) &&
+    if ((was->inc == inc || (was->inc != 0 && j->class_ != WF_CLASS_FAST)) &&
+        !history_evicts(s) && !j->damaged &&
         (was->state != now.state || was->code != now.code ||
          was->attempt != now.attempt || was->hash != now.hash)) {
         sim_fail(s, "job %u has two outcomes: %u/%u/%u and %u/%u/%u", j->index,
                  was->state, was->code, was->attempt, now.state, now.code, now.attempt);
     }
     j->outcome = now;
+    if (m->state == WF_JOB_EXPIRED) {
+        oracle_expired(s, j);
+    }
+    if (s->history.verdict != NULL) {
+        const struct actor *at = named(s, m->node);
+        const struct verdict_end end = {.state = now.state,
+                                        .code = now.code,
+                                        .attempt = now.attempt,
+                                        .hash = now.hash,
+                                        .ran = m->state == WF_JOB_OK && at != NULL &&
+                                               at->ops == &device_ops &&
+                                               wf_id_is_zero(&m->reused)};
+
+        if (j->class_ != WF_CLASS_FAST) {
+            must_feed(verdict_outcome(s->history.verdict, &j->id, &end));
+        }
+    }
+}
+
+static void note_accepted(struct sim *s, struct hjob *j, uint64_t inc)
+{
+    j->accepted_inc = inc;
+    j->ever_accepted = 1;
+    if (s->history.verdict != NULL && !j->disputed) {
+        must_feed(
+            verdict_accepted(s->history.verdict, &j->id, j->class_ != WF_CLASS_FAST));
+    }
+}
+
+void history_repeated(struct sim *s, struct hjob *j, uint64_t inc)
+{
+    note_accepted(s, j, inc);
 }
 
 static void saw_accepted(struct sim *s, const struct actor *a,
@@ -164,11 +299,15 @@ static void saw_accepted(struct sim *s, const struct actor *a,
         }
         return;
     }
-    if (j->accepted_inc == inc && !m->known && !history_evicts(s) && !j->disputed) {
+    if ((m->class_ == WF_CLASS_DURABLE) != (j->class_ != WF_CLASS_FAST) && !j->disputed) {
+        sim_fail(s, "job %u was accepted in class %s", j->index,
+                 wf_class_name(m->class_));
+    }
+    if ((j->accepted_inc == inc || history_holds(s, j)) && !m->known &&
+        !history_evicts(s) && !j->disputed) {
         sim_fail(s, "job %u was accepted as new twice", j->index);
     }
-    j->accepted_inc = inc;
-    j->ever_accepted = 1;
+    note_accepted(s, j, inc);
 }
 
 static void saw_assign(struct sim *s, const struct wf_assign *m, uint64_t inc)
@@ -176,10 +315,10 @@ static void saw_assign(struct sim *s, const struct wf_assign *m, uint64_t inc)
     struct hjob *j = history_find(s, &m->job);
     uint64_t bit = UINT64_C(1) << (m->attempt % 64);
 
-    if (j == NULL || history_evicts(s)) {
+    if (j == NULL || history_evicts(s) || j->damaged) {
         return;
     }
-    if (j->assigned_inc != inc) {
+    if (j->assigned_inc != inc && (j->class_ == WF_CLASS_FAST || j->disputed)) {
         j->assigned_inc = inc;
         j->assigned = 0;
     }
@@ -200,8 +339,10 @@ static void saw_error(struct sim *s, const struct actor *a, const struct wf_erro
         return;
     }
     /* Only its owner hears of it in the order of asking; an audit comes after all. */
-    if (m->code == (uint64_t) -WEFT_ENOENT && j->accepted_inc == inc &&
-        (a == j->owner || m->about == WF_MSG_watch) && !history_evicts(s)) {
+    if (m->code == (uint64_t) -WEFT_ENOENT &&
+        (j->accepted_inc == inc || history_holds(s, j)) &&
+        (a == j->owner || m->about == WF_MSG_watch) && !history_evicts(s) &&
+        !j->damaged) {
         sim_fail(s, "job %u was accepted, and is lost", j->index);
     }
     if (m->code == (uint64_t) -WEFT_ECONFLICT && !j->altered) {
@@ -315,14 +456,16 @@ void history_submit(struct sim *s, const struct actor *a, const struct wf_submit
     int is_other =
         j != NULL && (a != j->owner || m->payload.len < 6 || m->payload.p[5] != 0);
 
+    if (j == NULL || jobs_get(&s->host.core->jobs, &m->job) != NULL) {
+        return;
+    }
     /* Whoever comes first owns an id: nothing can be said of this job from here on. */
-    if (is_other && jobs_get(&s->host.core->jobs, &m->job) == NULL) {
+    if (is_other) {
         j->disputed = 1;
     }
+    j->taken_us = s->clock.now_us;
+    j->left_ms = m->deadline_ms;
 }
-
-/* -- what must hold at any time --------------------------------------------------------
- */
 
 struct hkey *history_key(struct sim *s, const struct wf_key *key)
 {
@@ -336,32 +479,4 @@ struct hkey *history_key(struct sim *s, const struct wf_key *key)
     h->nkeys += i == h->nkeys;
     h->keys[i].key = *key;
     return &h->keys[i];
-}
-
-void history_check_keys(struct sim *s)
-{
-    for (unsigned i = 0; i < s->history.nkeys; i++) {
-        const struct hkey *k = &s->history.keys[i];
-        int in = core_admits(s->host.core, &k->key);
-
-        if (k->revoked && in) {
-            sim_fail(s, "a revoked key is let in again");
-        }
-        if (k->joined && !k->doomed && !in) {
-            sim_fail(s, "an enrolled key is not known any more");
-        }
-    }
-}
-
-void history_check_broker(struct sim *s)
-{
-    const struct core *c = s->host.core;
-
-    if (core_live_jobs(c) > s->host.cfg.max_jobs) {
-        sim_fail(s, "%zu live jobs, of at most %u", core_live_jobs(c),
-                 (unsigned) s->host.cfg.max_jobs);
-    }
-    if (wf_map_len(c->sessions.by_peer) > s->host.cfg.max_nodes) {
-        sim_fail(s, "too many sessions");
-    }
 }

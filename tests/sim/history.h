@@ -2,12 +2,15 @@
  *
  * Every message that reaches an actor is judged here first, by nothing but what the
  * protocol promises: who may see it, and what was said before.  Jobs of class fast live
- * as long as their broker's process: promises are per process of it (`inc`).
+ * as long as their broker's process: promises are per process of it (`inc`).  Jobs of
+ * class durable are promised for good.  What was seen is also fed to the verdict that the
+ * torture of real processes uses (tests/lib/verdict.h).
  */
 #ifndef TESTS_SIM_HISTORY_H
 #define TESTS_SIM_HISTORY_H
 
 #include "proto/msg.h"
+#include "tests/lib/verdict.h"
 #include "tests/sim/clock.h"
 
 #define HISTORY_JOBS 128
@@ -39,16 +42,24 @@ struct hjob {
     const struct actor *owner;
     enum manner manner;
     /* What to submit, always the same. */
+    unsigned class_;
+    unsigned disconnect;
+    uint64_t disconnect_ms, reuse_ms;
+    const struct hjob *like; /* whose payload it has; itself, most often */
+    struct hjob *retry_of;   /* NULL: it is submitted */
     char cap[16], need[32], pin[16];
     uint64_t wall_ms, deadline_ms;
     unsigned version, max_attempts, priority, payload_len, detached;
     uint64_t accepted_inc; /* the last process that said so; 0: none */
-    uint64_t ever_accepted;
-    int code;      /* refused for good */
-    int forgotten; /* the owner kept nothing but the id */
-    int held;      /* calls of the owner that are open */
-    int disputed;  /* its id was given to other work while no broker knew it */
-    int altered;   /* the owner tried its id with another payload */
+    int ever_accepted;
+    uint64_t taken_us; /* when the broker read the submit that made it */
+    uint64_t left_ms;  /* until its deadline, as that said */
+    int code;          /* refused for good */
+    int forgotten;     /* the owner kept nothing but the id */
+    int held;          /* calls of the owner that are open */
+    int disputed;      /* its id was given to other work while no broker knew it */
+    int altered;       /* the owner tried its id with another payload */
+    int damaged;       /* its records rotted, or it lived on an old copy of the store */
     uint64_t assigned_inc, assigned; /* attempts assigned, a bit each */
     struct seen_outcome outcome;
 };
@@ -66,9 +77,20 @@ struct history {
     struct hkey keys[HISTORY_KEYS];
     unsigned nkeys;
     uint64_t outcomes, fetched;
+    struct verdict *verdict; /* NULL: records may be lost for good in this world */
 };
 
-void history_reset(struct history *h);
+void history_begin(struct sim *s);
+void history_clear(struct history *h);
+
+/* Is this job promised for good, once accepted, and known to be so? */
+int history_holds(const struct sim *s, const struct hjob *j);
+
+/* The broker's process is to know of this job. */
+int history_knows(const struct sim *s, const struct hjob *j);
+
+/* The world is over: 1 and the counts, when the verdict is asked for in this world. */
+int history_judge(struct sim *s, struct verdict_counts *ret_counts);
 
 /* A new job of an owner with nothing but an id, or NULL when the world has enough. */
 struct hjob *history_job(struct sim *s, const struct actor *owner);
@@ -77,8 +99,21 @@ struct hjob *history_find(struct sim *s, const struct wf_id *id);
 /* May results be dropped by retention in this world? */
 int history_evicts(const struct sim *s);
 
+/* The payload of a job as its handler has to get it, or the owner's attempt to alter it.
+ */
+int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len);
+
 /* The payload of a job; `other` makes different work of it.  Returns its length. */
 size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap);
+
+/* Its records rotted: nothing is promised of it any more. */
+void history_damaged(struct sim *s, const struct wf_id *id);
+
+/* The handler of an attempt is started. */
+void history_started(struct sim *s, const struct wf_id *id, uint64_t attempt);
+
+/* The owner was told that its repeat of an old job is accepted. */
+void history_repeated(struct sim *s, struct hjob *j, uint64_t inc);
 
 /* The result of one attempt at one device, and what is printed. */
 size_t history_result(const struct wf_id *id, unsigned index, uint64_t attempt,
@@ -93,9 +128,5 @@ void history_submit(struct sim *s, const struct actor *a, const struct wf_submit
 
 /* The record of a key, made when it is new. */
 struct hkey *history_key(struct sim *s, const struct wf_key *key);
-
-/* After every step; after a start. */
-void history_check_broker(struct sim *s);
-void history_check_keys(struct sim *s);
 
 #endif

@@ -3,7 +3,7 @@
 #define TESTS_SIM_HOST_H
 
 #include "broker/core/core_int.h"
-#include "tests/sim/clock.h"
+#include "tests/sim/local.h"
 
 struct sim;
 
@@ -13,7 +13,9 @@ struct host {
     int up;
     uint64_t inc; /* of the process: 1, 2, ... */
     uint64_t paused_until_us;
-    int64_t skew_ms;  /* of its wall clock */
+    uint64_t awake_us; /* since when it runs, and does not stand still */
+    struct local own;  /* the clocks of its machine */
+    int power;         /* when it ends in the middle of a commit, its machine does */
     unsigned starved; /* so many allocations of the next step succeed, less one; 0: all */
     struct event *tick;
     struct wf_effects fx;
@@ -23,15 +25,16 @@ struct host {
 void host_init(struct host *h);
 void host_fini(struct host *h);
 
+/* Begin a process; when its store does not open, one is begun again later. */
 void host_start(struct sim *s);
-void host_crash(struct sim *s);
+
+/* End it as by kill -9; `power`: the whole machine. */
+void host_crash(struct sim *s, int power);
 
 /* Tell everybody that it stops; the crash that follows is then no surprise. */
 void host_stop(struct sim *s);
 
 /* Take an event that is meant for the broker. */
 void host_take(struct sim *s, struct event *e);
-
-uint64_t host_wall_ms(const struct sim *s);
 
 #endif

@@ -6,6 +6,8 @@
 
 #define QUEUE_CAP  (256u << 10) /* bytes on the way before the broker cuts a peer */
 #define HEADER_LEN 2
+/* After so long at most TCP gives up on a peer that is gone without a word. */
+#define HALF_OPEN_US (900ull * SECOND)
 
 void net_init(struct net *n)
 {
@@ -165,6 +167,7 @@ static void deliver(struct sim *s, struct conn *c, enum net_dir dir,
     parcel->arg = (uint64_t) second;
     wf_list_push_back(&c->line[dir], &parcel->spare);
     at_us = wf_max_u64(at_us, c->free_us[dir]);
+    at_us += dir == NET_TO_ACTOR && !s->healed ? c->who->read_us : 0;
     c->free_us[dir] = at_us;
     (void) add(s, c, at_us, dir == NET_TO_BROKER ? EV_TO_BROKER : EV_TO_ACTOR);
     c->queued[dir] += frame->len;
@@ -232,21 +235,34 @@ void net_close(struct sim *s, struct conn *c)
     }
 }
 
+/* When one side learns of it: soon, or when its TCP gives up, or never. */
+static uint64_t news_us(struct sim *s, int soon)
+{
+    if (soon) {
+        return s->clock.now_us + below(&s->clock, 300 * MS);
+    }
+    return percent(&s->clock, 50)
+               ? s->clock.now_us + below(&s->clock, 1 + below(&s->clock, HALF_OPEN_US))
+               : UINT64_MAX;
+}
+
 void net_cut(struct sim *s, struct conn *c, int silent)
 {
     int tell_here = !silent || percent(&s->clock, 33);
     int tell_there = !silent || (!tell_here && percent(&s->clock, 50));
+    uint64_t here_us = news_us(s, tell_here);
+    uint64_t there_us = news_us(s, tell_there);
 
     if (c->broken) {
         return;
     }
     c->broken = 1;
     s->net.cut++;
-    if (c->here && tell_here) {
-        add(s, c, s->clock.now_us + below(&s->clock, 300 * MS), EV_GONE_HERE);
+    if (c->here && here_us != UINT64_MAX) {
+        add(s, c, here_us, EV_GONE_HERE);
     }
-    if (c->let_in && tell_there) {
-        add(s, c, s->clock.now_us + below(&s->clock, 300 * MS), EV_GONE_THERE);
+    if (c->let_in && there_us != UINT64_MAX) {
+        add(s, c, there_us, EV_GONE_THERE);
     }
 }
 

@@ -36,7 +36,9 @@ static void revoke(struct sim *s, struct client *c, struct actor *a)
 
     if (x != NULL) {
         x->arg = a->index | REVOKE_BIT;
-        a->revoked = 1;
+        for (unsigned i = 0; i < s->nactors; i++) {
+            s->actors[i]->revoked |= s->actors[i]->identity == a->identity;
+        }
         history_key(s, own_key(a))->doomed = 1;
     }
 }
@@ -89,7 +91,7 @@ static void act_on_nodes(struct sim *s, struct client *c)
         break;
     default:
         /* Never the first: somebody has to do the work in the end. */
-        if (s->swarm.revokes && d != &s->devices[0] && d->a.enrolled &&
+        if (s->swarm.revokes && d->a.identity != 0 && d->a.enrolled &&
             percent(&s->clock, 30)) {
             revoke(s, c, &d->a);
         } else if (s->swarm.revokes && s->nclients > 1 && percent(&s->clock, 10)) {
@@ -170,6 +172,16 @@ static int restore(struct sim *s, struct client *c)
             busy = 1;
         }
     }
+    for (unsigned i = 0; i < s->ndevices; i++) {
+        struct device *d = &s->devices[i];
+
+        /* Jobs that wait for it to return would wait for ever. */
+        if (d->a.dead && d->a.identity == d->a.index && d->a.enrolled &&
+            core_admits(s->host.core, &d->own_key)) {
+            revoke(s, c, &d->a);
+            busy = 1;
+        }
+    }
     for (unsigned i = 0; i < s->nrogues; i++) {
         if (core_admits(s->host.core, &s->rogues[i].a.key)) {
             revoke(s, c, &s->rogues[i].a);
@@ -185,7 +197,7 @@ static int audit(struct sim *s, struct client *c)
     if (c->audited < s->history.njobs) {
         struct hjob *j = &s->history.jobs[c->audited];
 
-        if (j->accepted_inc != s->host.inc || j->disputed || history_evicts(s)) {
+        if (!history_knows(s, j) || j->disputed || j->damaged || history_evicts(s)) {
             c->audited++;
         } else if (client_watch(s, c, j, 0) != NULL) {
             s->history.fetched++;

@@ -122,7 +122,7 @@ static void meddle_as_client(struct sim *s, struct rogue *r)
                               .key = wf_slice_of(wf_id_text(&h->id, text))};
     submit = (struct wf_submit){.job = h->id,
                                 .capability = wf_slice_of(h->cap),
-                                .class_ = WF_CLASS_FAST,
+                                .class_ = below(&s->clock, 3),
                                 .payload = wf_slice_of("mine now")};
     switch (below(&s->clock, 4)) {
     case 0:
@@ -181,13 +181,13 @@ static void rogue_link(struct sim *s, struct actor *a, enum link_news news)
 
     switch (news) {
     case LINK_NEWS_UP:
-        wf_link_up(&r->link, s->clock.now_us, &a->fx);
+        wf_link_up(&r->link, actor_us(s, &r->a), &a->fx);
         break;
     case LINK_NEWS_DOWN:
-        wf_link_down(&r->link, s->clock.now_us, &a->fx);
+        wf_link_down(&r->link, actor_us(s, &r->a), &a->fx);
         break;
     case LINK_NEWS_REFUSED:
-        wf_link_refused(&r->link, s->clock.now_us, &a->fx);
+        wf_link_refused(&r->link, actor_us(s, &r->a), &a->fx);
         break;
     }
 }
@@ -198,7 +198,7 @@ static void rogue_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
     struct rogue *r = CONTAINER_OF(a, struct rogue, a);
 
     (void) raw;
-    if (wf_link_msg(&r->link, s->clock.now_us, msg, &a->fx) == WF_LINK_OPENED) {
+    if (wf_link_msg(&r->link, actor_us(s, &r->a), msg, &a->fx) == WF_LINK_OPENED) {
         if (a->role == WF_ROLE_AGENT) {
             offer(s, r);
         }
@@ -212,7 +212,7 @@ static void rogue_tick(struct sim *s, struct actor *a)
 {
     struct rogue *r = CONTAINER_OF(a, struct rogue, a);
 
-    wf_link_tick(&r->link, s->clock.now_us, wf_rng_next(&s->clock.rng), &a->fx);
+    wf_link_tick(&r->link, actor_us(s, &r->a), wf_rng_next(&s->clock.rng), &a->fx);
 }
 
 static uint64_t rogue_wakeup_us(const struct actor *a)
@@ -234,7 +234,7 @@ static void rogue_start(struct sim *s, struct actor *a)
     r->held = (struct wf_id){{0}};
     r->held_attempt = 0;
     wf_link_init(&r->link, &cfg);
-    wf_link_start(&r->link, s->clock.now_us, &a->fx);
+    wf_link_start(&r->link, actor_us(s, &r->a), &a->fx);
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 40 * MS), EV_WORK);
 }
 

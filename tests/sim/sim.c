@@ -2,6 +2,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "tests/sim/oracle.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,7 +21,11 @@ struct sim *sim_new(void)
     clock_init(&s->clock);
     net_init(&s->net);
     disk_init(&s->disk);
+    lite_init(&s->lite, &s->clock);
     host_init(&s->host);
+    for (unsigned i = 0; i < SIM_DEVICES; i++) {
+        spool_init(&s->devices[i].spool);
+    }
     gen_init(&s->gen, 1);
     for (unsigned i = 0; i < SIM_CLIENTS; i++) {
         for (unsigned k = 0; k < CLIENT_CALLS; k++) {
@@ -33,6 +38,7 @@ struct sim *sim_new(void)
 void sim_free(struct sim *s)
 {
     sim_clear(s);
+    history_clear(&s->history);
     for (unsigned i = 0; i < SIM_CLIENTS; i++) {
         for (unsigned k = 0; k < CLIENT_CALLS; k++) {
             wf_call_fini(&s->clients[i].slots[k].call);
@@ -40,7 +46,11 @@ void sim_free(struct sim *s)
     }
     gen_fini(&s->gen);
     host_fini(&s->host);
+    lite_fini(&s->lite);
     disk_fini(&s->disk);
+    for (unsigned i = 0; i < SIM_DEVICES; i++) {
+        spool_fini(&s->devices[i].spool);
+    }
     net_fini(&s->net);
     clock_fini(&s->clock);
     wf_free(s);
@@ -101,6 +111,7 @@ static void add_actor(struct sim *s, struct actor *a, const struct actor_ops *op
 
     *a = (struct actor){.ops = ops,
                         .index = s->nactors,
+                        .identity = s->nactors,
                         .role = role,
                         .tier = 1 + (unsigned) below(&s->clock, 3),
                         .enrolled = 1,
@@ -110,6 +121,13 @@ static void add_actor(struct sim *s, struct actor *a, const struct actor_ops *op
     wf_buf_init(&a->frame, 4u << 20);
     (void) snprintf(a->name, sizeof a->name, "%s%u", kind, number);
     memset(&a->key, (int) (0x10 + s->nactors), sizeof a->key);
+    local_boot(&a->own, &s->clock);
+    if (s->swarm.skewed) {
+        local_set_ppm(&a->own, &s->clock, (int) below(&s->clock, 1001) - 500);
+    }
+    if (s->swarm.slow && percent(&s->clock, 30)) {
+        a->read_us = 1 + below(&s->clock, 100 * MS);
+    }
     s->actors[s->nactors++] = a;
 }
 
@@ -126,9 +144,34 @@ static void enrol(struct sim *s, const struct actor *a)
     (void) snprintf(p.name, sizeof p.name, "%s", a->name);
     (void) wf_buf_put(&record, p.key.b, sizeof p.key.b);
     (void) registry_record(&p, &record);
-    disk_append(&s->disk, REGISTRY_KEYS, 0, record.p, record.len);
-    s->disk.safe = s->disk.n;
+    disk_append(s, REGISTRY_KEYS, 0, record.p, record.len);
     wf_buf_fini(&record);
+}
+
+static void new_device(struct sim *s, struct device *d, unsigned number)
+{
+    struct actor keep = d->a;
+    struct spool spool = d->spool;
+
+    memset(d, 0, sizeof *d);
+    d->a = keep;
+    d->spool = spool;
+    spool_reset(&d->spool);
+    add_actor(s, &d->a, &device_ops, WF_ROLE_AGENT, "agent", number);
+    d->own_key = d->a.key;
+    device_draw(s, d, number == 0);
+}
+
+/* A second device with the disk of a first one, as it happens with memory cards. */
+static void add_clone(struct sim *s, const struct device *of)
+{
+    struct device *d = &s->devices[s->ndevices++];
+
+    new_device(s, d, of->a.index - s->devices[0].a.index);
+    d->a.identity = of->a.identity;
+    d->a.enrolled = of->a.enrolled;
+    d->a.key = d->own_key = of->own_key;
+    memcpy(d->a.name, of->a.name, sizeof d->a.name);
 }
 
 static void add_devices(struct sim *s)
@@ -136,17 +179,15 @@ static void add_devices(struct sim *s)
     s->ndevices = s->swarm.nagents;
     for (unsigned i = 0; i < s->ndevices; i++) {
         struct device *d = &s->devices[i];
-        struct actor keep = d->a;
 
-        memset(d, 0, sizeof *d);
-        d->a = keep;
-        add_actor(s, &d->a, &device_ops, WF_ROLE_AGENT, "agent", i);
-        d->own_key = d->a.key;
-        device_draw(s, d, i == 0);
+        new_device(s, d, i);
         d->a.enrolled = i == 0 || !s->swarm.late_agents || percent(&s->clock, 50);
         if (d->a.enrolled) {
             enrol(s, &d->a);
         }
+    }
+    if (s->swarm.clones && s->ndevices < SIM_DEVICES) {
+        add_clone(s, &s->devices[below(&s->clock, s->ndevices)]);
     }
 }
 
@@ -212,21 +253,28 @@ static void set_up(struct sim *s, uint64_t seed)
     s->seed = seed;
     s->healed = 0;
     s->fail[0] = '\0';
+    s->replays = 0;
+    s->verdict = (struct verdict_counts){0};
     s->nactors = 0;
     s->chaos = (struct chaos){0};
     clock_reset(&s->clock, seed);
     net_reset(s);
-    disk_reset(&s->disk);
-    history_reset(&s->history);
+    swarm_draw(&s->swarm, &s->clock);
+    history_begin(s);
+    disk_reset(s);
     s->host.inc = 0;
-    s->host.skew_ms = 0;
+    s->host.own = (struct local){0};
+    local_boot(&s->host.own, &s->clock);
+    if (s->swarm.skewed) {
+        local_set_ppm(&s->host.own, &s->clock, (int) below(&s->clock, 1001) - 500);
+    }
     s->host.paused_until_us = 0;
     s->host.starved = 0;
-    swarm_draw(&s->swarm, &s->clock);
     configure_broker(s);
     add_devices(s);
     add_clients(s);
     add_rogues(s);
+    disk_found(s);
     host_start(s);
     for (unsigned i = 0; i < s->nactors; i++) {
         struct event *e =
@@ -334,6 +382,7 @@ static int live(struct sim *s)
     clock_drop(&s->clock, e);
     if (s->host.up && s->clock.steps % 64 == 0) {
         clock_mix(&s->clock, core_hash(s->host.core));
+        oracle_deadlines(s);
     }
     if (s->clock.still > STILL_MAX) {
         sim_fail(s, "time stands still: a tick asks for another at once");
@@ -361,10 +410,15 @@ static void log_job(const struct sim *s, const struct job *j)
 {
     char id[WF_ID_TEXT];
 
-    sim_log(s, "broker", "job %s %s attempt %u at %s, occupies %d, queued %d, timer %d",
-            wf_id_text(&j->id, id), wf_job_state_name(j->state), j->attempt,
-            j->agent != NULL ? j->agent->principal->name : "-", j->occupies,
-            !wf_list_empty(&j->in_queue), wf_heap_in(&j->timer));
+    sim_log(
+        s, "broker",
+        "job %s %s attempt %u of %u at %s, occupies %d, queued %d, timer %d, ledger %d, "
+        "dirty %u, lsn %llu, unclaimed %d, follows %d",
+        wf_id_text(&j->id, id), wf_job_state_name(j->state), j->attempt, j->reserved,
+        j->agent != NULL ? j->agent->principal->name : "-", j->occupies,
+        !wf_list_empty(&j->in_queue), wf_heap_in(&j->timer),
+        !wf_list_empty(&j->in_ledger), j->dirty, (unsigned long long) j->lsn,
+        j->unclaimed, j->leader != NULL);
 }
 
 static void say_what_is_left(struct sim *s)
@@ -374,15 +428,22 @@ static void say_what_is_left(struct sim *s)
     for (const struct wf_list_node *n = t->all.next; n != &t->all; n = n->next) {
         log_job(s, CONTAINER_OF(n, struct job, in_all));
     }
+    sim_log(s, "broker",
+            "store: appended %zu asked %zu safe %zu; core: lsn %llu %llu %llu", s->disk.n,
+            s->disk.asked, s->disk.safe, (unsigned long long) s->host.core->lsn,
+            (unsigned long long) s->host.core->synced_lsn,
+            (unsigned long long) s->host.core->durable_lsn);
     for (unsigned i = 0; i < s->history.njobs; i++) {
         const struct hjob *j = &s->history.jobs[i];
 
-        if (j->outcome.inc == 0 && j->code == 0 && j->accepted_inc == s->host.inc) {
+        if (j->outcome.inc == 0 && j->code == 0 && history_knows(s, j) &&
+            !j->owner->dead) {
             sim_fail(s, "job %u was accepted and has no outcome", i);
         }
     }
     for (unsigned i = 0; i < s->ndevices; i++) {
         if (!device_is_idle(&s->devices[i])) {
+            device_say(s, &s->devices[i]);
             sim_fail(s, "%s is never done", s->devices[i].a.name);
         }
     }
@@ -456,6 +517,14 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
     live_until_done(s);
     if (s->fail[0] == '\0') {
         check_end(s);
+        oracle_replay(s);
+        if (s->lite.on) {
+            lite_examine(s);
+            lite_examine_rot(s);
+        }
+        if (history_judge(s, &s->verdict)) {
+            s->verdict.superseded = s->host.core->count.superseded;
+        }
         clock_mix(&s->clock, core_hash(s->host.core));
     }
     return s->fail[0] == '\0';

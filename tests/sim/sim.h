@@ -16,6 +16,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/history.h"
 #include "tests/sim/host.h"
+#include "tests/sim/lite.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/rogue.h"
@@ -32,6 +33,7 @@ struct sim {
     struct swarm swarm;
     struct net net;
     struct disk disk;
+    struct lite lite;
     struct host host;
     struct history history;
     struct chaos chaos;
@@ -45,7 +47,9 @@ struct sim {
     unsigned nactors;
     int healed;
     uint64_t healed_us;
-    char fail[200]; /* what did not hold; empty: nothing */
+    uint64_t replays;
+    struct verdict_counts verdict; /* of this world; all 0 where it is not asked for */
+    char fail[200];                /* what did not hold; empty: nothing */
     int verbose;
     int canary; /* fail on purpose */
 };

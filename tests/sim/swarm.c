@@ -18,6 +18,9 @@ static void draw_faults(struct swarm *s, struct clock *c)
     s->late_agents = percent(c, 35);
     s->rogue_client = percent(c, 20);
     s->rogue_agent = percent(c, 20);
+    s->clones = percent(c, 10);
+    s->skewed = percent(c, 40);
+    s->slow = percent(c, 20);
 }
 
 static void draw_work(struct swarm *s, struct clock *c)
@@ -25,6 +28,11 @@ static void draw_work(struct swarm *s, struct clock *c)
     s->jobs = 1 + (unsigned) below(c, percent(c, 20) ? 24 : 10);
     s->burst = percent(c, 30) ? 2 + (unsigned) below(c, 15) : 1;
     s->work_us = 5 * MS + below(c, 300 * MS);
+    s->durable_pct = percent(c, 30) ? 100 : (unsigned) below(c, 101);
+    s->policy_pct = often(c, 60);
+    s->reuse_pct = often(c, 40);
+    s->repeat_pct = often(c, 10);
+    s->offer_ms = percent(c, 50) ? 0 : below(c, 5000);
     s->forget_pct = often(c, 60);
     s->dup_submit_pct = often(c, 40);
     s->cancel_pct = often(c, 15);
@@ -41,7 +49,7 @@ static void draw_limits(struct swarm *s, struct clock *c)
 {
     s->max_jobs = percent(c, 30) ? 1 + below(c, 6) : 200;
     s->retain_jobs = percent(c, 15) ? below(c, 6) : 500;
-    s->retain_ms = percent(c, 10) ? 50 + below(c, 3000) : 3600000;
+    s->retain_ms = percent(c, 10) ? 50 + below(c, 3000) : 40ull * 86400 * 1000;
     s->max_bytes = percent(c, 10) ? 2000 + below(c, 40000) : 64u << 20;
     s->max_attempts = 1 + (unsigned) below(c, 6);
     s->disk_us = below(c, 2) ? 2 * MS : below(c, 400 * MS);
@@ -54,6 +62,7 @@ void swarm_draw(struct swarm *s, struct clock *c)
     s->nclients = 1 + (unsigned) below(c, 3);
     s->ncaps = 1 + (unsigned) below(c, 3);
     s->calm = percent(c, 10);
+    s->on_sqlite = below(c, 8) == 0;
     s->latency_us = 100 + below(c, 30 * MS);
     s->jitter_us = below(c, 20 * MS);
     if (!s->calm) {

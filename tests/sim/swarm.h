@@ -19,9 +19,16 @@ enum fault {
     FAULT_AGENT_DEATH, /* it never comes back */
     FAULT_CLIENT_CRASH,
     FAULT_BROKER_CRASH,
-    FAULT_DISK,   /* the store fails for a while */
-    FAULT_CLOCK,  /* the broker's wall clock jumps */
-    FAULT_MEMORY, /* the broker has no memory left in one step */
+    FAULT_POWER,        /* the broker's machine loses its power */
+    FAULT_AGENT_POWER,  /* a device does */
+    FAULT_DISK,         /* the store fails for a while */
+    FAULT_FULL,         /* it has no room for a while */
+    FAULT_ROT,          /* a stored record is damaged */
+    FAULT_BACKUP,       /* an old copy of the store takes its place */
+    FAULT_SPOOL,        /* a device's spool fails for a while */
+    FAULT_CLOCK,        /* somebody's wall clock jumps */
+    FAULT_MEMORY,       /* the broker has no memory left in one step */
+    FAULT_AGENT_MEMORY, /* a device has none */
     FAULT_KINDS
 };
 
@@ -35,9 +42,15 @@ struct swarm {
     uint64_t latency_us, jitter_us;
     int operator_acts, revokes, late_agents;
     int rogue_client, rogue_agent;
+    int clones;    /* devices with a key that another one has too */
+    int skewed;    /* clocks run at their own speed */
+    int slow;      /* somebody reads slowly */
+    int on_sqlite; /* the store is the real driver on simulated sectors */
     unsigned jobs; /* of one client */
     unsigned burst;
     uint64_t work_us; /* mean time between two acts of a client */
+    unsigned durable_pct, policy_pct, reuse_pct, repeat_pct;
+    uint64_t offer_ms; /* how long clients go on offering to a store that fails */
     unsigned forget_pct, dup_submit_pct, cancel_pct, watch_pct, query_pct, picky_pct;
     unsigned fail_pct, hang_pct, odd_pct; /* of handlers */
     uint64_t run_us;

@@ -1,0 +1,332 @@
+#include "broker/store/sum.h"
+#include "common/check.h"
+#include "common/mem.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/vfs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WHERE "store.db"
+
+/* What a store gives back: how many rows, and a hash of them in any order. */
+struct sum {
+    uint64_t n, hash;
+};
+
+void lite_init(struct lite *l, struct clock *c)
+{
+    *l = (struct lite){0};
+    sectors_init(&l->disk, c);
+    sectors_init(&l->copy, c);
+}
+
+static void close_db(struct lite *l)
+{
+    if (l->db != NULL) {
+        store_sqlite.close(l->db);
+        l->db = NULL;
+    }
+}
+
+void lite_fini(struct lite *l)
+{
+    l->disk.off = 1;
+    close_db(l);
+    sectors_fini(&l->disk);
+    sectors_fini(&l->copy);
+}
+
+void lite_reset(struct sim *s, int on)
+{
+    struct lite *l = &s->lite;
+
+    l->disk.off = 1;
+    close_db(l);
+    sectors_reset(&l->disk);
+    sectors_reset(&l->copy);
+    l->on = on;
+    if (on) {
+        vfs_use(&l->disk, &s->clock);
+        vfs_reset();
+    }
+}
+
+static void add_up(void *arg, unsigned table, struct wf_slice record)
+{
+    struct sum *sum = arg;
+    size_t len = store_key_len(table);
+
+    sum->n++;
+    sum->hash += store_sum(table, wf_slice_make(record.p, len),
+                           wf_slice_make(record.p + len, record.len - len));
+}
+
+static struct sum sum_of(struct sim *s, size_t n)
+{
+    struct sum sum = {0, 0};
+
+    disk_walk(&s->disk, n, add_up, &sum);
+    return sum;
+}
+
+static int same(struct sum a, struct sum b)
+{
+    return a.n == b.n && a.hash == b.hash;
+}
+
+/* -- the broker's own ------------------------------------------------------------------
+ */
+
+static int open_on(struct sim *s, struct sectors *d, int repair, void **ret_db,
+                   struct store_facts *ret_facts, struct wf_err *err)
+{
+    const struct store_options o = {.where = WHERE,
+                                    .broker = "broker",
+                                    .repair = repair,
+                                    .vfs = VFS_NAME,
+                                    .seed = s->disk.facts.id};
+
+    vfs_use(d, &s->clock);
+    return store_sqlite.open(&o, ret_db, ret_facts, err);
+}
+
+int lite_open(struct sim *s)
+{
+    struct lite *l = &s->lite;
+    struct wf_err err = {0};
+    struct store_facts *facts = &s->disk.facts;
+    struct store_facts was = *facts;
+    int rc = open_on(s, &l->disk, 0, &l->db, facts, &err);
+
+    if (rc != 0) {
+        l->db = NULL;
+        *facts = was;
+        sim_log(s, "store", "does not open: %d %s", rc, err.text);
+        if (rc != WEFT_EIO || (l->disk.fail_pm == 0 && l->disk.room == UINT64_MAX)) {
+            sim_fail(s, "the store does not open: %d %s", rc, err.text);
+        }
+        return WEFT_EIO;
+    }
+    if (was.boot != 0 && (facts->id != was.id || facts->boot <= was.boot)) {
+        sim_fail(s, "the store opens as another one");
+    }
+    return 0;
+}
+
+struct reader {
+    store_row_fn *fn;
+    void *arg;
+    struct wf_buf rows; /* table, length, bytes of each */
+    struct sum sum;
+};
+
+static void read_row(void *arg, unsigned table, struct wf_slice record)
+{
+    struct reader *r = arg;
+
+    add_up(&r->sum, table, record);
+    (void) wf_buf_put(&r->rows, &table, sizeof table);
+    (void) wf_buf_put(&r->rows, &record.len, sizeof record.len);
+    (void) wf_buf_put(&r->rows, record.p, record.len);
+}
+
+/* How much of the log the rows are: what is safe, or with a batch whose commit failed, or
+ * was under way.  SIZE_MAX: nothing of the kind. */
+static size_t end_of(struct sim *s, struct sum sum)
+{
+    struct disk *d = &s->disk;
+
+    if (same(sum, sum_of(s, d->safe))) {
+        return d->safe;
+    }
+    for (unsigned i = 0; i < d->ntried; i++) {
+        if (same(sum, sum_of(s, d->tried[i]))) {
+            return d->tried[i];
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* The log follows. */
+static void settle(struct sim *s, struct sum sum)
+{
+    struct disk *d = &s->disk;
+
+    size_t end = end_of(s, sum);
+
+    if (end == SIZE_MAX) {
+        sim_fail(s, "the store came back with other rows than were written");
+        end = d->safe;
+    }
+    d->n = d->safe = end;
+    d->ntried = 0;
+}
+
+int lite_load(struct sim *s, store_row_fn *fn, void *arg)
+{
+    struct lite *l = &s->lite;
+    struct reader r = {.rows = WF_BUF_INIT(64u << 20)};
+    struct wf_err err = {0};
+    int rc = store_sqlite.load(l->db, read_row, &r, &err);
+
+    WF_CHECK(r.rows.err == 0);
+    if (rc != 0) {
+        sim_log(s, "store", "does not load: %d %s", rc, err.text);
+        if (l->disk.fail_pm == 0) {
+            sim_fail(s, "the store does not load: %d %s", rc, err.text);
+        }
+        close_db(l);
+        wf_buf_fini(&r.rows);
+        return WEFT_EIO;
+    }
+    settle(s, r.sum);
+    for (size_t at = 0; at < r.rows.len;) {
+        unsigned table;
+        uint32_t len;
+
+        memcpy(&table, r.rows.p + at, sizeof table);
+        memcpy(&len, r.rows.p + at + sizeof table, sizeof len);
+        at += sizeof table + sizeof len;
+        fn(arg, table, wf_slice_make(r.rows.p + at, len));
+        at += len;
+    }
+    wf_buf_fini(&r.rows);
+    return 0;
+}
+
+static void free_rows(struct store_row *r)
+{
+    while (r != NULL) {
+        struct store_row *next = r->next;
+
+        wf_free(r);
+        r = next;
+    }
+}
+
+int lite_commit(struct sim *s, size_t from, size_t to)
+{
+    struct store_row *rows = NULL, **last = &rows;
+    struct wf_err err = {0};
+    int rc;
+
+    for (size_t i = from; i < to; i++) {
+        const struct record *r = &s->disk.records[i];
+        struct store_row *row = wf_calloc(1, sizeof *row + r->len);
+
+        WF_CHECK(row != NULL);
+        row->table = r->table;
+        row->lsn = r->lsn;
+        row->len = r->len;
+        memcpy(row->bytes, s->disk.bytes.p + r->at, r->len);
+        *last = row;
+        last = &row->next;
+    }
+    rc = store_sqlite.commit(s->lite.db, rows, &err);
+    free_rows(rows);
+    if (rc != 0) {
+        sim_log(s, "store", "commit fails: %d %s", rc, err.text);
+        if (s->lite.disk.fail_pm == 0 && s->lite.disk.room == UINT64_MAX &&
+            !s->lite.disk.off) {
+            sim_fail(s, "a commit fails without a cause: %d %s", rc, err.text);
+        }
+    }
+    return rc;
+}
+
+void lite_crash(struct sim *s, int power)
+{
+    struct lite *l = &s->lite;
+
+    l->disk.off = 1;
+    close_db(l);
+    l->disk.off = 0;
+    l->disk.off_at = 0;
+    if (power) {
+        sectors_power_cut(&l->disk);
+    }
+}
+
+/* -- examinations ----------------------------------------------------------------------
+ */
+
+void lite_examine(struct sim *s)
+{
+    struct lite *l = &s->lite;
+    struct sum sum = {0, 0};
+    struct store_facts facts;
+    struct wf_err err = {0};
+    void *db = NULL;
+    int rc;
+
+    sectors_copy(&l->copy, &l->disk);
+    sectors_power_cut(&l->copy);
+    rc = open_on(s, &l->copy, 0, &db, &facts, &err);
+    if (rc == 0) {
+        rc = store_sqlite.load(db, add_up, &sum, &err);
+    }
+    if (rc != 0) {
+        sim_fail(s, "after a power cut the store would not open: %d %s", rc, err.text);
+    } else if (end_of(s, sum) == SIZE_MAX) {
+        sim_fail(s, "after a power cut the store would have other rows");
+    }
+    if (db != NULL) {
+        store_sqlite.close(db);
+    }
+    vfs_use(&l->disk, &s->clock);
+}
+
+/* A row of a damaged store: was it ever written like that? */
+struct witness {
+    struct sim *s;
+    uint64_t wrong;
+    struct sum sum;
+};
+
+static void testify(void *arg, unsigned table, struct wf_slice record)
+{
+    struct witness *w = arg;
+    const struct disk *d = &w->s->disk;
+
+    add_up(&w->sum, table, record);
+    for (size_t i = d->n; i-- > 0;) {
+        const struct record *r = &d->records[i];
+
+        if (r->table == table && r->len == record.len &&
+            memcmp(d->bytes.p + r->at, record.p, record.len) == 0) {
+            return;
+        }
+    }
+    w->wrong++;
+}
+
+void lite_examine_rot(struct sim *s)
+{
+    struct lite *l = &s->lite;
+    struct witness w = {.s = s};
+    struct store_facts facts;
+    struct wf_err err = {0};
+    void *db = NULL;
+    int rc;
+
+    sectors_copy(&l->copy, &l->disk);
+    if (!sectors_rot(&l->copy, 1 + (unsigned) below(&s->clock, 20))) {
+        return;
+    }
+    rc = open_on(s, &l->copy, 0, &db, &facts, &err);
+    if (rc == 0) {
+        rc = store_sqlite.load(db, testify, &w, &err);
+    }
+    sim_log(s, "store", "after rot: %d %s, %u rows, %u wrong", rc, err.text,
+            (unsigned) w.sum.n, (unsigned) w.wrong);
+    if (w.wrong != 0) {
+        sim_fail(s, "a damaged store gave %u rows that nobody wrote", (unsigned) w.wrong);
+    } else if (rc == 0 && end_of(s, w.sum) == SIZE_MAX) {
+        sim_fail(s, "a damaged store hides rows and does not say so");
+    }
+    if (db != NULL) {
+        store_sqlite.close(db);
+    }
+    vfs_use(&l->disk, &s->clock);
+}

@@ -1,0 +1,35 @@
+/* lite.h - the real SQLite driver on simulated sectors, in place of the simple log */
+#ifndef TESTS_SIM_LITE_H
+#define TESTS_SIM_LITE_H
+
+#include "broker/store/driver.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/sectors.h"
+
+struct lite {
+    int on;
+    struct sectors disk, copy; /* copy: to look at, or a backup */
+    void *db;                  /* NULL: not open */
+};
+
+void lite_init(struct lite *l, struct clock *c);
+void lite_fini(struct lite *l);
+
+/* A new world, with or without it. */
+void lite_reset(struct sim *s, int on);
+
+/* As in disk.h. */
+int lite_open(struct sim *s);
+int lite_load(struct sim *s, store_row_fn *fn, void *arg);
+int lite_commit(struct sim *s, size_t from, size_t to);
+void lite_crash(struct sim *s, int power);
+
+/* Cut the power of a copy of the device and read that: it must hold the rows of the log.
+ */
+void lite_examine(struct sim *s);
+
+/* Flip bits in a copy: every row that is read must be one that was written, and none may
+ * be missing unless the store refuses. */
+void lite_examine_rot(struct sim *s);
+
+#endif

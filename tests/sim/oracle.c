@@ -1,0 +1,161 @@
+#include "tests/sim/oracle.h"
+
+#include "common/check.h"
+#include "tests/sim/sim.h"
+
+/* From its deadline until the broker has to have ended a job, once it runs. */
+#define LATE_US (3ull * SECOND)
+
+void oracle_keys(struct sim *s)
+{
+    for (unsigned i = 0; i < s->history.nkeys; i++) {
+        const struct hkey *k = &s->history.keys[i];
+        int in = core_admits(s->host.core, &k->key);
+
+        if (k->revoked && in) {
+            sim_fail(s, "a revoked key is let in again");
+        }
+        if (k->joined && !k->doomed && !in) {
+            sim_fail(s, "an enrolled key is not known any more");
+        }
+    }
+}
+
+void oracle_step(struct sim *s)
+{
+    const struct core *c = s->host.core;
+
+    if (core_live_jobs(c) > s->host.cfg.max_jobs && !s->disk.rotten) {
+        sim_fail(s, "%zu live jobs, of at most %u", core_live_jobs(c),
+                 (unsigned) s->host.cfg.max_jobs);
+    }
+    if (wf_map_len(c->sessions.by_peer) > s->host.cfg.max_nodes) {
+        sim_fail(s, "too many sessions");
+    }
+}
+
+/* -- deadlines -------------------------------------------------------------------------
+ */
+
+/* A wall clock that jumps while the broker is down may shorten a deadline or lengthen it,
+ * and a broker without memory may have to go without a timer. */
+static int can_judge_time(const struct sim *s, const struct hjob *j)
+{
+    return !s->swarm.on[FAULT_CLOCK] && !s->swarm.on[FAULT_MEMORY] && !j->damaged &&
+           !j->disputed && j->left_ms != 0 && j->taken_us != 0 && j->retry_of == NULL;
+}
+
+static uint64_t deadline_us(const struct hjob *j, int ppm)
+{
+    return j->taken_us + j->left_ms * (uint64_t) (1000000 + ppm) / 1000;
+}
+
+void oracle_expired(struct sim *s, const struct hjob *j)
+{
+    /* The wall clock, by which time spent down is counted, tells milliseconds. */
+    if (can_judge_time(s, j) && s->clock.now_us + 10 * MS < deadline_us(j, -600)) {
+        sim_fail(s, "job %u expired before its deadline", j->index);
+    }
+}
+
+void oracle_deadlines(struct sim *s)
+{
+    const struct host *h = &s->host;
+    const struct wf_list_node *head;
+
+    if (!h->up || s->clock.now_us < h->awake_us + LATE_US) {
+        return;
+    }
+    head = &h->core->jobs.all;
+    for (const struct wf_list_node *n = head->next; n != head; n = n->next) {
+        const struct job *b = CONTAINER_OF(n, struct job, in_all);
+        const struct hjob *j = history_find(s, &b->id);
+
+        if (j != NULL && !wf_job_is_final(b->state) && can_judge_time(s, j) &&
+            s->clock.now_us > deadline_us(j, 600) + LATE_US) {
+            sim_fail(s, "job %u lives on past its deadline", j->index);
+        }
+    }
+}
+
+/* -- replay ----------------------------------------------------------------------------
+ */
+
+struct replay {
+    struct sim *s;
+    struct core *core;
+    struct wf_effects fx;
+};
+
+static void take_record(void *arg, unsigned table, struct wf_slice record)
+{
+    struct replay *r = arg;
+    struct broker_event ev = {.kind = BROKER_RECORD,
+                              .now_us = local_us(&r->s->host.own, &r->s->clock),
+                              .wall_ms = local_wall_ms(&r->s->host.own, &r->s->clock),
+                              .table = table,
+                              .record = record};
+
+    core_step(r->core, &ev, &r->fx);
+    wf_effects_clear(&r->fx);
+}
+
+/* With --verbose: what a core knows. */
+static void say_core(const struct sim *s, const struct core *c, const char *which)
+{
+    const struct wf_list_node *head = &c->jobs.all;
+    const struct principal *p;
+    char id[WF_ID_TEXT];
+    size_t it = 0;
+
+    for (const struct wf_list_node *n = head->next; n != head; n = n->next) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->class_ == WF_CLASS_DURABLE) {
+            sim_log(s, which,
+                    "%s %s attempt %u of %u tries %u of %u crashes %u lost %u code %d "
+                    "data %zu",
+                    wf_id_text(&j->id, id), wf_job_state_name(j->state), j->attempt,
+                    j->reserved, j->tries, j->max_tries, j->crashes, j->lost, j->code,
+                    j->data_len);
+        }
+    }
+    while ((p = wf_map_next(c->registry.keys, &it)) != NULL) {
+        sim_log(s, which, "key %02x %s %s", p->key.b[0], p->name,
+                wf_key_state_name(p->state));
+    }
+    it = 0;
+    while ((p = wf_map_next(c->registry.tokens, &it)) != NULL) {
+        sim_log(s, which, "token %02x%02x %s %s", p->key.b[0], p->key.b[1], p->name,
+                wf_key_state_name(p->state));
+    }
+}
+
+void oracle_replay(struct sim *s)
+{
+    struct replay r = {.s = s};
+    const struct host *h = &s->host;
+    int rc;
+
+    if (!h->up || !disk_is_still(&s->disk) || !core_is_settled(h->core) ||
+        s->disk.rotten || s->swarm.on[FAULT_MEMORY]) {
+        /* What rotted is known until the next start.  A deletion that found no memory
+         * leaves a job behind that is over. */
+        return;
+    }
+    rc = core_new(&h->cfg, &r.core);
+    WF_CHECK(rc == 0);
+    wf_effects_init(&r.fx);
+    disk_walk(&s->disk, s->disk.safe, take_record, &r);
+    if (core_bad_records(r.core) != 0) {
+        sim_fail(s, "%u records cannot be read back",
+                 (unsigned) core_bad_records(r.core));
+    } else if (core_durable_hash(r.core) != core_durable_hash(h->core)) {
+        say_core(s, h->core, "live");
+        say_core(s, r.core, "replayed");
+        sim_fail(s, "what the store holds is not what the broker knows");
+    }
+    s->replays++;
+    wf_effects_fini(&r.fx);
+    core_free(r.core);
+}

@@ -1,9 +1,10 @@
 /* pg.h - the parts of the PostgreSQL driver, among themselves
  *
  * pg_conn.c has the connection: statements are sent through a pipeline, each wait for
- * the server is bounded, and what went wrong comes back as one of four codes.  pg_sql.c
- * has the schema and every statement.  pg_commit.c writes a batch, pg_poll.c reads what
- * others wrote and takes over what they left, postgres.c opens and loads.
+ * the server is bounded, and what went wrong comes back as one of few codes.  pg_args.c
+ * puts arguments and results into binary form, pg_sql.c has the schema and every
+ * statement. pg_load.c reads rows, pg_commit.c writes a batch, pg_poll.c reads what
+ * others wrote and takes over what they left, postgres.c opens and closes.
  *
  * A broker is (name, epoch).  Whoever opens the database under a name, or takes over what
  * a name left, gives it a new epoch; every transaction begins with the fence, a statement
@@ -41,17 +42,19 @@ struct pg {
 };
 
 enum pg_statement {
+    /* Of every commit: planned once. */
     PG_FENCE,
     PG_BEGIN,
     PG_COMMIT,
-    PG_REGISTER,
-    PG_FORGET_FOREIGN,
-    PG_LOOK,
     PG_DELETE,
     PG_ADD_JOBS,
     PG_CHANGE_JOB,
     PG_ADD_JOB,
     PG_PUT,
+    PG_PREPARED, /* the others are planned for what the tables hold at the time */
+    PG_REGISTER = PG_PREPARED,
+    PG_FORGET_FOREIGN,
+    PG_LOOK,
     PG_READ_KEYS,
     PG_READ_OURS,
     PG_NEWS,
@@ -68,8 +71,7 @@ enum pg_statement {
 
 extern const char *const pg_sql[PG_STATEMENTS];
 
-/* -- arguments --------------------------------------------------------------------------
- */
+/* -- arguments ----------------------------------------------------------------------- */
 
 #define PG_ARGS 6
 
@@ -101,8 +103,7 @@ void pg_arg_array(struct pg_args *a, struct wf_buf *b);
  */
 void pg_arg_ending(struct pg_args *a, const struct pg *pg, unsigned table);
 
-/* -- results ----------------------------------------------------------------------------
- */
+/* -- results ------------------------------------------------------------------------- */
 
 /* One result of the statement with this number in the pipeline, 0 the first; called once
  * a row when that was asked for.  0, or an error, which is returned in the end. */
@@ -111,8 +112,7 @@ typedef int pg_result_fn(void *arg, unsigned statement, PGresult *res);
 int64_t pg_int(PGresult *res, int row, int col);
 struct wf_slice pg_bytes(PGresult *res, int row, int col);
 
-/* -- the connection ---------------------------------------------------------------------
- */
+/* -- the connection ------------------------------------------------------------------ */
 
 /* Parse the URI.  WEFT_ECONF. */
 int pg_set_uri(struct pg *pg, const char *uri, struct wf_err *err);
@@ -124,7 +124,7 @@ int pg_connect(struct pg *pg, struct wf_err *err);
  * WEFT_ESTATE: it is not, or the database went back in time. */
 int pg_ready(struct pg *pg, struct wf_err *err);
 
-/* Tell the server of our statements. */
+/* Tell the server of the statements of commits. */
 int pg_prepare(struct pg *pg, struct wf_err *err);
 
 void pg_drop(struct pg *pg);
@@ -149,8 +149,7 @@ int pg_fail(struct pg *pg, struct wf_err *err, int code, const char *text);
 
 uint64_t pg_now_ms(void);
 
-/* -- rows -------------------------------------------------------------------------------
- */
+/* -- rows ---------------------------------------------------------------------------- */
 
 /* Bytes of keys of damaged rows that one reading remembers. */
 #define PG_DAMAGED_MAX (1u << 20)
@@ -169,8 +168,7 @@ int pg_read_row(void *reading, unsigned statement, PGresult *res);
  * none; WEFT_ESTORAGE. */
 int pg_read_end(struct pg_reading *r, struct wf_err *err);
 
-/* -- the parts
- * --------------------------------------------------------------------------- */
+/* -- the parts ----------------------------------------------------------------------- */
 
 /* Make the schema, or bring it up to date; the store's id.  WEFT_EIO, WEFT_EVERSION. */
 int pg_migrate(struct pg *pg, uint64_t *ret_id, struct wf_err *err);

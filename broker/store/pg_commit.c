@@ -125,8 +125,7 @@ static void batch_fini(struct batch *b)
     wf_free(b->all);
 }
 
-/* -- arrays -----------------------------------------------------------------------------
- */
+/* -- arrays -------------------------------------------------------------------------- */
 
 static void begin(struct batch *b)
 {
@@ -242,9 +241,7 @@ static void send_puts(struct batch *b)
     send_arrays(b, PG_PUT);
 }
 
-/* -- job by job
- * --------------------------------------------------------------------------
- */
+/* -- job by job ---------------------------------------------------------------------- */
 
 /* Two statements for each. */
 static void send_each_job(struct batch *b)
@@ -297,9 +294,7 @@ static int run_each_job(struct batch *b, struct wf_err *err)
     return rc;
 }
 
-/* -- the transaction
- * ---------------------------------------------------------------------
- */
+/* -- the transaction ----------------------------------------------------------------- */
 
 static int attempt(struct batch *b, int job_by_job, struct wf_err *err)
 {

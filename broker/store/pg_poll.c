@@ -22,12 +22,10 @@
 #include <string.h>
 
 #define BATCH 1000
-/* Batches in one poll: commits wait meanwhile. */
-#define BATCHES_MAX 16u
+/* One poll begins no batch after so long: commits wait meanwhile. */
+#define CLAIM_MS 500u
 
-/* -- news
- * --------------------------------------------------------------------------------
- */
+/* -- news ---------------------------------------------------------------------------- */
 
 struct look {
     struct pg_reading reading;
@@ -65,9 +63,7 @@ static int read_news(struct pg *pg, store_row_fn *fn, void *arg, struct wf_err *
     return rc != 0 ? rc : bad;
 }
 
-/* -- taking over
- * -------------------------------------------------------------------------
- */
+/* -- taking over --------------------------------------------------------------------- */
 
 struct dead {
     char *name; /* NULL: nobody is */
@@ -125,11 +121,13 @@ static int take(struct pg *pg, struct dead *d, struct wf_err *err)
 /* Make it ours and end the transaction. */
 static int move(struct pg *pg, struct dead *d, struct wf_err *err)
 {
-    struct pg_args keys = {0}, taken = {0};
+    struct pg_args taken = {0};
     unsigned n = pg_array_count(&d->keys);
 
-    if (n > 0) {
-        pg_arg_text(&keys, d->name);
+    for (unsigned table = STORE_JOBS; n > 0 && table <= STORE_OUTCOMES; table++) {
+        struct pg_args keys = {0};
+
+        pg_arg_int(&keys, table);
         pg_arg_text(&keys, pg->name);
         pg_arg_int(&keys, d->epoch);
         pg_arg_array(&keys, &d->keys);
@@ -142,7 +140,8 @@ static int move(struct pg *pg, struct dead *d, struct wf_err *err)
     }
     /* Whether it is heard of or not: what carries the mark is to be handed out. */
     pg->claim = d->epoch;
-    pg->claim_table = 0;
+    pg->claim_table = STORE_TOKENS;
+    memset(pg->claim_key, 0xff, sizeof pg->claim_key);
     pg_send(pg, PG_COMMIT, NULL);
     return pg_run(pg, NULL, NULL, err);
 }
@@ -174,7 +173,6 @@ static int hand_out(struct pg *pg, store_row_fn *fn, void *arg, struct wf_err *e
     if (pg->claim == 0) {
         return 0;
     }
-    pg_arg_text(&a, pg->name);
     pg_arg_int(&a, pg->claim);
     pg_arg_int(&a, pg->claim_table);
     pg_arg_bytes(&a, pg->claim_key, sizeof pg->claim_key);
@@ -232,7 +230,7 @@ int pg_poll(void *db, store_row_fn *fn, void *arg, struct wf_err *err)
     if (rc == 0) {
         rc = read_news(pg, fn, arg, err);
     }
-    for (unsigned i = 0; rc == 0 && more && i < BATCHES_MAX; i++) {
+    while (rc == 0 && more && pg_now_ms() - pg->watched < CLAIM_MS) {
         rc = claim(pg, fn, arg, &more, err);
     }
     /* Rows that stand in each other's way are tried again. */

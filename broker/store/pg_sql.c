@@ -3,8 +3,9 @@
 
 #define SCHEMA_VERSION 1
 
-/* Joins are avoided where `record` is one side: statements are planned once, maybe while
- * it is empty, and only arrays are sure to go through the index later, too. */
+/* Joins are avoided where `record` is one side: statements of commits are planned once,
+ * maybe while it is empty, and only arrays are sure to go through the index later, too.
+ */
 const char *const pg_sql[PG_STATEMENTS] = {
     [PG_BEGIN] = "BEGIN",
     [PG_COMMIT] = "COMMIT",
@@ -76,14 +77,14 @@ const char *const pg_sql[PG_STATEMENTS] = {
         " ORDER BY name LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING name, epoch",
     [PG_LEFT] = "SELECT key FROM weft.record WHERE broker = $1::text AND"
                 " tbl BETWEEN 3 AND 5 ORDER BY tbl, key LIMIT $2::bigint",
+    /* By key alone, which is sure to go through the primary key: no other broker has a
+     * row of these numbers. */
     [PG_MOVE] = "UPDATE weft.record SET broker = $2::text, ver = $3::bigint"
-                " WHERE broker = $1::text AND tbl IN (3, 4, 5)"
-                " AND key = ANY ($4::bytea[])",
+                " WHERE tbl = $1::bigint AND key = ANY ($4::bytea[])",
     [PG_TAKEN] = "UPDATE weft.broker SET taken_by = $2::text WHERE name = $1::text",
     [PG_CLAIMED] = "SELECT tbl, key || value, sum FROM weft.record"
-                   " WHERE ver <> 0 AND ver = $2::bigint AND broker = $1::text"
-                   " AND tbl BETWEEN 3 AND 5 AND (tbl, key) > ($3::bigint, $4::bytea)"
-                   " ORDER BY tbl, key",
+                   " WHERE ver <> 0 AND ver = $1::bigint AND (tbl, key) > ($2::bigint,"
+                   " $3::bytea) ORDER BY tbl, key",
 
     [PG_KEEP_DAMAGED] = "INSERT INTO weft.quarantine (tbl, key, value, sum, broker)"
                         " SELECT tbl, key, value, sum, broker FROM weft.record"
@@ -92,8 +93,7 @@ const char *const pg_sql[PG_STATEMENTS] = {
         "DELETE FROM weft.record WHERE tbl = $1::bigint AND key = $2::bytea || $3::bytea",
 };
 
-/* -- the schema
- * -------------------------------------------------------------------------- */
+/* -- the schema ---------------------------------------------------------------------- */
 
 /* Version 1 from nothing.  Each broker counts its events for itself: their keys end with
  * its name.  `ver` of keys and tokens is the number of the transaction that
@@ -116,7 +116,7 @@ static const char *const to_1[] = {
     "CREATE UNIQUE INDEX record_id ON weft.record (id) WHERE tbl = 3",
     "CREATE INDEX record_broker ON weft.record (broker, tbl, key)"
     " WHERE tbl >= 3",
-    "CREATE INDEX record_ver ON weft.record (ver) WHERE ver <> 0",
+    "CREATE INDEX record_ver ON weft.record (ver, tbl, key) WHERE ver <> 0",
     "CREATE INDEX record_gone ON weft.record (gone) WHERE gone IS NOT NULL",
     "CREATE TABLE weft.quarantine (moved timestamptz NOT NULL DEFAULT now(),"
     " tbl int NOT NULL, key bytea NOT NULL, value bytea NOT NULL, sum bigint NOT NULL,"

@@ -336,8 +336,38 @@ static void test_watching(void)
     stop(&two);
 }
 
+/* Whatever allocation fails: rows are written whole or not at all, and later. */
+static void test_memory(void)
+{
+    int good = 1, failed = 0, rc;
+    uint64_t seq = 0;
+
+    empty();
+    start(&one, "one", LONG_MS);
+    start(&two, "two", LONG_MS);
+    for (long n = 0; n < 40; n++) {
+        add_job(&one.b, seq + 1, seq + 1);
+        add_job(&one.b, seq + 2, seq + 2);
+        seq += 2;
+        add(&one.b, STORE_OUTCOMES, seq, "outcome", 7);
+        add(&one.b, STORE_ATTEMPTS, seq - 1, NULL, 0);
+        (void) wf_mem_fail_after(n);
+        rc = drv->commit(one.db, one.b.first, &one.err);
+        (void) wf_mem_fail_after(-1);
+        failed += rc != 0;
+        good &= rc == 0 || (rc == WEFT_EIO && commit(&one) == 0);
+        drop(&one.b);
+    }
+    ok(good, "commits that find no memory succeed when there is some");
+    ok(failed > 3 && failed < 40, "some found none");
+    is_int(sql("SELECT count(*) FROM weft.record"), 120, "all rows are there");
+    stop(&one);
+    stop(&two);
+}
+
 int main(void)
 {
+    test_memory();
     test_keys();
     test_contested();
     test_out_of_order();

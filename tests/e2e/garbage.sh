@@ -58,12 +58,16 @@ ok "the broker's log names where it came from" \
 client hello client await welcome deep 60000 await pong
 is "$rc" 0 "a deep surplus element is skipped without harm"
 skipped=$(counter skipped_messages)
-client hello client await welcome send 9163950405000000 await pong
+client hello client await welcome send 917f950405000000 await pong
 is "$rc" 0 "an unknown message is skipped, the next one answered"
 is "$(counter skipped_messages)" $((skipped + 1)) "and counted"
 
 # -- sessions and roles -----------------------------------------------------------------
 
+unknown=$(counter unknown_messages)
+client hello client await welcome send 9160916391649162950405000000 await pong
+is "$rc" 0 "records of the store are no messages"
+is "$(counter unknown_messages)" $((unknown + 4)) "each is counted"
 unknown=$(counter unknown_messages)
 client send 950401000000 hello client await welcome
 is "$rc" 0 "what comes before hello is dropped"

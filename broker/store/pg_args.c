@@ -83,11 +83,13 @@ void pg_array_add_int(struct wf_buf *b, int64_t v, size_t bytes)
 
 unsigned pg_array_count(const struct wf_buf *b)
 {
-    const uint8_t *n = b->p + ARRAY_AT_N;
+    const uint8_t *n;
 
-    return b->len < ARRAY_HEAD ? 0
-                               : (unsigned) n[0] << 24 | (unsigned) n[1] << 16 |
-                                     (unsigned) n[2] << 8 | n[3];
+    if (b->len < ARRAY_HEAD) {
+        return 0;
+    }
+    n = b->p + ARRAY_AT_N;
+    return (unsigned) n[0] << 24 | (unsigned) n[1] << 16 | (unsigned) n[2] << 8 | n[3];
 }
 
 void pg_arg_array(struct pg_args *a, struct wf_buf *b)

@@ -2,10 +2,12 @@
 
 Each is a generator that injects, waits, heals, and leaves its process running.
 """
+import os
 import random
 import signal
 import subprocess
 import sys
+import time
 
 import failpoints
 from lane import now, until
@@ -37,6 +39,12 @@ class Faults:
     def count(self, what):
         self.counts[what] = self.counts.get(what, 0) + 1
 
+    def log(self, process, what):
+        """For whoever wants to know what led to something."""
+        stamp = time.strftime('%H:%M:%S', time.gmtime()) + f'.{time.time_ns() // 1000000 % 1000:03}'
+        with open(os.path.join(self.mesh.tmp, 'faults.log'), 'a', encoding='utf-8') as f:
+            f.write(f'{stamp} {process.name} {what}\n')
+
     # -- failpoints ---------------------------------------------------------------------
 
     def next_failpoint(self, program, rng):
@@ -59,12 +67,13 @@ class Faults:
         name, setting = self.next_failpoint(program, rng)
         if name is None:
             return
+        self.log(process, setting)
         if process.alive():
             process.kill()
         yield from start(setting)
         if '.bye.' in name or name == 'broker.close.before':
             yield 0.7  # said at the end alone
-            self.end(process)
+            yield from self.end(process)
         action = setting.split('=')[1]
         if action in ('eio', 'enospc') or action.startswith('delay'):
             process.may_fail = True
@@ -93,7 +102,9 @@ class Faults:
     @staticmethod
     def end(process):
         """In order; a client leaves what is open at the second signal."""
-        for _ in range(2 if process.name.startswith('c') else 1):
+        process.send(signal.SIGTERM)
+        if process.name.startswith('c'):
+            yield 0.3
             process.send(signal.SIGTERM)
 
     # -- of any process -----------------------------------------------------------------
@@ -112,7 +123,9 @@ class Faults:
         yield 0.1
 
     def partition(self, process, rng):
-        self.mesh.net.cut(process.machine, rng.choice(['in', 'out', 'both']))
+        way = rng.choice(['in', 'out', 'both'])
+        self.log(process, f'cut {way}')
+        self.mesh.net.cut(process.machine, way)
         self.count('partition')
         yield rng.choice([0.3, 1.0, 3.0, 5.0])
         self.mesh.net.join(process.machine)
@@ -206,6 +219,7 @@ class Faults:
             yield rng.choice([0.2, 0.5, 1.5])
             self.see_to(b)
             kind = rng.choices(list(kinds), list(kinds.values()))[0]
+            self.log(b, kind)
             if kind == 'failpoint':
                 yield from self.failpoint(b, 'broker', rng, self.broker_start)
             elif kind == 'kill':
@@ -222,6 +236,7 @@ class Faults:
                 yield from self.few_descriptors(b, rng)
             else:
                 yield from self.flood(rng, 1500)
+            self.log(b, 'healed')
 
     def other_lane(self, process, program):
         """Of an agent or a client."""
@@ -241,6 +256,7 @@ class Faults:
             yield rng.choice([0.5, 1.0, 3.0])
             self.see_to(process)
             kind = rng.choices(list(kinds), list(kinds.values()))[0]
+            self.log(process, kind)
             if kind == 'failpoint':
                 yield from self.failpoint(process, program, rng, start)
             elif kind == 'kill':
@@ -257,13 +273,14 @@ class Faults:
                                    stderr=subprocess.DEVNULL)
                 self.count('kill runner')
             else:
-                self.end(process)
+                yield from self.end(process)
                 if not (yield from until(lambda: not process.alive(), 15)):
                     raise Unexpected(f'{process.name} does not end')
                 # A client says that it left something.
                 process.check_end(STOPPED if program == 'agent' else (0, 1))
                 self.count('restart in order')
                 yield from start()
+            self.log(process, 'healed')
 
     # -- people -------------------------------------------------------------------------
 
@@ -278,17 +295,6 @@ class Faults:
                 child.kill()
             child.wait()
             mesh.note_status(mesh.last_output())
-        for name in agents:
-            yield 0
-            if not (yield from until(lambda n=name: self.undrained(n), 20, 0.3)):
-                raise Unexpected(f'{name} stays drained')
-
-    def undrained(self, name):
-        try:
-            self.mesh.weft('node', 'undrain', name, seconds=10)
-        except (Unexpected, subprocess.TimeoutExpired):
-            return False
-        return True
 
     @staticmethod
     def command(rng, agents, jobs):

@@ -29,12 +29,15 @@
 
 struct load;
 
+enum kind { SUBMIT, WATCH, CANCEL, REPEAT, LOGS, KINDS };
+
 struct job {
     weft_id id;
     char text[WEFT_ID_TEXT];
     struct load *load;
-    int accepted, over; /* as the story of an earlier process tells */
-    unsigned open;      /* its futures that are open, and the retry that is due */
+    int accepted, over;    /* as the story of an earlier process tells */
+    unsigned open;         /* its futures that are open, and the retry that is due */
+    unsigned kinds[KINDS]; /* how many of which */
 };
 
 /* One future of a job. */
@@ -44,7 +47,7 @@ struct call {
     weft_future *future;
     uint64_t handle;
     uint64_t due_ms;
-    enum { SUBMIT, WATCH, CANCEL, REPEAT, LOGS } kind;
+    enum kind kind;
 };
 
 struct load {
@@ -145,6 +148,7 @@ static struct call *call_new(struct job *j)
 static void call_free(struct call *c)
 {
     weft_future_free(c->future);
+    c->job->kinds[c->kind]--;
     job_closed(c->job);
     wf_free(c);
 }
@@ -212,6 +216,8 @@ static void call_start(struct call *c)
     case LOGS:
         rc = weft_logs(l->client, id, on_output, NULL, &c->future);
         break;
+    default:
+        break;
     }
     if (rc == WEFT_EFULL || rc == WEFT_ENOMEM) {
         call_later(c, 100);
@@ -226,11 +232,12 @@ static void call_start(struct call *c)
     }
 }
 
-static void also(struct job *j, int kind)
+static void also(struct job *j, enum kind kind)
 {
     struct call *c = call_new(j);
 
     c->kind = kind;
+    j->kinds[kind]++;
     call_start(c);
 }
 
@@ -492,8 +499,11 @@ static void tell_open(const struct load *l)
     printf("left open %u\n", l->open);
     while ((j = wf_map_next(l->jobs, &it)) != NULL) {
         if (j->open != 0) {
-            printf("open %s: calls %u, accepted %d, over %d, manner %d\n", j->text,
-                   j->open, j->accepted, j->over, (int) work_manner(j->id.bytes));
+            printf(
+                "open %s: submit %u watch %u cancel %u repeat %u logs %u, accepted %d, "
+                "over %d\n",
+                j->text, j->kinds[SUBMIT], j->kinds[WATCH], j->kinds[CANCEL],
+                j->kinds[REPEAT], j->kinds[LOGS], j->accepted, j->over);
         }
     }
 }

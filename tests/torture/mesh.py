@@ -69,11 +69,14 @@ class Process:
         except OSError:
             return False
 
-    def said(self, pattern):
-        """Since its last start."""
+    def lines(self):
+        """What it said since its last start."""
         with open(self.log, 'rb') as f:
             f.seek(self.mark)
-            return re.search(pattern.encode(), f.read()) is not None
+            return f.read().decode(errors='replace')
+
+    def said(self, pattern):
+        return re.search(pattern, self.lines()) is not None
 
     def send(self, number):
         if self.alive():

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int story_open(const char *path)
@@ -15,9 +16,13 @@ int story_write(int fd, const char *kind, const char *id, unsigned n,
                 const uint64_t *numbers)
 {
     char line[256];
-    int len =
-        snprintf(line, sizeof line, "{\"k\":\"%s\",\"id\":\"%s\",\"n\":\"", kind, id);
+    struct timespec t;
+    int len;
 
+    (void) clock_gettime(CLOCK_REALTIME, &t);
+    len = snprintf(line, sizeof line,
+                   "{\"k\":\"%s\",\"id\":\"%s\",\"t\":%lld.%03ld,\"n\":\"", kind, id,
+                   (long long) t.tv_sec, t.tv_nsec / 1000000);
     for (unsigned i = 0; i < n; i++) {
         len += snprintf(line + len, sizeof line - (size_t) len, "%s%llx",
                         i == 0 ? "" : " ", (unsigned long long) numbers[i]);
@@ -28,16 +33,18 @@ int story_write(int fd, const char *kind, const char *id, unsigned n,
 
 int story_parse(const char *text, struct story_line *ret_line)
 {
-    char numbers[160] = "", end = 0;
+    char numbers[160] = "";
     char *at = numbers, *next;
+    int head = 0;
 
     memset(ret_line, 0, sizeof *ret_line);
-    if (sscanf(text,
-               "{\"k\":\"%15[a-z]\",\"id\":\"%32[0-9a-f]\",\"n\":\"%159[0-9a-f ]\"%c",
-               ret_line->kind, ret_line->id, numbers, &end) < 2 ||
-        strlen(ret_line->id) != 32 || strstr(text, "\"}") == NULL) {
+    (void) sscanf(text,
+                  "{\"k\":\"%15[a-z]\",\"id\":\"%32[0-9a-f]\",\"t\":%*[0-9.],\"n\":\"%n",
+                  ret_line->kind, ret_line->id, &head);
+    if (head == 0 || strlen(ret_line->id) != 32 || strstr(text + head, "\"}") == NULL) {
         return -1;
     }
+    (void) sscanf(text + head, "%159[0-9a-f ]", numbers);
     while (ret_line->n < STORY_NUMBERS) {
         uint64_t x = strtoull(at, &next, 16);
 

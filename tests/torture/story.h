@@ -1,6 +1,6 @@
 /* story.h - the history of one process, a line of JSON for each thing that it saw
  *
- *     {"k":"accepted","id":"HEX","n":"1"}
+ *     {"k":"accepted","id":"HEX","t":1764000000.123,"n":"1"}
  *
  * Each line is one write to a file opened for appending, so processes may share it and a
  * kill between two lines leaves both whole.  Write before acting on what was seen. Kinds,

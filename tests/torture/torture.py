@@ -138,9 +138,8 @@ class Torture:
             for c in clients:
                 if c.alive():
                     c.kill(signal.SIGTERM)
-                    with open(c.log, encoding='utf-8', errors='replace') as log:
-                        for line in [x for x in log if x.startswith('open ')][:5]:
-                            say(f'{c.name}: {line.strip()}')
+                    for line in [x for x in c.lines().splitlines() if x[:5] == 'open '][:5]:
+                        say(f'{c.name}: {line}')
 
     def fetch(self, when):
         """Read every outcome once more, by its submitter."""
@@ -163,9 +162,20 @@ class Torture:
             if child.wait() != 0:
                 self.bad.append(f'{name} misses outcomes {when}')
 
+    def undrained(self, name):
+        try:
+            self.mesh.weft('node', 'undrain', name, seconds=10)
+        except (Unexpected, subprocess.TimeoutExpired):
+            return False
+        return True
+
     def heal(self):
         mesh = self.mesh
         began = time.monotonic()
+        self.faults.log(mesh.broker, 'all healed')
+        for name in mesh.agents:
+            if not mesh.wait(lambda n=name: self.undrained(n), 30):
+                self.bad.append(f'{name} stays drained')
         self.end_clients()
         say(f'healed: nothing open after {time.monotonic() - began:.1f} s')
         if not mesh.wait(mesh.storm_is_back, 60):
@@ -216,10 +226,12 @@ class Torture:
     def judge(self):
         check = self.mesh.check('--superseded', str(sum(self.mesh.superseded.values())))
         lines = check.stdout.splitlines() or ['no verdict']
-        for line in lines[:-1][:40]:
+        for line in lines[:-1][:10]:
             say(line)
         if check.returncode != 0:
             self.bad.append('promises were broken')
+        if lines[-1].startswith('accepted 0 '):
+            self.bad.append('no job was accepted')
         return lines[-1]
 
     def run(self):

@@ -3,16 +3,103 @@
 #include "common/check.h"
 #include "common/mem.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 struct wf_timer {
-    uv_timer_t uv;
+    struct wf_loop *loop;
+    struct wf_list_node link;
+    uint64_t at_us;
     void (*on_time)(void *arg);
     void *arg;
 };
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+/* -- the clock ---------------------------------------------------------------------- */
+
+/* UINT64_MAX: never.  Also takes back that it has fired. */
+static void set_clock(struct wf_loop *l, uint64_t at_us)
+{
+    struct itimerspec when = {0};
+
+    if (at_us != UINT64_MAX) {
+        /* All zeros would mean never. */
+        when.it_value.tv_sec = (time_t) (at_us / 1000000);
+        when.it_value.tv_nsec = (long) (at_us % 1000000) * 1000 + (at_us == 0);
+    }
+    l->set_us = at_us;
+    WF_CHECK(timerfd_settime(l->clock_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0);
+}
+
+static uint64_t first_us(const struct wf_loop *l)
+{
+    const struct wf_list_node *node = wf_list_first(&l->timers);
+
+    return node != NULL ? CONTAINER_OF(node, struct wf_timer, link)->at_us : UINT64_MAX;
+}
+
+/* A loop with nothing but stopped timers has no reason to run. */
+static void count_timers(struct wf_loop *l)
+{
+    if (wf_list_empty(&l->timers) && wf_list_empty(&l->due)) {
+        uv_unref((uv_handle_t *) &l->clock);
+    } else {
+        uv_ref((uv_handle_t *) &l->clock);
+    }
+}
+
+/* Those that are due now; what they start waits for the next turn. */
+static void clock_fired(uv_poll_t *h, int status, int events)
+{
+    struct wf_loop *l = h->data;
+    uint64_t now_us = wf_now_us();
+    struct wf_list_node *node;
+
+    (void) status;
+    (void) events;
+    while (first_us(l) <= now_us) {
+        node = wf_list_first(&l->timers);
+        wf_list_remove(node);
+        wf_list_push_back(&l->due, node);
+    }
+    set_clock(l, first_us(l));
+    while ((node = wf_list_first(&l->due)) != NULL) {
+        struct wf_timer *t = CONTAINER_OF(node, struct wf_timer, link);
+
+        wf_list_remove(node);
+        t->on_time(t->arg);
+    }
+    count_timers(l);
+}
+
+static int start_clock(struct wf_loop *l, struct wf_err *err)
+{
+    int rc;
+
+    l->clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (l->clock_fd < 0) {
+        return wf_err_set(err, WEFT_EIO, "cannot make a timer: %s", strerror(errno));
+    }
+    rc = uv_poll_init(&l->uv, &l->clock, l->clock_fd);
+    if (rc != 0) {
+        (void) close(l->clock_fd);
+        return wf_err_set(err, WEFT_EIO, "cannot watch a timer: %s", uv_strerror(rc));
+    }
+    l->clock.data = l;
+    l->set_us = UINT64_MAX;
+    wf_list_init(&l->timers);
+    wf_list_init(&l->due);
+    (void) uv_poll_start(&l->clock, UV_READABLE, clock_fired);
+    count_timers(l);
+    return 0;
+}
+
+/* -- the loop ----------------------------------------------------------------------- */
 
 int wf_loop_init(struct wf_loop *l, struct wf_err *err)
 {
@@ -25,7 +112,11 @@ int wf_loop_init(struct wf_loop *l, struct wf_err *err)
                           uv_strerror(rc));
     }
     l->uv.data = l;
-    return 0;
+    rc = start_clock(l, err);
+    if (rc != 0) {
+        WF_CHECK(uv_loop_close(&l->uv) == 0);
+    }
+    return rc;
 }
 
 static void signal_came(uv_signal_t *h, int signum)
@@ -98,12 +189,16 @@ void wf_loop_fini(struct wf_loop *l)
         }
         l->has_signals = false;
     }
+    uv_close((uv_handle_t *) &l->clock, NULL);
     /* Close callbacks run at the end of a turn and may close more: a few turns do. */
     for (int i = 0; (rc = uv_loop_close(&l->uv)) == UV_EBUSY && i < 16; i++) {
         (void) uv_run(&l->uv, UV_RUN_NOWAIT);
     }
     WF_CHECK(rc == 0);
+    (void) close(l->clock_fd);
 }
+
+/* -- clocks and timers -------------------------------------------------------------- */
 
 uint64_t wf_now_us(void)
 {
@@ -128,49 +223,46 @@ int wf_timer_new(struct wf_loop *l, void (*on_time)(void *arg), void *arg,
     if (t == NULL) {
         return WEFT_ENOMEM;
     }
-    (void) uv_timer_init(&l->uv, &t->uv);
-    t->uv.data = t;
+    t->loop = l;
+    wf_list_init(&t->link);
     t->on_time = on_time;
     t->arg = arg;
     *ret_timer = t;
     return 0;
 }
 
-static void timer_fired(uv_timer_t *h)
-{
-    struct wf_timer *t = h->data;
-
-    t->on_time(t->arg);
-}
-
 void wf_timer_start_at(struct wf_timer *t, uint64_t at_us)
 {
-    uint64_t at_ms = at_us / 1000 + (at_us % 1000 != 0);
-    uint64_t now_ms;
+    struct wf_loop *l = t->loop;
+    struct wf_list_node *node;
 
-    if (at_us == UINT64_MAX) {
-        wf_timer_stop(t);
-        return;
+    wf_list_remove(&t->link);
+    t->at_us = at_us;
+    if (at_us != UINT64_MAX) {
+        /* Behind those of the same time. */
+        for (node = l->timers.prev; node != &l->timers; node = node->prev) {
+            if (CONTAINER_OF(node, struct wf_timer, link)->at_us <= at_us) {
+                break;
+            }
+        }
+        wf_list_push_front(node, &t->link);
+        if (at_us < l->set_us) {
+            set_clock(l, at_us);
+        }
     }
-    /* uv counts from the time it last looked, in whole milliseconds of the same clock. */
-    uv_update_time(t->uv.loop);
-    now_ms = uv_now(t->uv.loop);
-    (void) uv_timer_start(&t->uv, timer_fired, at_ms > now_ms ? at_ms - now_ms : 0, 0);
+    count_timers(l);
 }
 
 void wf_timer_stop(struct wf_timer *t)
 {
-    (void) uv_timer_stop(&t->uv);
-}
-
-static void timer_closed(uv_handle_t *h)
-{
-    wf_free(h->data);
+    wf_list_remove(&t->link);
+    count_timers(t->loop);
 }
 
 void wf_timer_free(struct wf_timer *t)
 {
     if (t != NULL) {
-        uv_close((uv_handle_t *) &t->uv, timer_closed);
+        wf_timer_stop(t);
+        wf_free(t);
     }
 }

@@ -5,6 +5,11 @@
  * also from their own callback: the memory goes in uv's close callback, and no callback
  * runs after x_free().  One loop belongs to one thread.
  *
+ * Timers share one descriptor that the kernel makes readable, instead of the time that a
+ * wait may take: a wait without an end costs less than one with, by what it takes to set
+ * the clock and to stop it again.  The descriptor is set when a timer becomes the first,
+ * not when the first one is stopped or put off: it then fires once in vain.
+ *
  * Driven by a foreign poll loop: wait for wf_loop_fd() to be readable or for
  * wf_loop_timeout_ms() to pass, then call wf_loop_turn().  Call it once before the first
  * wait.
@@ -13,6 +18,7 @@
 #define COMMON_IO_LOOP_H
 
 #include "common/err.h"
+#include "common/list.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -22,6 +28,11 @@ struct wf_loop {
     uv_signal_t sig[3]; /* SIGTERM, SIGINT, SIGHUP */
     bool has_signals;
     unsigned next_id; /* names of inproc endpoints */
+    int clock_fd;
+    uv_poll_t clock;
+    struct wf_list_node timers; /* started; the first is due first */
+    struct wf_list_node due;    /* about to be called */
+    uint64_t set_us;            /* when the descriptor fires; UINT64_MAX: not set */
     void (*on_signal)(void *arg, int signum);
     void *arg;
 };
@@ -58,8 +69,9 @@ struct wf_timer;
 int wf_timer_new(struct wf_loop *l, void (*on_time)(void *arg), void *arg,
                  struct wf_timer **ret_timer);
 
-/* Fire once at or shortly (1 ms) after `at_us` on the wf_now_us() clock, never before;
- * replaces an earlier start.  UINT64_MAX stops it. */
+/* Fire once at or shortly after `at_us` on the wf_now_us() clock, never before; replaces
+ * an earlier start.  UINT64_MAX stops it.  Takes a walk over the loop's timers, of which
+ * there are a handful. */
 void wf_timer_start_at(struct wf_timer *t, uint64_t at_us);
 void wf_timer_stop(struct wf_timer *t);
 

@@ -63,15 +63,14 @@ static int either(int value, int other)
     return value != 0 ? value : other;
 }
 
-/* Keep-alives: without them a peer that vanished without a FIN stays for hours. */
+/* What a peer that vanished without a FIN was sent is not repeated for hours. */
 static int set_heartbeat(void *sock, const struct zsock_opts *o)
 {
-    int ivl = either(o->heartbeat_ms, 5000);
     int timeout = either(o->heartbeat_timeout_ms, 15000);
 
-    if (ivl > 0 && (set_int(sock, ZMQ_HEARTBEAT_IVL, ivl) != 0 ||
-                    set_int(sock, ZMQ_HEARTBEAT_TIMEOUT, timeout) != 0 ||
-                    set_int(sock, ZMQ_HEARTBEAT_TTL, timeout / 3 * 4) != 0)) {
+    if (o->heartbeat_ms > 0 && (set_int(sock, ZMQ_HEARTBEAT_IVL, o->heartbeat_ms) != 0 ||
+                                set_int(sock, ZMQ_HEARTBEAT_TIMEOUT, timeout) != 0 ||
+                                set_int(sock, ZMQ_HEARTBEAT_TTL, timeout / 3 * 4) != 0)) {
         return -1;
     }
     return set_int(sock, ZMQ_TCP_MAXRT, timeout);

@@ -20,12 +20,16 @@
 #define ZSOCK_MAX_FRAME ((size_t) (1 << 20) + (64 << 10))
 #define ZSOCK_BUDGET    256 /* frames read in one turn of the loop */
 
-/* Zeros mean the defaults in brackets. */
+/* Zeros mean the defaults in brackets.  ZeroMQ's heartbeats are off, because a socket
+ * that has them makes each wait of the I/O thread one with an end, which is dearer, and
+ * wakes an idle peer: both ends of the bus have heartbeats of their own, with which they
+ * notice a peer that vanished (proto/link.h, the broker's leases). */
 struct zsock_opts {
     size_t max_frame;         /* ZMQ_MAXMSGSIZE [1 MiB + 64 KiB] */
     int hwm;                  /* messages each way and peer [256] */
-    int heartbeat_ms;         /* [5000]; -1: none */
-    int heartbeat_timeout_ms; /* [15000]; the peer is told 4/3 of it */
+    int heartbeat_ms;         /* [none] */
+    int heartbeat_timeout_ms; /* [15000]; the peer is told 4/3 of it.  Also how long
+                               * bytes may remain unacknowledged by TCP */
     int handshake_ms;         /* [5000] */
     int linger_ms;            /* [0]: what is unsent at the end is dropped */
     int sndbuf, rcvbuf;       /* kernel buffers in bytes [the system's] */

@@ -269,6 +269,12 @@ class Mesh:
     def story(self, name):
         return os.path.join(self.stories, f'{name}.seen')
 
+    def refusals(self, name):
+        """(job, code) of each: nothing that is submitted here should be refused."""
+        with open(self.story(name), encoding='utf-8') as f:
+            return [(m.group(1), int(m.group(2), 16)) for m in re.finditer(
+                r'"k":"refused","id":"(\w+)".*"n":"(\w+)"', f.read())]
+
     def processes(self):
         return [self.broker, self.storm, *self.agents.values(), *self.clients.values()]
 

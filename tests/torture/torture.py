@@ -90,7 +90,7 @@ class Torture:
         else:
             names = ['broker', 'a1']
         for name in names:
-            disk = Disk(self.tmp, name, 24 if self.args.quick else 512)
+            disk = Disk(self.tmp, name, 8 if self.args.quick else 512)
             self.disks.append(disk)
             self.mesh.disks[name] = disk
 
@@ -218,6 +218,9 @@ class Torture:
             say(f'did not act: {" ".join(never[:200])}')
         if not self.args.quick:
             say('were never passed: ' + (' '.join(sorted(set(known) - passed)) or 'none'))
+        refused = [x for n in mesh.clients for x in mesh.refusals(n)]
+        for job, code in refused[:10]:
+            self.bad.append(f'job {job} was refused for good: {code}')
         for name in sorted(passed - set(known)):
             self.bad.append(f'failpoint {name} was passed and is not listed')
         for what in self.skipped:

@@ -363,7 +363,7 @@ static int open_core(struct shell *sh, const struct config *cfg, int repair,
     core.boot = sh->facts.boot;
     core.lsn = sh->facts.lsn;
     core.accept_rollback = repair;
-    core.durable = strcmp(core.store, "memory") != 0;
+    core.shared = strcmp(core.store, "postgres") == 0;
     core.store_id = sh->facts.id;
     core.boot = sh->facts.boot;
     core.lsn = sh->facts.lsn;

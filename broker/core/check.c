@@ -15,7 +15,7 @@ static void check_agent(const struct core *c, const struct agent *a)
 
         WF_CHECK(j->agent == a && j->occupies);
         /* An agent that is away for good holds only what its jobs let it keep. */
-        WF_CHECK(a->state != AGENT_OFFLINE || j->cut_us != 0);
+        WF_CHECK(a->state != AGENT_OFFLINE || j->cut_us != 0 || c->rolled_back);
         held++;
         running += j->started_us != 0;
         bytes += j->payload_len;

@@ -121,7 +121,8 @@ void core_news(struct core *c, struct wf_effects *out, unsigned level, const cha
 {
     char text[WF_TEXT_MAX + 1], safe[2 * WF_TEXT_MAX];
     struct wf_events_page page = {0};
-    const struct news_item *item;
+    uint64_t evicted = news_evicted(&c->news);
+    struct news_item *item;
     struct wf_event_row row;
     struct session *s;
     size_t it = 0;
@@ -145,7 +146,10 @@ void core_news(struct core *c, struct wf_effects *out, unsigned level, const cha
             }
         }
     }
-    if (level >= WF_LOG_WARN) {
+    if (evicted != 0) {
+        ledger_drop_event(c, evicted, out);
+    }
+    if (level <= WF_LOG_WARN) {
         ledger_event(c, item, out);
     }
 }
@@ -338,6 +342,9 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         on_stopping(c, out);
         break;
     }
+    if (!c->rolled_back) {
+        work_retain(c, 0, out);
+    }
     ledger_flush(c, out);
     promises_date(c, out);
     if (c->lsn > c->synced_lsn && out->err == 0) {
@@ -362,7 +369,12 @@ uint64_t core_wakeup_us(const struct core *c)
     if (!wf_list_empty(&c->dirty) || c->synced_lsn < c->lsn) {
         return c->now_us - AHEAD_US + DIRTY_TICK_US;
     }
-    due_us = c->reclaim_us != 0 ? c->reclaim_us : due_us;
+    if (c->rolled_back) {
+        job = NULL;
+        done = NULL;
+    } else if (c->reclaim_us != 0) {
+        due_us = c->reclaim_us;
+    }
     due_us = job != NULL ? wf_min_u64(due_us, job->key) : due_us;
     due_us = lease != NULL ? wf_min_u64(due_us, lease->key) : due_us;
     due_us = grace != NULL ? wf_min_u64(due_us, grace->key) : due_us;

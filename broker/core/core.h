@@ -21,6 +21,7 @@ struct core_config {
     uint64_t epoch;              /* boot epoch */
     uint64_t seed;
     int durable;       /* there is a store that keeps jobs */
+    int shared;        /* other brokers of the site use it as well */
     uint64_t store_id; /* of that store, and how far it is: see struct store_facts */
     uint64_t boot, lsn;
     int accept_rollback; /* the operator knows that the store went back in time */

@@ -83,7 +83,9 @@ void jobs_fini(struct jobs *t)
 
         (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
         wf_heap_remove(&t->timers, &j->timer);
-        wf_list_init(&j->followers); /* they go as well */
+        while ((n = wf_list_first(&j->followers)) != NULL) {
+            wf_list_remove(n);
+        }
         job_free(j);
     }
     wf_map_free(t->by_id);

@@ -86,6 +86,7 @@ struct job {
     int told;                      /* that it is accepted */
     uint32_t acceptor;             /* peer to tell so; 0: none */
     uint32_t acker, ack_attempt;   /* peer and attempt of a result_ack owed; 0: none */
+    int has_attempt_rec;           /* one was written */
     int unsent;                    /* the assignment waits for its record */
     uint64_t accepted_ms;          /* wall clock */
     uint64_t finished_ms;
@@ -135,6 +136,12 @@ struct job *jobs_get(const struct jobs *t, const struct wf_id *id);
 /* Add an ACCEPTED job with copies of payload, needs and names; the caller fills the rest.
  * WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
 int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job);
+
+/* 1 when it says what becomes of it when its agent is cut off. */
+static inline int job_has_policy(const struct job *j)
+{
+    return j->disconnect != WF_REPLACE_AFTER || j->disconnect_ms != 0;
+}
 
 /* What would have to be submitted to have this job again; borrows from it. */
 struct wf_submit job_submit(const struct job *j);

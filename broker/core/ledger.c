@@ -106,7 +106,7 @@ static int write_attempt(struct core *c, const struct job *j, struct wf_effects 
                                .lost = j->lost,
                                .history = history_rows(c, j)};
 
-    if (j->disconnect == WF_KEEP && j->occupies) {
+    if (j->occupies) {
         m.agent = j->agent->principal->key;
     }
     wf_buf_clear(&c->record);
@@ -157,6 +157,7 @@ static int write_all(struct core *c, struct job *j, struct wf_effects *out)
             if (writers[i].write(c, j, out) != 0) {
                 return WEFT_ENOMEM;
             }
+            j->has_attempt_rec |= writers[i].record == LEDGER_ATTEMPT;
             j->dirty &= ~writers[i].record;
             j->lsn = c->lsn;
             j->first_lsn = j->first_lsn != 0 ? j->first_lsn : c->lsn;
@@ -194,7 +195,7 @@ void ledger_drop(struct core *c, const struct job *j, struct wf_effects *out)
         return;
     }
     delete_record(c, LEDGER_JOBS, j->seq, out);
-    if (j->reserved > 1 || j->disconnect == WF_KEEP) {
+    if (j->has_attempt_rec) {
         delete_record(c, LEDGER_ATTEMPTS, j->seq, out);
     }
     if (wf_job_is_final(j->state)) {
@@ -202,7 +203,7 @@ void ledger_drop(struct core *c, const struct job *j, struct wf_effects *out)
     }
 }
 
-void ledger_event(struct core *c, const struct news_item *item, struct wf_effects *out)
+void ledger_event(struct core *c, struct news_item *item, struct wf_effects *out)
 {
     const struct wf_event_row row = news_row(item);
     struct wf_event_rec m = {{0}};
@@ -215,9 +216,13 @@ void ledger_event(struct core *c, const struct news_item *item, struct wf_effect
     wf_buf_clear(&c->record);
     put_seq(&c->record, item->seq);
     (void) wf_msg_encode(&c->record, WF_MSG_event_rec, &m);
-    (void) append(c, LEDGER_EVENTS, out);
-    if (item->seq > NEWS_KEPT) {
-        delete_record(c, LEDGER_EVENTS, item->seq - NEWS_KEPT, out);
+    item->stored = append(c, LEDGER_EVENTS, out) == 0;
+}
+
+void ledger_drop_event(struct core *c, uint64_t seq, struct wf_effects *out)
+{
+    if (c->cfg.durable && !c->store_failing) {
+        delete_record(c, LEDGER_EVENTS, seq, out);
     }
 }
 
@@ -252,7 +257,7 @@ void ledger_settle(struct core *c, struct wf_effects *out)
 {
     struct wf_list_node *n;
 
-    while ((n = wf_list_first(&c->pending)) != NULL) {
+    while (!c->rolled_back && (n = wf_list_first(&c->pending)) != NULL) {
         struct job *j = CONTAINER_OF(n, struct job, in_ledger);
 
         if (j->lsn > c->durable_lsn) {
@@ -326,7 +331,9 @@ void ledger_taken(struct core *c, uint64_t lsn, struct wf_effects *out)
         next = wf_list_next(&c->pending, n);
         if (!j->told && j->first_lsn == lsn) {
             c->count.conflicts++;
-            undo(c, j, WEFT_ECONFLICT, 0, "another broker of this site has this job id",
+            undo(c, j, WEFT_EBUSY, STORAGE_RETRY_MS,
+                 "another broker of this site has this job: ask it, or wait until it is "
+                 "taken over",
                  out);
             return;
         }

@@ -47,7 +47,8 @@ void ledger_taken(struct core *c, uint64_t lsn, struct wf_effects *out);
 /* Delete the records of a job that is about to be forgotten. */
 void ledger_drop(struct core *c, const struct job *j, struct wf_effects *out);
 
-/* Write an event, and delete the one that it pushes out of the ring. */
-void ledger_event(struct core *c, const struct news_item *item, struct wf_effects *out);
+/* Write an event; delete one that the ring has no more. */
+void ledger_event(struct core *c, struct news_item *item, struct wf_effects *out);
+void ledger_drop_event(struct core *c, uint64_t seq, struct wf_effects *out);
 
 #endif

@@ -32,18 +32,31 @@ struct news_item *news_add(struct news *n, uint64_t wall_ms, unsigned level,
     return x;
 }
 
-void news_replay(struct news *n, const struct wf_event_row *row)
+uint64_t news_evicted(const struct news *n)
+{
+    const struct news_item *x = &n->ring[n->next % NEWS_KEPT];
+
+    return x->stored ? x->seq : 0;
+}
+
+uint64_t news_replay(struct news *n, const struct wf_event_row *row)
 {
     struct news_item *x = &n->ring[row->seq % NEWS_KEPT];
+    uint64_t old = x->stored ? x->seq : 0;
 
+    if (old > row->seq) {
+        return row->seq;
+    }
     *x = (struct news_item){.seq = row->seq,
                             .wall_ms = row->wall_ms,
                             .level = (unsigned) row->level,
-                            .job = row->job};
+                            .job = row->job,
+                            .stored = 1};
     wf_slice_str(row->kind, x->kind, sizeof x->kind);
     wf_slice_str(row->node, x->node, sizeof x->node);
     wf_slice_str(row->text, x->text, sizeof x->text);
     n->next = wf_max_u64(n->next, row->seq + 1);
+    return old;
 }
 
 const struct news_item *news_get(const struct news *n, uint64_t seq)

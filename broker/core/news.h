@@ -16,6 +16,7 @@ struct news_item {
     char node[WF_NAME_MAX + 1]; /* empty: none */
     struct wf_id job;           /* zero: none */
     char text[WF_TEXT_MAX + 1];
+    int stored; /* there is a record of it */
 };
 
 struct news {
@@ -31,8 +32,12 @@ struct news_item *news_add(struct news *n, uint64_t wall_ms, unsigned level,
                            const char *kind, const char *node, const struct wf_id *job,
                            const char *text);
 
-/* Put back one that was written before a restart. */
-void news_replay(struct news *n, const struct wf_event_row *row);
+/* The stored item that the next one overwrites; 0: none. */
+uint64_t news_evicted(const struct news *n);
+
+/* Put back one that was written before a restart.  Returns the number of a stored one for
+ * which there is no place any more; 0: none. */
+uint64_t news_replay(struct news *n, const struct wf_event_row *row);
 
 /* The item of a number, or NULL when it is gone or not there yet. */
 const struct news_item *news_get(const struct news *n, uint64_t seq);

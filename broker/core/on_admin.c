@@ -133,6 +133,9 @@ static void revoke(struct turn *t, struct principal *p, uint64_t req)
         core_news(c, t->out, WF_LOG_WARN, "revoked", p->name, NULL, "%s revoked %s",
                   t->s->principal->name, p->name[0] != '\0' ? p->name : "a token");
         end_sessions(t, p);
+        if (p->agent != NULL && p->agent->session == NULL) {
+            work_lose(c, p->agent, 1, "its key was revoked", t->out);
+        }
     }
     /* Asked again, it is written again: the first time the store may have failed. */
     core_promise(c, core_persist(c, table, p, t->out), t->s->peer, req, 0, WF_MSG_done,

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define RUN_SHIFT 2 /* alpha 1/4: a handler's speed may change */
-/* How long beyond its limit an agent may stay silent about a run. */
-#define OVERDUE_SLACK_MS 10000u
 /* What a piece of output takes beside its bytes, at most. */
 #define LOG_HEAD_MAX 64u
 
@@ -69,16 +67,6 @@ void on_drain(struct turn *t)
 /* -- resync ----------------------------------------------------------------------------
  */
 
-/* Its agent may have been cut off: its limits count again. */
-static void came_back(struct core *c, struct job *j)
-{
-    j->cut_us = 0;
-    if (j->overdue_us != 0) {
-        j->overdue_us = wf_max_u64(j->overdue_us, c->now_us + OVERDUE_SLACK_MS * 1000);
-    }
-    (void) job_plan(&c->jobs, j);
-}
-
 /* Mark what the agent holds; tell it to drop what is not its own any more. */
 static void match_held(struct turn *t, const struct agent *a)
 {
@@ -92,7 +80,7 @@ static void match_held(struct turn *t, const struct agent *a)
             ((j->agent == a && j->occupies) ||
              replay_claim(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
             j->confirmed = 1;
-            came_back(t->c, j);
+            work_came_back(t->c, j);
         } else if (row.state == WF_RUN_FINISHED) {
             /* Its result comes by itself and is acknowledged then. */
             continue;
@@ -175,30 +163,6 @@ static struct job *present(const struct turn *t, const struct wf_id *id, uint64_
                : NULL;
 }
 
-static uint64_t wall_limit_ms(const struct job *j)
-{
-    const struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
-    uint64_t ms = j->wall_ms;
-
-    if (o != NULL && o->wall_ms != 0) {
-        ms = ms != 0 ? wf_min_u64(ms, o->wall_ms) : o->wall_ms;
-    }
-    return ms;
-}
-
-static void mark_started(struct core *c, struct job *j)
-{
-    uint64_t wall_ms = wall_limit_ms(j);
-
-    j->started_us = c->now_us;
-    j->agent->running++;
-    if (wall_ms != 0) {
-        wall_ms = wf_min_u64(wf_add_sat(wall_ms, OVERDUE_SLACK_MS), UINT64_MAX / 1000);
-        j->overdue_us = wf_add_sat(c->now_us, wall_ms * 1000);
-    }
-    job_move(&c->jobs, j, WF_JOB_RUNNING);
-}
-
 void on_started(struct turn *t)
 {
     const struct wf_started *m = &t->msg->u.started;
@@ -207,10 +171,12 @@ void on_started(struct turn *t)
     if (j == NULL || j->state != WF_JOB_ASSIGNED) {
         return;
     }
-    mark_started(t->c, j);
+    work_started(t->c, j);
     /* An agent announces a run when it has lasted a little; its word is bounded. */
     j->started_us -= wf_min_u64(m->ago_us, t->c->now_us - j->accepted_us);
     (void) job_plan(&t->c->jobs, j);
+    /* So that an attempt that takes its site down is counted after the crash. */
+    ledger_write(t->c, j, LEDGER_ATTEMPT);
     work_tell_state(j, t->out);
 }
 
@@ -294,7 +260,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
 
     wf_slice_str(m->reason, reason, sizeof reason);
     if (j->state == WF_JOB_ASSIGNED) {
-        mark_started(c, j);
+        work_started(c, j);
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
     }
     end.wait_us = j->started_us - j->accepted_us;
@@ -328,6 +294,7 @@ void on_result(struct turn *t)
     } else if (j != NULL) {
         /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */
         work_release(j);
+        safe = ledger_settled(c, j);
     } else {
         j = jobs_get(&c->jobs, &m->job);
         if (j != NULL && j->agent == a && j->attempt == m->attempt) {

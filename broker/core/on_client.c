@@ -10,16 +10,26 @@
 
 #include <stdio.h>
 
-#define WATCHES_MAX      65536u /* of one session */
-#define WATCHERS_MAX     128u /* of one job: its result goes to all of them in one step */
-#define BUSY_RETRY_MS    200u
-#define STORAGE_RETRY_MS 1000u
-#define PRIORITY_MAX     9u
+#define WATCHES_MAX       65536u /* of one session */
+#define WATCHERS_MAX      128u /* of one job: its result goes to all of them in one step */
+#define BUSY_RETRY_MS     200u
+#define STORAGE_RETRY_MS  1000u
+#define TAKEOVER_RETRY_MS 1000u
+#define PRIORITY_MAX      9u
 
 /* May this session see the job?  Operators all, clients their own. */
 static int may_see(const struct session *s, const struct job *j)
 {
     return s->role == WF_ROLE_OPERATOR || j->owner == s->principal;
+}
+
+/* Who comes from a broker of this site that died asks for jobs that are not taken over
+ * yet: they are within two leases. */
+static int may_be_taken_over(const struct turn *t)
+{
+    const struct core *c = t->c;
+
+    return c->cfg.shared && c->now_us - t->s->began_us < 2 * c->cfg.lease_ms * 1000;
 }
 
 /* The owner's job, or NULL after a refusal that does not tell whether it exists. */
@@ -28,6 +38,11 @@ static struct job *own_job(struct turn *t, const struct wf_id *id, uint64_t req)
     struct job *j = jobs_get(&t->c->jobs, id);
 
     if (j == NULL || !may_see(t->s, j)) {
+        if (t->msg->type == WF_MSG_watch && may_be_taken_over(t)) {
+            refuse(t, WEFT_EBUSY, req, id, TAKEOVER_RETRY_MS,
+                   "no such job here yet: another broker of this site may have it");
+            return NULL;
+        }
         refuse(t, WEFT_ENOENT, req, id, 0, "no such job here");
         return NULL;
     }
@@ -141,10 +156,31 @@ static int same_work(const struct job *j, const struct wf_submit *m)
 
 static void say_accepted(struct turn *t, const struct job *j, int known)
 {
-    const struct wf_accepted m = {j->id, j->class_, j->state, (uint64_t) known,
-                                  j->reused};
+    const struct wf_accepted m = {j->id, j->class_, job_told_state(t->c, j),
+                                  (uint64_t) known, j->reused};
 
-    wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_accepted, &m);
+    if (j->class_ == WF_CLASS_FAST && j->submitter != 0) {
+        wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_accepted, &m);
+    } else {
+        wf_effects_send(t->out, t->s->peer, WF_MSG_accepted, &m);
+    }
+}
+
+/* Of two sessions that submit one job at once the later is told that it is accepted; the
+ * other asks again. */
+static void accept_instead(struct turn *t, struct job *j)
+{
+    const struct wf_error m = {.code = (uint64_t) -WEFT_EBUSY,
+                               .about = WF_MSG_submit,
+                               .job = j->id,
+                               .retry_ms = BUSY_RETRY_MS,
+                               .text = wf_slice_of("it is being submitted twice")};
+
+    if (j->acceptor != 0 && j->acceptor != t->s->peer &&
+        session_get(&t->c->sessions, j->acceptor) != NULL) {
+        wf_effects_send(t->out, j->acceptor, WF_MSG_error, &m);
+    }
+    j->acceptor = t->s->peer;
 }
 
 /* The id is known: the same job again, or a conflict. */
@@ -160,7 +196,7 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
         j->submitter = t->s->peer;
     }
     if (!j->told) {
-        j->acceptor = t->s->peer;
+        accept_instead(t, j);
         return; /* its record is on its way */
     }
     say_accepted(t, j, 1);
@@ -186,9 +222,11 @@ static int has_room(struct core *c, const struct wf_submit *m, struct wf_effects
 }
 
 /* Answer a request when what this step wrote of the job is safe. */
-static void answer_when_safe(struct turn *t, unsigned job_class, uint64_t req)
+static void answer_when_safe(struct turn *t, unsigned job_class, uint64_t req, int code,
+                             const char *text)
 {
-    const struct wf_done m = {.req = req};
+    const struct wf_done m = {
+        .req = req, .code = (uint64_t) -code, .text = wf_slice_of(text)};
 
     core_promise(t->c, job_class == WF_CLASS_FAST ? 0 : PROMISE_STEP, t->s->peer, req, 0,
                  WF_MSG_done, &m, t->out);
@@ -300,7 +338,7 @@ void on_job_retry(struct turn *t)
         return;
     }
     if (j != NULL && j->owner == t->s->principal && wf_id_eq(&j->retry_of, &m->job)) {
-        answer_when_safe(t, j->class_, m->req); /* the first answer was lost */
+        answer_when_safe(t, j->class_, m->req, 0, ""); /* the first answer was lost */
         return;
     }
     if (j != NULL || wf_id_is_zero(&m->new_job)) {
@@ -319,6 +357,7 @@ void on_job_retry(struct turn *t)
     }
     again = job_submit(old);
     again.job = m->new_job;
+    again.reuse_ms = 0; /* it is to run */
     again.detached = 1;
     old->held = 1;
     rc = has_room(c, &again, t->out) ? add_job(t, &again, &j) : WEFT_EFULL;
@@ -330,7 +369,7 @@ void on_job_retry(struct turn *t)
     }
     j->acceptor = 0;
     j->retry_of = old->id;
-    answer_when_safe(t, j->class_, m->req);
+    answer_when_safe(t, j->class_, m->req, 0, "");
     begin(c, j, t->out);
 }
 
@@ -447,12 +486,12 @@ void on_cancel(struct turn *t)
 
         (void) snprintf(text, sizeof text, "the job is %s already",
                         wf_job_state_name(j->state));
-        reply_done(t, m->req, WEFT_ESTATE, text);
+        answer_when_safe(t, j->class_, m->req, WEFT_ESTATE, text);
         return;
     }
     (void) snprintf(reason, sizeof reason, "cancelled by %s", t->s->principal->name);
     end.reason = reason;
     work_stop(j, WEFT_ECANCELLED, t->out);
-    answer_when_safe(t, j->class_, m->req);
+    answer_when_safe(t, j->class_, m->req, 0, "");
     work_finish(t->c, j, &end, t->out);
 }

@@ -139,10 +139,11 @@ struct wf_job_row job_row_of(const struct core *c, const struct job *j)
 }
 
 /* One term "key=value" of a filter. */
-static int term_matches(const struct job *j, struct wf_slice key, struct wf_slice value)
+static int term_matches(const struct core *c, const struct job *j, struct wf_slice key,
+                        struct wf_slice value)
 {
     if (wf_slice_is(key, "state")) {
-        return wf_slice_is(value, wf_job_state_name(j->state));
+        return wf_slice_is(value, wf_job_state_name(job_told_state(c, j)));
     }
     if (wf_slice_is(key, "cap")) {
         return wf_slice_is(value, j->capability->name);
@@ -156,7 +157,8 @@ static int term_matches(const struct job *j, struct wf_slice key, struct wf_slic
     return wf_slice_is(key, "name") && wf_slice_is(value, j->name);
 }
 
-static int filter_matches(const struct job *j, struct wf_slice filter)
+static int filter_matches(const struct core *c, const struct job *j,
+                          struct wf_slice filter)
 {
     struct wf_slice term;
 
@@ -164,7 +166,7 @@ static int filter_matches(const struct job *j, struct wf_slice filter)
         const uint8_t *eq = term.len != 0 ? memchr(term.p, '=', term.len) : NULL;
 
         if (eq == NULL ||
-            !term_matches(j, wf_slice_make(term.p, (size_t) (eq - term.p)),
+            !term_matches(c, j, wf_slice_make(term.p, (size_t) (eq - term.p)),
                           wf_slice_make(eq + 1, (size_t) (term.p + term.len - eq - 1)))) {
             return 0;
         }
@@ -185,7 +187,7 @@ static void query_jobs(struct turn *t)
 
         if ((q->after != 0 && j->seq >= q->after) ||
             (t->s->role != WF_ROLE_OPERATOR && j->owner != t->s->principal) ||
-            !filter_matches(j, q->filter)) {
+            !filter_matches(t->c, j, q->filter)) {
             continue;
         }
         row = job_row_of(t->c, j);

@@ -141,7 +141,7 @@ static void set_up(struct core *c, const struct agent *a, int up, struct wf_effe
 {
     struct principal *p = a->principal;
 
-    if (p->up != up && c->cfg.durable && p->state == WF_KEY_ACTIVE) {
+    if (p->up != up && c->cfg.durable && p->state == WF_KEY_ACTIVE && !c->store_failing) {
         p->up = up;
         (void) core_persist(c, REGISTRY_KEYS, p, out);
     }
@@ -200,7 +200,8 @@ static void hear_of_rollback(struct core *c, struct session *s, struct wf_effect
     size_t it = 0;
     const struct principal *p;
 
-    if (c->rolled_back || s->principal->claimed_rollback) {
+    if (c->rolled_back || s->by_token || s->principal->claimed_rollback ||
+        s->role == WF_ROLE_CLIENT) {
         return;
     }
     while ((p = wf_map_next(c->registry.keys, &it)) != NULL) {
@@ -213,7 +214,8 @@ static void hear_of_rollback(struct core *c, struct session *s, struct wf_effect
         "%s was told of records that this store does not have: was an old copy of it "
         "put back?",
         s->principal->name);
-    if (s->role == WF_ROLE_OPERATOR || c->rollback_claims >= wf_min_u64(agents, 2)) {
+    if (s->role == WF_ROLE_OPERATOR ||
+        (agents != 0 && c->rollback_claims >= wf_min_u64(agents, 2))) {
         core_news(c, out, WF_LOG_ERROR, "read-only", "", NULL,
                   "the store went back in time: nothing is accepted, placed or finished. "
                   "Put the newest copy back, or start with --accept-rollback");
@@ -238,7 +240,7 @@ void on_hello(struct turn *t)
                            .role = p->role,
                            .tier = p->tier,
                            .wall_ms = c->wall_ms,
-                           .store = c->cfg.store_id,
+                           .store = s->by_token ? 0 : c->cfg.store_id,
                            .store_lsn = c->durable_lsn};
 
     if (s->state != SESSION_NEW) {
@@ -262,6 +264,7 @@ void on_hello(struct turn *t)
     s->role = (unsigned) m->role;
     s->principal->seen_ms = c->wall_ms;
     s->epoch = m->epoch;
+    s->began_us = c->now_us;
     session_move(s, SESSION_READY);
     if (c->cfg.store_id != 0 && m->store == c->cfg.store_id &&
         m->store_lsn > c->durable_lsn && !c->cfg.accept_rollback) {
@@ -334,9 +337,9 @@ void on_bye(struct turn *t)
         /* It leaves in order: its attempts need not wait for it. */
         core_news(t->c, t->out, WF_LOG_INFO, "agent-left", a->principal->name, NULL,
                   "agent %s left", a->principal->name);
-        work_lose(t->c, a, 1, "the agent left", t->out);
         a->session = NULL;
         agent_move(a, AGENT_OFFLINE, t->c->now_us);
+        work_lose(t->c, a, 1, "the agent left", t->out);
         set_up(t->c, a, 0, t->out);
     }
     wf_effects_close(t->out, t->s->peer);
@@ -444,6 +447,11 @@ void on_join(struct turn *t)
     }
     if (core_promised(c, t->s->peer, WF_MSG_joined)) {
         return; /* the answer is on its way */
+    }
+    if (c->store_failing) {
+        c->count.storage_refused++;
+        session_end(c, t->s, WEFT_ESTORAGE, wf_err_sentence(WEFT_ESTORAGE), t->out);
+        return;
     }
     entry = joined_before(t);
     if (entry == NULL) {

@@ -142,7 +142,14 @@ static struct job *find_job(struct turn *t)
     return found;
 }
 
-static void add_tries(const struct job *j, struct wf_buf *store, struct wf_rows *rows)
+/* What it says of its end is everybody's to know. */
+static int is_told(const struct core *c, const struct job *j)
+{
+    return job_told_state(c, j) == j->state;
+}
+
+static void add_tries(const struct core *c, const struct job *j, struct wf_buf *store,
+                      struct wf_rows *rows)
 {
     for (unsigned i = 0; i < j->nhistory; i++) {
         const struct job_try *try = &j->history[i];
@@ -157,7 +164,7 @@ static void add_tries(const struct job *j, struct wf_buf *store, struct wf_rows 
         (void) wf_rows_add(store, rows, wf_desc_try_row(), &row);
     }
     /* The present or last attempt is in the history only when it was retried. */
-    if (j->attempt != 0 && rows->count < WF_TRIES_MAX &&
+    if (is_told(c, j) && j->attempt != 0 && rows->count < WF_TRIES_MAX &&
         (j->nhistory == 0 || j->history[j->nhistory - 1].attempt != j->attempt)) {
         const struct wf_try_row row = {
             .attempt = j->attempt,
@@ -202,9 +209,9 @@ void query_job(struct turn *t)
                              .lost = j->lost,
                              .stored =
                                  j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
-    if (row.state != j->state) {
+    if (!is_told(c, j)) {
         m.reason = wf_slice_of("");
-        m.exit_code = m.signal = 0;
+        m.exit_code = m.signal = m.result_len = m.wait_us = m.cut = 0;
     }
     if (j->deadline_us > c->now_us && !wf_job_is_final(j->state)) {
         m.deadline_left_ms = (j->deadline_us - c->now_us) / 1000;
@@ -213,7 +220,7 @@ void query_job(struct turn *t)
         m.retry_in_ms = (j->retry_us - c->now_us) / 1000;
     }
     (void) wf_rows_add(core_rows(c, 0), &m.job, wf_desc_job_row(), &row);
-    add_tries(j, core_rows(c, 1), &m.tries);
+    add_tries(c, j, core_rows(c, 1), &m.tries);
     wf_effects_send(t->out, t->s->peer, WF_MSG_job_info, &m);
 }
 
@@ -288,13 +295,13 @@ void query_why(struct turn *t)
     d = decisions_of(&c->decisions, &j->id);
     m = (struct wf_why_info){.req = t->msg->u.query.req,
                              .job = j->id,
-                             .state = j->state,
+                             .state = job_told_state(c, j),
                              .attempt = j->attempt,
                              .capability = wf_slice_of(j->capability->name),
                              .version = j->version,
                              .node = job_node(j),
-                             .took_wait_us = j->wait_us,
-                             .took_run_us = j->run_us};
+                             .took_wait_us = is_told(c, j) ? j->wait_us : 0,
+                             .took_run_us = is_told(c, j) ? j->run_us : 0};
     if (d != NULL) {
         add_decision(c, d, &m);
         m.text = wf_slice_of(waits_for(c, j, d, text, sizeof text));

@@ -8,6 +8,8 @@
 #include "common/mem.h"
 #include "common/str.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A wall clock that moved further than this between two processes was wrong in one of
@@ -49,14 +51,37 @@ static struct job *job_numbered(const struct core *c, uint64_t seq)
     return wf_map_get(c->jobs.by_seq, &seq, sizeof seq);
 }
 
-/* Its owner's key was lost: keep the job for the operator. */
-static struct principal *stand_in(struct core *c, const struct wf_key *key)
+/* The owner; when its key was lost a stand-in, to keep the job for the operator.  NULL:
+ * no room for that. */
+static struct principal *owner_of(struct core *c, const struct wf_key *key)
 {
     struct principal p = {.key = *key, .role = WF_ROLE_CLIENT, .state = WF_KEY_REVOKED};
-    struct principal *entry = NULL;
+    struct principal *entry = registry_key(&c->registry, key);
 
-    (void) wf_str_copy(p.name, sizeof p.name, "unknown");
+    if (entry != NULL) {
+        return entry;
+    }
+    (void) snprintf(p.name, sizeof p.name, "unknown-%02x%02x%02x%02x", key->b[0],
+                    key->b[1], key->b[2], key->b[3]);
     return registry_add(&c->registry, REGISTRY_KEYS, &p, &entry) == 0 ? entry : NULL;
+}
+
+/* A job of this id is here already.  One that is not accepted yet was sent again to us
+ * while its first broker was dead: the stored one is the job, and its submitter is told
+ * when that is in.  An older one that was read before was taken back, but its record
+ * outlived it.  1: it made way. */
+static int make_way(struct core *c, struct job *old, uint64_t seq, struct wf_effects *out)
+{
+    if (old->told && (!old->unclaimed || old->seq >= seq)) {
+        return 0;
+    }
+    if (old->told) {
+        ledger_drop(c, old, out);
+        old->told = 0;
+    }
+    reuse_leave(c, old, out);
+    jobs_undo(&c->jobs, old);
+    return 1;
 }
 
 static void set_times(struct core *c, struct job *j, const struct wf_job_rec *m)
@@ -74,12 +99,36 @@ static void set_times(struct core *c, struct job *j, const struct wf_job_rec *m)
     }
 }
 
-static int replay_job(struct core *c, struct wf_slice record)
+static void move_watches(struct wf_list_node *to, struct job *j)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(&j->watches)) != NULL) {
+        wf_list_remove(n);
+        wf_list_push_back(to, n);
+    }
+}
+
+static void give_watches(struct job *j, struct wf_list_node *from)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(from)) != NULL) {
+        wf_list_remove(n);
+        CONTAINER_OF(n, struct watch, of_job)->job = j;
+        wf_list_push_back(&j->watches, n);
+    }
+}
+
+static int replay_job(struct core *c, struct wf_slice record, struct wf_effects *out)
 {
     struct wf_msg msg;
     const struct wf_job_rec *m = &msg.u.job_rec;
     struct wf_submit submit = {0};
+    struct wf_list_node watches;
+    struct principal *owner;
     struct capability *cap;
+    uint32_t acceptor = 0, submitter = 0;
     struct job *j;
     int rc;
 
@@ -87,8 +136,20 @@ static int replay_job(struct core *c, struct wf_slice record)
         return WEFT_EPROTO;
     }
     memcpy(submit.job.b, record.p + 8, WF_ID_SIZE);
-    if (jobs_get(&c->jobs, &submit.job) != NULL) {
-        return 0;
+    wf_list_init(&watches);
+    j = jobs_get(&c->jobs, &submit.job);
+    if (j != NULL) {
+        acceptor = j->acceptor;
+        submitter = j->submitter;
+        move_watches(&watches, j);
+        if (!make_way(c, j, m->seq, out)) {
+            give_watches(j, &watches);
+            return 0;
+        }
+    }
+    owner = owner_of(c, &m->owner);
+    if (owner == NULL) {
+        return WEFT_ENOMEM;
     }
     submit.payload = m->payload;
     submit.needs = m->needs;
@@ -104,14 +165,15 @@ static int replay_job(struct core *c, struct wf_slice record)
     j->capability = cap;
     cap->njobs++;
     j->seq = m->seq;
-    j->owner = registry_key(&c->registry, &m->owner);
-    if (j->owner == NULL) {
-        j->owner = stand_in(c, &m->owner);
-    }
-    if (j->owner == NULL || wf_map_put(c->jobs.by_seq, &j->seq, sizeof j->seq, j) != 0) {
+    j->owner = owner;
+    c->jobs.next_seq--; /* no new job: those get numbers of this boot */
+    if (wf_map_put(c->jobs.by_seq, &j->seq, sizeof j->seq, j) != 0) {
+        jobs_undo(&c->jobs, j);
         return WEFT_ENOMEM;
     }
-    c->jobs.next_seq = wf_max_u64(c->jobs.next_seq - 1, m->seq);
+    j->acceptor = acceptor;
+    j->submitter = submitter;
+    give_watches(j, &watches);
     j->class_ = WF_CLASS_DURABLE;
     j->told = 1;
     j->unclaimed = 1;
@@ -126,8 +188,10 @@ static int replay_job(struct core *c, struct wf_slice record)
     j->disconnect_ms = m->disconnect_ms;
     j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
     j->retry_of = m->retry_of;
-    j->reused = m->reused;
     set_times(c, j, m);
+    if (acceptor != 0) {
+        work_accept(c, j, out);
+    }
     return 0;
 }
 
@@ -158,8 +222,12 @@ static int replay_attempt(struct core *c, struct wf_slice record)
     if (take(record, 8, WF_MSG_attempt_rec, &msg) != 0) {
         return WEFT_EPROTO;
     }
-    if (j == NULL || !j->unclaimed) {
+    if (j == NULL) {
         return 0; /* left behind by a job that was taken back */
+    }
+    j->has_attempt_rec = 1;
+    if (!j->unclaimed) {
+        return 0;
     }
     j->attempt = j->reserved = (uint32_t) m->attempt;
 #ifdef WEFT_PLANT_RESTART_REASSIGN
@@ -189,6 +257,8 @@ static int replay_outcome(struct core *c, struct wf_slice record)
         return 0;
     }
     j->unclaimed = 0;
+    capability_dequeue(j->capability, j);
+    work_release(j);
     job_move(&c->jobs, j, (unsigned) m->state);
     j->code = -(int) m->code;
     j->exit_code = (unsigned) m->exit_code;
@@ -211,16 +281,20 @@ static int replay_outcome(struct core *c, struct wf_slice record)
                           wf_slice_str(m->reason, reason, sizeof reason));
 }
 
-static int replay_event(struct core *c, struct wf_slice record)
+static int replay_event(struct core *c, struct wf_slice record, struct wf_effects *out)
 {
     struct wf_event_row row;
+    uint64_t evicted;
     struct wf_msg msg;
 
     if (take(record, 8, WF_MSG_event_rec, &msg) != 0 ||
         !wf_rows_next(&msg.u.event_rec.event, wf_desc_event_row(), &row)) {
         return WEFT_EPROTO;
     }
-    news_replay(&c->news, &row);
+    evicted = news_replay(&c->news, &row);
+    if (evicted != 0) {
+        ledger_drop_event(c, evicted, out);
+    }
     return 0;
 }
 
@@ -230,8 +304,19 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
     struct principal *p;
     struct agent *a;
     struct wf_key key;
-    int rc = registry_replay(&c->registry, ev->table, ev->record);
+    int rc;
 
+    if (ev->record.len == sizeof key.b) {
+        /* Another broker dropped it. */
+        memcpy(key.b, ev->record.p, sizeof key.b);
+        p = ev->table == REGISTRY_KEYS ? registry_key(&c->registry, &key)
+                                       : registry_token(&c->registry, &key);
+        if (p != NULL) {
+            registry_set_state(&c->registry, p, WF_KEY_REVOKED);
+        }
+        return 0;
+    }
+    rc = registry_replay(&c->registry, ev->table, ev->record);
     if (rc != 0) {
         return rc;
     }
@@ -248,8 +333,11 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
 /* What a dead broker left, read while we run: waits for its agents like after a start. */
 static void adopt_late(struct core *c, struct wf_effects *out)
 {
-    if (c->reclaim_us == 0) {
-        c->reclaim_us = c->now_us + c->cfg.lease_ms * 1000;
+    int begins = c->reclaim_us == 0;
+
+    /* From the last of them on. */
+    c->reclaim_us = c->now_us + c->cfg.lease_ms * 1000;
+    if (begins) {
         for (struct wf_list_node *x = wf_list_first(&c->agents.all); x != NULL;
              x = wf_list_next(&c->agents.all, x)) {
             struct agent *a = CONTAINER_OF(x, struct agent, in_all);
@@ -271,10 +359,7 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
         rc = replay_principal(c, ev);
         break;
     case LEDGER_JOBS:
-        rc = replay_job(c, ev->record);
-        if (c->loaded) {
-            adopt_late(c, out);
-        }
+        rc = replay_job(c, ev->record, out);
         break;
     case LEDGER_ATTEMPTS:
         rc = replay_attempt(c, ev->record);
@@ -283,10 +368,13 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
         rc = replay_outcome(c, ev->record);
         break;
     case LEDGER_EVENTS:
-        rc = replay_event(c, ev->record);
+        rc = replay_event(c, ev->record, out);
         break;
     default:
         rc = WEFT_EPROTO;
+    }
+    if (c->loaded && ev->table >= LEDGER_JOBS && ev->table <= LEDGER_OUTCOMES) {
+        adopt_late(c, out);
     }
     if (rc != 0) {
         c->count.bad_records++;
@@ -296,16 +384,26 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
 /* -- who still holds what --------------------------------------------------------------
  */
 
-/* Where a job that waits for a certain agent stands. */
+/* The agent that has it was cut off from us, as far as we know: its job said for how long
+ * that may be. */
+static int may_keep(const struct job *j)
+{
+    return job_has_policy(j) && j->agent != NULL && !j->agent->synced &&
+           j->agent->principal->state == WF_KEY_ACTIVE;
+}
+
 static void wait_for_keeper(struct core *c, struct job *j)
 {
+    uint64_t ms = wf_min_u64(j->disconnect_ms, UINT64_MAX / 4000) + c->cfg.lease_ms;
+
     j->unclaimed = 0;
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
     j->occupies = 1;
-    j->cut_us = UINT64_MAX;
+    j->cut_us = j->disconnect == WF_KEEP ? UINT64_MAX : c->now_us + ms * 1000;
     j->agent->assigned++;
     j->agent->bytes += j->payload_len;
     wf_list_push_back(&j->agent->attempts, &j->in_agent);
+    (void) job_plan(&c->jobs, j);
 }
 
 static void wake(struct core *c, struct job *j, struct wf_effects *out)
@@ -317,8 +415,7 @@ static void wake(struct core *c, struct job *j, struct wf_effects *out)
     if (reuse_enter(c, j, out)) {
         return;
     }
-    if (!wf_job_is_final(j->state) && j->unclaimed && j->disconnect == WF_KEEP &&
-        j->agent != NULL) {
+    if (!wf_job_is_final(j->state) && j->unclaimed && may_keep(j)) {
         wait_for_keeper(c, j);
     }
 }
@@ -344,6 +441,13 @@ static void reclaim_end(struct core *c, struct wf_effects *out)
         work_place(c, j, out);
         continue;
 #endif
+        if (j->agent != NULL && j->state == WF_JOB_QUEUED) {
+            /* It ran there, and is gone with it, or with this broker. */
+            job_move(&c->jobs, j, WF_JOB_ASSIGNED);
+            work_retry(c, j, WEFT_ELOST, "the broker and the agent were restarted",
+                       BLAME_PLACE, out);
+            continue;
+        }
         /* The attempt that its records allowed may be out there for ever. */
         j->reserved = j->attempt + 1;
         ledger_write(c, j, LEDGER_ATTEMPT);
@@ -361,29 +465,36 @@ static unsigned expected_agents(const struct core *c)
     return n;
 }
 
+static int by_end(const void *left, const void *right)
+{
+    const struct job *a = *(const struct job *const *) left;
+    const struct job *b = *(const struct job *const *) right;
+
+    return a->finished_us != b->finished_us ? (a->finished_us > b->finished_us ? 1 : -1)
+                                            : (a->seq > b->seq) - (a->seq < b->seq);
+}
+
 /* Jobs came in by acceptance; those that finished are retained by their end. */
 static void sort_done(struct core *c)
 {
-    struct wf_list_node sorted;
+    struct job **all = wf_calloc(c->jobs.retained, sizeof *all);
     struct wf_list_node *n;
+    size_t count = 0;
 
-    wf_list_init(&sorted);
+    if (all == NULL) {
+        return; /* they may go in another order, that is all */
+    }
     while ((n = wf_list_first(&c->jobs.done)) != NULL) {
-        struct job *j = CONTAINER_OF(n, struct job, in_done);
-        struct wf_list_node *at = sorted.prev;
-
         wf_list_remove(n);
-        /* Nearly in order already, so the walk is short. */
-        while (at != &sorted &&
-               CONTAINER_OF(at, struct job, in_done)->finished_us > j->finished_us) {
-            at = at->prev;
-        }
-        wf_list_push_front(at, n);
+        all[count++] = CONTAINER_OF(n, struct job, in_done);
     }
-    while ((n = wf_list_first(&sorted)) != NULL) {
-        wf_list_remove(n);
-        wf_list_push_back(&c->jobs.done, n);
+    if (count != 0) {
+        qsort(all, count, sizeof *all, by_end);
     }
+    for (size_t i = 0; i < count; i++) {
+        wf_list_push_back(&c->jobs.done, &all[i]->in_done);
+    }
+    wf_free(all);
 }
 
 void replay_loaded(struct core *c, struct wf_effects *out)
@@ -431,6 +542,9 @@ int replay_claim(struct core *c, struct agent *a, struct job *j, unsigned run_st
         }
     }
     j->unclaimed = 0;
+    wf_list_remove(&j->in_followers);
+    j->leader = NULL;
+    j->reused = (struct wf_id){{0}};
     if (j->state == WF_JOB_ACCEPTED) {
         job_move(&c->jobs, j, WF_JOB_QUEUED);
     }
@@ -446,9 +560,7 @@ int replay_claim(struct core *c, struct agent *a, struct job *j, unsigned run_st
         o->assigned++;
     }
     if (run_state != WF_RUN_WAITING) {
-        j->started_us = c->now_us;
-        a->running++;
-        job_move(&c->jobs, j, WF_JOB_RUNNING);
+        work_started(c, j);
     }
     (void) job_plan(&c->jobs, j);
     return 1;
@@ -461,7 +573,14 @@ void replay_tick(struct core *c, struct wf_effects *out)
     }
     for (struct wf_list_node *x = wf_list_first(&c->agents.all); x != NULL;
          x = wf_list_next(&c->agents.all, x)) {
-        CONTAINER_OF(x, struct agent, in_all)->expected = 0;
+        struct agent *a = CONTAINER_OF(x, struct agent, in_all);
+
+        if (a->expected) {
+            /* The next start need not wait for it again. */
+            a->expected = 0;
+            a->principal->up = 0;
+            (void) core_persist(c, REGISTRY_KEYS, a->principal, out);
+        }
     }
     reclaim_end(c, out);
 }

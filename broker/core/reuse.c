@@ -62,10 +62,16 @@ static void copy_outcome(struct core *c, struct job *j, const struct job *from,
     work_finish(c, j, &end, out);
 }
 
+/* Its outcome may be told. */
+static int has_ended(const struct core *c, const struct job *j)
+{
+    return wf_job_is_final(j->state) && ledger_settled(c, j);
+}
+
 /* May `j` have the outcome of `other`, now or when it comes? */
 static int may_reuse(const struct core *c, const struct job *j, const struct job *other)
 {
-    if (!wf_job_is_final(other->state)) {
+    if (!has_ended(c, other)) {
         return other->leader == NULL;
     }
     return other->state == WF_JOB_OK && other->code == 0 &&
@@ -106,7 +112,7 @@ int reuse_enter(struct core *c, struct job *j, struct wf_effects *out)
         return 0;
     }
     c->count.reused++;
-    if (wf_job_is_final(other->state)) {
+    if (has_ended(c, other)) {
         copy_outcome(c, j, other, out);
     } else {
         follow(j, other);

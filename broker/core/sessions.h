@@ -23,6 +23,7 @@ struct session {
     int by_token;                /* connected with a token's key: may only join */
     struct principal *principal; /* borrowed; the token's entry when by_token */
     uint64_t epoch;
+    uint64_t began_us; /* when it said hello */
     uint64_t heard_us;
     struct wf_heap_node lease; /* in sessions.leases */
     struct wf_ewma rtt_us;     /* as the peer measured it */

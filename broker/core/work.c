@@ -12,6 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PASSED_MAX 64u /* jobs that must stay, looked at by one call */
+/* How long beyond its limit an agent may stay silent about a run. */
+#define OVERDUE_SLACK_MS 10000u
+
 void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
 {
     struct wf_assign m = {.job = j->id,
@@ -23,8 +27,8 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
                           .priority = j->priority};
 
     j->unsent = 0;
-    if (!j->occupies || j->agent->session == NULL) {
-        return; /* when it comes back it will not know of it */
+    if (!j->occupies || j->agent->session == NULL || !j->agent->synced) {
+        return; /* it will not know of it when it tells what it holds */
     }
     if (j->deadline_us != 0) {
         m.deadline_ms =
@@ -55,7 +59,7 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     wf_list_push_back(&a->attempts, &j->in_agent);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
-    if (j->class_ == WF_CLASS_DURABLE && j->disconnect == WF_KEEP) {
+    if (j->class_ == WF_CLASS_DURABLE && job_has_policy(j)) {
         /* Whom it waits for must be known after a crash as well. */
         j->unsent = 1;
         ledger_write(c, j, LEDGER_ATTEMPT);
@@ -81,7 +85,7 @@ static void place(struct core *c, struct job *j, struct offer *sure,
     struct decision *d;
     struct offer *o;
 
-    if (j->leader != NULL || j->unclaimed || !is_reserved(c, j)) {
+    if (j->leader != NULL || j->unclaimed || c->rolled_back || !is_reserved(c, j)) {
         return; /* it is placed when that is over */
     }
     d = decisions_next(&c->decisions);
@@ -137,6 +141,39 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
             }
         }
     } while (placed);
+}
+
+static uint64_t wall_limit_ms(const struct job *j)
+{
+    const struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
+    uint64_t ms = j->wall_ms;
+
+    if (o != NULL && o->wall_ms != 0) {
+        ms = ms != 0 ? wf_min_u64(ms, o->wall_ms) : o->wall_ms;
+    }
+    return ms;
+}
+
+void work_started(struct core *c, struct job *j)
+{
+    uint64_t wall_ms = wall_limit_ms(j);
+
+    j->started_us = c->now_us;
+    j->agent->running++;
+    if (wall_ms != 0) {
+        wall_ms = wf_min_u64(wf_add_sat(wall_ms, OVERDUE_SLACK_MS), UINT64_MAX / 1000);
+        j->overdue_us = wf_add_sat(c->now_us, wall_ms * 1000);
+    }
+    job_move(&c->jobs, j, WF_JOB_RUNNING);
+}
+
+void work_came_back(struct core *c, struct job *j)
+{
+    j->cut_us = 0;
+    if (j->overdue_us != 0) {
+        j->overdue_us = wf_max_u64(j->overdue_us, c->now_us + OVERDUE_SLACK_MS * 1000);
+    }
+    (void) job_plan(&c->jobs, j);
 }
 
 void work_release(struct job *j)
@@ -216,10 +253,24 @@ void watch_free(struct watch *w)
     wf_free(w);
 }
 
+static void tell_news(struct core *c, const struct job *j, struct wf_effects *out)
+{
+    char id[WF_ID_TEXT];
+
+    if (j->state == WF_JOB_DEAD || j->state == WF_JOB_EXPIRED) {
+        core_news(c, out, WF_LOG_WARN,
+                  j->state == WF_JOB_DEAD ? "job-dead" : "job-expired",
+                  j->agent != NULL ? j->agent->principal->name : "", &j->id,
+                  "job %.8s: %s", wf_id_text(&j->id, id),
+                  j->reason != NULL ? j->reason : wf_err_sentence(j->code));
+    }
+}
+
 void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
 {
     struct wf_list_node *n;
 
+    tell_news(c, j, out);
     if (j->submitter != 0 && session_get(&c->sessions, j->submitter) != NULL) {
         work_send_outcome(j, j->submitter, out);
     }
@@ -257,7 +308,11 @@ void work_accept(struct core *c, struct job *j, struct wf_effects *out)
     j->told = 1;
     c->count.accepted++;
     if (j->acceptor != 0 && session_get(&c->sessions, j->acceptor) != NULL) {
-        wf_effects_send_lazy(out, j->acceptor, WF_MSG_accepted, &m);
+        if (j->class_ == WF_CLASS_FAST && j->submitter != 0) {
+            wf_effects_send_lazy(out, j->acceptor, WF_MSG_accepted, &m);
+        } else {
+            wf_effects_send(out, j->acceptor, WF_MSG_accepted, &m); /* it is waited for */
+        }
     }
     j->acceptor = 0;
     if (j->state == WF_JOB_ACCEPTED) {
@@ -268,8 +323,6 @@ void work_accept(struct core *c, struct job *j, struct wf_effects *out)
 void work_finish(struct core *c, struct job *j, const struct work_end *end,
                  struct wf_effects *out)
 {
-    char id[WF_ID_TEXT];
-
     capability_dequeue(j->capability, j);
     wf_list_remove(&j->in_followers);
     j->leader = NULL;
@@ -290,6 +343,9 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
         j->code = WEFT_ERESULT;
     }
     count_end(c, j);
+    if (j->occupies && j->agent->state == AGENT_OFFLINE) {
+        work_release(j); /* nobody will confirm that the attempt is over */
+    }
     if (j->class_ == WF_CLASS_DURABLE) {
         ledger_write(c, j, LEDGER_OUTCOME);
 #ifdef WEFT_PLANT_OUTCOME_BEFORE_SYNC
@@ -299,14 +355,6 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
         work_tell_outcome(c, j, out);
         reuse_finished(c, j, out);
     }
-    if (j->state == WF_JOB_DEAD || j->state == WF_JOB_EXPIRED) {
-        core_news(c, out, WF_LOG_WARN,
-                  j->state == WF_JOB_DEAD ? "job-dead" : "job-expired",
-                  j->agent != NULL ? j->agent->principal->name : "", &j->id,
-                  "job %.8s: %s", wf_id_text(&j->id, id),
-                  end->reason != NULL ? end->reason : wf_err_sentence(end->code));
-    }
-    work_retain(c, 0, out);
 }
 
 static uint64_t back_off_us(struct core *c, unsigned tries)
@@ -421,7 +469,7 @@ void work_lose(struct core *c, struct agent *a, int all, const char *why,
 {
     struct wf_list_node *n, *next;
 
-    for (n = wf_list_first(&a->attempts); n != NULL; n = next) {
+    for (n = c->rolled_back ? NULL : wf_list_first(&a->attempts); n != NULL; n = next) {
         struct job *j = CONTAINER_OF(n, struct job, in_agent);
 
         next = wf_list_next(&a->attempts, n);
@@ -435,28 +483,42 @@ void work_lose(struct core *c, struct agent *a, int all, const char *why,
     }
 }
 
+/* Its agent has still to confirm that the attempt is over, or its outcome is not safe and
+ * told yet, or someone is at it. */
+static int must_stay(const struct core *c, const struct job *j)
+{
+    return j->occupies || j->held || !wf_list_empty(&j->followers) ||
+           !ledger_settled(c, j) || !wf_list_empty(&j->in_ledger);
+}
+
 void work_retain(struct core *c, size_t more, struct wf_effects *out)
 {
     struct wf_list_node *n;
 
-    for (n = wf_list_first(&c->jobs.done); n != NULL;) {
-        struct job *j = CONTAINER_OF(n, struct job, in_done);
-        struct wf_list_node *next = wf_list_next(&c->jobs.done, n);
-        int old = c->now_us - j->finished_us > c->cfg.retain_ms * 1000;
+    for (unsigned passed = 0; passed < PASSED_MAX;) {
+        struct job *j;
+        int old;
 
+        n = wf_list_first(&c->jobs.done);
+        if (n == NULL) {
+            return;
+        }
+        j = CONTAINER_OF(n, struct job, in_done);
+        old = c->now_us - j->finished_us > c->cfg.retain_ms * 1000;
         if (!old && c->jobs.retained <= c->cfg.retain_jobs &&
             c->jobs.bytes <= c->cfg.max_bytes - more) {
             return;
         }
-        /* Its agent has still to confirm that the attempt is over, or its outcome is not
-         * safe and told yet. */
-        if (!j->occupies && !j->held && ledger_settled(c, j) &&
-            wf_list_empty(&j->in_ledger)) {
-            c->count.results_evicted += !old;
-            ledger_drop(c, j, out);
-            jobs_forget(&c->jobs, j);
+        if (must_stay(c, j)) {
+            /* Looked at again when the others were. */
+            wf_list_remove(n);
+            wf_list_push_back(&c->jobs.done, n);
+            passed++;
+            continue;
         }
-        n = next;
+        c->count.results_evicted += !old;
+        ledger_drop(c, j, out);
+        jobs_forget(&c->jobs, j);
     }
 }
 
@@ -508,5 +570,4 @@ void work_tick(struct core *c, struct wf_effects *out)
     while ((n = wf_heap_min(&c->jobs.timers)) != NULL && n->key <= c->now_us) {
         due(c, CONTAINER_OF(n, struct job, timer), out);
     }
-    work_retain(c, 0, out);
 }

@@ -44,6 +44,12 @@ enum work_blame {
 void work_retry(struct core *c, struct job *j, int code, const char *reason,
                 enum work_blame blame, struct wf_effects *out);
 
+/* The present attempt runs, from now. */
+void work_started(struct core *c, struct job *j);
+
+/* Its agent was cut off and still holds it: its limits count again. */
+void work_came_back(struct core *c, struct job *j);
+
 /* Send the present assignment to its agent, if it is there. */
 void work_send_assign(struct core *c, struct job *j, struct wf_effects *out);
 
@@ -74,8 +80,9 @@ void watch_free(struct watch *w);
 /* Tell watchers of states. */
 void work_tell_state(const struct job *j, struct wf_effects *out);
 
-/* Drop finished jobs over age, number or bytes, so that `more` bytes (at most all there
- * may be) find room as far as finished jobs are in the way. */
+/* Once a step, and before more is taken in: drop finished jobs over age, number or bytes,
+ * so that `more` bytes (at most all there may be) find room as far as finished jobs are
+ * in the way. */
 void work_retain(struct core *c, size_t more, struct wf_effects *out);
 
 /* Jobs whose time has come. */

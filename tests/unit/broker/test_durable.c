@@ -352,6 +352,7 @@ static void is_replaced_after(void)
     m.disconnect_ms = 60000;
     bed_say(&b, client, WF_MSG_submit, &m);
     bed_durable(&b, put(&b));
+    bed_durable(&b, put(&b));
     ok(bed_told(&b, agent, WF_MSG_assign, 0, &told) &&
            told.u.assign.stop_after_ms == 60000,
        "the agent is told when to stop");

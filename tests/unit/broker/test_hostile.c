@@ -75,6 +75,7 @@ static void token_twice(void)
     ok(b.c->lsn == lsn, "and writes nothing");
     broken.lsn = lsn + 1;
     bed_step(&b, &broken);
+    bed_durable(&b, b.c->lsn);
     peer = bed_hello(&b, 50, WF_ROLE_CLIENT, 1);
     bed_say(&b, peer, WF_MSG_join, &second);
     is_int(bed_refusal(&b, peer), WEFT_ETOKENUSED, "a second device does not");

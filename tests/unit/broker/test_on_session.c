@@ -273,6 +273,9 @@ static void joins_in_vain(void)
     is_int(bed_refusal(&b, peer), WEFT_ESTORAGE, "the store failed: told so");
     ok(!core_admits(b.c, &key), "the key is not known");
     peer = join(&b, 0x71, 0x42);
+    is_int(bed_refusal(&b, peer), WEFT_ESTORAGE, "as long as it fails");
+    bed_durable(&b, b.c->lsn);
+    peer = join(&b, 0x71, 0x42);
     bed_durable(&b, b.c->lsn);
     ok(core_admits(b.c, &key), "and may try again with its token");
     peer = join(&b, 0x72, 0x43);

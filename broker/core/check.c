@@ -48,7 +48,7 @@ static size_t check_job(const struct core *c, const struct job *j)
     WF_CHECK(final || j->deadline_us == 0 || wf_heap_in(&j->timer) || j->unclaimed);
     WF_CHECK(!final || !ledger_settled(c, j) || wf_list_empty(&j->watches));
     WF_CHECK(j->class_ != WF_CLASS_DURABLE || !wf_list_empty(&j->in_ledger) ||
-             ledger_settled(c, j));
+             (j->dirty == 0 && j->lsn <= c->durable_lsn));
     WF_CHECK(j->class_ != WF_CLASS_DURABLE || j->told || !wf_list_empty(&j->in_ledger));
     WF_CHECK(j->class_ != WF_CLASS_DURABLE || j->attempt <= j->reserved);
     WF_CHECK((j->leader != NULL) == !wf_list_empty(&j->in_followers));

@@ -25,10 +25,10 @@ enum ledger_record { LEDGER_JOB = 1, LEDGER_ATTEMPT = 2, LEDGER_OUTCOME = 4 };
 /* Mark records to be written at the end of the step. */
 void ledger_write(struct core *c, struct job *j, unsigned records);
 
-/* 1 when all that was written of the job is on stable storage. */
+/* 1 when all that was written of the job is on stable storage, and told. */
 static inline int ledger_settled(const struct core *c, const struct job *j)
 {
-    return j->dirty == 0 && j->lsn <= c->durable_lsn;
+    return j->dirty == 0 && j->lsn <= c->durable_lsn && wf_list_empty(&j->in_ledger);
 }
 
 /* Append the records of all marked jobs. */

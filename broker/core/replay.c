@@ -264,6 +264,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->exit_code = (unsigned) m->exit_code;
     j->term_signal = (unsigned) m->signal;
     j->attempt = (uint32_t) m->attempt;
+    j->reserved = (uint32_t) wf_max_u64(j->reserved, j->attempt);
     p = registry_key(&c->registry, &m->agent);
     j->agent = p != NULL ? p->agent : NULL;
     j->wait_us = m->wait_us;

@@ -488,7 +488,7 @@ void work_lose(struct core *c, struct agent *a, int all, const char *why,
 static int must_stay(const struct core *c, const struct job *j)
 {
     return j->occupies || j->held || !wf_list_empty(&j->followers) ||
-           !ledger_settled(c, j) || !wf_list_empty(&j->in_ledger);
+           !ledger_settled(c, j);
 }
 
 void work_retain(struct core *c, size_t more, struct wf_effects *out)

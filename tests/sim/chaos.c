@@ -65,6 +65,22 @@ static void crash_broker(struct sim *s, int stopped, int power)
     restart_later(s, NULL);
 }
 
+/* Somebody keeps a copy of the store, puts it in its place, and notices. */
+static void swap_disks(struct sim *s)
+{
+    if (s->disk.copied == 0 || (!s->disk.is_old && percent(&s->clock, 50))) {
+        disk_copy(s);
+        return;
+    }
+    host_crash(s, 0);
+    if (s->disk.is_old) {
+        disk_put_real(s);
+    } else {
+        disk_put_old(s);
+    }
+    restart_later(s, NULL);
+}
+
 static void jump_clock(struct sim *s)
 {
     if (percent(&s->clock, 40)) {
@@ -153,6 +169,7 @@ static void strike(struct sim *s, enum fault f)
         }
         break;
     case FAULT_BACKUP:
+        swap_disks(s);
         break;
     case FAULT_SPOOL:
         d = some_device(s);
@@ -199,6 +216,10 @@ void chaos_heal(struct sim *s)
 {
     s->healed = 1;
     s->healed_us = s->clock.now_us;
+    if (s->disk.is_old) {
+        host_crash(s, 0);
+        disk_put_real(s);
+    }
     s->disk.failing = s->disk.forgetful = 0;
     s->lite.disk.fail_pm = 0;
     s->lite.disk.room = UINT64_MAX;

@@ -29,6 +29,8 @@ void disk_reset(struct sim *s)
     d->ntried = 0;
     d->commit = NULL;
     d->failing = d->forgetful = d->over = d->rotten = 0;
+    d->copied = 0;
+    d->is_old = d->forked = 0;
     d->facts = (struct store_facts){.id = wf_rng_next(&s->clock.rng) | 1};
     wf_buf_clear(&d->bytes);
     lite_reset(s, s->swarm.on_sqlite);
@@ -315,6 +317,97 @@ int disk_rot(struct sim *s, struct wf_id *ret_job)
     d->bytes.p[r->at + 8 + below(&s->clock, r->len - 8)] ^=
         (uint8_t) (1u << below(&s->clock, 8));
     return 1;
+}
+
+/* -- copies ----------------------------------------------------------------------------
+ */
+
+void disk_copy(struct sim *s)
+{
+    struct disk *d = &s->disk;
+
+    if (!d->is_old && d->ntried == 0) {
+        d->copied = d->safe;
+        d->copied_facts = d->facts;
+        lite_copy(s, LITE_KEEP);
+    }
+}
+
+void disk_put_old(struct sim *s)
+{
+    struct disk *d = &s->disk;
+
+    if (d->is_old || d->copied == 0) {
+        return;
+    }
+    WF_CHECK(!s->host.up && d->copied <= d->safe);
+    memcpy(d->real.records + d->copied, d->records + d->copied,
+           (d->n - d->copied) * sizeof *d->records);
+    memcpy(d->real.tried, d->tried, sizeof d->tried);
+    d->real.n = d->n;
+    d->real.safe = d->safe;
+    d->real.ntried = d->ntried;
+    d->real_facts = d->facts;
+    d->facts = d->copied_facts;
+    d->n = d->safe = d->copied;
+    d->ntried = 0;
+    d->is_old = d->forked = 1;
+    lite_copy(s, LITE_PUT_OLD);
+}
+
+void disk_put_real(struct sim *s)
+{
+    struct disk *d = &s->disk;
+
+    if (!d->is_old) {
+        return;
+    }
+    WF_CHECK(!s->host.up);
+    memcpy(d->records + d->copied, d->real.records + d->copied,
+           (d->real.n - d->copied) * sizeof *d->records);
+    memcpy(d->tried, d->real.tried, sizeof d->tried);
+    d->n = d->real.n;
+    d->safe = d->real.safe;
+    d->ntried = d->real.ntried;
+    d->facts = d->real_facts;
+    d->is_old = 0;
+    lite_copy(s, LITE_PUT_REAL);
+}
+
+/* The last safe record of that kind which is about this job; NULL: there is none. */
+static const struct record *last_of(const struct disk *d, unsigned table,
+                                    const uint8_t *p, size_t at, size_t len)
+{
+    for (size_t i = d->safe; i-- > 0;) {
+        const struct record *r = &d->records[i];
+
+        if (r->table == table && r->len >= at + len &&
+            memcmp(bytes_of(d, r) + at, p, len) == 0) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static const struct record *job_of(const struct disk *d, const struct wf_id *id)
+{
+    return last_of(d, STORE_JOBS, id->b, 8, sizeof id->b);
+}
+
+int disk_has_job(const struct sim *s, const struct wf_id *id)
+{
+    return job_of(&s->disk, id) != NULL;
+}
+
+int disk_has_outcome(const struct sim *s, const struct wf_id *id)
+{
+    const struct record *job = job_of(&s->disk, id), *r;
+
+    if (job == NULL) {
+        return 0;
+    }
+    r = last_of(&s->disk, STORE_OUTCOMES, bytes_of(&s->disk, job), 0, 8);
+    return r != NULL && r->len > 8;
 }
 
 int disk_is_still(const struct disk *d)

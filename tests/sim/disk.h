@@ -41,6 +41,19 @@ struct disk {
     int over;             /* there was none: nothing can be written again */
     int rotten;           /* some record is */
     struct store_facts facts;
+
+    /* A copy that somebody keeps is the log up to `copied`; 0: there is none.  While it
+     * is in the place of the real log, what that had more is aside. */
+    size_t copied;
+    struct store_facts copied_facts, real_facts;
+    int is_old;
+    int forked; /* it was, and may have told of records that the real log does not have */
+    struct {
+        struct record records[DISK_RECORDS];
+        size_t n, safe;
+        size_t tried[DISK_TRIES];
+        unsigned ntried;
+    } real;
 };
 
 void disk_init(struct disk *d);
@@ -77,6 +90,16 @@ void disk_crash(struct sim *s, int power);
 
 /* Damage one record of a job, if there is any.  1 and the job's id. */
 int disk_rot(struct sim *s, struct wf_id *ret_job);
+
+/* Keep a copy of all that is safe; put it in place of the real log, or that back, while
+ * no process has it open. */
+void disk_copy(struct sim *s);
+void disk_put_old(struct sim *s);
+void disk_put_real(struct sim *s);
+
+/* This job's record is safe; its outcome's is. */
+int disk_has_job(const struct sim *s, const struct wf_id *id);
+int disk_has_outcome(const struct sim *s, const struct wf_id *id);
 
 /* Everything appended is safe, and nothing is under way. */
 int disk_is_still(const struct disk *d);

@@ -288,6 +288,7 @@ static void note_accepted(struct sim *s, struct hjob *j, uint64_t inc)
 void history_repeated(struct sim *s, struct hjob *j, uint64_t inc)
 {
     note_accepted(s, j, inc);
+    j->damaged |= host_was_old(&s->host, inc);
 }
 
 static void saw_accepted(struct sim *s, const struct actor *a,
@@ -416,6 +417,19 @@ static void client_saw(struct sim *s, const struct actor *a, const struct wf_msg
     }
 }
 
+/* From a process that lived on an old copy: nothing it says of a job is to be held
+ * against the others. */
+static void saw_old(struct sim *s, const struct wf_msg *m)
+{
+    if (m->type == WF_MSG_accepted) {
+        history_damaged(s, &m->u.accepted.job);
+    } else if (m->type == WF_MSG_outcome) {
+        history_damaged(s, &m->u.outcome.job);
+    } else if (m->type == WF_MSG_assign) {
+        history_damaged(s, &m->u.assign.job);
+    }
+}
+
 static int is_for_all(enum wf_type type)
 {
     return type == WF_MSG_welcome || type == WF_MSG_error || type == WF_MSG_ping ||
@@ -431,6 +445,10 @@ static int is_for_agents(enum wf_type type)
 void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
                  uint64_t inc)
 {
+    if (host_was_old(&s->host, inc)) {
+        saw_old(s, m);
+        return;
+    }
     if (is_for_all(m->type) && m->type != WF_MSG_error) {
         return;
     }
@@ -463,6 +481,7 @@ void history_submit(struct sim *s, const struct actor *a, const struct wf_submit
     if (is_other) {
         j->disputed = 1;
     }
+    j->damaged |= s->disk.is_old;
     j->taken_us = s->clock.now_us;
     j->left_ms = m->deadline_ms;
 }

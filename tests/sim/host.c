@@ -28,6 +28,7 @@ static void say(struct sim *s, const struct wf_effect *x)
     if (c == NULL || !c->there) {
         return;
     }
+    oracle_says(s, c, wf_effect_bytes(&s->host.fx, x), x->len);
     if (c->out.len == 0) {
         rc = wf_buf_put(&c->out, frame_header, sizeof frame_header);
         wf_list_push_back(&s->host.turn, &c->turn);
@@ -108,6 +109,8 @@ static void step_once(struct sim *s, struct broker_event *ev)
 {
     ev->now_us = local_us(&s->host.own, &s->clock);
     ev->wall_ms = local_wall_ms(&s->host.own, &s->clock);
+    /* What was being written then is still told. */
+    s->host.reads_only = s->host.core->rolled_back && ev->kind != BROKER_DURABLE;
     core_step(s->host.core, ev, &s->host.fx);
     (void) wf_mem_fail_after(-1);
     if (ev->kind != BROKER_RECORD) {
@@ -167,12 +170,14 @@ void host_start(struct sim *s)
     h->up = 1;
     h->starved = 0;
     h->inc++;
+    h->old |= s->disk.is_old ? UINT64_C(1) << (h->inc % 64) : 0;
     h->cfg.epoch = wf_rng_next(&s->clock.rng);
     h->cfg.seed = wf_rng_next(&s->clock.rng);
     h->cfg.durable = 1;
     h->cfg.store_id = s->disk.facts.id;
     h->cfg.boot = s->disk.facts.boot;
     h->cfg.lsn = s->disk.facts.lsn;
+    h->cfg.accept_rollback = s->disk.forked && !s->disk.is_old;
     rc = core_new(&h->cfg, &h->core);
     WF_CHECK(rc == 0);
     if (disk_load(s, take_record, s) != 0) {
@@ -223,6 +228,11 @@ void host_stop(struct sim *s)
     }
 }
 
+int host_was_old(const struct host *h, uint64_t inc)
+{
+    return (h->old >> (inc % 64) & 1) != 0;
+}
+
 /* A frame that no decoder takes ends the session, as the shell ends it. */
 static void end_session(struct sim *s, struct conn *c)
 {
@@ -259,7 +269,9 @@ static void read_frame(struct sim *s, struct conn *c, const struct event *e)
         if (msg.type == WF_MSG_submit) {
             history_submit(s, c->who, &msg.u.submit);
         }
+        oracle_heard(s, &msg, c);
         step(s, &ev);
+        oracle_took(s);
     }
 }
 

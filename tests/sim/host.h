@@ -12,11 +12,14 @@ struct host {
     struct core_config cfg;
     int up;
     uint64_t inc; /* of the process: 1, 2, ... */
+    uint64_t old; /* a bit each: processes that lived on an old copy of the store */
     uint64_t paused_until_us;
     uint64_t awake_us; /* since when it runs, and does not stand still */
     struct local own;  /* the clocks of its machine */
     int power;         /* when it ends in the middle of a commit, its machine does */
     unsigned starved; /* so many allocations of the next step succeed, less one; 0: all */
+    int must_stop;    /* what was just heard shows that its store is old */
+    int reads_only;   /* it knew that before this step */
     struct event *tick;
     struct wf_effects fx;
     struct wf_list_node turn; /* conn.turn: who is spoken to in this turn */
@@ -33,6 +36,9 @@ void host_crash(struct sim *s, int power);
 
 /* Tell everybody that it stops; the crash that follows is then no surprise. */
 void host_stop(struct sim *s);
+
+/* Did this process live on an old copy of the store? */
+int host_was_old(const struct host *h, uint64_t inc);
 
 /* Take an event that is meant for the broker. */
 void host_take(struct sim *s, struct event *e);

@@ -1,5 +1,6 @@
 #include "broker/store/sum.h"
 #include "common/check.h"
+#include "common/err.h"
 #include "common/mem.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/vfs.h"
@@ -19,6 +20,8 @@ void lite_init(struct lite *l, struct clock *c)
     *l = (struct lite){0};
     sectors_init(&l->disk, c);
     sectors_init(&l->copy, c);
+    sectors_init(&l->kept, c);
+    sectors_init(&l->real, c);
 }
 
 static void close_db(struct lite *l)
@@ -35,6 +38,8 @@ void lite_fini(struct lite *l)
     close_db(l);
     sectors_fini(&l->disk);
     sectors_fini(&l->copy);
+    sectors_fini(&l->kept);
+    sectors_fini(&l->real);
 }
 
 void lite_reset(struct sim *s, int on)
@@ -248,6 +253,27 @@ void lite_crash(struct sim *s, int power)
     }
 }
 
+void lite_copy(struct sim *s, enum lite_copy what)
+{
+    struct lite *l = &s->lite;
+
+    if (!l->on) {
+        return;
+    }
+    switch (what) {
+    case LITE_KEEP:
+        sectors_copy(&l->kept, &l->disk);
+        break;
+    case LITE_PUT_OLD:
+        sectors_copy(&l->real, &l->disk);
+        sectors_copy(&l->disk, &l->kept);
+        break;
+    case LITE_PUT_REAL:
+        sectors_copy(&l->disk, &l->real);
+        break;
+    }
+}
+
 /* -- examinations ----------------------------------------------------------------------
  */
 
@@ -270,6 +296,31 @@ void lite_examine(struct sim *s)
         sim_fail(s, "after a power cut the store would not open: %d %s", rc, err.text);
     } else if (end_of(s, sum) == SIZE_MAX) {
         sim_fail(s, "after a power cut the store would have other rows");
+    }
+    if (db != NULL) {
+        store_sqlite.close(db);
+    }
+    vfs_use(&l->disk, &s->clock);
+}
+
+void lite_examine_old(struct sim *s)
+{
+    struct lite *l = &s->lite;
+    const struct disk *d = &s->disk;
+    struct store_facts facts;
+    struct wf_err err = {0};
+    void *db = NULL;
+    int rc;
+
+    if (d->copied == 0 || d->forked ||
+        d->records[d->copied - 1].lsn >= d->records[d->safe - 1].lsn) {
+        return;
+    }
+    sectors_copy(&l->copy, &l->kept);
+    sectors_copy_file(&l->copy, &l->disk, WHERE ".mark");
+    rc = open_on(s, &l->copy, 0, &db, &facts, &err);
+    if (rc != WEFT_ESTORAGE) {
+        sim_fail(s, "an old copy beside the mark of today is taken: %d %s", rc, err.text);
     }
     if (db != NULL) {
         store_sqlite.close(db);

@@ -8,7 +8,9 @@
 
 struct lite {
     int on;
-    struct sectors disk, copy; /* copy: to look at, or a backup */
+    struct sectors disk;
+    struct sectors copy;       /* to look at */
+    struct sectors kept, real; /* as struct disk has it */
     void *db;                  /* NULL: not open */
 };
 
@@ -24,9 +26,15 @@ int lite_load(struct sim *s, store_row_fn *fn, void *arg);
 int lite_commit(struct sim *s, size_t from, size_t to);
 void lite_crash(struct sim *s, int power);
 
+enum lite_copy { LITE_KEEP, LITE_PUT_OLD, LITE_PUT_REAL };
+void lite_copy(struct sim *s, enum lite_copy what);
+
 /* Cut the power of a copy of the device and read that: it must hold the rows of the log.
  */
 void lite_examine(struct sim *s);
+
+/* The copy that somebody keeps, beside the mark of today: the store must refuse. */
+void lite_examine_old(struct sim *s);
 
 /* Flip bits in a copy: every row that is read must be one that was written, and none may
  * be missing unless the store refuses. */

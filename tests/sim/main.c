@@ -2,6 +2,7 @@
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,9 +80,21 @@ static int run_one(struct sim **s, const struct options *o)
     return good ? 0 : 1;
 }
 
+static void add_up(struct verdict_counts *sum, const struct verdict_counts *c)
+{
+    sum->accepted += c->accepted;
+    sum->outcomes += c->outcomes;
+    sum->lost += c->lost;
+    sum->divergent += c->divergent;
+    sum->duplicate += c->duplicate;
+    sum->superseded += c->superseded;
+}
+
 static int run_range(struct sim **s, const struct options *o)
 {
+    struct verdict_counts sum = {0};
     uint64_t failed = 0, n = 0, all = 0;
+    char line[200];
 
     for (uint64_t seed = o->from; seed <= o->to; seed++) {
         uint64_t hash = 0, again = 0;
@@ -96,11 +109,14 @@ static int run_range(struct sim **s, const struct options *o)
         n++;
         failed += !good;
         all = all * 31 + hash;
+        add_up(&sum, &(*s)->verdict);
         if (!good && o->until_failure) {
             break;
         }
     }
-    printf("seeds %" PRIu64 " failed %" PRIu64 " hash %016" PRIx64 "\n", n, failed, all);
+    verdict_line(&sum, line, sizeof line);
+    printf("%s\nseeds %" PRIu64 " failed %" PRIu64 " hash %016" PRIx64 "\n", line, n,
+           failed, all);
     return o->until_failure ? failed == 0 : failed != 0;
 }
 
@@ -179,6 +195,9 @@ int main(int argc, char **argv)
     int rc;
 
     (void) sigaction(SIGABRT, &act, NULL);
+    /* Each world takes the same large blocks: let them stay ours in between. */
+    (void) mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    (void) mallopt(M_TRIM_THRESHOLD, 1 << 30);
     if (!parse(argc, argv, &o, s)) {
         sim_free(s);
         return usage();

@@ -12,6 +12,9 @@
 void net_init(struct net *n)
 {
     memset(n, 0, sizeof *n);
+    for (unsigned i = 0; i < NET_HEARD; i++) {
+        wf_buf_init(&n->heard[i], 4u << 20);
+    }
     for (size_t i = 0; i < NET_CONNS; i++) {
         wf_buf_init(&n->conns[i].out, 4u << 20);
         wf_list_init(&n->conns[i].turn);
@@ -22,6 +25,9 @@ void net_init(struct net *n)
 
 void net_fini(struct net *n)
 {
+    for (unsigned i = 0; i < NET_HEARD; i++) {
+        wf_buf_fini(&n->heard[i]);
+    }
     for (size_t i = 0; i < NET_CONNS; i++) {
         wf_buf_fini(&n->conns[i].out);
     }
@@ -38,7 +44,7 @@ void net_reset(struct sim *s)
             }
         }
     }
-    n->n = 0;
+    n->n = n->nheard = 0;
     n->sent = n->corrupted = n->doubled = n->cut = 0;
 }
 
@@ -190,6 +196,12 @@ void net_send(struct sim *s, struct conn *c, enum net_dir dir, struct wf_buf *fr
     if (live && !s->healed && below(&s->clock, 1000) < s->swarm.corrupt_pm) {
         read_damaged(s, frame);
         corrupt(s, frame);
+    }
+    if (live && dir == NET_TO_BROKER && s->nrogues != 0 && c->who->ops != &rogue_ops) {
+        struct wf_buf *heard = &s->net.heard[s->net.nheard++ % NET_HEARD];
+
+        wf_buf_clear(heard);
+        (void) wf_buf_put(heard, frame->p + HEADER_LEN, frame->len - HEADER_LEN);
     }
     if (live) {
         clock_mix_bytes(&s->clock, frame->p, frame->len);

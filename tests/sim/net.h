@@ -12,6 +12,7 @@
 #include "tests/sim/clock.h"
 
 #define NET_CONNS 8192
+#define NET_HEARD 16
 
 struct sim;
 
@@ -39,6 +40,9 @@ struct net {
     struct conn conns[NET_CONNS];
     uint32_t n;
     uint64_t sent, corrupted, doubled, cut;
+    /* Frames that went to the broker, for those who listen and say them again. */
+    struct wf_buf heard[NET_HEARD];
+    unsigned nheard;
 };
 
 void net_init(struct net *n);

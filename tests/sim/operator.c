@@ -158,6 +158,22 @@ void operator_told(struct sim *s, struct client *c, const struct client_call *x)
 /* -- after the faults ------------------------------------------------------------------
  */
 
+/* Is there a job that waits for it, for as long as it takes? */
+static int is_waited_for(const struct sim *s, const struct device *d)
+{
+    const struct principal *p = registry_key(&s->host.core->registry, &d->own_key);
+    const struct wf_list_node *head =
+        p != NULL && p->agent != NULL ? &p->agent->attempts : NULL;
+
+    for (const struct wf_list_node *n = head != NULL ? head->next : head; n != head;
+         n = n->next) {
+        if (CONTAINER_OF(n, struct job, in_agent)->disconnect == WF_KEEP) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Devices that an operator left drained; those who are hostile. */
 static int restore(struct sim *s, struct client *c)
 {
@@ -175,9 +191,8 @@ static int restore(struct sim *s, struct client *c)
     for (unsigned i = 0; i < s->ndevices; i++) {
         struct device *d = &s->devices[i];
 
-        /* Jobs that wait for it to return would wait for ever. */
-        if (d->a.dead && d->a.identity == d->a.index && d->a.enrolled &&
-            core_admits(s->host.core, &d->own_key)) {
+        if (is_waited_for(s, d) && d->a.dead && d->a.identity == d->a.index &&
+            d->a.enrolled && core_admits(s->host.core, &d->own_key)) {
             revoke(s, c, &d->a);
             busy = 1;
         }

@@ -34,6 +34,90 @@ void oracle_step(struct sim *s)
     }
 }
 
+/* -- promises --------------------------------------------------------------------------
+ */
+
+void oracle_heard(struct sim *s, const struct wf_msg *m, const struct conn *c)
+{
+    const struct core *b = s->host.core;
+
+    s->host.must_stop = m->type == WF_MSG_hello && !b->cfg.accept_rollback &&
+                        c->who->role == WF_ROLE_OPERATOR &&
+                        m->u.hello.store == b->cfg.store_id &&
+                        m->u.hello.store_lsn > b->durable_lsn;
+}
+
+void oracle_took(struct sim *s)
+{
+    const struct host *h = &s->host;
+
+    if (h->up && h->must_stop && !h->core->rolled_back) {
+        sim_fail(s, "a broker goes on whose operator was told of records that it lacks");
+    } else if (h->up && h->core->rolled_back && !s->disk.is_old) {
+        sim_fail(s, "a broker stops for an old store that is none");
+    }
+}
+
+/* It was the result of this attempt that ended the job. */
+static int is_taken(const struct job *j, const struct wf_result_ack *m,
+                    const struct conn *c)
+{
+    return j != NULL && j->class_ == WF_CLASS_DURABLE && j->state == WF_JOB_OK &&
+           wf_id_is_zero(&j->reused) && j->attempt == m->attempt && j->agent != NULL &&
+           wf_key_eq(&j->agent->principal->key, &c->key);
+}
+
+static void check_promise(struct sim *s, const struct conn *c, const struct wf_msg *m)
+{
+    const struct jobs *t = &s->host.core->jobs;
+    const struct job *j;
+
+    switch (m->type) {
+    case WF_MSG_accepted:
+        if (m->u.accepted.class_ == WF_CLASS_DURABLE &&
+            !disk_has_job(s, &m->u.accepted.job)) {
+            sim_fail(s, "a job is told accepted before it is on stable storage");
+        }
+        break;
+    case WF_MSG_outcome:
+        j = jobs_get(t, &m->u.outcome.job);
+        if (j != NULL && j->class_ == WF_CLASS_DURABLE && !disk_has_outcome(s, &j->id)) {
+            sim_fail(s, "an outcome is told before it is on stable storage");
+        }
+        break;
+    case WF_MSG_result_ack:
+        j = jobs_get(t, &m->u.result_ack.job);
+        if (is_taken(j, &m->u.result_ack, c) && !disk_has_outcome(s, &j->id)) {
+            sim_fail(s, "a result is acknowledged before it is on stable storage");
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void oracle_says(struct sim *s, const struct conn *c, const uint8_t *p, size_t len)
+{
+    /* An array, then the type: only those that promise are worth decoding. */
+    unsigned type = len > 1 ? p[1] : 0;
+    struct wf_cursor cur;
+    struct wf_msg m;
+
+    if (s->host.core->rolled_back && s->host.reads_only &&
+        (type == WF_MSG_assign || type == WF_MSG_result_ack)) {
+        sim_fail(s, "a broker on an old store goes on with its work");
+    }
+
+    if ((type == WF_MSG_accepted || type == WF_MSG_outcome ||
+         type == WF_MSG_result_ack) &&
+        !s->disk.rotten) {
+        wf_cur_init(&cur, p, len);
+        if (wf_msg_decode(&cur, &m) == 0) {
+            check_promise(s, c, &m);
+        }
+    }
+}
+
 /* -- deadlines -------------------------------------------------------------------------
  */
 

@@ -2,11 +2,25 @@
 #ifndef TESTS_SIM_ORACLE_H
 #define TESTS_SIM_ORACLE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 struct sim;
 struct hjob;
+struct conn;
+struct wf_msg;
 
 /* After every step: its bounds. */
 void oracle_step(struct sim *s);
+
+/* The broker says something: nothing that promises comes before what it promises is on
+ * stable storage. */
+void oracle_says(struct sim *s, const struct conn *c, const uint8_t *p, size_t len);
+
+/* Before and after the broker takes a message: who was told of more than it has makes it
+ * stop, and nobody else. */
+void oracle_heard(struct sim *s, const struct wf_msg *m, const struct conn *c);
+void oracle_took(struct sim *s);
 
 /* After a start: nobody is let in or out who was not before. */
 void oracle_keys(struct sim *s);

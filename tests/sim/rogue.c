@@ -44,6 +44,18 @@ static void say_garbage(struct sim *s, struct rogue *r)
                    1 + (size_t) below(&s->clock, sizeof bytes), NULL);
 }
 
+/* What somebody else said, as if it were one's own. */
+static void say_again(struct sim *s, struct rogue *r)
+{
+    const struct net *n = &s->net;
+    const struct wf_buf *heard;
+
+    if (n->nheard != 0) {
+        heard = &n->heard[below(&s->clock, wf_min_u64(n->nheard, NET_HEARD))];
+        wf_effects_add(&r->a.fx, WF_EFFECT_SEND, 0, 0, heard->p, heard->len, NULL);
+    }
+}
+
 static void forge_as_agent(struct sim *s, struct rogue *r)
 {
     const struct job *j = victim(s);
@@ -146,9 +158,12 @@ static void rogue_work(struct sim *s, struct actor *a)
     const struct wf_ping forged = {.seq = 1, .rtt_us = wf_rng_next(&s->clock.rng)};
 
     if (r->link.state == WF_LINK_READY && s->host.up) {
-        switch (below(&s->clock, 8)) {
+        switch (below(&s->clock, 9)) {
         case 0:
             say_random(s, r);
+            break;
+        case 4:
+            say_again(s, r);
             break;
         case 1:
             if (percent(&s->clock, 20)) {

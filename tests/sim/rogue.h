@@ -3,8 +3,8 @@
  * As an agent: results, refusals and output for others' attempts, for attempts that never
  * were and for its own; offers of anything; assignments taken and forgotten.  As a
  * client: others' jobs watched, cancelled, submitted again.  Both: every message there
- * is with random content, frames that are no frames, forged round trips.  It cheats: it
- * reads ids and attempts from the broker's memory.
+ * is with random content, frames that are no frames, what others said before, forged
+ * round trips.  It cheats: it reads ids and attempts from the broker's memory.
  */
 #ifndef TESTS_SIM_ROGUE_H
 #define TESTS_SIM_ROGUE_H

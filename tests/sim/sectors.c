@@ -356,17 +356,30 @@ static void copy_buf(struct wf_buf *to, const struct wf_buf *from)
     WF_CHECK(to->err == 0);
 }
 
+static void copy_file(struct sector_file *to, const struct sector_file *from)
+{
+    memcpy(to->name, from->name, sizeof to->name);
+    to->here = from->here;
+    to->safe_here = from->safe_here;
+    copy_buf(&to->now, &from->now);
+    copy_buf(&to->safe, &from->safe);
+    copy_buf(&to->dirty, &from->dirty);
+}
+
 void sectors_copy(struct sectors *d, const struct sectors *from)
 {
     for (unsigned i = 0; i < SECTOR_FILES; i++) {
-        struct sector_file *to = &d->files[i];
-        const struct sector_file *f = &from->files[i];
+        copy_file(&d->files[i], &from->files[i]);
+    }
+}
 
-        memcpy(to->name, f->name, sizeof to->name);
-        to->here = f->here;
-        to->safe_here = f->safe_here;
-        copy_buf(&to->now, &f->now);
-        copy_buf(&to->safe, &f->safe);
-        copy_buf(&to->dirty, &f->dirty);
+void sectors_copy_file(struct sectors *d, const struct sectors *from, const char *name)
+{
+    struct sector_file *to = sectors_open(d, name, 1);
+
+    for (unsigned i = 0; i < SECTOR_FILES; i++) {
+        if (from->files[i].here && strcmp(from->files[i].name, name) == 0) {
+            copy_file(to, &from->files[i]);
+        }
     }
 }

@@ -65,7 +65,8 @@ uint64_t sectors_used(const struct sectors *d);
 /* Flip `n` bits of one file, in what is safe and in the cache.  0: there is none. */
 int sectors_rot(struct sectors *d, unsigned n);
 
-/* Copy all that is safe or cached. */
+/* Copy all that is safe or cached; or one file of it, over the one of that name. */
 void sectors_copy(struct sectors *d, const struct sectors *from);
+void sectors_copy_file(struct sectors *d, const struct sectors *from, const char *name);
 
 #endif

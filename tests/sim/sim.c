@@ -262,7 +262,7 @@ static void set_up(struct sim *s, uint64_t seed)
     swarm_draw(&s->swarm, &s->clock);
     history_begin(s);
     disk_reset(s);
-    s->host.inc = 0;
+    s->host.inc = s->host.old = 0;
     s->host.own = (struct local){0};
     local_boot(&s->host.own, &s->clock);
     if (s->swarm.skewed) {
@@ -520,6 +520,7 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
         oracle_replay(s);
         if (s->lite.on) {
             lite_examine(s);
+            lite_examine_old(s);
             lite_examine_rot(s);
         }
         if (history_judge(s, &s->verdict)) {

@@ -10,6 +10,9 @@ static void draw_faults(struct swarm *s, struct clock *c)
     for (unsigned i = 0; i < FAULT_KINDS; i++) {
         s->on[i] = (uint8_t) percent(c, 35);
     }
+    /* Little is promised where records are lost for good. */
+    s->on[FAULT_ROT] &= (uint8_t) percent(c, 35);
+    s->on[FAULT_BACKUP] &= (uint8_t) percent(c, 35);
     s->fault_us = 100 * MS + below(c, 3 * SECOND);
     s->corrupt_pm = often(c, 8);
     s->dup_pm = often(c, 30);
@@ -18,6 +21,10 @@ static void draw_faults(struct swarm *s, struct clock *c)
     s->late_agents = percent(c, 35);
     s->rogue_client = percent(c, 20);
     s->rogue_agent = percent(c, 20);
+    if (s->on[FAULT_BACKUP]) {
+        /* Who joins or is thrown out while an old copy serves is not judged. */
+        s->late_agents = s->revokes = 0;
+    }
     s->clones = percent(c, 10);
     s->skewed = percent(c, 40);
     s->slow = percent(c, 20);

@@ -227,7 +227,7 @@ static void tell_outcome(const struct job *j, const struct weft_outcome *o)
     tell(j, "outcome", 6, x);
 }
 
-static int is_passing(int error)
+static int is_passing(const struct load *l, int error)
 {
     switch (error) {
     case WEFT_EBUSY:
@@ -240,6 +240,9 @@ static int is_passing(int error)
     case WEFT_EFULL:
     case WEFT_ENOMEM:
         return 1;
+    case WEFT_ENOENT:
+    case WEFT_ECONFLICT:
+        return l->is_site;
     default:
         return 0;
     }
@@ -251,7 +254,7 @@ static void on_error(struct call *c, int error)
     struct job *j = c->job;
     uint64_t code = (uint64_t) -error;
 
-    if (is_passing(error)) {
+    if (is_passing(j->load, error)) {
         call_later(c, weft_future_retry_ms(c->future));
         return;
     }

@@ -46,6 +46,7 @@ struct load {
     uint64_t handles;
     uint64_t made, credit, done, begun_ms;
     int fetching;
+    int is_site; /* several brokers: what one does not know another may */
     const volatile sig_atomic_t *stopped; /* signals so far */
 };
 

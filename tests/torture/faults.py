@@ -62,6 +62,11 @@ class Faults:
         times = rng.randint(1, 12) if failpoints.rank(name) < 2 and name in self.acted else 1
         return name, f'{name}:{times}={action}'
 
+    def check_end(self, process, wanted):
+        bears = process.said('event=fenced') or (self.mesh.database and
+                                                 process.said('error EIO.* database:'))
+        process.check_end((*wanted, 1) if bears else wanted)
+
     def failpoint(self, process, program, rng, start):
         """Start it so that it comes to its failpoint, see that it does, start it again."""
         name, setting = self.next_failpoint(program, rng)
@@ -80,7 +85,7 @@ class Faults:
             yield from until(lambda: not process.alive(), 3)
             self.acted.add(name)  # seen by what was passed
             if not process.alive():
-                process.check_end(KILLED)
+                self.check_end(process, (*KILLED, 0, 1) if '.bye.' in name else KILLED)
         else:
             done = yield from until(lambda: not process.alive() or process.stopped(),
                                     3 if self.quick else 6)
@@ -91,7 +96,7 @@ class Faults:
                 process.send(signal.SIGCONT)
             elif not process.alive():
                 ends = (0, 1) if '.bye.' in name else (1,) if action == 'exit' else ()
-                process.check_end((*KILLED, *ends))
+                self.check_end(process, (*KILLED, *ends))
         self.count(f'failpoint {action.split()[0]}')
         if process.alive():
             process.kill()
@@ -141,7 +146,7 @@ class Faults:
         if process.alive():
             process.kill()
         else:
-            process.check_end(KILLED)
+            self.check_end(process, KILLED)
         self.mesh.kill_machine(process)
         if not (yield from until(disk.unmount, 10, 0.1)):
             raise Unexpected(f'the disk of {process.name} stays busy')
@@ -164,39 +169,60 @@ class Faults:
         disk.drain()
         yield 0.5
         if not process.alive():
-            process.check_end((*KILLED, 1))
+            self.check_end(process, (*KILLED, 1))
             yield from start(None)
         process.may_fail = False
 
     # -- lanes --------------------------------------------------------------------------
 
+    def was_fenced(self, b):
+        """Others of its site took its place while it could not be heard."""
+        if b.alive() or not b.said('event=fenced'):
+            return False
+        self.count('fenced')
+        return True
+
+    def database_lane(self):
+        """The server of the database is killed, too."""
+        rng = random.Random(f'{self.seed}/database')
+        while not self.over():
+            yield rng.uniform(4, 15)
+            for what in 'kill', 'start':
+                child = subprocess.Popen([os.environ['WEFT_PG'], what],
+                                         stdin=subprocess.DEVNULL)
+                if not (yield from until(lambda c=child: c.poll() is not None, 60)):
+                    raise Unexpected(f'the database does not {what}')
+            self.count('kill database')
+
     def see_to(self, process):
         if not process.alive():
             process.check_end(())
 
-    def broker_start(self, failpoint, by=(), wait=30):
-        mesh = self.mesh
-        began = now()
-        mesh.broker.start(failpoint, by)
-        yield from until(lambda: mesh.ready() or not mesh.broker.alive() or
-                         mesh.broker.stopped(), wait)
-        if mesh.ready():
+    def broker_start(self, b, failpoint=None, by=(), wait=30):
+        mesh, began = self.mesh, now()
+        b.start(failpoint, by)
+        yield from until(lambda: mesh.ready(b) or not b.alive() or b.stopped(), wait)
+        while mesh.database and b.said('error EIO.* database:') and now() < began + wait:
+            yield 0.5  # as whoever looks after it would
+            b.start(None, by)
+            yield from until(lambda: mesh.ready(b) or not b.alive(), wait)
+        if mesh.ready(b):
             mesh.slowest_start = max(mesh.slowest_start, now() - began)
-        elif not failpoint and not mesh.broker.may_fail:
-            raise Unexpected(f'the broker does not start; log: {mesh.broker.log}')
+        elif not failpoint and not b.may_fail:
+            raise Unexpected(f'the broker does not start; log: {b.log}')
 
-    def few_descriptors(self, process, rng):
-        process.kill()
-        yield from self.broker_start(None, by=['prlimit', f'--nofile={rng.choice([64, 96])}'])
+    def few_descriptors(self, b, rng):
+        b.kill()
+        yield from self.broker_start(b, by=['prlimit', f'--nofile={rng.choice([64, 96])}'])
         self.count('few descriptors')
-        yield from self.flood(rng, 150)
-        process.kill()
-        yield from self.broker_start(None)
+        yield from self.flood(b, rng, 150)
+        b.kill()
+        yield from self.broker_start(b)
 
-    def flood(self, rng, most):
+    def flood(self, b, rng, most):
         mesh = self.mesh
         child = subprocess.Popen([*mesh.net.prefix('ops'), sys.executable,
-                                  mesh.source('flood.py'), mesh.net.endpoint('ops'), str(most)],
+                                  mesh.source('flood.py'), mesh.net.endpoint(b.machine), str(most)],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL)
         self.count('flood')
@@ -206,36 +232,42 @@ class Faults:
             child.kill()
             child.wait()
 
-    def broker_lane(self):
-        rng, b = random.Random(f'{self.seed}/broker'), self.mesh.broker
+    def broker_lane(self, b):
+        rng = random.Random(f'{self.seed}/{b.name}')
+
+        def start(failpoint=None, **how):
+            return self.broker_start(b, failpoint, **how)
+
         kinds = {'pause': 2, 'partition': 2, 'flood': 1}
         if self.broker_dies:
             kinds.update({'failpoint': 12 if self.queues['broker'] else 0, 'kill': 3, 'few': 1})
-            if 'broker' in self.mesh.disks:
+            if b.machine in self.mesh.disks:
                 kinds.update({'power': 2, 'full': 2})
         if self.only:
             kinds = {'failpoint': 1} if self.queues['broker'] else {'pause': 1}
         while not self.over():
             yield rng.choice([0.2, 0.5, 1.5])
+            if self.was_fenced(b):
+                yield from start()
             self.see_to(b)
             kind = rng.choices(list(kinds), list(kinds.values()))[0]
             self.log(b, kind)
             if kind == 'failpoint':
-                yield from self.failpoint(b, 'broker', rng, self.broker_start)
+                yield from self.failpoint(b, 'broker', rng, start)
             elif kind == 'kill':
-                yield from self.kill(b, rng, self.broker_start)
+                yield from self.kill(b, rng, start)
             elif kind == 'pause':
                 yield from self.pause(b, rng)
             elif kind == 'partition':
                 yield from self.partition(b, rng)
             elif kind == 'power':
-                yield from self.power_cut(b, rng, self.broker_start)
+                yield from self.power_cut(b, rng, start)
             elif kind == 'full':
-                yield from self.full_disk(b, rng, self.broker_start)
+                yield from self.full_disk(b, rng, start)
             elif kind == 'few':
                 yield from self.few_descriptors(b, rng)
             else:
-                yield from self.flood(rng, 1500)
+                yield from self.flood(b, rng, 1500)
             self.log(b, 'healed')
 
     def other_lane(self, process, program):

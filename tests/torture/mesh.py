@@ -1,14 +1,16 @@
 """A mesh of real processes: a broker, agents and clients, each on a machine of its own."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 
-BROKER_CONF = '''name = hq
+BROKER_CONF = '''name = {name}
 listen = "{listen}"
-advertise = "{endpoint}"
+{advertise}
 state = {state}
+{store}
 heartbeat = 500ms
 lease = 2s
 grace = 1s
@@ -115,7 +117,7 @@ class Process:
 
 
 class Mesh:
-    def __init__(self, build, tmp, net, job_class):
+    def __init__(self, build, tmp, net, job_class, database=None):
         self.build, self.tmp, self.net, self.job_class = build, tmp, net, job_class
         self.env = {'WEFT_HOME': os.path.join(tmp, 'home')}
         self.passed_log = os.path.join(tmp, 'passed')
@@ -123,11 +125,16 @@ class Mesh:
         os.mkdir(self.stories)
         self.disks = {}
         self.agents, self.clients = {}, {}
-        self.broker = self.storm = None
-        self.superseded = {}  # by start of the broker
+        self.brokers, self.storm = [], None
+        self.superseded = {}  # by starts of brokers
         self.slowest_start = 0.0
-        self.net.add('broker')
-        self.net.add('ops')
+        # One with a file of its own, or two that share a database.
+        self.database = database
+        self.machines = ['broker', 'broker2'] if database else ['broker']
+        if database:
+            self.env['TORTURE_SITE'] = '1'
+        for machine in [*self.machines, 'ops']:
+            self.net.add(machine)
 
     def program(self, name):
         return os.path.join(self.build, 'tests', 'torture', name)
@@ -178,20 +185,31 @@ class Mesh:
 
     # -- the broker ---------------------------------------------------------------------
 
-    def make_broker(self):
-        conf = os.path.join(self.tmp, 'broker.conf')
-        with open(conf, 'w', encoding='utf-8') as f:
-            f.write(BROKER_CONF.format(listen=self.net.listen(), state=self.state_of('broker'),
-                                       endpoint=self.net.endpoint('broker')))
-        self.broker = Process(self, 'broker', 'broker',
-                              [self.program('torture-broker'), '--config', conf])
-        self.broker.start()
-        if not self.wait(self.ready, 20):
-            raise Unexpected('the broker does not start')
-        self.weft('ctx', 'add', 'op', os.path.join(self.state_of('broker'), 'operator.token'))
+    def make_brokers(self):
+        advertise = '\n'.join(f'advertise = "{self.net.endpoint(m)}"' for m in self.machines)
+        for machine in self.machines:
+            state = self.state_of(machine)
+            conf = os.path.join(self.tmp, f'{machine}.conf')
+            with open(conf, 'w', encoding='utf-8') as f:
+                f.write(BROKER_CONF.format(
+                    name=machine, listen=self.net.listen(), state=state, advertise=advertise,
+                    store=f'store = "{self.database}"' if self.database else ''))
+            if self.brokers:  # those of a site share their keys
+                os.mkdir(state, 0o700)
+                for name in 'broker.key', 'broker.pub':
+                    shutil.copy2(os.path.join(self.state_of('broker'), name), state)
+            broker = Process(self, machine, machine,
+                             [self.program('torture-broker'), '--config', conf])
+            self.brokers.append(broker)
+            broker.start()
+            if not self.wait(lambda b=broker: self.ready(b), 20):
+                raise Unexpected(f'no start; log: {broker.log}')
+            if broker is self.brokers[0]:
+                self.weft('ctx', 'add', 'op', os.path.join(state, 'operator.token'))
 
-    def ready(self):
-        return self.broker.alive() and self.broker.said('event=ready')
+    @staticmethod
+    def ready(broker):
+        return broker.alive() and broker.said('event=ready')
 
     @staticmethod
     def wait(condition, seconds):
@@ -208,7 +226,7 @@ class Mesh:
         path = os.path.join(self.tmp, f'{name}.token')
         with open(path, 'w', encoding='utf-8') as f:
             f.write(self.weft('token', 'create', '--role', role, '--name', name, '--ttl', '1h',
-                              '--endpoint', self.net.endpoint(machine)))
+                              *self.net.way(machine)))
         return path
 
     def make_agent(self, name, worker):
@@ -276,7 +294,7 @@ class Mesh:
                 r'"k":"refused","id":"(\w+)".*"n":"(\w+)"', f.read())]
 
     def processes(self):
-        return [self.broker, self.storm, *self.agents.values(), *self.clients.values()]
+        return [*self.brokers, self.storm, *self.agents.values(), *self.clients.values()]
 
     def kill_machine(self, process):
         """All that runs there."""
@@ -294,7 +312,7 @@ class Mesh:
         """The counters begin anew with each process of the broker."""
         m = re.search(r'"superseded":\s*"?(\d+)', text)
         if m:
-            self.superseded[self.broker.starts] = int(m.group(1))
+            self.superseded[sum(b.starts for b in self.brokers)] = int(m.group(1))
 
     def check(self, *argv):
         stories = [os.path.join(self.stories, n) for n in sorted(os.listdir(self.stories))]

@@ -29,13 +29,12 @@ def free_port():
 
 
 class Namespaces:
-    """10.77.0.N for the N-th machine, N from 1: the broker's."""
     name = 'network namespaces'
 
     def __init__(self):
         self.id = f'wt{os.getpid()}'
         self.hub = f'{self.id}-hub'
-        self.machines = {}
+        self.machines, self.address = {}, {}
 
     @staticmethod
     def why_not():
@@ -73,12 +72,13 @@ class Namespaces:
     def add(self, machine):
         ns, n = f'{self.id}-{machine}', len(self.machines) + 1
         self.machines[machine] = ns
+        self.address[machine] = f'10.77.{n // 250}.{n % 250}'
         sh('ip', 'netns', 'add', ns)
         sh('ip', '-n', ns, 'link', 'set', 'lo', 'up')
         sh('ip', '-n', self.hub, 'link', 'add', 'name', machine, 'type', 'veth', 'peer',
            'name', 'eth0', 'netns', ns)
         sh('ip', '-n', self.hub, 'link', 'set', machine, 'master', 'br0', 'up')
-        sh('ip', '-n', ns, 'addr', 'add', f'10.77.{n // 250}.{n % 250}/16', 'dev', 'eth0')
+        sh('ip', '-n', ns, 'addr', 'add', f'{self.address[machine]}/16', 'dev', 'eth0')
         sh('ip', '-n', ns, 'link', 'set', 'eth0', 'up')
         sh('tc', '-n', ns, 'qdisc', 'add', 'dev', 'eth0', 'clsact')
         sh('tc', '-n', self.hub, 'qdisc', 'add', 'dev', machine, 'clsact')
@@ -90,8 +90,14 @@ class Namespaces:
     def listen(self):
         return f'tcp://0.0.0.0:{PORT}'
 
-    def endpoint(self, _machine):
-        return f'tcp://10.77.0.1:{PORT}'
+    def endpoint(self, machine):
+        """Of a broker on that machine."""
+        return f'tcp://{self.address[machine]}:{PORT}'
+
+    @staticmethod
+    def way(_machine):
+        """Options for a token: where that machine finds the brokers."""
+        return []
 
     def pids(self, machine):
         out = sh('ip', 'netns', 'pids', self.machines[machine], check=False).stdout
@@ -127,7 +133,7 @@ class Loopback:
             relay.wait()
 
     def add(self, machine):
-        if self.relays or machine != 'broker':
+        if machine != 'broker':
             port = free_port()
             relay = subprocess.Popen([sys.executable, os.path.join(HERE, 'relay.py'),
                                       str(port), str(self.port)])
@@ -139,8 +145,12 @@ class Loopback:
     def listen(self):
         return f'tcp://127.0.0.1:{self.port}'
 
-    def endpoint(self, machine):
-        return f'tcp://127.0.0.1:{self.relays[machine][1] if machine in self.relays else self.port}'
+    def endpoint(self, _machine):
+        return f'tcp://127.0.0.1:{self.port}'
+
+    def way(self, machine):
+        port = self.relays[machine][1] if machine in self.relays else self.port
+        return ['--endpoint', f'tcp://127.0.0.1:{port}']
 
     def pids(self, _machine):
         return []

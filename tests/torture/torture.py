@@ -45,6 +45,8 @@ def arguments():
     p.add_argument('--class', dest='job_class', default='durable',
                    choices=['durable', 'fast'],
                    help='of the jobs; with `fast` the broker lives')
+    p.add_argument('--postgres', action='store_true',
+                   help='two brokers on a database (run it under scripts/with-postgres)')
     p.add_argument('--no-namespaces', action='store_true', help='all on loopback')
     p.add_argument('--list', action='store_true', help='print the failpoints')
     p.add_argument('--tap', action='store_true', help='report as TAP')
@@ -90,6 +92,8 @@ class Torture:
         else:
             names = ['broker', 'a1']
         for name in names:
+            if name == 'broker' and self.args.postgres:
+                continue
             disk = Disk(self.tmp, name, 8 if self.args.quick else 512)
             self.disks.append(disk)
             self.mesh.disks[name] = disk
@@ -98,9 +102,10 @@ class Torture:
         quick = self.args.quick
         self.net = self.make_net()
         self.net.open()
-        self.mesh = Mesh(self.build, self.tmp, self.net, self.args.job_class)
+        self.mesh = Mesh(self.build, self.tmp, self.net, self.args.job_class,
+                         os.environ['WEFT_PG_URI'] if self.args.postgres else None)
         self.make_disks()
-        self.mesh.make_broker()
+        self.mesh.make_brokers()
         for i in range(3):
             self.mesh.make_agent(f'a{i + 1}', worker=i == 1)
         for i in range(2):
@@ -108,7 +113,7 @@ class Torture:
                                   40 if quick else self.rng.choice([20, 60]))
         storm = 100 if quick else 500
         self.mesh.make_storm(storm)
-        say(f'{self.net.name}; broker, 3 agents, {storm} idle ones, 2 clients in {self.tmp}')
+        say(f'{self.net.name}; {len(self.mesh.brokers)} broker(s), 3 agents, {storm} idle ones, 2 clients in {self.tmp}')
 
     # -- the run ------------------------------------------------------------------------
 
@@ -118,7 +123,10 @@ class Torture:
         faults = self.faults = Faults(mesh, args.seed, end, args.failpoint,
                                       args.job_class == 'durable', args.quick)
         lanes = Lanes()
-        lanes.add(faults.broker_lane())
+        for broker in mesh.brokers:
+            lanes.add(faults.broker_lane(broker))
+        if mesh.database:
+            lanes.add(faults.database_lane())
         for agent in mesh.agents.values():
             lanes.add(faults.other_lane(agent, 'agent'))
         for client in mesh.clients.values():
@@ -172,7 +180,14 @@ class Torture:
     def heal(self):
         mesh = self.mesh
         began = time.monotonic()
-        self.faults.log(mesh.broker, 'all healed')
+        self.faults.log(mesh.brokers[0], 'all healed')
+        for b in mesh.brokers:
+            if not b.alive() and self.faults.was_fenced(b):
+                run_one(self.faults.broker_start(b))
+        # The last one takes over what the others have.
+        for b in mesh.brokers[:-1]:
+            b.kill()
+        last = mesh.brokers[-1]
         for name in mesh.agents:
             if not mesh.wait(lambda n=name: self.undrained(n), 30):
                 self.bad.append(f'{name} stays drained')
@@ -182,16 +197,16 @@ class Torture:
             self.bad.append('idle agents do not come back within 60 s')
         self.fetch('after the heal')
         mesh.note_status(mesh.weft('status', '--all', '--json'))
-        mesh.broker.kill(signal.SIGTERM)
-        mesh.broker.check_end((0,))
+        last.kill(signal.SIGTERM)
+        last.check_end((0,))
         if self.args.job_class == 'durable':
-            run_one(self.faults.broker_start(None))
+            run_one(self.faults.broker_start(last))
             self.fetch('after a restart')
 
     def stop_all(self):
         mesh = self.mesh
         mesh.storm.kill()
-        for a in [*mesh.agents.values(), mesh.broker]:
+        for a in [*mesh.agents.values(), *mesh.brokers]:
             if a.alive():
                 a.kill(signal.SIGTERM)
                 a.check_end((0,))
@@ -206,7 +221,7 @@ class Torture:
             with open(mesh.passed_log, encoding='utf-8') as p:
                 passed = set(p.read().split())
         say('faults: ' + ', '.join(f'{n} {what}' for what, n in sorted(f.counts.items())))
-        say(f'starts: broker {mesh.broker.starts}, '
+        say(f'starts: broker {sum(b.starts for b in mesh.brokers)}, '
             f'agents {sum(a.starts for a in mesh.agents.values())}, '
             f'clients {sum(c.starts for c in mesh.clients.values())}; '
             f'slowest start of the broker {mesh.slowest_start:.2f} s')

@@ -212,7 +212,9 @@ void ledger_event(struct core *c, struct news_item *item, struct wf_effects *out
         return;
     }
     wf_buf_clear(&c->news_store);
-    (void) wf_rows_add(&c->news_store, &m.event, wf_desc_event_row(), &row);
+    if (wf_rows_add(&c->news_store, &m.event, wf_desc_event_row(), &row) != 0) {
+        return;
+    }
     wf_buf_clear(&c->record);
     put_seq(&c->record, item->seq);
     (void) wf_msg_encode(&c->record, WF_MSG_event_rec, &m);
@@ -307,7 +309,7 @@ void ledger_failed(struct core *c, uint64_t lsn, struct wf_effects *out)
         const struct job *j = CONTAINER_OF(n, struct job, in_ledger);
 
         next = wf_list_next(&c->pending, n);
-        if (!j->told && j->lsn >= lsn) {
+        if (!j->told && j->first_lsn >= lsn) {
             wf_list_remove(n);
             wf_list_push_back(&failed, n);
         }

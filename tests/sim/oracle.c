@@ -125,8 +125,9 @@ void oracle_says(struct sim *s, const struct conn *c, const uint8_t *p, size_t l
  * and a broker without memory may have to go without a timer. */
 static int can_judge_time(const struct sim *s, const struct hjob *j)
 {
-    return !s->swarm.on[FAULT_CLOCK] && !s->swarm.on[FAULT_MEMORY] && !j->damaged &&
-           !j->disputed && j->left_ms != 0 && j->taken_us != 0 && j->retry_of == NULL;
+    return !history_evicts(s) && !s->swarm.on[FAULT_CLOCK] &&
+           !s->swarm.on[FAULT_MEMORY] && !j->damaged && !j->disputed && j->left_ms != 0 &&
+           j->taken_us != 0 && j->retry_of == NULL;
 }
 
 static uint64_t deadline_us(const struct hjob *j, int ppm)
@@ -147,7 +148,7 @@ void oracle_deadlines(struct sim *s)
     const struct host *h = &s->host;
     const struct wf_list_node *head;
 
-    if (!h->up || s->clock.now_us < h->awake_us + LATE_US) {
+    if (!h->up || s->disk.is_old || s->clock.now_us < h->awake_us + LATE_US) {
         return;
     }
     head = &h->core->jobs.all;
@@ -219,6 +220,7 @@ void oracle_replay(struct sim *s)
 {
     struct replay r = {.s = s};
     const struct host *h = &s->host;
+    struct core_config cfg = h->cfg;
     int rc;
 
     if (!h->up || !disk_is_still(&s->disk) || !core_is_settled(h->core) ||
@@ -227,7 +229,11 @@ void oracle_replay(struct sim *s)
          * leaves a job behind that is over. */
         return;
     }
-    rc = core_new(&h->cfg, &r.core);
+    /* What the live one has to keep a little longer is not to go while it is read. */
+    cfg.retain_jobs = HISTORY_JOBS;
+    cfg.retain_ms = UINT32_MAX;
+    cfg.max_bytes = 64u << 20;
+    rc = core_new(&cfg, &r.core);
     WF_CHECK(rc == 0);
     wf_effects_init(&r.fx);
     disk_walk(&s->disk, s->disk.safe, take_record, &r);

@@ -40,7 +40,8 @@ struct storm {
     unsigned n, up, least, told;
     int all_were_up;
     uint64_t cut_us; /* when the first went; 0: all are there */
-    char endpoint[WF_ENDPOINT_MAX + 1];
+    unsigned nendpoints;
+    char endpoint[WF_TOKEN_ENDPOINTS][WF_ENDPOINT_MAX + 1];
     uint8_t broker[KEY_BYTES];
     struct agent *agents;
 };
@@ -80,7 +81,10 @@ static void enrol_one(struct storm *s, weft_client *operator_, struct agent *a)
         die("enrol", err.text);
     }
     memcpy(s->broker, token.broker.b, KEY_BYTES);
-    (void) wf_str_copy(s->endpoint, sizeof s->endpoint, token.endpoints[0]);
+    s->nendpoints = token.nendpoints;
+    for (unsigned i = 0; i < s->nendpoints; i++) {
+        (void) wf_str_copy(s->endpoint[i], sizeof s->endpoint[i], token.endpoints[i]);
+    }
 }
 
 static void enrol_all(struct storm *s)
@@ -135,8 +139,9 @@ static void carry_out(struct agent *a, const struct wf_effect *x)
         (void) uplink_send(a->uplink, wf_effect_bytes(&a->fx, x), x->len);
         break;
     case WF_EFFECT_CONNECT:
-        if (uplink_connect(a->uplink, a->storm->endpoint, a->storm->broker, NULL) != 0) {
-            die("dial", a->storm->endpoint);
+        if (uplink_connect(a->uplink, a->storm->endpoint[x->arg], a->storm->broker,
+                           NULL) != 0) {
+            die("dial", a->storm->endpoint[x->arg]);
         }
         break;
     case WF_EFFECT_DISCONNECT:
@@ -217,7 +222,7 @@ static void open_one(struct storm *s, struct agent *a)
     struct wf_err err = {0, ""};
 
     node_config_init(&cfg);
-    cfg.link.nendpoints = 1;
+    cfg.link.nendpoints = s->nendpoints;
     keys_random(&cfg.link.epoch, sizeof cfg.link.epoch);
     keys_random(&cfg.link.seed, sizeof cfg.link.seed);
     keys_random(&cfg.seed, sizeof cfg.seed);

@@ -85,6 +85,7 @@ struct job {
     struct wf_list_node in_ledger; /* ledger.dirty or ledger.pending */
     int told;                      /* that it is accepted */
     uint32_t acceptor;             /* peer to tell so; 0: none */
+    unsigned owed;                 /* how often: for each submit of its */
     uint32_t acker, ack_attempt;   /* peer and attempt of a result_ack owed; 0: none */
     int has_attempt_rec;           /* one was written */
     int unsent;                    /* the assignment waits for its record */

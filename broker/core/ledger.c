@@ -284,7 +284,7 @@ static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
                                .text = wf_slice_of(text)};
     struct wf_list_node *n;
 
-    if (j->acceptor != 0 && session_get(&c->sessions, j->acceptor) != NULL) {
+    for (; j->owed != 0 && session_get(&c->sessions, j->acceptor) != NULL; j->owed--) {
         wf_effects_send(out, j->acceptor, WF_MSG_error, &m);
     }
     while ((n = wf_list_first(&j->watches)) != NULL) {

@@ -176,11 +176,15 @@ static void accept_instead(struct turn *t, struct job *j)
                                .retry_ms = BUSY_RETRY_MS,
                                .text = wf_slice_of("it is being submitted twice")};
 
-    if (j->acceptor != 0 && j->acceptor != t->s->peer &&
-        session_get(&t->c->sessions, j->acceptor) != NULL) {
-        wf_effects_send(t->out, j->acceptor, WF_MSG_error, &m);
+    if (j->acceptor != t->s->peer) {
+        for (; j->owed != 0 && session_get(&t->c->sessions, j->acceptor) != NULL;
+             j->owed--) {
+            wf_effects_send(t->out, j->acceptor, WF_MSG_error, &m);
+        }
+        j->owed = 0;
     }
     j->acceptor = t->s->peer;
+    j->owed++;
 }
 
 /* The id is known: the same job again, or a conflict. */
@@ -253,6 +257,7 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     j->version = (uint32_t) m->version;
     j->submitter = m->detached ? 0 : t->s->peer;
     j->acceptor = t->s->peer;
+    j->owed = 1;
     j->accepted_us = c->now_us;
     j->accepted_ms = c->wall_ms;
     j->reserved = 1;
@@ -368,6 +373,7 @@ void on_job_retry(struct turn *t)
         return;
     }
     j->acceptor = 0;
+    j->owed = 0;
     j->retry_of = old->id;
     answer_when_safe(t, j->class_, m->req, 0, "");
     begin(c, j, t->out);

@@ -129,6 +129,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     struct principal *owner;
     struct capability *cap;
     uint32_t acceptor = 0, submitter = 0;
+    unsigned owed = 0;
     struct job *j;
     int rc;
 
@@ -140,6 +141,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     j = jobs_get(&c->jobs, &submit.job);
     if (j != NULL) {
         acceptor = j->acceptor;
+        owed = j->owed;
         submitter = j->submitter;
         move_watches(&watches, j);
         if (!make_way(c, j, m->seq, out)) {
@@ -172,6 +174,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
         return WEFT_ENOMEM;
     }
     j->acceptor = acceptor;
+    j->owed = owed;
     j->submitter = submitter;
     give_watches(j, &watches);
     j->class_ = WF_CLASS_DURABLE;

@@ -302,19 +302,21 @@ static void count_end(struct core *c, const struct job *j)
 
 void work_accept(struct core *c, struct job *j, struct wf_effects *out)
 {
-    const struct wf_accepted m = {
+    struct wf_accepted m = {
         .job = j->id, .class_ = j->class_, .state = WF_JOB_QUEUED, .reused = j->reused};
 
     j->told = 1;
     c->count.accepted++;
-    if (j->acceptor != 0 && session_get(&c->sessions, j->acceptor) != NULL) {
+    for (; j->owed != 0 && session_get(&c->sessions, j->acceptor) != NULL; j->owed--) {
         if (j->class_ == WF_CLASS_FAST && j->submitter != 0) {
             wf_effects_send_lazy(out, j->acceptor, WF_MSG_accepted, &m);
         } else {
             wf_effects_send(out, j->acceptor, WF_MSG_accepted, &m); /* it is waited for */
         }
+        m.known = 1; /* the others were the same job again */
     }
     j->acceptor = 0;
+    j->owed = 0;
     if (j->state == WF_JOB_ACCEPTED) {
         job_move(&c->jobs, j, WF_JOB_QUEUED);
     }

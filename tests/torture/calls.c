@@ -364,3 +364,19 @@ void calls_due(struct load *l)
         }
     }
 }
+
+void jobs_free(struct load *l)
+{
+    struct call *c;
+    struct job *j;
+    size_t it = 0;
+
+    while ((c = l->again) != NULL) {
+        l->again = c->next;
+        call_free(c);
+    }
+    while ((j = wf_map_next(l->jobs, &it)) != NULL) {
+        wf_free(j);
+    }
+    wf_map_free(l->jobs);
+}

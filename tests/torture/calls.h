@@ -62,6 +62,9 @@ void job_begin(struct job *j);
 /* Start again what is due. */
 void calls_due(struct load *l);
 
+/* All of them, once the connection is closed. */
+void jobs_free(struct load *l);
+
 uint64_t now_ms(void);
 _Noreturn void die(const char *what, const char *why);
 

@@ -217,6 +217,6 @@ int main(int argc, char **argv)
     }
     (void) fflush(stdout);
     weft_close(l.client);
-    /* The rest ends with the process. */
+    jobs_free(&l);
     return rc;
 }

@@ -24,6 +24,7 @@ struct zsock {
     bool dirty;    /* something may have happened since the end of the last turn */
     bool touched;  /* zmq functions were called since all that came was read */
     bool sparse;   /* the last turn brought one message */
+    bool kicked;   /* the owner asked for this turn */
     bool want_out; /* the owner has more to send */
     bool spinning; /* the idle handle runs */
     bool closing;
@@ -197,14 +198,19 @@ static void tell(struct zsock *z, bool drained)
     }
 }
 
-/* Read what came, up to the budget.  Where messages come one by one, the first is
- * answered before ZeroMQ is asked in vain for a second.  Whether all was read: the last
- * call found nothing, and has so made the descriptor signal the next command. */
+/* Read what came, up to the budget.  Whether all was read: the last call found nothing,
+ * and has so made the descriptor signal the next command.
+ *
+ * Where messages come one by one, what there is to send leaves before ZeroMQ is asked in
+ * vain for another. */
 static bool read_all(struct zsock *z)
 {
     size_t left = ZSOCK_BUDGET, got = 0;
     bool drained = false;
 
+    if (z->kicked && z->sparse) {
+        tell(z, false);
+    }
     while (left != 0 && !drained && !z->closing) {
         size_t n = read_message(z);
 
@@ -215,7 +221,7 @@ static bool read_all(struct zsock *z)
             tell(z, false);
         }
     }
-    z->sparse = got == 1;
+    z->sparse = got <= 1;
     return drained;
 }
 
@@ -230,6 +236,7 @@ static void turn(struct zsock *z)
     /* What the callbacks queued so far is flushed in on_turn; a kick after this is not.
      */
     z->dirty = false;
+    z->kicked = false;
     z->touched = false;
     tell(z, drained);
     if (z->closing) {
@@ -340,6 +347,7 @@ void *zsock_raw(struct zsock *z)
 void zsock_kick(struct zsock *z)
 {
     z->dirty = true;
+    z->kicked = true;
     spin(z, true);
 }
 

@@ -8,13 +8,14 @@ static int wire_error(uint64_t code)
     return code != 0 ? -(int) code : WEFT_EPROTO;
 }
 
-/* Submits of one id are answered in the order of asking. */
+/* Submits of one id are answered in the order of asking; one that waits to be offered
+ * again was answered. */
 static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id *id)
 {
     struct wf_call *oldest = NULL, *call;
 
     for (call = wf_calls_by_id(c, id); call != NULL; call = wf_calls_same_id(call)) {
-        if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN &&
+        if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN && !call->waits &&
             (oldest == NULL || call->req < oldest->req)) {
             oldest = call;
         }

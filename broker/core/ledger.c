@@ -277,11 +277,11 @@ void ledger_settle(struct core *c, struct wf_effects *out)
 static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
                  const char *text, struct wf_effects *out)
 {
-    const struct wf_error m = {.code = (uint64_t) -code,
-                               .about = WF_MSG_submit,
-                               .job = j->id,
-                               .retry_ms = retry_ms,
-                               .text = wf_slice_of(text)};
+    struct wf_error m = {.code = (uint64_t) -code,
+                         .about = WF_MSG_submit,
+                         .job = j->id,
+                         .retry_ms = retry_ms,
+                         .text = wf_slice_of(text)};
     struct wf_list_node *n;
 
     for (; j->owed != 0 && session_get(&c->sessions, j->acceptor) != NULL; j->owed--) {
@@ -290,9 +290,9 @@ static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
     while ((n = wf_list_first(&j->watches)) != NULL) {
         struct watch *w = CONTAINER_OF(n, struct watch, of_job);
 
-        if (w->session->peer != j->acceptor) {
-            wf_effects_send(out, w->session->peer, WF_MSG_error, &m);
-        }
+        m.about = WF_MSG_watch;
+        m.req = w->req;
+        wf_effects_send(out, w->session->peer, WF_MSG_error, &m);
         watch_free(w);
     }
     reuse_leave(c, j, out);

@@ -468,6 +468,7 @@ void on_watch(struct turn *t)
         wf_list_push_back(&t->s->watches, &w->of_session);
         t->s->nwatches++;
     }
+    w->req = m->req;
     w->output = m->output != 0;
     w->states = m->states != 0;
     now = (struct wf_job_update){.job = j->id,

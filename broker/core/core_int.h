@@ -96,6 +96,7 @@ struct core {
     int rolled_back;             /* the store went back in time: nothing is changed */
     unsigned rollback_claims;    /* agents that said so */
     int loaded;
+    uint64_t replayed;   /* jobs that came out of the store */
     uint64_t reclaim_us; /* until then agents may claim attempts; 0: that is over */
     int stopping;
     struct probe probes[PROBES_MAX];

@@ -177,6 +177,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     j->owed = owed;
     j->submitter = submitter;
     give_watches(j, &watches);
+    c->replayed++;
     j->class_ = WF_CLASS_DURABLE;
     j->told = 1;
     j->unclaimed = 1;

@@ -13,8 +13,9 @@ static void hold(struct sim *s, uint64_t *until_us, uint64_t mean_us)
 
 static void restart_later(struct sim *s, struct actor *a)
 {
+    uint64_t mean_us = a != NULL ? 800 * MS : s->swarm.down_us;
     struct event *e =
-        clock_add(&s->clock, s->clock.now_us + around(&s->clock, 800 * MS), EV_START);
+        clock_add(&s->clock, s->clock.now_us + around(&s->clock, mean_us), EV_START);
 
     e->who = a;
 }
@@ -120,7 +121,8 @@ static void strike(struct sim *s, enum fault f)
         }
         break;
     case FAULT_PARTITION:
-        hold(s, &a->parted_until_us, percent(&s->clock, 50) ? SECOND : 5 * SECOND);
+        hold(s, &a->parted_until_us,
+             percent(&s->clock, 50) ? SECOND : s->swarm.down_us * 5);
         break;
     case FAULT_SLOW:
         if (a->conn != NULL) {

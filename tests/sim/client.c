@@ -278,7 +278,12 @@ static void draw_promise(struct sim *s, struct hjob *j)
                     : WF_CLASS_FAST;
     if (percent(&s->clock, w->policy_pct)) {
         j->disconnect = (unsigned) below(&s->clock, 3);
-        j->disconnect_ms = percent(&s->clock, 30) ? 0 : 1 + below(&s->clock, 3000);
+        j->disconnect_ms = 1 + below(&s->clock, percent(&s->clock, 50) ? 300 : 3000);
+        j->disconnect_ms *= !percent(&s->clock, 30);
+        if (j->disconnect == WF_STOP_AFTER && percent(&s->clock, 30)) {
+            j->manner = MANNER_HANGS;
+            j->wall_ms = 2000 + below(&s->clock, 8000);
+        }
     }
     if (!percent(&s->clock, w->reuse_pct)) {
         return;
@@ -315,7 +320,7 @@ static void draw_job(struct sim *s, struct hjob *j)
         j->manner = percent(&s->clock, 50) ? MANNER_FAILS : MANNER_FLAKY;
     } else if (percent(&s->clock, w->hang_pct)) {
         j->manner = MANNER_HANGS;
-        j->wall_ms = 200 + below(&s->clock, 1000);
+        j->wall_ms = 200 + below(&s->clock, percent(&s->clock, 25) ? 10000 : 1000);
     } else if (percent(&s->clock, w->odd_pct)) {
         j->manner = percent(&s->clock, 50) ? MANNER_NO_START : MANNER_FLOODS;
     }

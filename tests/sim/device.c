@@ -48,7 +48,7 @@ void device_draw(struct sim *s, struct device *d, int offers_all)
         c->kind = below(&s->clock, 2) ? WF_HANDLER_EXEC : WF_HANDLER_WORKER;
         c->slots = 1 + below(&s->clock, cfg->slots);
         c->queue = below(&s->clock, 3);
-        c->wall_ms = 2000;
+        c->wall_ms = percent(&s->clock, 25) ? 15000 : 2000;
         c->max_output = OUTPUT_MAX;
         cfg->ncaps++;
     }
@@ -133,9 +133,9 @@ static void check_stops(struct sim *s, struct device *d)
         struct handler *h = &d->runs[i];
 
         if (h->number == 0 || h->killed || h->stop_after_ms == 0 || d->cut_us == 0 ||
-            now_us < d->cut_us + (h->stop_after_ms + 1000) * MS) {
+            now_us < d->cut_us + (h->stop_after_ms + 200) * MS) {
             h->overdue = 0;
-        } else if (++h->overdue == 3) {
+        } else if (++h->overdue == 2) {
             sim_fail(s, "%s: a run goes on long after it was to stop", d->a.name);
         }
     }

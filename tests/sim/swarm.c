@@ -14,6 +14,7 @@ static void draw_faults(struct swarm *s, struct clock *c)
     s->on[FAULT_ROT] &= (uint8_t) percent(c, 35);
     s->on[FAULT_BACKUP] &= (uint8_t) percent(c, 35);
     s->fault_us = 100 * MS + below(c, 3 * SECOND);
+    s->down_us = percent(c, 75) ? 800 * MS : SECOND + below(c, 12 * SECOND);
     s->corrupt_pm = often(c, 8);
     s->dup_pm = often(c, 30);
     s->operator_acts = percent(c, 50);

@@ -37,6 +37,7 @@ struct swarm {
     int calm; /* no fault, nobody hostile, nobody who operates */
     uint8_t on[FAULT_KINDS];
     uint64_t fault_us;   /* mean time between faults */
+    uint64_t down_us;    /* a broker that ended is down so long, on average */
     unsigned corrupt_pm; /* frames in a thousand */
     unsigned dup_pm;
     uint64_t latency_us, jitter_us;

@@ -118,6 +118,7 @@ void sqlite_disconnect(struct sqlite *s, int failed)
 {
     for (unsigned t = 0; t < STORE_TABLES; t++) {
         finalize(&s->put[t]);
+        finalize(&s->put_many[t]);
         finalize(&s->replace[t]);
         finalize(&s->del[t]);
     }
@@ -140,6 +141,20 @@ static int prepare(struct sqlite *s, sqlite3_stmt **ret_q, const char *before,
     return sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_q, NULL);
 }
 
+/* One statement for SQLITE_MANY rows: it finds the end of the table once, not for each.
+ */
+static int prepare_many(struct sqlite *s, unsigned table)
+{
+    static const char row[] = ",(?,?,?,?)";
+    char values[sizeof "VALUES" + SQLITE_MANY * sizeof row] = "VALUES";
+    size_t len = strlen(values);
+
+    for (unsigned i = 0; i < SQLITE_MANY; i++) {
+        len += (size_t) snprintf(values + len, sizeof values - len, "%s", row + (i == 0));
+    }
+    return prepare(s, &s->put_many[table], "INSERT OR IGNORE INTO", table, values);
+}
+
 static int prepare_all(struct sqlite *s)
 {
     int rc = sqlite3_prepare_v3(s->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT,
@@ -159,6 +174,9 @@ static int prepare_all(struct sqlite *s)
         if (rc == SQLITE_OK) {
             rc = prepare(s, &s->del[t], "DELETE FROM", t, "WHERE key = ?1");
         }
+        if (rc == SQLITE_OK && store_key_len(t) == 8) {
+            rc = prepare_many(s, t);
+        }
     }
     return rc;
 }
@@ -174,30 +192,39 @@ static int step(sqlite3_stmt *q)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static void bind_key(sqlite3_stmt *q, unsigned table, struct wf_slice key)
+static void bind_key(sqlite3_stmt *q, int at, struct wf_slice key)
 {
     if (key.len == 8) {
-        (void) sqlite3_bind_int64(q, 1, (sqlite3_int64) store_seq(key.p));
+        (void) sqlite3_bind_int64(q, at, (sqlite3_int64) store_seq(key.p));
     } else {
-        (void) sqlite3_bind_blob(q, 1, key.p, (int) key.len, SQLITE_STATIC);
+        (void) sqlite3_bind_blob(q, at, key.p, (int) key.len, SQLITE_STATIC);
     }
 }
 
-/* INSERT fails cheaply where the key is there: most keys are new. */
-static int put_row(struct sqlite *s, unsigned table, struct wf_slice key,
-                   struct wf_slice value, uint64_t *count)
+/* Bind the four values of a row, the first of them here. */
+static void bind_row(sqlite3_stmt *q, int at, const struct store_row *r)
 {
-    const uint64_t key_sum = store_sum(table, key, wf_slice_make(key.p, 0));
-    const uint64_t row_sum = store_sum(table, key, value);
-    sqlite3_stmt *const qs[] = {s->put[table], s->replace[table]};
+    const size_t klen = store_key_len(r->table);
+    const struct wf_slice key = wf_slice_make(r->bytes, klen);
+    const struct wf_slice value = wf_slice_make(r->bytes + klen, r->len - klen);
+    const uint64_t key_sum = store_sum(r->table, key, wf_slice_make(key.p, 0));
+    const uint64_t row_sum = store_sum(r->table, key, value);
+
+    bind_key(q, at, key);
+    (void) sqlite3_bind_int64(q, at + 1, (sqlite3_int64) key_sum);
+    (void) sqlite3_bind_int64(q, at + 2, (sqlite3_int64) row_sum);
+    (void) sqlite3_bind_blob(q, at + 3, value.p, (int) value.len, SQLITE_STATIC);
+}
+
+/* INSERT fails cheaply where the key is there: most keys are new. */
+static int put_row(struct sqlite *s, const struct store_row *r, uint64_t *count)
+{
+    sqlite3_stmt *const qs[] = {s->put[r->table], s->replace[r->table]};
 
     for (unsigned i = 0; i < ARRAY_LEN(qs); i++) {
         int rc;
 
-        bind_key(qs[i], table, key);
-        (void) sqlite3_bind_int64(qs[i], 2, (sqlite3_int64) key_sum);
-        (void) sqlite3_bind_int64(qs[i], 3, (sqlite3_int64) row_sum);
-        (void) sqlite3_bind_blob(qs[i], 4, value.p, (int) value.len, SQLITE_STATIC);
+        bind_row(qs[i], 1, r);
         rc = step(qs[i]);
         if (rc != SQLITE_OK) {
             return rc;
@@ -210,23 +237,79 @@ static int put_row(struct sqlite *s, unsigned table, struct wf_slice key,
     return SQLITE_CORRUPT; /* neither there nor not there */
 }
 
-static int write_row(struct sqlite *s, const struct store_row *r, struct facts *f)
+static void check_row(const struct store_row *r)
 {
-    size_t klen = store_key_len(r->table);
-    struct wf_slice key = wf_slice_make(r->bytes, klen);
-    int rc;
+    const size_t klen = store_key_len(r->table);
 
     /* Rowids are signed. */
     WF_CHECK(r->table < STORE_TABLES && r->len >= klen &&
              (klen != 8 || store_seq(r->bytes) <= INT64_MAX));
+}
+
+static int write_row(struct sqlite *s, const struct store_row *r, struct facts *f)
+{
+    const size_t klen = store_key_len(r->table);
+    int rc;
+
+    check_row(r);
     f->lsn = wf_max_u64(f->lsn, r->lsn);
     if (r->len > klen) {
-        return put_row(s, r->table, key, wf_slice_make(r->bytes + klen, r->len - klen),
-                       &f->rows[r->table]);
+        return put_row(s, r, &f->rows[r->table]);
     }
-    bind_key(s->del[r->table], r->table, key);
+    bind_key(s->del[r->table], 1, wf_slice_make(r->bytes, klen));
     rc = step(s->del[r->table]);
     f->rows[r->table] -= rc == SQLITE_OK && sqlite3_changes(s->db) != 0;
+    return rc;
+}
+
+/* Whether one statement may put the rows from here on, SQLITE_MANY of them. */
+static int are_many(const struct store_row *r)
+{
+    const unsigned table = r->table;
+    unsigned n = 0;
+
+    while (n < SQLITE_MANY && r != NULL && r->table == table && r->len > 8) {
+        r = r->next;
+        n++;
+    }
+    return n == SQLITE_MANY && store_key_len(table) == 8;
+}
+
+/* Where a key was there already nobody knows which: then they go one by one, which
+ * changes none that was put here. */
+static int put_many(struct sqlite *s, const struct store_row *r, struct facts *f)
+{
+    const unsigned table = r->table;
+    const struct store_row *x = r;
+    int rc, n;
+
+    for (int i = 0; i < SQLITE_MANY; i++, x = x->next) {
+        check_row(x);
+        bind_row(s->put_many[table], 4 * i + 1, x);
+        f->lsn = wf_max_u64(f->lsn, x->lsn);
+    }
+    rc = step(s->put_many[table]);
+    n = rc == SQLITE_OK ? sqlite3_changes(s->db) : 0;
+    f->rows[table] += (uint64_t) n;
+    for (; rc == SQLITE_OK && n != SQLITE_MANY && r != x; r = r->next) {
+        rc = write_row(s, r, f);
+    }
+    return rc;
+}
+
+static int write_rows(struct sqlite *s, const struct store_row *r, struct facts *f)
+{
+    int rc = SQLITE_OK;
+
+    while (rc == SQLITE_OK && r != NULL) {
+        unsigned n = are_many(r) ? SQLITE_MANY : 1;
+
+        rc = n != 1 ? put_many(s, r, f) : write_row(s, r, f);
+        WF_FAILPOINT("store.row.after");
+        for (; n != 0; n--) {
+            r = r->next;
+        }
+    }
     return rc;
 }
 
@@ -281,11 +364,7 @@ static int commit(void *db, struct store_row *rows, struct wf_err *err)
     if (rc == 0) {
         WF_FAILPOINT("store.begin.before");
         rc = step(s->begin);
-        for (const struct store_row *r = rows; rc == SQLITE_OK && r != NULL;
-             r = r->next) {
-            rc = write_row(s, r, &f);
-            WF_FAILPOINT("store.row.after");
-        }
+        rc = rc == SQLITE_OK ? write_rows(s, rows, &f) : rc;
         rc = rc == SQLITE_OK ? sqlite_facts_put(s, &f) : rc;
         WF_FAILPOINT("store.commit.before");
         rc = rc == SQLITE_OK ? step(s->end) : rc;

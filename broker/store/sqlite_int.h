@@ -14,6 +14,10 @@
 
 #define SCHEMA_VERSION 2
 
+/* Rows of one table, behind one another in a commit, that one statement inserts: a tenth
+ * less time for a row than alone; twice as many make no difference. */
+#define SQLITE_MANY 8
+
 /* The row of facts, written in the transaction of every commit. */
 struct facts {
     uint64_t id, boot, lsn;
@@ -31,6 +35,7 @@ struct sqlite {
     char *path, *vfs; /* owned; no vfs: the default one */
     sqlite3 *db;      /* NULL: an error closed it; the next commit opens it again */
     sqlite3_stmt *put[STORE_TABLES], *replace[STORE_TABLES], *del[STORE_TABLES];
+    sqlite3_stmt *put_many[STORE_TABLES]; /* of keys of eight bytes */
     sqlite3_stmt *put_facts, *begin, *end;
     struct facts facts; /* as they are on stable storage */
     struct mark mark;

@@ -96,6 +96,33 @@ static void test_round_trip(void)
     drv->close(db);
 }
 
+/* Long runs of one table, which a driver may write together. */
+static void test_runs(void)
+{
+    struct store_facts facts;
+    void *db = open_empty(&facts);
+    struct batch b = BATCH_INIT(b, 0);
+
+    for (uint64_t i = 1; i <= 100; i++) {
+        add(&b, STORE_JOBS, 2 * i, "first", 5);
+    }
+    is_int(commit(db, &b), 0, "100 rows of a table");
+    for (uint64_t i = 50; i <= 250; i++) {
+        add(&b, STORE_JOBS, i, "second", 6);
+        if (i % 19 == 0) {
+            add(&b, STORE_JOBS, i, "third", 5);
+        } else if (i % 31 == 0) {
+            add(&b, STORE_JOBS, i - 1, NULL, 0);
+        }
+    }
+    is_int(commit(db, &b), 0, "some are there, some come twice, some go");
+    ok(same(drv, db, &model), "the last write of a key wins in each run");
+    drv->close(db);
+    db = open_db(&facts);
+    ok(same(drv, db, &model), "also for the next process, which counts them");
+    drv->close(db);
+}
+
 static void test_replace_and_delete(void)
 {
     struct store_facts facts;
@@ -279,6 +306,7 @@ int main(int argc, char **argv)
     }
     test_facts();
     test_round_trip();
+    test_runs();
     test_replace_and_delete();
     test_model();
     test_kill();

@@ -14,6 +14,19 @@ from lane import now, until
 from mesh import Unexpected
 
 KILLED, STOPPED = (-signal.SIGKILL,), (0,)
+SAID_AT_THE_END = '.bye.', 'broker.close', 'agent.send.drain'
+# What makes a message be sent that is rare otherwise.
+ASK = {
+    'status_info': ['status'], 'nodes_page': ['nodes'], 'jobs_page': ['jobs'],
+    'events_page': ['events'], 'why_info': ['why', 'JOB'], 'job_info': ['job', 'show', 'JOB'],
+    'output': ['job', 'logs', 'JOB'], 'stop': ['job', 'cancel', 'JOB'],
+    'job_update': ['job', 'result', 'JOB', '--timeout', '2s'], 'drain': ['node', 'drain', 'NODE'],
+    'node_info': ['node', 'show', 'NODE'], 'node_pong': ['ping', '-c', '1', 'NODE'],
+    'pong': ['ping', '-c', '1', 'NODE'], 'ping': ['ping', '-c', '1', 'NODE'],
+    'done': ['token', 'create', '--ttl', '1m'], 'tokens': ['token', 'create', '--ttl', '1m'],
+    'keys_page': ['key', 'ls'], 'events': ['node', 'drain', 'NODE'],
+    'keys': ['node', 'label', 'NODE', 'seen=1'], 'error': ['job', 'show', '00000000'],
+}
 
 
 class Faults:
@@ -24,8 +37,7 @@ class Faults:
         self.acted = set()  # failpoints
         self.can_fail = failpoints.can_fail()
         self.queues = {}
-        self.slow = []  # what took suspiciously long
-        self.floods = 0
+        self.wanted = {}  # by process, the failpoint that it is to come to
         rng = random.Random(f'{seed}/failpoints')
         for program in ('broker', 'agent', 'client'):
             mine = [n for n in failpoints.names() if failpoints.passes(program, n)]
@@ -47,12 +59,16 @@ class Faults:
 
     # -- failpoints ---------------------------------------------------------------------
 
+    def all_acted(self, program):
+        return all(n in self.acted for n in self.queues[program])
+
     def next_failpoint(self, program, rng):
         """(name, what to set), in turn; NULL when there is none."""
         queue = self.queues[program]
         if not queue:
             return None, None
-        name = queue.pop(0)
+        name = next((n for n in queue if n not in self.acted), queue[0])
+        queue.remove(name)
         queue.append(name)
         action = 'kill'
         if name in self.can_fail and rng.random() < 0.6:
@@ -73,10 +89,12 @@ class Faults:
         if name is None:
             return
         self.log(process, setting)
+        self.wanted[process.name] = name
         if process.alive():
             process.kill()
         yield from start(setting)
-        if '.bye.' in name or name == 'broker.close.before':
+        ends = any(word in name for word in SAID_AT_THE_END)
+        if ends:
             yield 0.7  # said at the end alone
             yield from self.end(process)
         action = setting.split('=')[1]
@@ -85,7 +103,7 @@ class Faults:
             yield from until(lambda: not process.alive(), 3)
             self.acted.add(name)  # seen by what was passed
             if not process.alive():
-                self.check_end(process, (*KILLED, 0, 1) if '.bye.' in name else KILLED)
+                self.check_end(process, (*KILLED, 0, 1) if ends else KILLED)
         else:
             done = yield from until(lambda: not process.alive() or process.stopped(),
                                     3 if self.quick else 6)
@@ -95,9 +113,10 @@ class Faults:
                 yield rng.uniform(0.1, 2.5)
                 process.send(signal.SIGCONT)
             elif not process.alive():
-                ends = (0, 1) if '.bye.' in name else (1,) if action == 'exit' else ()
-                self.check_end(process, (*KILLED, *ends))
+                codes = (0, 1) if ends else (1,) if action == 'exit' else ()
+                self.check_end(process, (*KILLED, *codes))
         self.count(f'failpoint {action.split()[0]}')
+        del self.wanted[process.name]
         if process.alive():
             process.kill()
         process.may_fail = False
@@ -247,6 +266,8 @@ class Faults:
             kinds = {'failpoint': 1} if self.queues['broker'] else {'pause': 1}
         while not self.over():
             yield rng.choice([0.2, 0.5, 1.5])
+            if kinds.get('failpoint') and not self.only:
+                kinds['failpoint'] = 8 if self.all_acted('broker') else 30
             if self.was_fenced(b):
                 yield from start()
             self.see_to(b)
@@ -273,7 +294,7 @@ class Faults:
     def other_lane(self, process, program):
         """Of an agent or a client."""
         rng = random.Random(f'{self.seed}/{process.name}')
-        kinds = {'failpoint': 5 if self.queues[program] else 0, 'kill': 3, 'pause': 2,
+        kinds = {'failpoint': 8 if self.queues[program] else 0, 'kill': 3, 'pause': 2,
                  'partition': 2, 'runner': 1 if program == 'agent' else 0,
                  'term': 1,
                  'power': 2 if process.machine in self.mesh.disks else 0}
@@ -328,9 +349,11 @@ class Faults:
             child.wait()
             mesh.note_status(mesh.last_output())
 
-    @staticmethod
-    def command(rng, agents, jobs):
+    def command(self, rng, agents, jobs):
         node, job = rng.choice(agents), rng.choice(jobs or ['00000000'])
+        asks = [ASK[m] for n in self.wanted.values() for m in n.split('.')[2:3] if m in ASK]
+        if asks and rng.random() < 0.6:
+            return [{'JOB': job, 'NODE': node}.get(w, w) for w in rng.choice(asks)]
         return rng.choice([
             ['status', '--all', '--json'], ['status', '--all', '--json'], ['nodes'],
             ['jobs', '-n', '50'], ['events'], ['why', job], ['job', 'show', job],

@@ -45,6 +45,7 @@ class Process:
         self.log = os.path.join(mesh.tmp, f'{name}.log')
         self.child = None
         self.starts = 0
+        mesh.processes.append(self)
         self.may_fail = False  # ending by itself is one of its ways to bear a fault
 
     def start(self, failpoint=None, by=()):
@@ -125,6 +126,7 @@ class Mesh:
         os.mkdir(self.stories)
         self.disks = {}
         self.agents, self.clients = {}, {}
+        self.processes = []  # all that were ever started
         self.brokers, self.storm = [], None
         self.superseded = {}  # by starts of brokers
         self.slowest_start = 0.0
@@ -292,9 +294,6 @@ class Mesh:
         with open(self.story(name), encoding='utf-8') as f:
             return [(m.group(1), int(m.group(2), 16)) for m in re.finditer(
                 r'"k":"refused","id":"(\w+)".*"n":"(\w+)"', f.read())]
-
-    def processes(self):
-        return [*self.brokers, self.storm, *self.agents.values(), *self.clients.values()]
 
     def kill_machine(self, process):
         """All that runs there."""

@@ -272,8 +272,8 @@ class Torture:
 
     def clean_up(self):
         if self.mesh is not None:
-            for p in self.mesh.processes():
-                if p is not None and p.child is not None:
+            for p in self.mesh.processes:
+                if p.child is not None:
                     self.mesh.kill_machine(p)
             self.net.close()
         for d in self.disks:

@@ -120,6 +120,27 @@ static void give_watches(struct job *j, struct wf_list_node *from)
     }
 }
 
+/* What its record says of it; the attempt that it allows may be out there. */
+static void take_job(struct core *c, struct job *j, const struct wf_job_rec *m)
+{
+    c->replayed++;
+    j->class_ = WF_CLASS_DURABLE;
+    j->told = 1;
+    j->unclaimed = 1;
+    j->attempt = j->reserved = 1;
+    j->version = (uint32_t) m->version;
+    j->priority = (unsigned) m->priority;
+    j->wall_ms = m->run_ms;
+    j->retry_failed = m->max_attempts != 0;
+    j->max_tries =
+        (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
+    j->disconnect = (unsigned) m->disconnect;
+    j->disconnect_ms = m->disconnect_ms;
+    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
+    j->retry_of = m->retry_of;
+    set_times(c, j, m);
+}
+
 static int replay_job(struct core *c, struct wf_slice record, struct wf_effects *out)
 {
     struct wf_msg msg;
@@ -177,22 +198,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     j->owed = owed;
     j->submitter = submitter;
     give_watches(j, &watches);
-    c->replayed++;
-    j->class_ = WF_CLASS_DURABLE;
-    j->told = 1;
-    j->unclaimed = 1;
-    j->attempt = j->reserved = 1;
-    j->version = (uint32_t) m->version;
-    j->priority = (unsigned) m->priority;
-    j->wall_ms = m->run_ms;
-    j->retry_failed = m->max_attempts != 0;
-    j->max_tries =
-        (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
-    j->disconnect = (unsigned) m->disconnect;
-    j->disconnect_ms = m->disconnect_ms;
-    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
-    j->retry_of = m->retry_of;
-    set_times(c, j, m);
+    take_job(c, j, m);
     if (acceptor != 0) {
         work_accept(c, j, out);
     }

@@ -166,6 +166,55 @@ static void say_accepted(struct turn *t, const struct job *j, int known)
     }
 }
 
+/* The session's watch of a job, or NULL; and how many watch it. */
+static struct watch *find_watch(const struct job *j, const struct session *s,
+                                unsigned *ret_watchers)
+{
+    unsigned n = 0;
+
+    for (struct wf_list_node *x = wf_list_first(&j->watches); x != NULL;
+         x = wf_list_next(&j->watches, x), n++) {
+        struct watch *w = CONTAINER_OF(x, struct watch, of_job);
+
+        if (w->session == s) {
+            return w;
+        }
+    }
+    *ret_watchers = n;
+    return NULL;
+}
+
+/* A watch of a job for a session; NULL: too many, or out of memory. */
+static struct watch *add_watch(struct session *s, struct job *j, unsigned watchers)
+{
+    struct watch *w = s->nwatches < WATCHES_MAX && watchers < WATCHERS_MAX
+                          ? wf_calloc(1, sizeof *w)
+                          : NULL;
+
+    if (w != NULL) {
+        w->session = s;
+        w->job = j;
+        wf_list_push_back(&j->watches, &w->of_job);
+        wf_list_push_back(&s->watches, &w->of_session);
+        s->nwatches++;
+    }
+    return w;
+}
+
+/* The outcome is for whoever submitted last; who did before and still waits hears of it
+ * all the same. */
+static void submit_instead(struct turn *t, struct job *j)
+{
+    struct session *old = session_get(&t->c->sessions, j->submitter);
+    unsigned watchers = 0;
+
+    if (old != NULL && old != t->s && !wf_job_is_final(j->state) &&
+        find_watch(j, old, &watchers) == NULL) {
+        (void) add_watch(old, j, watchers);
+    }
+    j->submitter = t->s->peer;
+}
+
 /* Of two sessions that submit one job at once the later is told that it is accepted; the
  * other asks again. */
 static void accept_instead(struct turn *t, struct job *j)
@@ -197,7 +246,7 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
     }
     t->c->count.resubmitted++;
     if (m->detached == 0) {
-        j->submitter = t->s->peer;
+        submit_instead(t, j);
     }
     if (!j->told) {
         accept_instead(t, j);
@@ -416,24 +465,6 @@ void query_logs(struct turn *t)
     }
 }
 
-/* The session's watch of a job, or NULL; and how many watch it. */
-static struct watch *find_watch(const struct job *j, const struct session *s,
-                                unsigned *ret_watchers)
-{
-    unsigned n = 0;
-
-    for (struct wf_list_node *x = wf_list_first(&j->watches); x != NULL;
-         x = wf_list_next(&j->watches, x), n++) {
-        struct watch *w = CONTAINER_OF(x, struct watch, of_job);
-
-        if (w->session == s) {
-            return w;
-        }
-    }
-    *ret_watchers = n;
-    return NULL;
-}
-
 void on_watch(struct turn *t)
 {
     const struct wf_watch *m = &t->msg->u.watch;
@@ -454,19 +485,12 @@ void on_watch(struct turn *t)
     }
     w = find_watch(j, t->s, &watchers);
     if (w == NULL) {
-        w = t->s->nwatches < WATCHES_MAX && watchers < WATCHERS_MAX
-                ? wf_calloc(1, sizeof *w)
-                : NULL;
+        w = add_watch(t->s, j, watchers);
         if (w == NULL) {
             refuse(t, WEFT_EBUSY, m->req, &m->job, BUSY_RETRY_MS,
                    "too many watch it, or it watches too many");
             return;
         }
-        w->session = t->s;
-        w->job = j;
-        wf_list_push_back(&j->watches, &w->of_job);
-        wf_list_push_back(&t->s->watches, &w->of_session);
-        t->s->nwatches++;
     }
     w->req = m->req;
     w->output = m->output != 0;

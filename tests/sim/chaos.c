@@ -40,20 +40,6 @@ static void crash(struct sim *s, struct actor *a, int for_good)
     }
 }
 
-static void slow_down(struct sim *s, struct conn *c)
-{
-    unsigned dir = (unsigned) below(&s->clock, 2);
-
-    c->slow_until_us[dir] = s->clock.now_us + around(&s->clock, 2 * SECOND);
-}
-
-static void cut_power(struct sim *s, struct device *d)
-{
-    actor_crash(s, &d->a);
-    device_power_cut(s, d);
-    restart_later(s, &d->a);
-}
-
 /* At once, or in the middle of a commit to come, unless it `stopped` in order. */
 static void crash_broker(struct sim *s, int stopped, int power)
 {
@@ -66,9 +52,142 @@ static void crash_broker(struct sim *s, int stopped, int power)
     restart_later(s, NULL);
 }
 
-/* Somebody keeps a copy of the store, puts it in its place, and notices. */
-static void swap_disks(struct sim *s)
+/* -- one of each -----------------------------------------------------------------------
+ *
+ * `a` is somebody; those who strike at others do not look at it.
+ */
+
+static void cut(struct sim *s, struct actor *a)
 {
+    if (a->conn != NULL) {
+        net_cut(s, a->conn, 0);
+    }
+}
+
+static void cut_silently(struct sim *s, struct actor *a)
+{
+    if (a->conn != NULL) {
+        net_cut(s, a->conn, 1);
+    }
+}
+
+static void part(struct sim *s, struct actor *a)
+{
+    hold(s, &a->parted_until_us, percent(&s->clock, 50) ? SECOND : s->swarm.down_us * 5);
+}
+
+static void slow_down(struct sim *s, struct actor *a)
+{
+    unsigned dir = (unsigned) below(&s->clock, 2);
+
+    if (a->conn != NULL) {
+        a->conn->slow_until_us[dir] = s->clock.now_us + around(&s->clock, 2 * SECOND);
+    }
+}
+
+static void pause_actor(struct sim *s, struct actor *a)
+{
+    hold(s, &a->paused_until_us, percent(&s->clock, 50) ? SECOND : 4 * SECOND);
+}
+
+static void pause_broker(struct sim *s, struct actor *a)
+{
+    (void) a;
+    hold(s, &s->host.paused_until_us, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
+    s->host.awake_us = s->host.paused_until_us;
+}
+
+static void crash_agent(struct sim *s, struct actor *a)
+{
+    (void) a;
+    crash(s, &some_device(s)->a, 0);
+}
+
+static void kill_agent(struct sim *s, struct actor *a)
+{
+    (void) a;
+    a = &some_device(s)->a;
+    crash(s, a, a != &s->devices[0].a);
+}
+
+static void crash_client(struct sim *s, struct actor *a)
+{
+    (void) a;
+    crash(s, &s->clients[below(&s->clock, s->nclients + 1)].a, 0);
+}
+
+static void end_broker(struct sim *s, struct actor *a)
+{
+    int stopped;
+
+    (void) a;
+    if (percent(&s->clock, 30)) {
+        stopped = percent(&s->clock, 40);
+        if (stopped) {
+            host_stop(s);
+        }
+        crash_broker(s, stopped, 0);
+    }
+}
+
+static void cut_brokers_power(struct sim *s, struct actor *a)
+{
+    (void) a;
+    if (percent(&s->clock, 30)) {
+        crash_broker(s, 0, 1);
+    }
+}
+
+static void cut_agents_power(struct sim *s, struct actor *a)
+{
+    struct device *d = some_device(s);
+
+    (void) a;
+    actor_crash(s, &d->a);
+    device_power_cut(s, d);
+    restart_later(s, &d->a);
+}
+
+/* On and off again. */
+static void fail_disk(struct sim *s, struct actor *a)
+{
+    struct sectors *d = &s->lite.disk;
+
+    (void) a;
+    if (s->lite.on) {
+        d->fail_pm = d->fail_pm == 0 ? 50 + (unsigned) below(&s->clock, 951) : 0;
+    } else {
+        s->disk.failing = !s->disk.failing;
+    }
+}
+
+static void fill_disk(struct sim *s, struct actor *a)
+{
+    struct sectors *d = &s->lite.disk;
+
+    (void) a;
+    if (s->lite.on) {
+        d->room = d->room == UINT64_MAX ? sectors_used(d) + below(&s->clock, 100 << 10)
+                                        : UINT64_MAX;
+    } else {
+        s->disk.failing = !s->disk.failing;
+    }
+}
+
+static void rot(struct sim *s, struct actor *a)
+{
+    struct wf_id job;
+
+    (void) a;
+    if (!s->lite.on && disk_rot(s, &job)) {
+        history_damaged(s, &job);
+    }
+}
+
+/* Somebody keeps a copy of the store, puts it in its place, and notices. */
+static void swap_disks(struct sim *s, struct actor *a)
+{
+    (void) a;
     if (s->disk.copied == 0 || (!s->disk.is_old && percent(&s->clock, 50))) {
         disk_copy(s);
         return;
@@ -82,118 +201,67 @@ static void swap_disks(struct sim *s)
     restart_later(s, NULL);
 }
 
-static void jump_clock(struct sim *s)
+static void fail_spool(struct sim *s, struct actor *a)
 {
-    if (percent(&s->clock, 40)) {
-        local_jump(&s->host.own, &s->clock);
+    struct device *d = some_device(s);
+
+    (void) a;
+    d->spool.failing = !d->spool.failing;
+}
+
+static void jump_clock(struct sim *s, struct actor *a)
+{
+    local_jump(percent(&s->clock, 40) ? &s->host.own : &a->own, &s->clock);
+}
+
+static void starve_broker(struct sim *s, struct actor *a)
+{
+    (void) a;
+    if (percent(&s->clock, 10)) {
+        s->disk.forgetful = 1;
     } else {
-        local_jump(&some_actor(s)->own, &s->clock);
+        s->host.starved = 1 + (unsigned) below(&s->clock, 8);
     }
 }
 
-/* On and off again. */
-static void fail_disk(struct sim *s, int no_room)
+static void starve_agent(struct sim *s, struct actor *a)
 {
-    struct sectors *d = &s->lite.disk;
-
-    if (!s->lite.on) {
-        s->disk.failing = !s->disk.failing;
-    } else if (no_room) {
-        d->room = d->room == UINT64_MAX ? sectors_used(d) + below(&s->clock, 100 << 10)
-                                        : UINT64_MAX;
-    } else {
-        d->fail_pm = d->fail_pm == 0 ? 50 + (unsigned) below(&s->clock, 951) : 0;
-    }
+    (void) a;
+    some_device(s)->a.starved = 1 + (unsigned) below(&s->clock, 8);
 }
+
+static const struct {
+    const char *name;
+    void (*strike)(struct sim *s, struct actor *a);
+} faults[FAULT_KINDS] = {
+    [FAULT_CUT] = {"cut", cut},
+    [FAULT_SILENT_CUT] = {"silent cut", cut_silently},
+    [FAULT_PARTITION] = {"partition", part},
+    [FAULT_SLOW] = {"slow link", slow_down},
+    [FAULT_PAUSE] = {"pause", pause_actor},
+    [FAULT_PAUSE_BROKER] = {"pause of the broker", pause_broker},
+    [FAULT_AGENT_CRASH] = {"crash of an agent", crash_agent},
+    [FAULT_AGENT_DEATH] = {"end of an agent", kill_agent},
+    [FAULT_CLIENT_CRASH] = {"crash of a client", crash_client},
+    [FAULT_BROKER_CRASH] = {"end of the broker", end_broker},
+    [FAULT_POWER] = {"power cut of the broker", cut_brokers_power},
+    [FAULT_AGENT_POWER] = {"power cut of an agent", cut_agents_power},
+    [FAULT_DISK] = {"disk that fails", fail_disk},
+    [FAULT_FULL] = {"full disk", fill_disk},
+    [FAULT_ROT] = {"rot", rot},
+    [FAULT_BACKUP] = {"old copy of the store", swap_disks},
+    [FAULT_SPOOL] = {"spool that fails", fail_spool},
+    [FAULT_CLOCK] = {"jump of a wall clock", jump_clock},
+    [FAULT_MEMORY] = {"broker without memory", starve_broker},
+    [FAULT_AGENT_MEMORY] = {"agent without memory", starve_agent},
+};
 
 static void strike(struct sim *s, enum fault f)
 {
     struct actor *a = some_actor(s);
-    struct device *d;
-    struct wf_id rotten;
-    int stopped;
 
-    switch (f) {
-    case FAULT_CUT:
-    case FAULT_SILENT_CUT:
-        if (a->conn != NULL) {
-            net_cut(s, a->conn, f == FAULT_SILENT_CUT);
-        }
-        break;
-    case FAULT_PARTITION:
-        hold(s, &a->parted_until_us,
-             percent(&s->clock, 50) ? SECOND : s->swarm.down_us * 5);
-        break;
-    case FAULT_SLOW:
-        if (a->conn != NULL) {
-            slow_down(s, a->conn);
-        }
-        break;
-    case FAULT_PAUSE:
-        hold(s, &a->paused_until_us, percent(&s->clock, 50) ? SECOND : 4 * SECOND);
-        break;
-    case FAULT_PAUSE_BROKER:
-        hold(s, &s->host.paused_until_us, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
-        s->host.awake_us = s->host.paused_until_us;
-        break;
-    case FAULT_AGENT_CRASH:
-    case FAULT_AGENT_DEATH:
-        a = &some_device(s)->a;
-        crash(s, a, f == FAULT_AGENT_DEATH && a != &s->devices[0].a);
-        break;
-    case FAULT_CLIENT_CRASH:
-        crash(s, &s->clients[below(&s->clock, s->nclients + 1)].a, 0);
-        break;
-    case FAULT_BROKER_CRASH:
-        if (percent(&s->clock, 30)) {
-            stopped = percent(&s->clock, 40);
-            if (stopped) {
-                host_stop(s);
-            }
-            crash_broker(s, stopped, 0);
-        }
-        break;
-    case FAULT_POWER:
-        if (percent(&s->clock, 30)) {
-            crash_broker(s, 0, 1);
-        }
-        break;
-    case FAULT_AGENT_POWER:
-        cut_power(s, some_device(s));
-        break;
-    case FAULT_DISK:
-    case FAULT_FULL:
-        fail_disk(s, f == FAULT_FULL);
-        break;
-    case FAULT_ROT:
-        if (!s->lite.on && disk_rot(s, &rotten)) {
-            history_damaged(s, &rotten);
-        }
-        break;
-    case FAULT_BACKUP:
-        swap_disks(s);
-        break;
-    case FAULT_SPOOL:
-        d = some_device(s);
-        d->spool.failing = !d->spool.failing;
-        break;
-    case FAULT_CLOCK:
-        jump_clock(s);
-        break;
-    case FAULT_MEMORY:
-        if (percent(&s->clock, 10)) {
-            s->disk.forgetful = 1;
-        } else {
-            s->host.starved = 1 + (unsigned) below(&s->clock, 8);
-        }
-        break;
-    case FAULT_AGENT_MEMORY:
-        some_device(s)->a.starved = 1 + (unsigned) below(&s->clock, 8);
-        break;
-    case FAULT_KINDS:
-        break;
-    }
-    sim_log(s, "chaos", "fault %d at %s", (int) f, a->name);
+    sim_log(s, "chaos", "%s, %s", faults[f].name, a->name);
+    faults[f].strike(s, a);
     s->chaos.faults++;
 }
 

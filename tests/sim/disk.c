@@ -374,15 +374,14 @@ void disk_put_real(struct sim *s)
     lite_copy(s, LITE_PUT_REAL);
 }
 
-/* The last safe record of that kind which is about this job; NULL: there is none. */
+/* The last safe record of a key of 8 bytes; NULL: there is none. */
 static const struct record *last_of(const struct disk *d, unsigned table,
-                                    const uint8_t *p, size_t at, size_t len)
+                                    const uint8_t *key)
 {
     for (size_t i = d->safe; i-- > 0;) {
         const struct record *r = &d->records[i];
 
-        if (r->table == table && r->len >= at + len &&
-            memcmp(bytes_of(d, r) + at, p, len) == 0) {
+        if (r->table == table && memcmp(bytes_of(d, r), key, 8) == 0) {
             return r;
         }
     }
@@ -391,7 +390,16 @@ static const struct record *last_of(const struct disk *d, unsigned table,
 
 static const struct record *job_of(const struct disk *d, const struct wf_id *id)
 {
-    return last_of(d, STORE_JOBS, id->b, 8, sizeof id->b);
+    for (size_t i = d->safe; i-- > 0;) {
+        const struct record *r = &d->records[i];
+
+        if (r->table == STORE_JOBS && r->len >= 8 + sizeof id->b &&
+            memcmp(bytes_of(d, r) + 8, id->b, sizeof id->b) == 0 &&
+            last_of(d, STORE_JOBS, bytes_of(d, r)) == r) {
+            return r;
+        }
+    }
+    return NULL;
 }
 
 int disk_has_job(const struct sim *s, const struct wf_id *id)
@@ -406,7 +414,7 @@ int disk_has_outcome(const struct sim *s, const struct wf_id *id)
     if (job == NULL) {
         return 0;
     }
-    r = last_of(&s->disk, STORE_OUTCOMES, bytes_of(&s->disk, job), 0, 8);
+    r = last_of(&s->disk, STORE_OUTCOMES, bytes_of(&s->disk, job));
     return r != NULL && r->len > 8;
 }
 

@@ -194,7 +194,7 @@ void host_start(struct sim *s)
     step(s, &loaded);
     if (h->up) {
         oracle_keys(s);
-        h->awake_us = s->clock.now_us;
+        h->awake_us = wf_max_u64(s->clock.now_us, h->paused_until_us);
         sim_log(s, "broker", "start %u", (unsigned) h->inc);
     }
 }

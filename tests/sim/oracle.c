@@ -51,7 +51,8 @@ void oracle_took(struct sim *s)
 {
     const struct host *h = &s->host;
 
-    if (h->up && h->must_stop && !h->core->rolled_back) {
+    /* Without memory it may not have heard. */
+    if (h->up && h->must_stop && !h->core->rolled_back && !s->swarm.on[FAULT_MEMORY]) {
         sim_fail(s, "a broker goes on whose operator was told of records that it lacks");
     } else if (h->up && h->core->rolled_back && !s->disk.is_old) {
         sim_fail(s, "a broker stops for an old store that is none");

@@ -1,0 +1,165 @@
+/* What a broker makes of the records of another one that died, read while it runs. */
+#include "tests/unit/broker/shelf.h"
+
+static struct shelf dead;
+
+static void start_loaded(struct bed *b, uint64_t boot)
+{
+    struct broker_event loaded = {.kind = BROKER_LOADED};
+
+    start(b);
+    b->c->cfg.boot = boot;
+    bed_step(b, &loaded);
+}
+
+/* This broker dies and leaves its shelf; another one, whose own is empty, is running. */
+static void die(struct bed *b, uint64_t boot)
+{
+    dead = shelf;
+    bed_fini(b);
+    start_loaded(b, boot);
+}
+
+static void adopt(struct bed *b, unsigned table)
+{
+    for (size_t i = 0; i < dead.n; i++) {
+        struct broker_event ev = {.kind = BROKER_RECORD, .table = table};
+
+        if (dead.rows[i].table == table && dead.rows[i].len > dead.rows[i].key) {
+            ev.record = wf_slice_make(dead.rows[i].bytes, dead.rows[i].len);
+            bed_step(b, &ev);
+        }
+    }
+}
+
+static void adopt_all(struct bed *b)
+{
+    adopt(b, LEDGER_JOBS);
+    adopt(b, LEDGER_ATTEMPTS);
+    adopt(b, LEDGER_OUTCOMES);
+}
+
+static void adopts_what_an_agent_here_kept(void)
+{
+    uint32_t client, agent;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit_kept(&b, client, 1);
+    is_int(bed_state(&b, 1), WF_JOB_ASSIGNED, "an agent has it when its broker dies");
+    die(&b, 1);
+    agent = agent_of(&b, 2, "edge", 4);
+    adopt_all(&b);
+    live_on(&b, agent, 60);
+    is_int(bed_job(&b, 1)->attempt, 2, "and came to us, without it: it is due again");
+    bed_fini(&b);
+}
+
+static void adopts_what_is_submitted_again(void)
+{
+    struct broker_event taken = {.kind = BROKER_TAKEN};
+    uint32_t client;
+    uint64_t lsn;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit(&b, client, 1);
+    sync_all(&b);
+    die(&b, 7);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit(&b, client, 1);
+    lsn = put(&b);
+    taken.lsn = bed_job(&b, 1)->first_lsn;
+    adopt_all(&b);
+    is_int(bed_count(&b, client, WF_MSG_error), 0, "two records of one job");
+    bed_step(&b, &taken);
+    is_int(bed_refusal(&b, client), 0, "are no conflict");
+    bed_durable(&b, lsn);
+    ok(bed_job(&b, 1) != NULL, "and what the other broker accepted stays");
+    bed_fini(&b);
+}
+
+static void numbers_jobs_of_its_own_boot(void)
+{
+    uint32_t client;
+    struct bed b;
+
+    start_loaded(&b, 9);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit(&b, client, 1);
+    sync_all(&b);
+    die(&b, 1);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    adopt(&b, LEDGER_JOBS);
+    is_int(bed_job(&b, 1)->seq >> 40, 9, "an adopted job keeps its number");
+    submit(&b, client, 5);
+    is_int(bed_job(&b, 5)->seq >> 40, 1, "and ours do not go on from it");
+    bed_fini(&b);
+}
+
+static void adopts_an_outcome_late(void)
+{
+    uint32_t client, agent;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    agent = agent_of(&b, 2, "edge", 4);
+    submit(&b, client, 1);
+    sync_all(&b);
+    bed_result(&b, agent, 1, 1, 0);
+    sync_all(&b);
+    die(&b, 1);
+    (void) client_of(&b, 1, "app");
+    adopt(&b, LEDGER_JOBS);
+    for (unsigned i = 0; i < 10; i++) {
+        bed_tick(&b, BED_SECOND);
+        sync_all(&b);
+    }
+    (void) agent_of(&b, 2, "edge", 0);
+    is_int(bed_state(&b, 1), WF_JOB_QUEUED, "nobody was waited for any longer");
+    adopt(&b, LEDGER_OUTCOMES);
+    is_int(bed_state(&b, 1), WF_JOB_OK, "its outcome counts all the same");
+    bed_fini(&b);
+}
+
+static void adopts_without_its_owner(void)
+{
+    const struct wf_query jobs = {.req = 9, .kind = WF_QUERY_JOBS};
+    uint32_t client, boss;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 5, "other");
+    (void) agent_of(&b, 2, "edge", 1);
+    submit(&b, client, 1);
+    sync_all(&b);
+    die(&b, 1);
+    (void) client_of(&b, 1, "unknown");
+    boss = bed_operator(&b, 7);
+    adopt(&b, LEDGER_JOBS);
+    ok(core_bad_records(b.c) == 0 && bed_job(&b, 1)->owner != NULL,
+       "a job whose owner's key was lost gets a stand-in");
+    bed_say(&b, boss, WF_MSG_query, &jobs);
+    ok(bed_told(&b, boss, WF_MSG_jobs_page, 0, &m) && m.u.jobs_page.rows.count == 1,
+       "and is there for the operator");
+    bed_fini(&b);
+}
+
+int main(void)
+{
+    adopts_what_an_agent_here_kept();
+    adopts_what_is_submitted_again();
+    numbers_jobs_of_its_own_boot();
+    adopts_an_outcome_late();
+    adopts_without_its_owner();
+    return done();
+}

@@ -342,7 +342,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         on_stopping(c, out);
         break;
     }
-    if (!c->rolled_back) {
+    if (!c->rolled_back && (c->loaded || !c->cfg.durable)) {
         work_retain(c, 0, out);
     }
     ledger_flush(c, out);

@@ -112,6 +112,7 @@ __attribute__((unused)) static void start(struct bed *b)
     b->cfg.boot = 1;
     b->cfg.store_id = 99;
     bed_start(b);
+    bed_step(b, &(struct broker_event){.kind = BROKER_LOADED});
 }
 
 /* A second core reads the records of the first, as after kill -9. */

@@ -132,6 +132,9 @@ static int append(struct node *n, struct run *r, struct wf_effects *out)
 
 static int wants_spool(const struct node *n)
 {
+#ifdef WEFT_PLANT_SPOOL_LOST
+    return 0;
+#endif
     return !node_is_open(n) && n->cfg.spool_bytes != 0 && !wf_list_empty(&n->runs.todo);
 }
 

@@ -133,6 +133,7 @@ static void check_stops(struct sim *s, struct device *d)
         struct handler *h = &d->runs[i];
 
         if (h->number == 0 || h->killed || h->stop_after_ms == 0 || d->cut_us == 0 ||
+            s->swarm.on[FAULT_AGENT_MEMORY] || /* there may be none for its timer */
             now_us < d->cut_us + (h->stop_after_ms + 200) * MS) {
             h->overdue = 0;
         } else if (++h->overdue == 2) {
@@ -229,7 +230,8 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
         sim_fail(s, "%s runs more than its slots", d->a.name);
         return;
     }
-    if (j != NULL && !j->disputed && !history_is_payload(j, r->payload, r->payload_len)) {
+    if (j != NULL && !history_is_doubtful(j) &&
+        !history_is_payload(j, r->payload, r->payload_len)) {
         sim_fail(s, "job %u: the handler gets another payload", j->index);
     }
     history_started(s, &r->key.job, r->key.attempt);

@@ -108,6 +108,13 @@ size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap
     return len;
 }
 
+int history_is_doubtful(const struct hjob *j)
+{
+    const struct hjob *old = j->retry_of;
+
+    return j->disputed || (old != NULL && (old->altered || history_is_doubtful(old)));
+}
+
 int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len)
 {
     if (len != j->payload_len) {

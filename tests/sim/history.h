@@ -99,6 +99,9 @@ struct hjob *history_find(struct sim *s, const struct wf_id *id);
 /* May results be dropped by retention in this world? */
 int history_evicts(const struct sim *s);
 
+/* May it be other work than its owner thinks? */
+int history_is_doubtful(const struct hjob *j);
+
 /* The payload of a job as its handler has to get it, or the owner's attempt to alter it.
  */
 int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len);

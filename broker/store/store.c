@@ -16,6 +16,11 @@
 
 #define SECOND_US 1000000u
 
+/* The longest that a commit waits for company: a part of what the last one took. */
+#define GATHER_PART   8
+#define GATHER_MAX_US 1000u
+#define GATHER_ROWS   128u /* with so many a commit is cheap for each */
+
 /* Rows that one poll may bring. */
 #define FOUND_MAX (1u << 30)
 
@@ -62,6 +67,8 @@ struct store {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t more;
     struct batch waiting;
+    size_t
+        company; /* as many rows as may be expected; who brings them wakes the writer */
     struct news *told, **last_told;
     int closing, asleep;
 };
@@ -89,6 +96,8 @@ struct writer {
     struct batch held; /* being written, or to be tried again */
     struct news *news; /* made before it is needed */
     uint64_t retry_us; /* when to try again; 0: now */
+    uint64_t took_us;  /* the last commit */
+    uint64_t begin_us; /* when the next begins without more company; 0: nobody waits */
     uint64_t poll_us;  /* when to poll; UINT64_MAX: never */
     int last;          /* the end has come, and with it the last attempt */
 };
@@ -109,6 +118,23 @@ static void sleep_until(struct store *s, uint64_t at_us)
     s->asleep = 0;
 }
 
+/* Who was just told that its rows are durable sends the next ones at once; those that
+ * came meanwhile are here already.  A commit that begins with these alone leaves the
+ * others for one of their own, for ever: two halves take turns.  So wait a little for
+ * all. */
+static int has_company(struct writer *w, uint64_t now_us)
+{
+    struct store *s = w->s;
+
+    if (w->held.n != 0 || s->waiting.n >= s->company) {
+        return 1;
+    }
+    if (w->begin_us == 0) {
+        w->begin_us = now_us + wf_min_u64(w->took_us / GATHER_PART, GATHER_MAX_US);
+    }
+    return now_us >= w->begin_us;
+}
+
 /* What to do next.  At the end what is left is tried once more, at once. */
 static enum turn next_turn(struct writer *w)
 {
@@ -125,9 +151,14 @@ static enum turn next_turn(struct writer *w)
             return TURN_POLL;
         }
         if (rows && (w->retry_us <= now_us || s->closing)) {
-            w->last = s->closing;
-            join(&w->held, &s->waiting);
-            return TURN_COMMIT;
+            if (s->closing || has_company(w, now_us)) {
+                w->last = s->closing;
+                w->begin_us = 0;
+                join(&w->held, &s->waiting);
+                return TURN_COMMIT;
+            }
+            sleep_until(s, wf_min_u64(w->begin_us, w->poll_us));
+            continue;
         }
         sleep_until(s, rows ? wf_min_u64(w->retry_us, w->poll_us) : w->poll_us);
     }
@@ -146,9 +177,17 @@ static void tell(struct writer *w, int kind)
     wf_wake_send(s->wake);
 }
 
+static void expect(struct store *s, size_t written)
+{
+    pthread_mutex_lock(&s->lock);
+    s->company = wf_min_u64(written + s->waiting.n, GATHER_ROWS);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* 0, or WEFT_ESTATE when nothing more can be written. */
 static int write_rows(struct writer *w)
 {
+    uint64_t from_us = wf_now_us();
     struct wf_err err = {0};
     struct news *n = w->news;
     int rc;
@@ -160,6 +199,8 @@ static int write_rows(struct writer *w)
     WF_FAILPOINT("store.write.after");
     if (rc == 0) {
         n->lsn = w->held.last->lsn;
+        w->took_us = wf_now_us() - from_us;
+        expect(w->s, w->held.n);
         for (const struct store_row *r = w->held.first; r != NULL; r = r->next) {
             n->taken += r->taken != 0;
         }
@@ -259,7 +300,7 @@ void store_append(struct store *s, unsigned table, uint64_t lsn, struct wf_slice
 
 void store_sync(struct store *s)
 {
-    int asleep;
+    int asleep, first;
 
     if (s->driver == NULL) {
         wf_wake_send(s->wake);
@@ -269,8 +310,10 @@ void store_sync(struct store *s)
         return;
     }
     pthread_mutex_lock(&s->lock);
+    first = s->waiting.n == 0;
     join(&s->waiting, &s->gathering);
-    asleep = s->asleep;
+    /* Others on the way wake it by its own clock. */
+    asleep = s->asleep && (first || s->waiting.n >= s->company);
     pthread_mutex_unlock(&s->lock);
     if (asleep) {
         pthread_cond_signal(&s->more);

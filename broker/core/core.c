@@ -384,7 +384,7 @@ uint64_t core_wakeup_us(const struct core *c)
         due_us = wf_min_u64(due_us, wf_max_u64(j->finished_us + c->cfg.retain_ms * 1000,
                                                c->now_us + RETAIN_TICK_US));
     }
-    return due_us == UINT64_MAX ? due_us : due_us - AHEAD_US;
+    return due_us == UINT64_MAX ? due_us : due_us > AHEAD_US ? due_us - AHEAD_US : 0;
 }
 
 int core_admits(const struct core *c, const struct wf_key *key)

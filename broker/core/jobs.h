@@ -37,7 +37,6 @@ struct watch {
     struct wf_list_node of_session;
     struct session *session;
     struct job *job;
-    uint64_t req; /* of the request */
     int output, states;
 };
 

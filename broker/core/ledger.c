@@ -74,7 +74,9 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
     (void) wf_buf_put(&c->record, j->id.b, sizeof j->id.b);
-    (void) wf_msg_encode(&c->record, WF_MSG_job_rec, &m);
+    if (wf_msg_encode(&c->record, WF_MSG_job_rec, &m) != 0) {
+        return WEFT_ENOMEM;
+    }
     return append(c, LEDGER_JOBS, out);
 }
 
@@ -111,7 +113,9 @@ static int write_attempt(struct core *c, const struct job *j, struct wf_effects 
     }
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
-    (void) wf_msg_encode(&c->record, WF_MSG_attempt_rec, &m);
+    if (wf_msg_encode(&c->record, WF_MSG_attempt_rec, &m) != 0) {
+        return WEFT_ENOMEM;
+    }
     return append(c, LEDGER_ATTEMPTS, out);
 }
 
@@ -139,7 +143,9 @@ static int write_outcome(struct core *c, const struct job *j, struct wf_effects 
     }
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
-    (void) wf_msg_encode(&c->record, WF_MSG_outcome_rec, &m);
+    if (wf_msg_encode(&c->record, WF_MSG_outcome_rec, &m) != 0) {
+        return WEFT_ENOMEM;
+    }
     return append(c, LEDGER_OUTCOMES, out);
 }
 
@@ -217,7 +223,9 @@ void ledger_event(struct core *c, struct news_item *item, struct wf_effects *out
     }
     wf_buf_clear(&c->record);
     put_seq(&c->record, item->seq);
-    (void) wf_msg_encode(&c->record, WF_MSG_event_rec, &m);
+    if (wf_msg_encode(&c->record, WF_MSG_event_rec, &m) != 0) {
+        return;
+    }
     item->stored = append(c, LEDGER_EVENTS, out) == 0;
 }
 
@@ -291,7 +299,6 @@ static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
         struct watch *w = CONTAINER_OF(n, struct watch, of_job);
 
         m.about = WF_MSG_watch;
-        m.req = w->req;
         wf_effects_send(out, w->session->peer, WF_MSG_error, &m);
         watch_free(w);
     }

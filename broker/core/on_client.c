@@ -492,7 +492,6 @@ void on_watch(struct turn *t)
             return;
         }
     }
-    w->req = m->req;
     w->output = m->output != 0;
     w->states = m->states != 0;
     now = (struct wf_job_update){.job = j->id,

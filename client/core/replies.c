@@ -149,6 +149,17 @@ static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_erro
             refuse_submit(c, now_us, call, e);
             return;
         }
+    } else if (e->about == WF_MSG_watch) {
+        struct wf_call *next;
+
+        /* The job was taken back: every watch of it is over. */
+        for (call = wf_calls_by_id(c, &e->job); call != NULL; call = next) {
+            next = wf_calls_same_id(call);
+            if (call->kind == WF_CALL_WATCH) {
+                refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms);
+            }
+        }
+        return;
     }
     c->late++;
 }

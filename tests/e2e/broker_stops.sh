@@ -67,7 +67,7 @@ is "$rc" 3 "also for a job"
 
 broker_again
 await "one to be back" has "$tmp/one.log" event=connected 3
-await "two to be back" has "$tmp/two.log" event=connected 3
+await "two to be back" node_is two up
 ok "its key is the same" [ "$(grep -c event=keys-made "$tmp/broker.log")" = 1 ]
 run weft run count --data abc
 is "$out" 3 "contexts and agents are still enrolled: work goes on"

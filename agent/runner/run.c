@@ -168,7 +168,7 @@ void run_on_time(struct run *r, struct run_env *e)
          * rest, and what is left comes to the runner as an orphan. */
         cgroup_kill(&e->host->cg, r->id);
         if (!r->sp.sandboxed && !e->host->pidns) {
-            (void) tree_signal(r->sp.pid, SIGKILL);
+            tree_kill(r->sp.pid);
         }
         (void) kill(r->sp.pid, SIGKILL);
         r->due_us = wf_add_sat(e->now_us, WATCHDOG_US);

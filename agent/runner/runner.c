@@ -44,6 +44,7 @@ struct runner {
     bool paused;  /* `pipes` is out of the loop */
     bool writing; /* the loop waits for room in the socket */
     bool ending;  /* no agent any more: end everything and leave */
+    bool strays;  /* processes of a run whose supervisor was killed may be alive */
     uint32_t serial;
     unsigned n_runs;
     unsigned n_draining;
@@ -211,16 +212,18 @@ static struct run *find_root(struct runner *rn, pid_t pid)
 }
 
 /* A supervisor was killed where there is no namespace: its run's processes are our
- * children now, next to supervisors that are not to be touched. */
+ * children now, next to supervisors that are not to be touched.  They may fork between
+ * the look and the signal, so this is repeated until there is none. */
 static void end_strays(struct runner *rn)
 {
     pid_t child[256];
     unsigned n = tree_children(getpid(), child, ARRAY_LEN(child));
 
+    rn->strays = false;
     for (unsigned i = 0; i < n; i++) {
         if (find_root(rn, child[i]) == NULL) {
-            (void) tree_signal(child[i], SIGKILL);
-            (void) kill(child[i], SIGKILL);
+            rn->strays = true;
+            tree_kill(child[i]);
         }
     }
 }
@@ -228,7 +231,6 @@ static void end_strays(struct runner *rn)
 static void on_signal(struct runner *rn)
 {
     struct signalfd_siginfo si;
-    bool orphaned = false;
     pid_t pid;
 
     (void) !read(rn->signal, &si, sizeof si);
@@ -237,12 +239,9 @@ static void on_signal(struct runner *rn)
 
         if (r != NULL) {
             run_on_reaped(r, &rn->env);
-            orphaned = orphaned || !r->reported;
+            rn->strays = rn->strays || (!r->reported && !rn->env.host->pidns);
             rn->n_draining++;
         }
-    }
-    if (orphaned && !rn->env.host->pidns) {
-        end_strays(rn);
     }
 }
 
@@ -310,7 +309,10 @@ static void drain(struct runner *rn)
     for (unsigned i = 0; i < RUNNER_MAX_RUNS && rn->n_draining > 0; i++) {
         struct run *r = rn->runs[i];
 
-        if (r != NULL && r->state == RUN_DRAINING && run_drain(r, &rn->env)) {
+        if (r == NULL || r->state != RUN_DRAINING || (rn->strays && !r->reported)) {
+            continue;
+        }
+        if (run_drain(r, &rn->env)) {
             rn->n_draining--;
             forget(rn, r);
         }
@@ -367,6 +369,9 @@ static int timeout_ms(struct runner *rn)
             due = wf_min_u64(due, rn->runs[i]->due_us);
         }
     }
+    if (rn->strays) {
+        return 1;
+    }
     if (due == UINT64_MAX) {
         return -1;
     }
@@ -400,6 +405,9 @@ static void turn(struct runner *rn)
         }
     }
     on_time(rn);
+    if (rn->strays) {
+        end_strays(rn);
+    }
     drain(rn);
     settle(rn);
 }

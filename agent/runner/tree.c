@@ -109,13 +109,30 @@ void tree_measure(pid_t root, unsigned skip, struct tree_use *ret)
     }
 }
 
+/* SIGKILL goes to the group as well, unless it is ours. */
+static void signal_one(pid_t pid, int sig)
+{
+    pid_t group = sig == SIGKILL ? getpgid(pid) : -1;
+
+    (void) kill(pid, sig);
+    if (group > 1 && group != getpgrp()) {
+        (void) kill(-group, sig);
+    }
+}
+
 unsigned tree_signal(pid_t root, int sig)
 {
     walk(&scratch, root);
     for (unsigned i = 1; i < scratch.n; i++) {
-        (void) kill(scratch.v[i].pid, sig);
+        signal_one(scratch.v[i].pid, sig);
     }
     return scratch.n - 1;
+}
+
+void tree_kill(pid_t root)
+{
+    (void) tree_signal(root, SIGKILL);
+    signal_one(root, SIGKILL);
 }
 
 unsigned tree_children(pid_t pid, pid_t *ret, unsigned cap)

@@ -22,8 +22,12 @@ struct tree_use {
 void tree_measure(pid_t root, unsigned skip, struct tree_use *ret);
 
 /* Send `sig` to every descendant of `root`, not to `root`.  Returns how many there were.
- */
+ * SIGKILL goes to their process groups as well: no fork gets past that, and a child that
+ * has exited and was not yet reaped still names the group of the one it left behind. */
 unsigned tree_signal(pid_t root, int sig);
+
+/* SIGKILL to `root` and everything below it. */
+void tree_kill(pid_t root);
 
 /* Children of `pid` as far as there is room.  Returns their number. */
 unsigned tree_children(pid_t pid, pid_t *ret, unsigned cap);

@@ -87,21 +87,28 @@ static int leftover(const char *path)
     return read(fds[0], &c, 1) == 1 ? 0 : 1;
 }
 
-/* A process that is never the same for long: each forks the next and exits. */
-static int hop(const char *path)
+/* A process that is never the same for long: each forks the next and exits.  Returns
+ * once it is on its way. */
+static void start_hopper(const char *path)
 {
+    int fds[2];
+    char c;
+
     (void) signal(SIGTERM, SIG_IGN);
+    if (pipe(fds) != 0) {
+        return;
+    }
     if (fork() == 0) {
         (void) setsid();
         hold(path);
+        (void) !write(fds[1], "x", 1);
         for (;;) {
             if (fork() > 0) {
                 _exit(0);
             }
         }
     }
-    stay();
-    return 0;
+    (void) !read(fds[0], &c, 1);
 }
 
 /* Touch memory in small steps; give up when there is none. */
@@ -185,7 +192,8 @@ int main(int argc, char **argv)
         return leftover(arg);
     }
     if (strcmp(mode, "hop") == 0) {
-        return hop(arg);
+        start_hopper(arg);
+        stay();
     }
     if (strcmp(mode, "hold") == 0) {
         hold(arg);
@@ -216,7 +224,7 @@ int main(int argc, char **argv)
         return litter(arg);
     }
     if (strcmp(mode, "killparent") == 0) {
-        hold(arg);
+        start_hopper(arg);
         (void) kill(getppid(), SIGKILL);
         stay();
     }

@@ -347,8 +347,7 @@ static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *e
     return rc;
 }
 
-static int open_core(struct shell *sh, const struct config *cfg, int repair,
-                     struct wf_err *err)
+static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     struct core_config core;
 
@@ -359,10 +358,6 @@ static int open_core(struct shell *sh, const struct config *cfg, int repair,
     (void) wf_str_copy(core.software, sizeof core.software, WEFT_VERSION);
     (void) wf_str_copy(core.store, sizeof core.store, store_name(sh->store));
     core.durable = strcmp(store_name(sh->store), "memory") != 0;
-    core.store_id = sh->facts.id;
-    core.boot = sh->facts.boot;
-    core.lsn = sh->facts.lsn;
-    core.accept_rollback = repair;
     core.shared = strcmp(core.store, "postgres") == 0;
     core.store_id = sh->facts.id;
     core.boot = sh->facts.boot;
@@ -384,8 +379,7 @@ static int open_core(struct shell *sh, const struct config *cfg, int repair,
                : wf_err_set(err, WEFT_ENOMEM, "out of memory");
 }
 
-static int open_store(struct shell *sh, const struct config *cfg, int repair,
-                      struct wf_err *err)
+static int open_store(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     const struct store_cbs cbs = {on_durable, on_store_error, on_taken, on_row,
                                   on_fenced};
@@ -393,7 +387,7 @@ static int open_store(struct shell *sh, const struct config *cfg, int repair,
     const struct store_options o = {.where = cfg->store[0] != '\0' ? cfg->store : path,
                                     .broker = cfg->name,
                                     .lease_ms = cfg->lease_ms,
-                                    .repair = repair,
+                                    .repair = sh->repair,
                                     .told = on_repair,
                                     .told_arg = sh};
 
@@ -446,10 +440,10 @@ static int open_all(struct shell *sh, const struct config *cfg,
         rc = open_bus(sh, cfg, err);
     }
     if (rc == 0) {
-        rc = open_store(sh, cfg, o->repair, err);
+        rc = open_store(sh, cfg, err);
     }
     if (rc == 0) {
-        rc = open_core(sh, cfg, o->repair, err);
+        rc = open_core(sh, cfg, err);
     }
     if (rc == 0) {
         rc = load(sh, err);

@@ -2,6 +2,7 @@
 #include "broker/core/ledger.h"
 
 #include "common/check.h"
+#include "common/fnv.h"
 
 #include <string.h>
 
@@ -110,23 +111,17 @@ void core_check(const struct core *c)
  * fixed order and pointers not at all. */
 static uint64_t mix(uint64_t h, uint64_t v)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        h = (h ^ ((v >> (8 * i)) & 0xff)) * UINT64_C(0x100000001b3);
-    }
-    return h;
+    return wf_fnv_u64(h, v);
 }
 
 static uint64_t mix_bytes(uint64_t h, const void *p, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        h = (h ^ ((const uint8_t *) p)[i]) * UINT64_C(0x100000001b3);
-    }
-    return mix(h, len);
+    return wf_fnv_u64(wf_fnv_bytes(h, p, len), len);
 }
 
 uint64_t core_hash(const struct core *c)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = WF_FNV_START;
 
     for (const struct wf_list_node *n = c->jobs.all.next; n != &c->jobs.all;
          n = n->next) {
@@ -160,7 +155,7 @@ uint64_t core_durable_hash(const struct core *c)
     for (const struct wf_list_node *n = c->jobs.all.next; n != &c->jobs.all;
          n = n->next) {
         const struct job *j = CONTAINER_OF(n, struct job, in_all);
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        uint64_t h = WF_FNV_START;
 
         if (j->class_ != WF_CLASS_DURABLE) {
             continue;

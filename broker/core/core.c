@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/err.h"
+#include "common/fnv.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -58,9 +59,9 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     wf_list_init(&c->dirty);
     wf_list_init(&c->pending);
     c->lsn = c->durable_lsn = c->synced_lsn = cfg->lsn;
-    for (const char *p = cfg->name; c->cfg.store_id != 0 && *p != '\0'; p++) {
+    if (cfg->store_id != 0) {
         /* Of brokers that share a store each has its own count of records. */
-        c->cfg.store_id = (c->cfg.store_id ^ (uint8_t) *p) * UINT64_C(0x100000001b3);
+        c->cfg.store_id = wf_fnv_bytes(cfg->store_id, cfg->name, strlen(cfg->name));
     }
     wf_buf_init(&c->record, 2 * WF_FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {

@@ -72,6 +72,9 @@ struct probe {
 
 #define PROBES_MAX 64
 
+/* What a client is told to wait when the store fails. */
+#define STORAGE_RETRY_MS 1000u
+
 struct core {
     struct core_config cfg;
     uint64_t now_us, wall_ms, started_us;
@@ -161,6 +164,7 @@ void on_node_ping(struct turn *t);
 
 /* Rows of views; borrow from the agent and the job. */
 struct wf_node_row node_row_of(const struct core *c, const struct agent *a);
+struct wf_try_row try_row_of(const struct job_try *try);
 unsigned job_told_state(const struct core *c, const struct job *j);
 struct wf_job_row job_row_of(const struct core *c, const struct job *j);
 

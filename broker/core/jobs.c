@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define PRIORITY_MAX 9u
+
 #define FINAL                                                                            \
     (WF_SM_TO(WF_JOB_OK) | WF_SM_TO(WF_JOB_FAILED) | WF_SM_TO(WF_JOB_DEAD) |             \
      WF_SM_TO(WF_JOB_CANCELLED) | WF_SM_TO(WF_JOB_EXPIRED))
@@ -325,6 +327,22 @@ int job_plan(struct jobs *t, struct job *j)
 struct wf_slice job_payload(const struct job *j)
 {
     return wf_slice_make(j->bytes, j->payload_len);
+}
+
+void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tries)
+{
+    j->version = (uint32_t) m->version;
+    j->priority = (unsigned) wf_min_u64(m->priority, PRIORITY_MAX);
+    j->wall_ms = m->wall_ms;
+    j->retry_failed = m->max_attempts != 0;
+    j->max_tries = (unsigned) (m->max_attempts != 0 ? m->max_attempts : default_tries);
+    j->disconnect = (unsigned) m->disconnect;
+    j->disconnect_ms = m->disconnect_ms;
+    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
+    if (m->deadline_ms != 0) {
+        j->deadline_us = wf_add_sat(j->accepted_us,
+                                    wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
+    }
 }
 
 struct wf_submit job_submit(const struct job *j)

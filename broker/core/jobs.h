@@ -144,6 +144,10 @@ static inline int job_has_policy(const struct job *j)
     return j->disconnect != WF_REPLACE_AFTER || j->disconnect_ms != 0;
 }
 
+/* Take over what a submit asks for: priority, limits, retries, policies.  The deadline
+ * counts from accepted_us, which is set.  job_submit() is the way back. */
+void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tries);
+
 /* What would have to be submitted to have this job again; borrows from it. */
 struct wf_submit job_submit(const struct job *j);
 

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define STORAGE_RETRY_MS 1000u
-
 void ledger_write(struct core *c, struct job *j, unsigned records)
 {
     if (j->class_ != WF_CLASS_DURABLE) {
@@ -86,14 +84,7 @@ static struct wf_rows history_rows(struct core *c, const struct job *j)
     struct wf_rows rows = {0};
 
     for (unsigned i = 0; i < j->nhistory; i++) {
-        const struct job_try *x = &j->history[i];
-        const struct wf_try_row row = {
-            .attempt = x->attempt,
-            .node = wf_slice_of(x->agent != NULL ? x->agent->principal->name : ""),
-            .code = (uint64_t) -x->code,
-            .reason = wf_slice_of(x->reason),
-            .start_ms = x->start_ms,
-            .run_us = x->run_us};
+        const struct wf_try_row row = try_row_of(&j->history[i]);
 
         (void) wf_rows_add(store, &rows, wf_desc_try_row(), &row);
     }

@@ -13,9 +13,7 @@
 #define WATCHES_MAX       65536u /* of one session */
 #define WATCHERS_MAX      128u /* of one job: its result goes to all of them in one step */
 #define BUSY_RETRY_MS     200u
-#define STORAGE_RETRY_MS  1000u
 #define TAKEOVER_RETRY_MS 1000u
-#define PRIORITY_MAX      9u
 
 /* May this session see the job?  Operators all, clients their own. */
 static int may_see(const struct session *s, const struct job *j)
@@ -299,29 +297,17 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
         return rc;
     }
     j->class_ = is_durable(c, m) ? WF_CLASS_DURABLE : WF_CLASS_FAST;
-    j->priority = (unsigned) wf_min_u64(m->priority, PRIORITY_MAX);
     j->owner = t->s->principal;
     j->capability = cap;
     cap->njobs++;
-    j->version = (uint32_t) m->version;
     j->submitter = m->detached ? 0 : t->s->peer;
     j->acceptor = t->s->peer;
     j->owed = 1;
     j->accepted_us = c->now_us;
     j->accepted_ms = c->wall_ms;
+    job_set_terms(j, m, c->cfg.max_attempts);
     j->reserved = 1;
-    j->disconnect = (unsigned) m->disconnect;
-    j->disconnect_ms = m->disconnect_ms;
-    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
     j->client_rtt_us = wf_ewma_mean(&t->s->rtt_us);
-    j->wall_ms = m->wall_ms;
-    if (m->deadline_ms != 0) {
-        j->deadline_us =
-            wf_add_sat(c->now_us, wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
-    }
-    j->max_tries =
-        (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
-    j->retry_failed = m->max_attempts != 0;
     rc = job_plan(&c->jobs, j);
     if (rc != 0) {
         /* Its deadline would never come. */

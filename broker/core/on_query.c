@@ -117,6 +117,17 @@ unsigned job_told_state(const struct core *c, const struct job *j)
     return j->attempt != 0 ? WF_JOB_RUNNING : WF_JOB_QUEUED;
 }
 
+struct wf_try_row try_row_of(const struct job_try *try)
+{
+    return (struct wf_try_row){
+        .attempt = try->attempt,
+        .node = wf_slice_of(try->agent != NULL ? try->agent->principal->name : ""),
+        .code = (uint64_t) -try->code,
+        .reason = wf_slice_of(try->reason),
+        .start_ms = try->start_ms,
+        .run_us = try->run_us};
+}
+
 struct wf_job_row job_row_of(const struct core *c, const struct job *j)
 {
     int told = job_told_state(c, j) == j->state;

@@ -152,14 +152,7 @@ static void add_tries(const struct core *c, const struct job *j, struct wf_buf *
                       struct wf_rows *rows)
 {
     for (unsigned i = 0; i < j->nhistory; i++) {
-        const struct job_try *try = &j->history[i];
-        const struct wf_try_row row = {
-            .attempt = try->attempt,
-            .node = wf_slice_of(try->agent != NULL ? try->agent->principal->name : ""),
-            .code = (uint64_t) -try->code,
-            .reason = wf_slice_of(try->reason),
-            .start_ms = try->start_ms,
-            .run_us = try->run_us};
+        const struct wf_try_row row = try_row_of(&j->history[i]);
 
         (void) wf_rows_add(store, rows, wf_desc_try_row(), &row);
     }

@@ -84,19 +84,13 @@ static int make_way(struct core *c, struct job *old, uint64_t seq, struct wf_eff
     return 1;
 }
 
-static void set_times(struct core *c, struct job *j, const struct wf_job_rec *m)
+static void set_accepted(struct core *c, struct job *j, uint64_t wall_ms)
 {
-    uint64_t age_us = since_us(c, m->accepted_ms);
-
-    j->accepted_ms = m->accepted_ms;
-    j->accepted_us = c->now_us - age_us;
+    j->accepted_ms = wall_ms;
+    j->accepted_us = c->now_us - since_us(c, wall_ms);
 #ifdef WEFT_PLANT_DEADLINE_RESET
     j->accepted_us = c->now_us;
 #endif
-    if (m->deadline_ms != 0) {
-        j->deadline_us = wf_add_sat(j->accepted_us,
-                                    wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
-    }
 }
 
 static void move_watches(struct wf_list_node *to, struct job *j)
@@ -120,32 +114,50 @@ static void give_watches(struct job *j, struct wf_list_node *from)
     }
 }
 
+static void drop_watches(struct wf_list_node *from)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(from)) != NULL) {
+        watch_free(CONTAINER_OF(n, struct watch, of_job));
+    }
+}
+
+static struct wf_submit submit_of(const struct wf_job_rec *m)
+{
+    return (struct wf_submit){.payload = m->payload,
+                              .version = m->version,
+                              .priority = m->priority,
+                              .wall_ms = m->run_ms,
+                              .deadline_ms = m->deadline_ms,
+                              .max_attempts = m->max_attempts,
+                              .needs = m->needs,
+                              .node = m->node,
+                              .name = m->name,
+                              .disconnect = m->disconnect,
+                              .disconnect_ms = m->disconnect_ms,
+                              .reuse_ms = m->reuse_ms};
+}
+
 /* What its record says of it; the attempt that it allows may be out there. */
-static void take_job(struct core *c, struct job *j, const struct wf_job_rec *m)
+static void take_job(struct core *c, struct job *j, const struct wf_job_rec *m,
+                     const struct wf_submit *submit)
 {
     c->replayed++;
     j->class_ = WF_CLASS_DURABLE;
     j->told = 1;
     j->unclaimed = 1;
     j->attempt = j->reserved = 1;
-    j->version = (uint32_t) m->version;
-    j->priority = (unsigned) m->priority;
-    j->wall_ms = m->run_ms;
-    j->retry_failed = m->max_attempts != 0;
-    j->max_tries =
-        (unsigned) (m->max_attempts != 0 ? m->max_attempts : c->cfg.max_attempts);
-    j->disconnect = (unsigned) m->disconnect;
-    j->disconnect_ms = m->disconnect_ms;
-    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
     j->retry_of = m->retry_of;
-    set_times(c, j, m);
+    set_accepted(c, j, m->accepted_ms);
+    job_set_terms(j, submit, c->cfg.max_attempts);
 }
 
 static int replay_job(struct core *c, struct wf_slice record, struct wf_effects *out)
 {
     struct wf_msg msg;
     const struct wf_job_rec *m = &msg.u.job_rec;
-    struct wf_submit submit = {0};
+    struct wf_submit submit;
     struct wf_list_node watches;
     struct principal *owner;
     struct capability *cap;
@@ -157,6 +169,11 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     if (take(record, 8 + WF_ID_SIZE, WF_MSG_job_rec, &msg) != 0) {
         return WEFT_EPROTO;
     }
+    owner = owner_of(c, &m->owner);
+    if (owner == NULL || capabilities_need(&c->capabilities, m->capability, &cap) != 0) {
+        return WEFT_ENOMEM;
+    }
+    submit = submit_of(m);
     memcpy(submit.job.b, record.p + 8, WF_ID_SIZE);
     wf_list_init(&watches);
     j = jobs_get(&c->jobs, &submit.job);
@@ -170,27 +187,17 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
             return 0;
         }
     }
-    owner = owner_of(c, &m->owner);
-    if (owner == NULL) {
-        return WEFT_ENOMEM;
-    }
-    submit.payload = m->payload;
-    submit.needs = m->needs;
-    submit.node = m->node;
-    submit.name = m->name;
-    rc = capabilities_need(&c->capabilities, m->capability, &cap);
-    if (rc == 0) {
-        rc = jobs_add(&c->jobs, &submit, &j);
-    }
+    rc = jobs_add(&c->jobs, &submit, &j);
     if (rc != 0) {
+        drop_watches(&watches);
         return rc;
     }
     j->capability = cap;
     cap->njobs++;
     j->seq = m->seq;
     j->owner = owner;
-    c->jobs.next_seq--; /* no new job: those get numbers of this boot */
     if (wf_map_put(c->jobs.by_seq, &j->seq, sizeof j->seq, j) != 0) {
+        drop_watches(&watches);
         jobs_undo(&c->jobs, j);
         return WEFT_ENOMEM;
     }
@@ -198,7 +205,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     j->owed = owed;
     j->submitter = submitter;
     give_watches(j, &watches);
-    take_job(c, j, m);
+    take_job(c, j, m, &submit);
     if (acceptor != 0) {
         work_accept(c, j, out);
     }

@@ -3,30 +3,23 @@
 #include "broker/core/ledger.h"
 #include "broker/core/work.h"
 #include "common/err.h"
+#include "common/fnv.h"
 
 #include <string.h>
-
-static uint64_t mix(uint64_t h, const void *p, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        h = (h ^ ((const uint8_t *) p)[i]) * UINT64_C(0x100000001b3);
-    }
-    return (h ^ len) * UINT64_C(0x100000001b3);
-}
 
 /* Finds candidates only: likeness itself is compared byte by byte. */
 static uint64_t hash_of(const struct core *c, const struct job *j)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ c->cfg.seed;
+    uint64_t h = WF_FNV_START ^ c->cfg.seed;
     struct wf_slice payload = job_payload(j);
 
-    h = mix(h, j->owner->key.b, sizeof j->owner->key.b);
-    h = mix(h, j->capability->name, strlen(j->capability->name));
-    h = mix(h, &j->version, sizeof j->version);
+    h = wf_fnv_bytes(h, j->owner->key.b, sizeof j->owner->key.b);
+    h = wf_fnv_bytes(h, j->capability->name, strlen(j->capability->name));
+    h = wf_fnv_bytes(h, &j->version, sizeof j->version);
 #ifdef WEFT_PLANT_REUSE_ANY
     payload.len = 0;
 #endif
-    return mix(h, payload.p, payload.len);
+    return wf_fnv_bytes(h, payload.p, payload.len);
 }
 
 static int is_like(const struct job *a, const struct job *b)

@@ -20,6 +20,18 @@
 #define WF_INLINE_DEF   (64u << 10) /* default of that lower one */
 #define WF_OUTPUT_CHUNK (16u << 10) /* one piece of streamed output */
 
+#define WF_DIGEST_SIZE 32u         /* BLAKE2b-256 */
+#define WF_DATASET_MAX 95u         /* name of a dataset */
+#define WF_PATH_MAX    255u        /* of a file in a dataset */
+#define WF_REF_MAX     383u        /* "DATASET@VERSION/PATH" */
+#define WF_PIECE_MAX   (64u << 10) /* of a chunk, on the bulk lane */
+
+#define WF_INPUTS_MAX    16u   /* inputs that a submit may name */
+#define WF_DATASET_PAGE  1024u /* files in one message */
+#define WF_HOLD_ROWS_MAX 1024u /* changes in one report */
+#define WF_HOLDERS_MAX   16u   /* told about in one located */
+#define WF_AT_MAX        1024u
+
 #define WF_CAPS_MAX    64u   /* capabilities of one agent */
 #define WF_LABELS_MAX  32u   /* labels of one node; needs of one job */
 #define WF_ACCELS_MAX  16u   /* accelerators of one node */

@@ -34,6 +34,7 @@
 #define D(name, max)      {#name, WF_KIND_D, offsetof(self, name), max, NULL},
 #define ID(name)          {#name, WF_KIND_ID, offsetof(self, name), WF_ID_SIZE, NULL},
 #define KEY(name)         {#name, WF_KIND_KEY, offsetof(self, name), WF_KEY_SIZE, NULL},
+#define DIG(name)         {#name, WF_KIND_DIG, offsetof(self, name), WF_DIGEST_SIZE, NULL},
 #define L(name, rec, max) {#name, WF_KIND_L, offsetof(self, name), max, wf_desc_##rec},
 #include "proto/messages.def"
 #undef MSG
@@ -44,6 +45,7 @@
 #undef D
 #undef ID
 #undef KEY
+#undef DIG
 #undef L
 
 #define REC(name)
@@ -53,6 +55,7 @@
 #define D(name, max)
 #define ID(name)
 #define KEY(name)
+#define DIG(name)
 #define L(name, rec, max)
 #define MSG(name, number, doc) [number] = wf_desc_##name,
 static const struct wf_desc *(*const by_number[128])(void) = {
@@ -97,6 +100,7 @@ static int pack_field(struct wf_buf *out, const struct wf_field *f, const uint8_
         return s->len > f->max ? WEFT_ETOOBIG : wf_pack_bin(out, s->p, s->len);
     case WF_KIND_ID:
     case WF_KIND_KEY:
+    case WF_KIND_DIG:
         return wf_pack_bin(out, at, (uint32_t) f->max);
     case WF_KIND_L:
         if (l->count > f->max) {
@@ -120,6 +124,7 @@ static int is_default(const struct wf_field *f, const uint8_t *at)
         return ((const struct wf_slice *) (const void *) at)->len == 0;
     case WF_KIND_ID:
     case WF_KIND_KEY:
+    case WF_KIND_DIG:
         return memcmp(at, zero, f->max) == 0;
     case WF_KIND_L:
         return ((const struct wf_rows *) (const void *) at)->count == 0;
@@ -248,7 +253,7 @@ static int take_bytes(struct wf_cursor *c, const struct wf_field *f, uint8_t *at
     if (c->err != 0 || len > f->max) {
         return WEFT_EPROTO;
     }
-    if (f->kind == WF_KIND_ID || f->kind == WF_KIND_KEY) {
+    if (f->kind == WF_KIND_ID || f->kind == WF_KIND_KEY || f->kind == WF_KIND_DIG) {
         if (len != f->max) {
             return WEFT_EPROTO;
         }
@@ -366,6 +371,7 @@ static size_t dump_field(char *dst, size_t cap, const struct wf_field *f,
         break;
     case WF_KIND_ID:
     case WF_KIND_KEY:
+    case WF_KIND_DIG:
         wf_hex(text, at, f->max);
         n = snprintf(dst, cap, " %s=%s", f->name, text);
         break;

@@ -20,6 +20,10 @@ struct wf_key {
     uint8_t b[WF_KEY_SIZE];
 };
 
+struct wf_digest {
+    uint8_t b[WF_DIGEST_SIZE];
+};
+
 /* Borrowed bytes or text, without a terminating zero. */
 struct wf_slice {
     const uint8_t *p;
@@ -38,6 +42,7 @@ struct wf_rows {
 #define D(name, max)           struct wf_slice name;
 #define ID(name)               struct wf_id name;
 #define KEY(name)              struct wf_key name;
+#define DIG(name)              struct wf_digest name;
 #define L(name, rec, max)      struct wf_rows name;
 #define REC(name)              struct wf_##name {
 #define MSG(name, number, doc) struct wf_##name {
@@ -57,12 +62,14 @@ enum wf_type {
 #undef D
 #undef ID
 #undef KEY
+#undef DIG
 #undef L
 #define U(name, max)
 #define S(name, max)
 #define D(name, max)
 #define ID(name)
 #define KEY(name)
+#define DIG(name)
 #define L(name, rec, max)
 #define MSG(name, number, doc) WF_MSG_##name = number,
 #include "proto/messages.def"
@@ -86,11 +93,20 @@ struct wf_msg {
 #undef D
 #undef ID
 #undef KEY
+#undef DIG
 #undef L
     } u;
 };
 
-enum wf_kind { WF_KIND_U, WF_KIND_S, WF_KIND_D, WF_KIND_ID, WF_KIND_KEY, WF_KIND_L };
+enum wf_kind {
+    WF_KIND_U,
+    WF_KIND_S,
+    WF_KIND_D,
+    WF_KIND_ID,
+    WF_KIND_KEY,
+    WF_KIND_DIG,
+    WF_KIND_L
+};
 
 struct wf_desc;
 
@@ -125,6 +141,7 @@ const struct wf_desc *wf_desc_at(size_t i);
 #define D(name, max)
 #define ID(name)
 #define KEY(name)
+#define DIG(name)
 #define L(name, rec, max)
 #include "proto/messages.def"
 #undef MSG
@@ -135,6 +152,7 @@ const struct wf_desc *wf_desc_at(size_t i);
 #undef D
 #undef ID
 #undef KEY
+#undef DIG
 #undef L
 
 /* Append one message.  `body` is the struct of that type.  WEFT_ETOOBIG when a field is
@@ -173,6 +191,8 @@ char *wf_slice_str(struct wf_slice a, char *dst, size_t cap);
 int wf_id_eq(const struct wf_id *a, const struct wf_id *b);
 int wf_id_is_zero(const struct wf_id *a);
 int wf_key_eq(const struct wf_key *a, const struct wf_key *b);
+int wf_digest_eq(const struct wf_digest *a, const struct wf_digest *b);
+int wf_digest_is_zero(const struct wf_digest *a);
 
 #define WF_ID_TEXT (2 * WF_ID_SIZE + 1)
 
@@ -181,5 +201,11 @@ char *wf_id_text(const struct wf_id *id, char *dst);
 
 /* WEFT_EINVAL unless `s` is exactly 32 hex digits. */
 int wf_id_parse(const char *s, struct wf_id *ret_id);
+
+#define WF_DIGEST_TEXT (2 * WF_DIGEST_SIZE + 1)
+
+/* The same for a digest: 64 hex digits. */
+char *wf_digest_text(const struct wf_digest *d, char *dst);
+int wf_digest_parse(const char *s, struct wf_digest *ret_digest);
 
 #endif

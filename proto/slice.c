@@ -53,21 +53,58 @@ int wf_key_eq(const struct wf_key *a, const struct wf_key *b)
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }
 
+int wf_digest_eq(const struct wf_digest *a, const struct wf_digest *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+int wf_digest_is_zero(const struct wf_digest *a)
+{
+    static const struct wf_digest zero;
+
+    return wf_digest_eq(a, &zero);
+}
+
 char *wf_id_text(const struct wf_id *id, char *dst)
 {
     wf_hex(dst, id->b, sizeof id->b);
     return dst;
 }
 
+/* Exactly `size` bytes in hex. */
+static int parse_hex(const char *s, uint8_t *dst, size_t size)
+{
+    size_t n = 0;
+
+    return strlen(s) == 2 * size && wf_unhex(dst, size, s, &n) == 0 && n == size
+               ? 0
+               : WEFT_EINVAL;
+}
+
 int wf_id_parse(const char *s, struct wf_id *ret_id)
 {
     struct wf_id id;
-    size_t n = 0;
+    int rc = parse_hex(s, id.b, sizeof id.b);
 
-    if (strlen(s) != 2 * WF_ID_SIZE || wf_unhex(id.b, sizeof id.b, s, &n) != 0 ||
-        n != sizeof id.b) {
-        return WEFT_EINVAL;
+    if (rc == 0) {
+        *ret_id = id;
     }
-    *ret_id = id;
-    return 0;
+    return rc;
+}
+
+char *wf_digest_text(const struct wf_digest *d, char *dst)
+{
+    wf_hex(dst, d->b, sizeof d->b);
+    return dst;
+}
+
+int wf_digest_parse(const char *s, struct wf_digest *ret_digest)
+{
+    struct wf_digest d;
+    int rc = parse_hex(s, d.b, sizeof d.b);
+
+    if (rc == 0) {
+        *ret_digest = d;
+    }
+    return rc;
 }

@@ -86,7 +86,9 @@ enum wf_query_kind {
     WF_QUERY_EVENTS, /* the last `limit`; key "follow": and all that come */
     WF_QUERY_KEYS,
     WF_QUERY_TOKENS,
-    WF_QUERY_LOGS /* the kept tail of a job's output, as output messages, then done */
+    WF_QUERY_LOGS, /* the kept tail of a job's output, as output messages, then done */
+    WF_QUERY_DATASETS,
+    WF_QUERY_DATASET /* key "NAME[@VERSION]"; `after`: number of the first file */
 };
 
 enum wf_node_action {
@@ -95,6 +97,18 @@ enum wf_node_action {
     WF_NODE_ACT_UNDRAIN,
     WF_NODE_ACT_REVOKE,
     WF_NODE_ACT_LABEL /* text "key=value", or "key=" to remove */
+};
+
+/* What a node says of a blob that it has. */
+enum wf_hold { WF_HOLD_PINNED = 1, WF_HOLD_IN_PLACE = 2 };
+
+enum wf_keep_action { WF_KEEP_NONE, WF_KEEP_PIN, WF_KEEP_UNPIN, WF_KEEP_DROP };
+
+enum wf_want_kind {
+    WF_WANT_CHUNKS,
+    WF_WANT_LEAVES, /* `count` digests of chunks from `first` on, as one piece each 2048
+                     */
+    WF_WANT_MAP     /* a bit for each chunk, lowest first, as one piece of all */
 };
 
 /* Names as people write them; "?" for a number out of range.  Static, thread-safe. */

@@ -36,6 +36,7 @@ static void fill(const struct wf_desc *d, void *body, struct wf_buf *stores)
             break;
         case WF_KIND_ID:
         case WF_KIND_KEY:
+        case WF_KIND_DIG:
             memcpy(at, counting, (size_t) f->max);
             break;
         case WF_KIND_L:

@@ -7,7 +7,7 @@
 
 static void print(const struct wf_desc *d)
 {
-    static const char *const kinds[] = {"U", "S", "D", "ID", "KEY", "L"};
+    static const char *const kinds[] = {"U", "S", "D", "ID", "KEY", "DIG", "L"};
 
     for (unsigned i = 0; i < d->nfields; i++) {
         const struct wf_field *f = &d->fields[i];

@@ -162,6 +162,7 @@ static void fill(struct gen *g, const struct wf_desc *d, enum gen_size size, voi
             break;
         case WF_KIND_ID:
         case WF_KIND_KEY:
+        case WF_KIND_DIG:
             for (uint64_t k = 0; size != GEN_EMPTY && k < f->max; k++) {
                 ((uint8_t *) at)[k] = (uint8_t) wf_rng_next(&g->rng);
             }
@@ -266,6 +267,7 @@ int gen_equal(const struct wf_desc *d, const void *a, const void *b)
             break;
         case WF_KIND_ID:
         case WF_KIND_KEY:
+        case WF_KIND_DIG:
             same = memcmp(x, y, (size_t) f->max) == 0;
             break;
         case WF_KIND_L:

@@ -133,6 +133,7 @@ static void fields(struct wf_buf *out, const struct wf_desc *d, const void *body
             break;
         case WF_KIND_ID:
         case WF_KIND_KEY:
+        case WF_KIND_DIG:
             raw_bin(out, wf_slice_make(at, (size_t) f->max), how->wide);
             break;
         case WF_KIND_L:

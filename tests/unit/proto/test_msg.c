@@ -323,7 +323,9 @@ static void test_dump(void)
            "submit job=ab000000000000000000000000000000 "
            "capability=\"echo\\x22\\x0a\\xff\" version=2 payload=5B class_=0 priority=0 "
            "wall_ms=0 deadline_ms=0 max_attempts=0 needs=[0] node=\"\" name=\"\" "
-           "detached=0 disconnect=0 disconnect_ms=0 reuse_ms=0",
+           "detached=0 disconnect=0 disconnect_ms=0 reuse_ms=0 "
+           "inputs=[0] payload_blob=00000000000000000000000000000000"
+           "00000000000000000000000000000000 payload_size=0",
            "a dump is one readable line");
     full = strlen(line);
     for (size_t cap = 1; cap <= full + 1; cap++) {

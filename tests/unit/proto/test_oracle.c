@@ -26,6 +26,7 @@ static int is_empty(const struct wf_field *f, const uint8_t *at)
         return ((const struct wf_slice *) (const void *) at)->len == 0;
     case WF_KIND_ID:
     case WF_KIND_KEY:
+    case WF_KIND_DIG:
         return memcmp(at, zero, (size_t) f->max) == 0;
     case WF_KIND_L:
         return ((const struct wf_rows *) (const void *) at)->count == 0;
@@ -72,6 +73,7 @@ static int same_field(const msgpack_object *o, const struct wf_field *f, const v
         return same_bytes(o, MSGPACK_OBJECT_BIN, s->p, s->len);
     case WF_KIND_ID:
     case WF_KIND_KEY:
+    case WF_KIND_DIG:
         return same_bytes(o, MSGPACK_OBJECT_BIN, at, (size_t) f->max);
     case WF_KIND_L:
         return same_rows(o, f->rec(), *(const struct wf_rows *) at);

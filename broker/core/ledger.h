@@ -17,7 +17,13 @@
 #include "broker/core/core_int.h"
 
 /* Tables of the store, beside those in registry.h. */
-enum ledger_table { LEDGER_JOBS = 3, LEDGER_ATTEMPTS, LEDGER_OUTCOMES, LEDGER_EVENTS };
+enum ledger_table {
+    LEDGER_JOBS = 3,
+    LEDGER_ATTEMPTS,
+    LEDGER_OUTCOMES,
+    LEDGER_EVENTS,
+    LEDGER_DATASETS
+};
 
 /* What of a job is to be written. */
 enum ledger_record { LEDGER_JOB = 1, LEDGER_ATTEMPT = 2, LEDGER_OUTCOME = 4 };

@@ -21,7 +21,7 @@
 #define WF_OUTPUT_CHUNK (16u << 10) /* one piece of streamed output */
 
 #define WF_DIGEST_SIZE 32u         /* BLAKE2b-256 */
-#define WF_DATASET_MAX 95u         /* name of a dataset */
+#define WF_DATASET_MAX WF_NAME_MAX /* name of a dataset */
 #define WF_PATH_MAX    255u        /* of a file in a dataset */
 #define WF_REF_MAX     383u        /* "DATASET@VERSION/PATH" */
 #define WF_PIECE_MAX   (64u << 10) /* of a chunk, on the bulk lane */

@@ -113,11 +113,47 @@ static void test_endpoints(void)
     ok(!wf_endpoint_ok(text, 0), "128 are not");
 }
 
+static int ref_is(const char *text, const char *name, uint32_t version, const char *path)
+{
+    struct wf_data_ref r;
+
+    return wf_data_ref_parse(wf_slice_of(text), &r) == 0 && wf_slice_is(r.name, name) &&
+           r.version == version && wf_slice_is(r.path, path);
+}
+
+static void test_data_refs(void)
+{
+    static const char *const bad[] = {
+        "",       "/x",  "a@", "a@0",   "a@01",   "a@-1", "a/",          "a//b",
+        "a/../b", "a/.", "A",  "a@1@2", "a/b\nc", "a/b/", "a@4294967296"};
+    struct wf_data_ref r;
+
+    ok(ref_is("clips", "clips", 0, ""), "a dataset by its name");
+    ok(ref_is("clips@3", "clips", 3, ""), "with a version");
+    ok(ref_is("clips@12/day 1/a.mp4", "clips", 12, "day 1/a.mp4"), "and a path");
+    ok(ref_is("clips/x@y", "clips", 0, "x@y"), "a path may hold an @");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        is_int(wf_data_ref_parse(wf_slice_of(bad[i]), &r), WEFT_EINVAL, "no reference");
+    }
+}
+
+static void test_residency(void)
+{
+    const struct wf_slice eu = wf_slice_of("eu"), none = wf_slice_of("");
+
+    ok(wf_residency_ok(none, none) && wf_residency_ok(none, eu), "none: anywhere");
+    ok(wf_residency_ok(eu, eu) && !wf_residency_ok(eu, none), "eu: only there");
+    ok(wf_residency_ok(wf_slice_of("ch+eu"), eu), "one of two");
+    ok(!wf_residency_ok(wf_slice_of("eur+ch"), eu), "whole words count");
+}
+
 int main(void)
 {
     test_names();
     test_capabilities();
     test_labels();
     test_endpoints();
+    test_data_refs();
+    test_residency();
     return done();
 }

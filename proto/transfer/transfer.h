@@ -1,0 +1,49 @@
+/* transfer.h - what the two sides of a transfer share with those who carry it out
+ *
+ * Lanes are numbers.  WF_LANE_BROKER is this program's lane to the broker's bulk socket,
+ * for pull and give alike; pull numbers the direct lanes that it has opened from 1 on,
+ * below WF_PULL_LANES; the owner numbers those that others opened to it from
+ * WF_LANE_GIVE on.  The owner says `lane` first on every lane that it dials.
+ */
+#ifndef PROTO_TRANSFER_TRANSFER_H
+#define PROTO_TRANSFER_TRANSFER_H
+
+#include "proto/blob.h"
+#include "proto/effects.h"
+
+#define WF_LANE_BROKER 0u
+#define WF_PULL_LANES  64u
+#define WF_LANE_GIVE   (1u << 16)
+
+/* What one ticket may have outstanding, in bytes of chunks: 7-data.md, 7.5. */
+#define WF_TICKET_BYTES (8u << 20)
+
+/* obj of WF_EFFECT_LANE_OPEN. */
+struct wf_lane_to {
+    struct wf_key key;                  /* of the holder; zero: the broker's bulk lane */
+    char endpoint[WF_ENDPOINT_MAX + 1]; /* empty: the broker's bulk lane */
+};
+
+/* obj of WF_EFFECT_BLOB_BEGIN, _LEAVES, _WRITE and _END: copy it, and answer with it. */
+struct wf_blob_ref {
+    struct wf_digest digest;
+    uint64_t size;
+    uint64_t id; /* of this fetch: an answer to an older one is ignored */
+};
+
+/* obj of WF_EFFECT_BLOB_READ. */
+struct wf_blob_read {
+    uint64_t tag; /* to be answered with */
+    struct wf_digest digest;
+    uint64_t size;
+    unsigned kind;         /* enum wf_want_kind */
+    uint64_t first, count; /* CHUNKS: count is 1; LEAVES: at most WF_LEAVES_PIECE */
+    int zstd;              /* CHUNKS: may be compressed, when that makes it smaller */
+    const char *region;    /* residency label of who gets it */
+};
+
+/* Encode a message for a lane: WF_EFFECT_LANE_SEND. */
+void wf_lane_send(struct wf_effects *out, uint32_t lane, enum wf_type type,
+                  const void *body);
+
+#endif

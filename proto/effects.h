@@ -24,15 +24,16 @@ enum wf_effect_kind {
     WF_EFFECT_EXIT,       /* agent: drained and asked to leave */
 
     /* Of pull and give; the structs are in proto/transfer/transfer.h. */
-    WF_EFFECT_LANE_OPEN,   /* peer: number of the lane; obj: struct wf_lane_to */
+    WF_EFFECT_LANE_OPEN,   /* peer: number of the lane; bytes: struct wf_lane_to */
     WF_EFFECT_LANE_SEND,   /* peer: lane; bytes: one encoded message; arg: its type */
     WF_EFFECT_LANE_CLOSE,  /* peer: lane; nothing more is sent on it, nothing heard */
-    WF_EFFECT_BLOB_BEGIN,  /* open or resume; obj: struct wf_blob_ref; wf_pull_begun() */
-    WF_EFFECT_BLOB_LEAVES, /* keep the checked leaves: bytes; obj: struct wf_blob_ref */
-    WF_EFFECT_BLOB_WRITE,  /* obj: struct wf_blob_ref; arg: chunk; peer: its coding (as of
-                              piece); bytes: the coded chunk; wf_pull_written() */
-    WF_EFFECT_BLOB_END,    /* obj: struct wf_blob_ref; arg 1: all is there, 0: it rests */
-    WF_EFFECT_BLOB_READ    /* arg: tag; obj: struct wf_blob_read; wf_give_read() */
+    WF_EFFECT_BLOB_BEGIN,  /* open or resume; bytes: struct wf_blob_ref, as in all of
+                              these; answered by wf_pull_begun() */
+    WF_EFFECT_BLOB_LEAVES, /* keep its checked leaves: bytes after the ref */
+    WF_EFFECT_BLOB_WRITE,  /* arg: chunk; peer: its coding (as of piece); bytes after the
+                              ref: the coded chunk; answered by wf_pull_written() */
+    WF_EFFECT_BLOB_END,    /* arg 1: all is there; 0: it rests, as far as it is */
+    WF_EFFECT_BLOB_READ    /* bytes: struct wf_blob_read; answered by wf_give_read() */
 };
 
 struct wf_effect {

@@ -13,7 +13,6 @@
  *
  * docs/spec/7-data.md, 7.4 and 7.5.  Used by agent and client.  Pure: times are
  * microseconds of one monotonic clock, all output is effects (transfer.h, effects.h).
- * The owner carries out the effects of a step before the next one.
  */
 #ifndef PROTO_TRANSFER_GIVE_H
 #define PROTO_TRANSFER_GIVE_H

@@ -18,8 +18,7 @@
  * microseconds of one monotonic clock, all output is effects (transfer.h, effects.h),
  * also the `locate`, which is a WF_EFFECT_SEND to peer 0.  Everything is bounded by the
  * configuration.  An effect list that ran out of memory is made good for by itself: all
- * that was begun is begun again.  The owner carries out the effects of a step before the
- * next one.
+ * that was begun is begun again.  Ends and bad holders are polled.
  */
 #ifndef PROTO_TRANSFER_PULL_H
 #define PROTO_TRANSFER_PULL_H

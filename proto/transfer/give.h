@@ -30,7 +30,7 @@ struct wf_give_config {
     size_t max_wants;    /* waiting, of one ticket: 2048 */
     size_t max_reads;    /* chunks being read: 16 */
     size_t ticket_bytes; /* outstanding of one ticket: WF_TICKET_BYTES */
-    size_t lane_bytes;   /* queued for a lane before its wants wait: 1 MiB */
+    size_t lane_bytes;   /* queued for a lane before its wants wait: 2 MiB */
     uint64_t rate;       /* bytes a second; 0: no limit */
     uint64_t day;        /* bytes a day; 0: no limit */
     uint64_t day_used;   /* of today's before */

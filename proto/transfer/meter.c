@@ -3,7 +3,7 @@
 #define DAY_US    (UINT64_C(86400) * 1000000)
 #define BURST_US  100000u /* what may gather while nothing moves */
 #define BURST_MIN (64u << 10)
-#define RATE_MAX  (UINT64_C(1) << 40)
+#define RATE_MAX  (UINT64_C(1) << 37) /* bounds the product of rate and time */
 
 void wf_meter_init(struct wf_meter *m, uint64_t rate, uint64_t day, uint64_t day_used)
 {

@@ -151,9 +151,10 @@ static void on_turn(void *arg, bool drained)
     }
     if (!r->closing) {
         router_out_all(r);
-        if (!wf_list_empty(&r->ends)) {
-            zsock_kick(r->sock);
-        }
+        router_out_tell(r);
+    }
+    if (!r->closing && !wf_list_empty(&r->ends)) {
+        zsock_kick(r->sock);
     }
 }
 
@@ -213,6 +214,7 @@ int router_new(struct wf_loop *l, void *ctx, const struct router_opts *opts,
     wf_list_init(&r->out);
     wf_list_init(&r->lazy);
     wf_list_init(&r->ends);
+    wf_list_init(&r->room);
     rc = zsock_new(l, ctx, ZMQ_ROUTER, &r->opts.sock, &sock_cbs, r, &r->sock, err);
     if (rc != 0) {
         sessions_fini(&r->sessions);

@@ -50,6 +50,10 @@ struct router_cbs {
 
     /* The end of a turn, before what was sent in it is flushed.  May be NULL. */
     void (*on_turn)(void *arg);
+
+    /* After the flush: ZeroMQ took some of what was queued for the peer; so many bytes
+     * still are.  May be NULL. */
+    void (*on_room)(void *arg, uint32_t handle, size_t pending);
 };
 
 struct router_stats {

@@ -43,6 +43,7 @@ struct uplink {
     struct wf_timer *timer;
     struct outq out;
     struct outq_pool pool;
+    bool took; /* some of what was queued, which the owner has not heard */
     struct uplink_stats stats;
 };
 
@@ -178,9 +179,19 @@ static void send_queued(struct uplink *u)
         u->stats.frames_out++;
         u->stats.bytes_out += len;
         outq_pop(&u->out, &u->pool);
+        u->took = true;
         WF_FAILPOINT("uplink.frame.after");
     }
     zsock_want_out(u->dial->sock, u->out.head != NULL);
+}
+
+static void flush_turn(struct uplink *u)
+{
+    send_queued(u);
+    if (u->took && u->cbs.on_room != NULL) {
+        u->took = false;
+        u->cbs.on_room(u->arg, u->out.bytes);
+    }
 }
 
 static void on_turn(void *arg, bool drained)
@@ -196,7 +207,7 @@ static void on_turn(void *arg, bool drained)
     if (d->why != 0 && drained) {
         end(d->owner, d->why);
     } else {
-        send_queued(d->owner);
+        flush_turn(d->owner);
     }
 }
 

@@ -45,6 +45,9 @@ struct uplink_cbs {
 
     /* The end of a turn, before what was sent in it is flushed.  May be NULL. */
     void (*on_turn)(void *arg);
+
+    /* ZeroMQ took some of what was queued; so many bytes still are.  May be NULL. */
+    void (*on_room)(void *arg, size_t pending);
 };
 
 struct uplink_stats {

@@ -16,6 +16,7 @@ struct zsock {
     uv_check_t check;
     uv_idle_t idle;
     unsigned open; /* uv handles */
+    size_t budget;
     void *sock;
     struct zsock_cbs cbs;
     void *arg;
@@ -205,7 +206,7 @@ static void tell(struct zsock *z, bool drained)
  * vain for another. */
 static bool read_all(struct zsock *z)
 {
-    size_t left = ZSOCK_BUDGET, got = 0;
+    size_t left = z->budget, got = 0;
     bool drained = false;
 
     if (z->kicked && z->sparse) {
@@ -287,6 +288,7 @@ int zsock_new(struct wf_loop *l, void *ctx, int type, const struct zsock_opts *o
     }
     z->cbs = *cbs;
     z->arg = arg;
+    z->budget = (size_t) either(opts->budget, ZSOCK_BUDGET);
     z->sock = zmq_socket(ctx, type);
     if (z->sock == NULL || set_opts(z->sock, type, opts) != 0 ||
         zmq_getsockopt(z->sock, ZMQ_FD, &fd, &len) != 0) {

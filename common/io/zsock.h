@@ -18,7 +18,7 @@
 
 #define ZSOCK_FRAMES    12 /* frames of one message that are kept; the rest is dropped */
 #define ZSOCK_MAX_FRAME ((size_t) (1 << 20) + (64 << 10))
-#define ZSOCK_BUDGET    256 /* frames read in one turn of the loop */
+#define ZSOCK_BUDGET    256
 
 /* Zeros mean the defaults in brackets.  ZeroMQ's heartbeats are off, because a socket
  * that has them makes each wait of the I/O thread one with an end, which is dearer, and
@@ -33,6 +33,8 @@ struct zsock_opts {
     int handshake_ms;         /* [5000] */
     int linger_ms;            /* [0]: what is unsent at the end is dropped */
     int sndbuf, rcvbuf;       /* kernel buffers in bytes [the system's] */
+    int budget; /* frames read in one turn of the loop [256]: few, where they
+                 * are large and other sockets must not wait */
 };
 
 struct zsock_cbs {

@@ -30,6 +30,7 @@ struct router {
     struct wf_list_node lazy; /* sessions whose messages may wait for company */
     struct wf_timer *linger;  /* ends that wait */
     bool lingers;
+    struct wf_list_node room; /* sessions that there is less queued for, to be told */
     struct wf_list_node ends; /* sessions to report or forget */
     uint32_t unsettled;       /* sessions not settled */
     uint64_t silent_us;       /* opts.unready_ms */
@@ -58,6 +59,9 @@ void router_out_later(struct router *r, struct session *s);
 void router_out_all(struct router *r);
 void router_out_full(struct router *r, struct session *s);
 void router_out_drop(struct router *r, struct session *s);
+
+/* Tell the owner who took something. */
+void router_out_tell(struct router *r);
 
 /* See in the next turns whether ZeroMQ still has a route to the peer. */
 void router_out_probe(struct router *r, struct session *s, unsigned times);

@@ -39,6 +39,7 @@ void router_out_drop(struct router *r, struct session *s)
     r->stats.pending_bytes -= s->out.bytes;
     outq_clear(&s->out, &r->pool);
     wf_list_remove(&s->node);
+    wf_list_remove(&s->room);
 }
 
 /* What became of one frame: 0, or what ended the try. */
@@ -71,6 +72,9 @@ static int send_first(struct router *r, struct session *s)
     if (rc == 0) {
         r->stats.pending_bytes -= len;
         outq_pop(&s->out, &r->pool);
+        if (r->cbs.on_room != NULL && s->known && wf_list_empty(&s->room)) {
+            wf_list_push_back(&r->room, &s->room);
+        }
     }
     return rc;
 }
@@ -137,6 +141,20 @@ void router_out_all(struct router *r)
         r->retry_us *= 2;
     }
     wf_timer_start_at(r->retry, wf_now_us() + r->retry_us);
+}
+
+void router_out_tell(struct router *r)
+{
+    struct wf_list_node *node;
+
+    while (!r->closing && (node = wf_list_first(&r->room)) != NULL) {
+        const struct session *s = CONTAINER_OF(node, struct session, room);
+
+        wf_list_remove(node);
+        if (s->known) {
+            r->cbs.on_room(r->arg, s->handle, s->out.bytes);
+        }
+    }
 }
 
 static void on_retry(void *arg)

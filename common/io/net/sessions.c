@@ -136,6 +136,7 @@ int sessions_add(struct sessions *t, uint32_t rid, struct session **ret_session)
     s->fd = -1;
     wf_list_init(&s->node);
     wf_list_init(&s->end);
+    wf_list_init(&s->room);
     t->slots[slot] = s;
     *find(t, rid) = (struct sessions_entry){rid, slot + 1};
     t->n++;
@@ -174,6 +175,7 @@ void sessions_remove(struct sessions *t, struct session *s)
     WF_CHECK(t->slots[slot] == s && s->out.head == NULL);
     wf_list_remove(&s->node);
     wf_list_remove(&s->end);
+    wf_list_remove(&s->room);
     index_remove(t, s->rid);
     t->slots[slot] = NULL;
     t->free_ring[(t->free_head + t->n_free) & (t->cap - 1)] = slot;

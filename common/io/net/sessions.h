@@ -41,6 +41,7 @@ struct session {
     struct outq out;
     struct wf_list_node node; /* in the list of those with something to send */
     struct wf_list_node end;  /* in the list of those to report or forget */
+    struct wf_list_node room; /* in the list of those that took something */
 };
 
 struct sessions {

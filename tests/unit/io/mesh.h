@@ -28,6 +28,8 @@ struct mesh {
     char last[256]; /* the last frame as text */
     bool echo;
     bool close_in_peer; /* refuse at application level */
+    unsigned rooms;
+    size_t pending; /* as told last */
 };
 
 #define run_until(m, cond)                                                               \
@@ -91,10 +93,19 @@ static void mesh_on_gone(void *arg, uint32_t handle)
     m->gone++;
 }
 
+static void mesh_on_room(void *arg, uint32_t handle, size_t pending)
+{
+    struct mesh *m = arg;
+
+    must(pending == router_pending(m->router, handle));
+    m->rooms++;
+    m->pending = pending;
+}
+
 __attribute__((unused)) static void mesh_init(struct mesh *m, struct router_opts opts)
 {
-    static const struct router_cbs cbs = {mesh_on_peer, mesh_on_frame, mesh_on_gone,
-                                          NULL};
+    static const struct router_cbs cbs = {mesh_on_peer, mesh_on_frame, mesh_on_gone, NULL,
+                                          mesh_on_room};
     struct wf_err err = {0, ""};
 
     memset(m, 0, sizeof *m);

@@ -16,6 +16,8 @@ struct client {
     char last[256];
     bool hello; /* say so when up */
     bool free_in_down;
+    unsigned rooms;
+    size_t pending; /* as told last */
 };
 
 static void on_up(void *arg)
@@ -58,9 +60,19 @@ static void on_frame(void *arg, const uint8_t *p, size_t len)
     c->last[n] = '\0';
 }
 
+static void on_room(void *arg, size_t pending)
+{
+    struct client *c = arg;
+
+    must(pending == uplink_stats(c->up)->pending_bytes);
+    c->rooms++;
+    c->pending = pending;
+}
+
 static void client_init(struct client *c, struct mesh *m, struct uplink_opts opts)
 {
-    static const struct uplink_cbs cbs = {on_up, on_down, on_refused, on_frame, NULL};
+    static const struct uplink_cbs cbs = {on_up,    on_down, on_refused,
+                                          on_frame, NULL,    on_room};
     struct wf_err err;
 
     *c = (struct client){.hello = true};
@@ -321,9 +333,35 @@ static void test_out_of_memory(void)
     mesh_fini(&m);
 }
 
+/* Both ends queue more than ZeroMQ takes, and read a little at a time. */
+static void test_room(void)
+{
+    static const uint8_t piece[60000];
+    struct uplink_opts opts = {.sock = {.hwm = 4, .budget = 2}};
+    struct mesh m;
+    struct client c;
+
+    mesh_init(&m, (struct router_opts){.sock = {.hwm = 4, .budget = 3}});
+    m.echo = true;
+    client_init(&c, &m, opts);
+    must(uplink_connect(c.up, m.endpoint, m.server.pub, NULL) == 0);
+    run_until(&m, c.frames == 1);
+    c.pending = m.pending = SIZE_MAX;
+    for (unsigned i = 0; i < 100; i++) {
+        must(uplink_send(c.up, piece, sizeof piece) == 0);
+    }
+    run_until(&m, c.frames == 101);
+    run_until(&m, c.pending == 0 && m.pending == 0);
+    ok(c.rooms > 1, "the client heard %u times that there is room", c.rooms);
+    ok(m.rooms > 1, "the router's owner %u times", m.rooms);
+    uplink_free(c.up);
+    mesh_fini(&m);
+}
+
 int main(void)
 {
     test_conversation();
+    test_room();
     test_refused_then_allowed();
     test_wrong_server_key();
     test_nobody_there();

@@ -33,7 +33,12 @@ enum wf_effect_kind {
     WF_EFFECT_BLOB_WRITE,  /* arg: chunk; peer: its coding (as of piece); bytes after the
                               ref: the coded chunk; answered by wf_pull_written() */
     WF_EFFECT_BLOB_END,    /* arg 1: all is there; 0: it rests, as far as it is */
-    WF_EFFECT_BLOB_READ    /* bytes: struct wf_blob_read; answered by wf_give_read() */
+    WF_EFFECT_BLOB_READ,   /* bytes: struct wf_blob_read; answered by wf_give_read() */
+
+    /* Of the agent's core; bytes: struct wf_digest. */
+    WF_EFFECT_BLOB_KEEP, /* arg: enum wf_keep_action */
+    WF_EFFECT_BLOB_HOLD, /* do not evict it; at most once until it is released or gone */
+    WF_EFFECT_BLOB_RELEASE /* it may go again; not told of a blob that is gone */
 };
 
 struct wf_effect {

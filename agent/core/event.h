@@ -2,12 +2,13 @@
  *
  * The shell (weft-agent, or libweft's serve) turns what happened into one of these.  Data
  * is borrowed for the step.  Times: `now_us` monotonic, `wall_ms` for the handlers'
- * deadline.
+ * deadline.  Those of lanes and blobs come to an agent with a blob store alone; lanes are
+ * numbered as proto/transfer/transfer.h says.
  */
 #ifndef AGENT_CORE_EVENT_H
 #define AGENT_CORE_EVENT_H
 
-#include "proto/msg.h"
+#include "proto/transfer/pull.h"
 #include "proto/words.h"
 
 enum node_event_kind {
@@ -25,7 +26,22 @@ enum node_event_kind {
     NODE_DRAIN,       /* on: take no new work; the owner of the machine asks */
     NODE_RECORD,      /* before START: key, value, lsn: what an APPEND had kept */
     NODE_STORE_ERROR, /* lsn: what was appended from it on is not kept */
-    NODE_STOP         /* hang up */
+    NODE_STOP,        /* hang up */
+
+    NODE_LANE_UP,      /* lane: one that was asked for is open, or another opened one */
+    NODE_LANE_DOWN,    /* lane: it is gone, or could not be opened */
+    NODE_LANE_MSG,     /* lane, msg; peer: key of who is at the other end, NULL where the
+                          lane is the broker's or one that we opened */
+    NODE_LANE_ROOM,    /* lane; bytes: as wf_give_room() wants to be told */
+    NODE_BLOB_BEGUN,   /* ref, code, map, leaves: answers BLOB_BEGIN */
+    NODE_BLOB_WRITTEN, /* ref, chunk, code: answers BLOB_WRITE */
+    NODE_BLOB_READ,    /* tag, code, coding, data: answers BLOB_READ */
+    NODE_BLOB_HELD, /* hold: what the store has of a blob: each at the start, later what
+                       has become whole, was pinned or unpinned, damaged, or is gone */
+    NODE_BLOBS_LISTED, /* used, room: all that is there at the start was told; may be
+                          told later than START */
+    NODE_BLOB_STATS,   /* used, room: they changed */
+    NODE_LIMITS        /* limits: of transfers, from now on */
 };
 
 /* How a run ended, as the shell saw it. */
@@ -37,6 +53,25 @@ struct run_end {
     struct wf_slice data;
     int has_data;
     uint64_t cpu_us, rss, cut;
+    /* One that is too large for a message is in the store, and pinned there, before its
+     * end is told; `data` is empty then. */
+    int has_blob;
+    struct wf_digest blob;
+    uint64_t blob_size;
+    int blob_was_pinned; /* before, too: it is another's as well */
+};
+
+/* What the store has of one blob. */
+struct node_hold {
+    struct wf_digest digest;
+    uint64_t size, have; /* bytes; of verified chunks */
+    unsigned flags;      /* enum wf_hold */
+    int gone;            /* nothing of it is there (any more) */
+};
+
+struct node_limits {
+    struct wf_pull_limits pull;
+    uint64_t give_rate, give_day; /* as in struct wf_give_config */
 };
 
 struct node_facts {
@@ -64,6 +99,16 @@ struct node_event {
     struct wf_slice key, value;
     uint64_t lsn;
     int on;
+    uint32_t lane;
+    const struct wf_key *peer;
+    uint64_t bytes, used, room;
+    const struct wf_blob_ref *ref;
+    const uint8_t *map;
+    int leaves, code;
+    uint64_t chunk, tag;
+    unsigned coding;
+    const struct node_hold *hold;
+    const struct node_limits *limits;
 };
 
 #endif

@@ -9,12 +9,20 @@
  * Results wait here until the broker acknowledges them.  Once they hold `max_held` bytes
  * no assignment is taken, so they never hold more than that and what all slots and queues
  * can add to it.
+ *
+ * With a blob store (`data_cap`) it also fetches what jobs and orders of the broker need,
+ * tells what it has, and gives to others (docs/spec/7-data.md).  The effects are then
+ * those of pull and give as well, and BLOB_KEEP, BLOB_HOLD, BLOB_RELEASE.  Pull and give
+ * share the lane to the broker: LANE_OPEN and LANE_CLOSE of WF_LANE_BROKER come once for
+ * both.  A run is started when all its inputs are there and held; they stay held until
+ * its end.
  */
 #ifndef AGENT_CORE_NODE_H
 #define AGENT_CORE_NODE_H
 
 #include "agent/core/runs.h"
 #include "proto/link.h"
+#include "proto/transfer/give.h"
 
 /* `peer` of APPEND and SYNC; bytes of a key: job id, then the attempt, big-endian. */
 #define NODE_SPOOL_TABLE 1u
@@ -46,6 +54,11 @@ struct node_config {
     uint64_t spool_bytes;     /* of records; 0: there is no spool */
     uint64_t spool_age_ms;    /* older results are dropped while cut off; 0: never */
     uint64_t seed;
+
+    uint64_t data_cap;              /* bytes of blobs it may hold; 0: there is no store */
+    char bulk[WF_ENDPOINT_MAX + 1]; /* where others may fetch from it; empty: nowhere */
+    struct wf_pull_config pull;     /* seeds are made from `seed` */
+    struct wf_give_config give;
 };
 
 void node_config_init(struct node_config *cfg);
@@ -79,6 +92,23 @@ struct node_counts {
 };
 
 struct node_counts node_counts(const struct node *n);
+
+/* Zeros without a store. */
+struct node_data_counts {
+    size_t blobs;     /* that are known of */
+    size_t orders;    /* of the broker, not over */
+    size_t fetching;  /* runs that wait for their inputs */
+    size_t lists;     /* sets of inputs, shared between runs */
+    uint64_t untold;  /* blobs that could not be taken note of: not told to the broker */
+    uint64_t refused; /* attempts, for their inputs */
+    struct wf_pull_stats pull;
+    struct wf_give_stats give;
+};
+
+struct node_data_counts node_data_counts(const struct node *n);
+
+/* May this key open a lane to us?  It may while a ticket for it is alive. */
+int node_lets_in(const struct node *n, const struct wf_key *key);
 
 /* Abort unless the invariants hold. */
 void node_check(const struct node *n);

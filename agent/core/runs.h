@@ -7,7 +7,8 @@
  *
  * A run keeps its payload until it starts, its output while it runs and its result until
  * the broker acknowledges it.  Bounded: slots and queue are checked on admission.  One
- * that an earlier process finished begins as FINISHED.
+ * that an earlier process finished begins as FINISHED.  One that needs data does not get
+ * a slot before that is all there (node_inputs.c); others pass it.
  */
 #ifndef AGENT_CORE_RUNS_H
 #define AGENT_CORE_RUNS_H
@@ -25,6 +26,43 @@ struct run_key {
     uint32_t attempt;
 };
 
+/* The files of an input, immutable once a run that has it is started. */
+struct run_file {
+    struct wf_digest digest;
+    uint64_t size;
+    uint32_t path_at; /* run_file_path() */
+};
+
+struct run_files {
+    struct run_file *v; /* owned */
+    size_t n, cap;
+    struct wf_buf paths; /* each with its zero */
+    int folder;          /* 0: it is one file, whose path is empty */
+};
+
+struct run_input {
+    char name[WF_NAME_MAX + 1];
+    const struct run_files *files; /* borrowed */
+};
+
+/* Inputs, and a payload that is not inline; to be read from START until the step of the
+ * run's DONE is over. */
+struct run_inputs {
+    unsigned n;
+    struct run_input v[WF_INPUTS_MAX];
+    int has_payload;
+    struct wf_digest payload;
+    uint64_t payload_size;
+};
+
+/* Relative to the input's folder. */
+static inline const char *run_file_path(const struct run_files *f, size_t i)
+{
+    return (const char *) f->paths.p + f->v[i].path_at;
+}
+
+struct run_data; /* node_inputs.c */
+
 struct run {
     struct run_key key; /* first: the map's key */
     unsigned phase;     /* enum run_phase; run_move() only */
@@ -41,11 +79,13 @@ struct run {
     struct wf_heap_node timer;
     uint8_t *payload; /* owned; freed once the handler has ended */
     size_t payload_len;
-    struct wf_buf out;   /* stdout: becomes the result */
-    struct wf_buf err;   /* stderr not sent yet */
-    uint64_t out_sent;   /* bytes of `out` streamed */
-    uint64_t err_offset; /* of the first byte in `err` */
-    uint64_t streamed;   /* bytes of output sent as such */
+    const struct run_inputs *inputs; /* NULL: it needs no data; part of data_needed */
+    struct run_data *data_needed;    /* owned by node_inputs.c, gone once FINISHED */
+    struct wf_buf out;               /* stdout: becomes the result */
+    struct wf_buf err;               /* stderr not sent yet */
+    uint64_t out_sent;               /* bytes of `out` streamed */
+    uint64_t err_offset;             /* of the first byte in `err` */
+    uint64_t streamed;               /* bytes of output sent as such */
     uint64_t cut;
     struct run_end end; /* once FINISHED; reason and data are owned */
     char *reason;
@@ -54,13 +94,15 @@ struct run {
 
     /* Once FINISHED: what the result waits for. */
     uint64_t wait_us, run_us;
-    uint64_t old_ms;  /* its age when this process came by it */
-    size_t held;      /* bytes of memory */
-    int sent;         /* in this session */
-    uint64_t lsn;     /* of its record in the spool; 0: it has none */
-    size_t spool_len; /* of that record */
-    int in_doubt;     /* there may be a record all the same */
-    int unfit;        /* the spool had no room for it */
+    uint64_t old_ms;   /* its age when this process came by it */
+    size_t held;       /* bytes of memory */
+    int sent;          /* in this session */
+    uint64_t lsn;      /* of its record in the spool; 0: it has none */
+    size_t spool_len;  /* of that record */
+    int in_doubt;      /* there may be a record all the same */
+    int unfit;         /* the spool had no room for it */
+    uint64_t fetched;  /* bytes that had to be moved for it */
+    uint64_t fetch_us; /* that it waited for data while it could have had a slot */
 };
 
 struct runs {

@@ -153,6 +153,7 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     to->max_payload = w->max_payload;
     to->store = w->store;
     to->store_lsn = w->store_lsn;
+    to->bulk_port = (unsigned) w->bulk_port;
     l->heartbeat_us = wf_max_u64(wf_min_u64(w->heartbeat_ms, 3600000), 10) * MS;
     l->lease_us = wf_max_u64(wf_min_u64(w->lease_ms, 3 * 3600000), 30) * MS;
     l->error = 0;

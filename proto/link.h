@@ -48,6 +48,7 @@ struct wf_link_welcome {
     uint64_t epoch;
     uint64_t max_payload;
     uint64_t store, store_lsn; /* what the broker said that it has on stable storage */
+    unsigned bulk_port;        /* of its bulk lane; 0: there is none */
 };
 
 struct wf_link {

@@ -1,6 +1,7 @@
 #include "agent/config.h"
 
 #include "agent/config/capability.h"
+#include "agent/config/data.h"
 #include "common/io/file.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -34,7 +35,8 @@ static const struct wf_conf_option options[] = {
     {"telemetry", WF_CONF_DURATION, AT(telemetry_ms), "1s", "1h", "10s",
      "Time between reports of load, temperature and the like."},
     {"metered", WF_CONF_BOOL, AT(metered), NULL, NULL, "no",
-     "The link costs money: reports at most every 5 minutes."},
+     "The link costs money: reports at most every 5 minutes, and no blob is fetched that "
+     "nothing waits for."},
     {"stop_timeout", WF_CONF_DURATION, AT(stop_timeout_ms), "0", "1h", "10s",
      "Time that running jobs get to end when the agent is stopped."},
     {"stream_after", WF_CONF_DURATION, AT(stream_after_ms), "0", "1h", "200ms",
@@ -51,6 +53,28 @@ static const struct wf_conf_option options[] = {
      "Results that waited for so long while the agent ran without a broker are dropped; "
      "0: "
      "never. The wall clock does not count."},
+    {"data", WF_CONF_STR, AT(data), NULL, NULL, NULL,
+     "Folder for the blobs of datasets, inputs and large results; empty: `blobs` in the "
+     "state folder."},
+    {"data_cap", WF_CONF_SIZE, AT(data_cap), NULL, NULL, "1G",
+     "Bytes of blobs that are kept, at most; the least recently used ones go first. "
+     "Files "
+     "in place do not count. 0: this node keeps no data and takes no jobs with inputs."},
+    {"data_floor", WF_CONF_SIZE, AT(data_floor), NULL, NULL, "512M",
+     "Bytes of that disk that blobs leave free."},
+    {"data_encrypt", WF_CONF_BOOL, AT(data_encrypt), NULL, NULL, "yes",
+     "Whether blobs are encrypted on disk, with a key in the folder `data`. Files in "
+     "place "
+     "stay as they are."},
+    {"data_listen", WF_CONF_STR, AT(data_listen), NULL, NULL, NULL,
+     "Where other nodes may fetch blobs from this one, tcp://HOST:PORT; port * takes a "
+     "free one. Empty: nowhere, the broker passes them on."},
+    {"data_advertise", WF_CONF_STR, AT(data_advertise), NULL, NULL, NULL,
+     "What others are told to connect to; empty: what data_listen came to."},
+    {"data_rate", WF_CONF_SIZE, AT(data_rate), NULL, NULL, "0",
+     "Bytes of blobs a second, at most, in each direction; 0: no limit."},
+    {"data_day", WF_CONF_SIZE, AT(data_day), NULL, NULL, "0",
+     "Bytes of blobs a day, at most, in each direction; 0: no limit."},
 };
 
 #undef AT
@@ -171,6 +195,9 @@ static int check_all(struct check *k, struct agent_config *c)
     c->node.spool_age_ms = c->spool_age_ms;
     c->node.max_held = wf_max_u64(c->spool_bytes, HELD_MIN);
     rc = check_top(k, c);
+    if (rc == 0) {
+        rc = data_check(k, c);
+    }
     for (size_t i = 0; rc == 0 && i < c->ncaps; i++) {
         k->section = i;
         rc = capability_check(k, c, i);

@@ -15,6 +15,7 @@
 
 #define CONFIG_DEFAULT "/etc/weft/agent.conf"
 #define CONFIG_PATH    200 /* of the folders and files named */
+#define CONFIG_DATA    240 /* the state folder's path with a name more, or any */
 #define CONFIG_COMMAND 2048
 
 struct config_capability {
@@ -37,6 +38,10 @@ struct agent_config {
     char sandbox[16], cgroup[CONFIG_PATH], log[16];
     uint64_t slots, telemetry_ms, stop_timeout_ms, stream_after_ms, max_log;
     uint64_t spool_bytes, spool_age_ms;
+    char data[CONFIG_DATA];
+    char data_listen[WF_ENDPOINT_MAX + 1], data_advertise[WF_ENDPOINT_MAX + 1];
+    uint64_t data_cap, data_floor, data_rate, data_day;
+    int data_encrypt;
     int metered;
     struct wf_conf_list labels;
     size_t ncaps;

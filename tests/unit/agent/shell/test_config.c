@@ -76,6 +76,38 @@ static void defaults(void)
     config_free(c);
 }
 
+static void data(void)
+{
+    struct agent_config *c = good("");
+
+    is_str(c->data, "/var/lib/weft/agent/blobs", "blobs are in the state folder");
+    ok(c->data_cap == 1u << 30 && c->data_floor == 512u << 20 && c->data_encrypt,
+       "1 GiB of them, encrypted, unless 512 MiB would not be left");
+    ok(c->data_listen[0] == '\0' && c->data_rate == 0 && c->data_day == 0,
+       "nobody may connect, and there are no other limits");
+    config_free(c);
+    c = good("data = /srv/blobs\ndata_cap = 0\ndata_floor = 0\ndata_encrypt = no\n"
+             "data_rate = 1M\ndata_day = 2G\n");
+    is_str(c->data, "/srv/blobs", "a folder of its own");
+    ok(c->data_cap == 0 && c->data_floor == 0 && !c->data_encrypt &&
+           c->data_rate == 1u << 20 && c->data_day == 2u << 30,
+       "limits as given");
+    config_free(c);
+    c = good("data_listen = tcp://0.0.0.0:7100\ndata_advertise = tcp://box:7100\n");
+    is_str(c->data_advertise, "tcp://box:7100", "what others are told");
+    config_free(c);
+    config_free(good("data_listen = tcp://127.0.0.1:*\n"));
+    bad("data = blobs\n", "line 1: `data`: give a full path", "a relative folder");
+    bad("data_cap = 1M\n", "`data_cap`: give at least 16M", "hardly any room");
+    bad("data_listen = tcp://*:7100\n", "name it with data_advertise", "any address");
+    bad("data_listen = 127.0.0.1:1\n", "`data_listen`: give tcp://HOST:PORT",
+        "no scheme");
+    bad("data_listen = tcp://a:1\ndata_advertise = tcp://b:*\n",
+        "line 2: `data_advertise`: give tcp://HOST:PORT", "no port");
+    bad("data_advertise = tcp://b:1\n", "give data_listen as well", "told, not there");
+    bad("data_cap = 0\ndata_listen = tcp://a:1\n", "nothing to give", "no data to give");
+}
+
 static void an_exec(void)
 {
     struct agent_config *c =
@@ -238,6 +270,7 @@ int main(void)
     (void) snprintf(path, sizeof path, "/tmp/weft-test-XXXXXX");
     must(mkstemp(path) >= 0);
     defaults();
+    data();
     an_exec();
     files_and_versions();
     a_worker();

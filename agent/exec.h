@@ -10,6 +10,11 @@
  * on_started and any number of on_output before it.  Callbacks may start and kill, but
  * not exec_free().  Bytes in callbacks are borrowed until they return.
  *
+ * What is large goes as files, by path: inputs and payloads in, results out.  A job's
+ * inputs are files and folders that the caller has prepared and keeps until on_done; in a
+ * sandbox they are shown read-only, without one nothing but their permissions protects
+ * them.  A result above `inline_max` comes as a file that belongs to the receiver.
+ *
  * The runner is started again with back-off when it dies; its runs end with the reason
  * WIRE_R_LOST.  One thread.  Needs SIGPIPE to be ignored or not to matter: nothing here
  * raises it.
@@ -25,6 +30,8 @@
 #define EXEC_RUNS_MAX   1024
 #define EXEC_POOLS_MAX  64
 #define EXEC_RESULT_MAX (16u << 20) /* where the handler sets no limit of its own */
+#define EXEC_INPUTS_MAX 16
+#define EXEC_NAME_MAX   63 /* of an input: a-z A-Z 0-9 . _ -, not beginning with a dot */
 
 struct exec;
 struct exec_pool;
@@ -33,9 +40,12 @@ struct exec_pool;
 struct exec_opts {
     const char *runner;  /* path of weft-runner: required */
     const char *scratch; /* folder that the runner owns: required */
+    const char *inputs;  /* folder for what jobs are given by path: `inputs` in scratch.
+                          * What an earlier process left there and its results go. */
     const char *sandbox; /* "auto" (default) or "none" */
     const char *isolate; /* "auto" (default) or "subreaper" */
     const char *cgroup;  /* "auto" (default), "off" or a path */
+    size_t inline_max;   /* larger results are files; 0: none is */
 };
 
 struct exec_info {
@@ -48,6 +58,12 @@ struct exec_info {
     char text[WIRE_TEXT_MAX]; /* one line for people */
 };
 
+/* A file or a folder that a job reads. */
+struct exec_input {
+    const char *name;
+    const char *path; /* absolute; of a pool's job: below exec_pool_inputs() */
+};
+
 /* What is the same in all jobs of a capability is a `struct wire_start` (run, payload
  * and payload_path are ignored); this is the rest.  Borrowed during the call. */
 struct exec_job {
@@ -56,7 +72,9 @@ struct exec_job {
     uint64_t deadline_ms; /* since 1970; 0: none */
     const uint8_t *payload;
     size_t payload_len;       /* at most WIRE_PAYLOAD_MAX */
-    const char *payload_path; /* instead of bytes (exec only); NULL: none */
+    const char *payload_path; /* a file instead of bytes; NULL: none.  As an input's */
+    const struct exec_input *inputs;
+    size_t n_inputs;
 };
 
 struct exec_done {
@@ -71,6 +89,11 @@ struct exec_done {
     uint64_t err_cut;
     const uint8_t *result; /* stdout, $WEFT_RESULT or a worker's result */
     size_t result_len;
+    /* Instead of the two: a file of `result_size` bytes in the scratch folder, which is
+     * the receiver's, to move or to unlink; of a worker's it is to believe no more than
+     * what it copies, as the worker may still write there.  NULL: none. */
+    const char *result_path;
+    uint64_t result_size;
     const char *text; /* for people: what went wrong; "" when nothing did */
 };
 
@@ -93,8 +116,17 @@ void exec_free(struct exec *x);
 
 const struct exec_info *exec_info(const struct exec *x);
 
+/* Results larger than this are files from now on; 0: none is. */
+void exec_set_inline(struct exec *x, size_t max);
+
+/* A folder for what jobs are given by path, of no other use: of those that get a process
+ * each, and of a pool, whose workers see it for as long as they live. */
+const char *exec_inputs(const struct exec *x);
+const char *exec_pool_inputs(const struct exec_pool *p);
+
 /* Start a process for a job.  0, WEFT_EBUSY (the runner is down or full), WEFT_EEXIST,
- * WEFT_ETOOBIG, WEFT_ENOMEM. */
+ * WEFT_ETOOBIG, WEFT_ENOMEM, WEFT_EINVAL (an input's name or path), WEFT_ENOENT (the
+ * command names an input that the job does not have). */
 int exec_start(struct exec *x, uint64_t run, const struct wire_start *spec,
                const struct exec_job *job);
 
@@ -113,7 +145,9 @@ int exec_pool_new(struct exec *x, const struct wire_start *spec, unsigned procs,
 void exec_pool_warm(struct exec_pool *p);
 
 /* Give a job to the pool.  0, WEFT_EBUSY (no free slot, or the runner is down),
- * WEFT_ETOOBIG, WEFT_ENOMEM. */
+ * WEFT_ETOOBIG, WEFT_ENOMEM, WEFT_EINVAL (an input's name, or a path outside of the
+ * pool's folder).  One with files ends as WIRE_R_SPAWN when the workers speak version 1
+ * of the protocol. */
 int exec_pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *job);
 
 /* Write what was started now; otherwise it happens at the end of the loop's turn. */

@@ -19,6 +19,19 @@ struct handlers_cbs {
     void (*on_event)(void *arg, struct node_event *ev);
     /* The runner came up or went away. */
     void (*on_info)(void *arg, const struct exec_info *info);
+    /* A run ended well, with its result in a file: `path` (absolute, borrowed) names it
+     * and the file is the callee's, who unlinks it.  Comes instead of NODE_RUN_DONE,
+     * which the callee gives, with `end`, once it has stored the bytes.  NULL: results
+     * are never files. */
+    void (*on_file)(void *arg, uint64_t number, const struct run_end *end,
+                    const char *path, uint64_t size);
+};
+
+/* What a run is given by path. */
+struct handlers_files {
+    const struct exec_input *inputs;
+    size_t n_inputs;
+    const char *payload_path; /* instead of the run's bytes; NULL: none */
 };
 
 /* `config` is borrowed for the handlers' life.  WEFT_ENOMEM, WEFT_ESPAWN. */
@@ -31,7 +44,16 @@ void handlers_free(struct handlers *h);
 
 /* 0, or why it cannot be started. */
 int handlers_start(struct handlers *h, const struct run *r);
+int handlers_start_with(struct handlers *h, const struct run *r,
+                        const struct handlers_files *files);
 void handlers_kill(struct handlers *h, uint64_t number, uint32_t grace_ms);
+
+/* The folder in which the files of a capability's runs are prepared: `inputs` in the
+ * state folder, beside the blobs, so that they can be hard links.  It begins empty. */
+const char *handlers_inputs(const struct handlers *h, unsigned cap);
+
+/* Results above this come as files, where on_file is set; 0 (the beginning): none. */
+void handlers_set_inline(struct handlers *h, size_t max);
 
 /* What NODE_RUN_DONE says of a run that handlers_start() refused. */
 void handlers_refusal(int code, struct run_end *ret_end);

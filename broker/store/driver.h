@@ -22,6 +22,7 @@ enum store_table {
     STORE_ATTEMPTS,
     STORE_OUTCOMES,
     STORE_EVENTS,
+    STORE_DATASETS,
     STORE_TABLES
 };
 
@@ -91,8 +92,8 @@ struct store_driver {
     int (*open)(const struct store_options *o, void **ret_db,
                 struct store_facts *ret_facts, struct wf_err *err);
 
-    /* Every row of ours, and the keys, tokens and events of all who share the store; keys
-     * and tokens first, then by table and key. */
+    /* Every row of ours, and the keys, tokens and datasets of all who share the store, by
+     * table and key. */
     int (*load)(void *db, store_row_fn *fn, void *arg, struct wf_err *err);
 
     /* Make all rows durable, or none.  WEFT_EIO: try again later with the same rows in

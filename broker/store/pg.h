@@ -26,8 +26,8 @@ struct pg {
     uint64_t lease_ms;
     int64_t epoch; /* 0: not registered yet */
     uint64_t lsn;  /* up to here the server told us that our rows are durable */
-    /* Of another broker's keys and tokens we know all that transactions before this one
-     * wrote (pg_poll.c). */
+    /* Of what others wrote of the common rows we know all that transactions before this
+     * one did (pg_poll.c). */
     int64_t horizon;
     /* Rows that are being taken over carry this mark; 0: none.  Those up to the key were
      * handed out. */
@@ -55,7 +55,7 @@ enum pg_statement {
     PG_REGISTER = PG_PREPARED,
     PG_FORGET_FOREIGN,
     PG_LOOK,
-    PG_READ_KEYS,
+    PG_READ_COMMON,
     PG_READ_OURS,
     PG_NEWS,
     PG_FORGET_GONE,
@@ -98,6 +98,13 @@ void pg_arg_array(struct pg_args *a, struct wf_buf *b);
 #define PG_BYTEA 17u
 #define PG_INT8  20u
 #define PG_INT4  23u
+
+/* Keys, tokens and datasets are common to all brokers of the database: each loads all of
+ * them, and hears of what the others change. */
+static inline int pg_is_common(unsigned table)
+{
+    return table <= STORE_TOKENS || table == STORE_DATASETS;
+}
 
 /* What the keys of a table end with in the database: our name for events, else nothing.
  */

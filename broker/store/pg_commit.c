@@ -62,11 +62,11 @@ static int is_job(const struct entry *e)
     return e->last && e->row->table == STORE_JOBS && has_value(e);
 }
 
-/* Keys and tokens that are deleted are put as well, without a value, for the others to
- * hear of it. */
+/* Common rows that are deleted are put as well, without a value, for the others to hear
+ * of it. */
 static int is_delete(const struct entry *e)
 {
-    return e->last && e->row->table > STORE_TOKENS && !has_value(e);
+    return e->last && !pg_is_common(e->row->table) && !has_value(e);
 }
 
 static int same_key(const struct store_row *a, const struct store_row *b)

@@ -120,6 +120,15 @@ static int repair(struct pg *pg, struct pg_reading *r, struct wf_err *err)
     return rc;
 }
 
+static void send_common(struct pg *pg, unsigned first, unsigned last)
+{
+    struct pg_args a = {0};
+
+    pg_arg_int(&a, first);
+    pg_arg_int(&a, last);
+    pg_send(pg, PG_READ_COMMON, &a);
+}
+
 struct load {
     struct pg_reading reading;
     struct pg *pg;
@@ -154,8 +163,9 @@ int pg_load(void *db, store_row_fn *fn, void *arg, struct wf_err *err)
     }
     pg_arg_text(&name, pg->name);
     pg_send_fence(pg, 0);
-    pg_send(pg, PG_READ_KEYS, NULL);
+    send_common(pg, STORE_KEYS, STORE_TOKENS);
     pg_send(pg, PG_READ_OURS, &name);
+    send_common(pg, STORE_DATASETS, STORE_DATASETS);
     rc = pg_run_rows(pg, on_load, &l, err);
     if (rc == 0 && pg->repair && l.reading.damaged.len > 0) {
         rc = repair(pg, &l.reading, err);

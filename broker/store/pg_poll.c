@@ -1,7 +1,7 @@
 /* pg_poll.c - what a broker does about the others, once a second
  *
- * News.  Keys and tokens are common to all brokers of the database.  Each such row
- * carries the number of the transaction that wrote it.  Numbers are given out in one
+ * News.  Keys, tokens and datasets are common to all brokers of the database.  Each such
+ * row carries the number of the transaction that wrote it.  Numbers are given out in one
  * order and committed in another, so "all above the last that I saw" would miss some.
  * Instead each look begins by asking for the oldest transaction that still runs, the
  * horizon: all before it have ended, so a look that follows sees all that they wrote, and

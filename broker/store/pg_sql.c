@@ -1,10 +1,11 @@
 /* pg_sql.c - what stands in the database: the schema and every statement */
 #include "broker/store/pg.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* Joins are avoided where `record` is one side: statements of commits are planned once,
  * maybe while it is empty, and only arrays are sure to go through the index later, too.
+ * Tables 1, 2 and 7 are the common ones (pg_is_common), 3 to 5 those of jobs, 6 events.
  */
 const char *const pg_sql[PG_STATEMENTS] = {
     [PG_BEGIN] = "BEGIN",
@@ -27,8 +28,9 @@ const char *const pg_sql[PG_STATEMENTS] = {
         " heard = excluded.heard, lease_ms = excluded.lease_ms, taken_by = NULL"
         " RETURNING b.epoch, b.boot, b.lsn",
     /* Numbers of transactions of another server, before a dump was restored here. */
-    [PG_FORGET_FOREIGN] = "UPDATE weft.record SET ver = 0 WHERE tbl <= 2 AND ver <> 0 AND"
-                          " ver >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+    [PG_FORGET_FOREIGN] =
+        "UPDATE weft.record SET ver = 0 WHERE tbl IN (1, 2, 7)"
+        " AND ver <> 0 AND ver >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
     [PG_LOOK] = "SELECT epoch, lsn FROM weft.broker WHERE name = $1::text",
 
     [PG_DELETE] =
@@ -48,26 +50,28 @@ const char *const pg_sql[PG_STATEMENTS] = {
                " SELECT t, CASE WHEN t = 6 THEN k || convert_to($1::text, 'UTF8') ELSE k "
                "END, v, s,"
                " $1::text,"
-               " CASE WHEN t <= 2 THEN pg_current_xact_id()::text::bigint ELSE 0 END,"
-               " CASE WHEN t <= 2 AND v = '' THEN now() END"
+               " CASE WHEN t IN (1, 2, 7) THEN pg_current_xact_id()::text::bigint"
+               " ELSE 0 END,"
+               " CASE WHEN t IN (1, 2, 7) AND v = '' THEN now() END"
                " FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bigint[])"
                " AS n (t, k, v, s)"
                " ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value,"
                " sum = excluded.sum, broker = excluded.broker, ver = excluded.ver,"
                " gone = excluded.gone, shared = r.shared OR r.broker <> excluded.broker",
 
-    [PG_READ_KEYS] = "SELECT tbl, key || value, sum FROM weft.record"
-                     " WHERE tbl <= 2 AND gone IS NULL ORDER BY tbl, key",
+    [PG_READ_COMMON] = "SELECT tbl, key || value, sum FROM weft.record"
+                       " WHERE tbl BETWEEN $1::bigint AND $2::bigint AND gone IS NULL"
+                       " ORDER BY tbl, key",
     [PG_READ_OURS] = "SELECT tbl, CASE WHEN tbl = 6 THEN substr(key, 1, 8) ELSE key END"
                      " || value, sum FROM weft.record"
-                     " WHERE broker = $1::text AND tbl >= 3 ORDER BY tbl, key",
+                     " WHERE broker = $1::text AND tbl BETWEEN 3 AND 6 ORDER BY tbl, key",
 
     [PG_NEWS] = "SELECT tbl, key || value, sum FROM weft.record"
-                " WHERE ver <> 0 AND ver >= $2::bigint AND tbl <= 2"
+                " WHERE ver <> 0 AND ver >= $2::bigint AND tbl IN (1, 2, 7)"
                 " AND (broker <> $1::text OR shared) ORDER BY tbl, key",
     /* Who was silent for so long has been taken over and reads all when it comes back. */
-    [PG_FORGET_GONE] =
-        "DELETE FROM weft.record WHERE tbl <= 2 AND gone < now() - interval '7 days'",
+    [PG_FORGET_GONE] = "DELETE FROM weft.record WHERE tbl IN (1, 2, 7)"
+                       " AND gone < now() - interval '7 days'",
 
     [PG_TAKE] =
         "UPDATE weft.broker SET epoch = nextval('weft.epoch') WHERE name ="
@@ -82,9 +86,10 @@ const char *const pg_sql[PG_STATEMENTS] = {
     [PG_MOVE] = "UPDATE weft.record SET broker = $2::text, ver = $3::bigint"
                 " WHERE tbl = $1::bigint AND key = ANY ($4::bytea[])",
     [PG_TAKEN] = "UPDATE weft.broker SET taken_by = $2::text WHERE name = $1::text",
+    /* In other tables `ver` is not the mark of a claim, but may be the same number. */
     [PG_CLAIMED] = "SELECT tbl, key || value, sum FROM weft.record"
-                   " WHERE ver <> 0 AND ver = $1::bigint AND (tbl, key) > ($2::bigint,"
-                   " $3::bytea) ORDER BY tbl, key",
+                   " WHERE ver <> 0 AND ver = $1::bigint AND tbl BETWEEN 3 AND 5"
+                   " AND (tbl, key) > ($2::bigint, $3::bytea) ORDER BY tbl, key",
 
     [PG_KEEP_DAMAGED] = "INSERT INTO weft.quarantine (tbl, key, value, sum, broker)"
                         " SELECT tbl, key, value, sum, broker FROM weft.record"
@@ -96,10 +101,10 @@ const char *const pg_sql[PG_STATEMENTS] = {
 /* -- the schema ---------------------------------------------------------------------- */
 
 /* Version 1 from nothing.  Each broker counts its events for itself: their keys end with
- * its name.  `ver` of keys and tokens is the number of the transaction that
- * wrote them, of rows that were taken over the mark of that claim; `shared`: more than
- * one broker has written the key; `gone`: when it was deleted, for a while so that others
- * hear of it.  Values are stored as they are: compression is not worth its time. */
+ * its name.  `ver` of common rows is the number of the transaction that wrote them, of
+ * rows that were taken over the mark of that claim; `shared`: more than one broker has
+ * written the key; `gone`: when it was deleted, for a while so that others hear of it.
+ * Values are stored as they are: compression is not worth its time. */
 static const char *const to_1[] = {
     "DO $$ BEGIN IF to_regnamespace('weft') IS NULL THEN CREATE SCHEMA weft;"
     " END IF; END $$",
@@ -126,8 +131,15 @@ static const char *const to_1[] = {
     NULL,
 };
 
+/* Datasets, rows like the others: the number keeps away programs that would not load
+ * them, nor hear of them. */
+static const char *const to_2[] = {
+    "UPDATE weft.schema_version SET version = 2",
+    NULL,
+};
+
 /* Entry n brings version n to n + 1 and ends with the new number in schema_version. */
-static const char *const *const steps[SCHEMA_VERSION] = {to_1};
+static const char *const *const steps[SCHEMA_VERSION] = {to_1, to_2};
 
 struct version {
     int64_t version, id;

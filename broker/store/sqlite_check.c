@@ -87,7 +87,11 @@ int sqlite_check(struct sqlite *s, struct findings *f, struct wf_err *err)
     struct facts mark;
     int there, rc;
 
-    f->structure = !sqlite_sound(s, f->said, sizeof f->said) || !sqlite_schema_ok(s);
+    f->structure = !sqlite_sound(s, f->said, sizeof f->said);
+    if (!f->structure && !sqlite_schema_ok(s)) {
+        f->structure = 1;
+        (void) snprintf(f->said, sizeof f->said, "its tables are not as they were made");
+    }
     rc = sqlite_facts_get(s, &s->facts);
     f->facts = rc != SQLITE_OK;
     if (f->facts) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define APPLICATION "0x77656674" /* "weft", for file(1) */
+#define SET_VERSION "PRAGMA user_version=3"
 
 /* A table by its name; keys of 32 bytes, and of 8. */
 #define BY_NAME(name)                                                                    \
@@ -20,17 +21,24 @@ static const struct {
     [0] = {"facts", "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, "
                     "boot INTEGER, lsn INTEGER, keys INTEGER, tokens INTEGER, "
                     "jobs INTEGER, attempts INTEGER, outcomes INTEGER, events INTEGER, "
-                    "row_sum INTEGER)"},
+                    "datasets INTEGER, row_sum INTEGER)"},
     [STORE_KEYS] = {"keys", BY_NAME("keys")},
     [STORE_TOKENS] = {"tokens", BY_NAME("tokens")},
     [STORE_JOBS] = {"jobs", BY_SEQ("jobs")},
     [STORE_ATTEMPTS] = {"attempts", BY_SEQ("attempts")},
     [STORE_OUTCOMES] = {"outcomes", BY_SEQ("outcomes")},
     [STORE_EVENTS] = {"events", BY_SEQ("events")},
+    [STORE_DATASETS] = {"datasets", BY_SEQ("datasets")},
     [STORE_TABLES] = {"damaged", "CREATE TABLE damaged (n INTEGER PRIMARY KEY, "
                                  "boot INTEGER, tbl TEXT, key BLOB, value BLOB, "
                                  "why TEXT)"},
 };
+
+/* Version 2 had the same tables, without datasets. */
+static const char facts_2[] =
+    "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, boot INTEGER, lsn INTEGER, "
+    "keys INTEGER, tokens INTEGER, jobs INTEGER, attempts INTEGER, outcomes INTEGER, "
+    "events INTEGER, row_sum INTEGER)";
 
 const char *sqlite_table(unsigned table)
 {
@@ -45,34 +53,54 @@ int sqlite_schema_make(struct sqlite *s)
         rc = sqlite_run(s, tables[i].sql);
     }
     if (rc == SQLITE_OK) {
-        rc =
-            sqlite_run(s, "PRAGMA application_id=" APPLICATION "; PRAGMA user_version=2");
+        rc = sqlite_run(s, "PRAGMA application_id=" APPLICATION "; " SET_VERSION);
     }
     return rc;
 }
 
+/* The definition of a table in that version; NULL: it had no such table. */
+static const char *definition(size_t table, int64_t version)
+{
+    if (version == 2 && table == STORE_DATASETS) {
+        return NULL;
+    }
+    return version == 2 && table == 0 ? facts_2 : tables[table].sql;
+}
+
 /* A flipped bit in the text of a definition may leave one that SQLite likes. */
-int sqlite_schema_ok(struct sqlite *s)
+static int is_version(struct sqlite *s, int64_t version)
 {
     static const char find[] = "SELECT sql FROM sqlite_schema WHERE name = ?1";
     sqlite3_stmt *q = NULL;
     int good = sqlite3_prepare_v2(s->db, find, -1, &q, NULL) == SQLITE_OK;
+    int64_t n = 0;
 
     for (size_t i = 0; good && i < ARRAY_LEN(tables); i++) {
-        (void) sqlite3_bind_text(q, 1, tables[i].name, -1, SQLITE_STATIC);
-        good = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_text(q, 0) != NULL &&
-               strcmp((const char *) sqlite3_column_text(q, 0), tables[i].sql) == 0;
-        (void) sqlite3_reset(q);
+        const char *sql = definition(i, version);
+
+        if (sql != NULL) {
+            (void) sqlite3_bind_text(q, 1, tables[i].name, -1, SQLITE_STATIC);
+            good = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_text(q, 0) != NULL &&
+                   strcmp((const char *) sqlite3_column_text(q, 0), sql) == 0;
+            (void) sqlite3_reset(q);
+            n++;
+        }
     }
     (void) sqlite3_finalize(q);
-    return good && sqlite_ask(s, "SELECT count(*) FROM sqlite_schema") ==
-                       (int64_t) ARRAY_LEN(tables);
+    return good && sqlite_ask(s, "SELECT count(*) FROM sqlite_schema") == n &&
+           sqlite_ask(s, "PRAGMA user_version") == version;
+}
+
+int sqlite_schema_ok(struct sqlite *s)
+{
+    return is_version(s, SCHEMA_VERSION);
 }
 
 /* -- the facts -------------------------------------------------------------------------
  */
 
-#define NFACTS (3 + STORE_TABLES - STORE_KEYS)
+#define NFACTS   (3u + STORE_TABLES - STORE_KEYS)
+#define NFACTS_2 (NFACTS - 1)
 
 static void flatten(const struct facts *f, uint64_t *ret_v)
 {
@@ -84,47 +112,55 @@ static void flatten(const struct facts *f, uint64_t *ret_v)
     }
 }
 
-static uint64_t facts_sum(const uint64_t *v)
+static uint64_t facts_sum(const uint64_t *v, unsigned n)
 {
     uint8_t b[NFACTS * 8];
 
-    for (unsigned i = 0; i < NFACTS; i++) {
+    for (unsigned i = 0; i < n; i++) {
         store_seq_put(b + (size_t) i * 8, v[i]);
     }
-    return store_sum(0, wf_slice_make(b, 0), wf_slice_make(b, sizeof b));
+    return store_sum(0, wf_slice_make(b, 0), wf_slice_make(b, (size_t) n * 8));
+}
+
+/* Of a row that has one more column before them, and one behind. */
+static int read_facts(sqlite3_stmt *q, struct facts *ret_facts)
+{
+    const unsigned n = (unsigned) sqlite3_column_count(q) - 2;
+    uint64_t v[NFACTS] = {0};
+
+    if (n != NFACTS && n != NFACTS_2) {
+        return SQLITE_CORRUPT;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        v[i] = (uint64_t) sqlite3_column_int64(q, (int) i + 1);
+    }
+    if ((uint64_t) sqlite3_column_int64(q, (int) n + 1) != facts_sum(v, n)) {
+        return SQLITE_CORRUPT;
+    }
+    memset(ret_facts, 0, sizeof *ret_facts);
+    ret_facts->id = v[0];
+    ret_facts->boot = v[1];
+    ret_facts->lsn = v[2];
+    for (unsigned t = STORE_KEYS; t < STORE_TABLES; t++) {
+        ret_facts->rows[t] = v[3 + t - STORE_KEYS];
+    }
+    return SQLITE_OK;
 }
 
 int sqlite_facts_get(struct sqlite *s, struct facts *ret_facts)
 {
     sqlite3_stmt *q = NULL;
-    uint64_t v[NFACTS];
-    int rc = sqlite3_prepare_v2(s->db,
-                                "SELECT id, boot, lsn, keys, tokens, jobs, attempts, "
-                                "outcomes, events, row_sum FROM facts WHERE one = 1",
-                                -1, &q, NULL);
+    int rc = sqlite3_prepare_v2(s->db, "SELECT * FROM facts WHERE one = 1", -1, &q, NULL);
 
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(q);
     }
     if (rc == SQLITE_ROW) {
-        for (unsigned i = 0; i < NFACTS; i++) {
-            v[i] = (uint64_t) sqlite3_column_int64(q, (int) i);
-        }
-        rc = (uint64_t) sqlite3_column_int64(q, NFACTS) == facts_sum(v) ? SQLITE_OK
-                                                                        : SQLITE_CORRUPT;
+        rc = read_facts(q, ret_facts);
     } else if (rc == SQLITE_DONE) {
         rc = SQLITE_CORRUPT;
     }
     (void) sqlite3_finalize(q);
-    if (rc == SQLITE_OK) {
-        memset(ret_facts, 0, sizeof *ret_facts);
-        ret_facts->id = v[0];
-        ret_facts->boot = v[1];
-        ret_facts->lsn = v[2];
-        for (unsigned t = STORE_KEYS; t < STORE_TABLES; t++) {
-            ret_facts->rows[t] = v[3 + t - STORE_KEYS];
-        }
-    }
     return rc;
 }
 
@@ -136,7 +172,7 @@ int sqlite_facts_put(struct sqlite *s, const struct facts *f)
     if (s->put_facts == NULL) {
         rc = sqlite3_prepare_v3(s->db,
                                 "REPLACE INTO facts VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, "
-                                "?7, ?8, ?9, ?10)",
+                                "?7, ?8, ?9, ?10, ?11)",
                                 -1, SQLITE_PREPARE_PERSISTENT, &s->put_facts, NULL);
     }
     if (rc != SQLITE_OK) {
@@ -146,7 +182,8 @@ int sqlite_facts_put(struct sqlite *s, const struct facts *f)
     for (unsigned i = 0; i < NFACTS; i++) {
         (void) sqlite3_bind_int64(s->put_facts, (int) i + 1, (sqlite3_int64) v[i]);
     }
-    (void) sqlite3_bind_int64(s->put_facts, NFACTS + 1, (sqlite3_int64) facts_sum(v));
+    (void) sqlite3_bind_int64(s->put_facts, NFACTS + 1,
+                              (sqlite3_int64) facts_sum(v, NFACTS));
     rc = sqlite3_step(s->put_facts);
     (void) sqlite3_reset(s->put_facts);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -181,23 +218,71 @@ static int migrate_1(struct sqlite *s)
     return rc == SQLITE_OK ? sqlite_run(s, "DROP TABLE record") : rc;
 }
 
-static int make(struct sqlite *s, const struct store_options *o, int64_t version)
+/* Version 2: no datasets, and no column of the facts for them.  Facts that are damaged
+ * are left out, for repair to make anew. */
+static int migrate_2(struct sqlite *s)
+{
+    struct facts f;
+    const int known = sqlite_facts_get(s, &f) == SQLITE_OK;
+    int rc = sqlite_run(s, "DROP TABLE facts");
+
+    rc = rc == SQLITE_OK ? sqlite_run(s, tables[0].sql) : rc;
+    rc = rc == SQLITE_OK ? sqlite_run(s, tables[STORE_DATASETS].sql) : rc;
+    rc = rc == SQLITE_OK ? sqlite_run(s, SET_VERSION) : rc;
+    return rc == SQLITE_OK && known ? sqlite_facts_put(s, &f) : rc;
+}
+
+/* From nothing, or from version 1, which had no facts. */
+static int make_new(struct sqlite *s, const struct store_options *o, int64_t version)
 {
     struct facts f = {.id = sqlite_new_id(o)};
-    int rc = sqlite_run(s, "BEGIN IMMEDIATE");
+    int rc;
 
-    if (rc == SQLITE_OK && version == 1 && !sqlite_sound(s, NULL, 0)) {
-        rc = SQLITE_CORRUPT;
+    if (version == 1 && !sqlite_sound(s, NULL, 0)) {
+        return SQLITE_CORRUPT;
     }
-    if (rc == SQLITE_OK) {
-        rc = version == 1 ? migrate_1(s) : sqlite_schema_make(s);
-    }
+    rc = version == 1 ? migrate_1(s) : sqlite_schema_make(s);
     if (rc == SQLITE_OK) {
         f.rows[STORE_KEYS] = (uint64_t) sqlite_ask(s, "SELECT count(*) FROM keys");
         f.rows[STORE_TOKENS] = (uint64_t) sqlite_ask(s, "SELECT count(*) FROM tokens");
         rc = sqlite_facts_put(s, &f);
     }
+    return rc;
+}
+
+static int make(struct sqlite *s, const struct store_options *o, int64_t version)
+{
+    int rc = sqlite_run(s, "BEGIN IMMEDIATE");
+
+    if (rc == SQLITE_OK) {
+        rc = version == 2 ? migrate_2(s) : make_new(s, o, version);
+    }
     return rc == SQLITE_OK ? sqlite_run(s, "COMMIT") : rc;
+}
+
+/* Whether a store of version 2 can be migrated as it stands. */
+static int is_whole_2(struct sqlite *s, const struct store_options *o)
+{
+    struct facts f;
+
+    return sqlite_sound(s, NULL, 0) && is_version(s, 2) &&
+           (o->repair || sqlite_facts_get(s, &f) == SQLITE_OK);
+}
+
+/* Where the database is empty there must not be the mark of one that was not. */
+static int check_new(struct sqlite *s, const struct store_options *o, struct wf_err *err)
+{
+    struct facts mark;
+    int there, rc = sqlite_mark_open(s, &there, &mark, err);
+
+    sqlite_mark_close(s);
+    if (rc == 0 && there && !o->repair) {
+        rc = wf_err_set(err, WEFT_ESTORAGE,
+                        "the store %s is gone: %s.mark tells of record %llu; put it "
+                        "back, or begin a new one with --repair",
+                        s->path, s->path, (unsigned long long) mark.lsn);
+    }
+    return rc;
 }
 
 int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err *err)
@@ -215,18 +300,10 @@ int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err
                           s->path, (long long) version, SCHEMA_VERSION);
     }
     if (version == 0 && ntables == 0) {
-        struct facts mark;
-        int there, rc = sqlite_mark_open(s, &there, &mark, err);
+        int rc = check_new(s, o, err);
 
-        sqlite_mark_close(s);
         if (rc != 0) {
             return rc;
-        }
-        if (there && !o->repair) {
-            return wf_err_set(err, WEFT_ESTORAGE,
-                              "the store %s is gone: %s.mark tells of record %llu; put "
-                              "it back, or begin a new one with --repair",
-                              s->path, s->path, (unsigned long long) mark.lsn);
         }
     } else if (version == 1 &&
                sqlite_ask(s, "SELECT count(*) FROM sqlite_schema WHERE name = 'record' "
@@ -238,8 +315,11 @@ int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err
                           "%s is a database, and not a store of weft, or damaged",
                           s->path);
     }
+    if (version == 2 && !is_whole_2(s, o)) {
+        return 0; /* the check refuses it as it is; repair copies it into a new one */
+    }
     if (version < SCHEMA_VERSION && make(s, o, version) != SQLITE_OK) {
-        return sqlite_fail(s, version == 1 ? "cannot migrate" : "cannot make", err);
+        return sqlite_fail(s, version != 0 ? "cannot migrate" : "cannot make", err);
     }
     return 0;
 }

@@ -187,11 +187,24 @@ static void test_back_in_time(void)
     stop(&one);
 }
 
+/* Version 1 had the same tables, and no datasets in them. */
 static void test_version(void)
 {
     empty();
     start(&one, "one", LONG_MS);
+    add(&one.b, STORE_KEYS, 1, "key", 3);
+    add_job(&one.b, 2, 2);
+    is_int(put(&one), 0, "a key and a job");
     stop(&one);
+    (void) sql("UPDATE weft.schema_version SET version = 1");
+    start(&two, "one", LONG_MS);
+    is_int(sql("SELECT version FROM weft.schema_version"), 2, "version 1 is migrated");
+    ok(two.facts.id == one.facts.id, "and is the same store");
+    is_int(two.facts.lsn, 2, "with the lsn");
+    is_int(two.model.n, 2, "and the rows");
+    stop(&two);
+    (void) sql("UPDATE weft.schema_version SET version = 3");
+    is_int(open_as(&one, "one", LONG_MS), WEFT_EVERSION, "the next one is refused");
     (void) sql("UPDATE weft.schema_version SET version = 1000");
     is_int(open_as(&one, "one", LONG_MS), WEFT_EVERSION, "a newer schema is refused");
     ok(strstr(one.err.text, "1000") != NULL, "by its number");
@@ -271,27 +284,30 @@ static void test_damage(void)
         add_job(&one.b, i, i);
     }
     add(&one.b, STORE_KEYS, 1, "key", 3);
-    is_int(put(&one), 0, "six rows");
+    add(&one.b, STORE_DATASETS, 6, "dataset", 7);
+    add(&one.b, STORE_DATASETS, 7, "dataset", 7);
+    is_int(put(&one), 0, "eight rows");
     stop(&one);
     (void) sql(
         "UPDATE weft.record SET value = set_byte(value, 50, 1 # get_byte(value, 50))"
         " WHERE tbl = 3 AND key = '\\x0000000000000004'");
-    (void) sql("UPDATE weft.record SET sum = sum + 1 WHERE tbl = 1");
-    is_int(open_as(&one, "one", LONG_MS), WEFT_ESTORAGE, "two are damaged: refused");
+    (void) sql("UPDATE weft.record SET sum = sum + 1 WHERE tbl = 1 OR"
+               " (tbl = 7 AND key = '\\x0000000000000006')");
+    is_int(open_as(&one, "one", LONG_MS), WEFT_ESTORAGE, "three are damaged: refused");
     printf("# %s\n", one.err.text);
-    ok(strstr(one.err.text, "2 damaged") != NULL &&
+    ok(strstr(one.err.text, "3 damaged") != NULL &&
            strstr(one.err.text, "--repair") != NULL,
        "the text says how many and what to do");
     stop(&one);
     o.repair = 1;
     must(drv->open(&o, &one.db, &one.facts, &one.err) == 0);
     is_int(drv->load(one.db, on_row, &one, &one.err), 0, "with repair it starts");
-    is_int(told_lines, 2, "telling of each");
-    is_int(one.model.n, 4, "with what is good");
-    is_int(sql("SELECT count(*) FROM weft.quarantine"), 2, "the rest is put aside");
+    is_int(told_lines, 3, "telling of each");
+    is_int(one.model.n, 5, "with what is good");
+    is_int(sql("SELECT count(*) FROM weft.quarantine"), 3, "the rest is put aside");
     stop(&one);
     start(&one, "one", LONG_MS);
-    is_int(one.model.n, 4, "and the next start finds nothing wrong");
+    is_int(one.model.n, 5, "and the next start finds nothing wrong");
     stop(&one);
 }
 

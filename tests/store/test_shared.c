@@ -36,6 +36,62 @@ static void test_keys(void)
     stop(&two);
 }
 
+/* A dataset that is put at one broker is known to the other. */
+static void test_datasets(void)
+{
+    empty();
+    start(&one, "one", SHORT_MS);
+    start(&two, "two", LONG_MS);
+    add(&one.b, STORE_DATASETS, 1, "dataset", 7);
+    add(&one.b, STORE_DATASETS, 2, "part", 4);
+    add(&one.b, STORE_EVENTS, 1, "event", 5);
+    add_job(&one.b, 3, 3);
+    is_int(put(&one), 0, "one writes a dataset, a part of it, an event and a job");
+    is_int(poll_once(&two), 0, "two looks");
+    ok(is(&two.model, STORE_DATASETS, 1, "dataset"), "and hears of the dataset");
+    ok(is(&two.model, STORE_DATASETS, 2, "part"), "and of its part");
+    is_int(two.model.n, 2, "of nothing else");
+    add(&two.b, STORE_DATASETS, 1, NULL, 0);
+    is_int(put(&two), 0, "two deletes the dataset");
+    is_int(poll_once(&one), 0, "one looks");
+    is_int(count(&one.model, STORE_DATASETS), 0, "and hears that it is gone");
+    add(&two.b, STORE_DATASETS, 9, "another", 7);
+    is_int(put(&two), 0, "two writes another");
+    stop(&one);
+    start(&one, "one", SHORT_MS);
+    is_int(one.model.n, 4, "after a restart one loads its own, and what is in common");
+    is_int(one.model.v[3].table, STORE_DATASETS, "datasets last");
+    ok(is(&one.model, STORE_DATASETS, 2, "part"), "the part");
+    ok(is(&one.model, STORE_DATASETS, 9, "another"), "and the other dataset");
+    stop(&one);
+    stop(&two);
+}
+
+/* Numbers of claims and of transactions are of two kinds: where one is the other, what is
+ * in common is not taken for what was claimed. */
+static void test_same_numbers(void)
+{
+    empty();
+    start(&one, "one", SHORT_MS);
+    start(&two, "two", LONG_MS);
+    add(&two.b, STORE_DATASETS, 2, "dataset", 7);
+    add_job(&one.b, 3, 3);
+    is_int(put(&one), 0, "a job");
+    is_int(put(&two), 0, "and a dataset");
+    (void) sql("SELECT setval('weft.epoch', ver - 1) FROM weft.record WHERE tbl = 7");
+    (void) sql("UPDATE weft.broker SET heard = now() - interval '1 hour'"
+               " WHERE name = 'one'");
+    ok(poll_until(&two, 1), "two takes over from one");
+    is_int(sql("SELECT count(DISTINCT ver) FROM weft.record"), 1,
+           "under the number that the dataset has, too");
+    is_int(count(&two.model, STORE_JOBS), 1, "it is handed the job");
+    is_int(two.rows, 1, "and not its own dataset");
+    is_int(sql("SELECT count(*) FROM weft.record WHERE tbl = 7 AND broker = 'two'"), 1,
+           "which stays as it is");
+    stop(&one);
+    stop(&two);
+}
+
 /* Both write one key, and each hears of the other's word after it wrote its own. */
 static void test_contested(void)
 {
@@ -369,6 +425,8 @@ int main(void)
 {
     test_memory();
     test_keys();
+    test_datasets();
+    test_same_numbers();
     test_contested();
     test_out_of_order();
     test_events();

@@ -140,4 +140,20 @@ __attribute__((unused)) static void files_sql(const char *sql)
     (void) sqlite3_close(db);
 }
 
+/* The first value that SQL finds in a closed store. */
+__attribute__((unused)) static size_t files_ask(const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    size_t n;
+
+    must(sqlite3_open(files_path[FILE_DB], &db) == SQLITE_OK);
+    must(sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK);
+    must(sqlite3_step(q) == SQLITE_ROW);
+    n = (size_t) sqlite3_column_int64(q, 0);
+    (void) sqlite3_finalize(q);
+    (void) sqlite3_close(db);
+    return n;
+}
+
 #endif

@@ -11,8 +11,9 @@
 static struct model model;
 static uint8_t value[6000];
 
-/* 120 jobs, of which every other has ended, with attempts, keys, tokens and events.  Some
- * are changed and deleted, so that pages are in use, free and half full. */
+/* 120 jobs, of which every other has ended, with attempts, keys, tokens, events and
+ * datasets.  Some are changed and deleted, so that pages are in use, free and half full.
+ */
 static void write_rows(void *db)
 {
     struct batch b = BATCH_INIT(b, 0);
@@ -32,6 +33,8 @@ static void write_rows(void *db)
         if (n % 10 == 0) {
             add(&b, STORE_KEYS, n, value, 80);
             add(&b, STORE_TOKENS, n, value, 90);
+            add(&b, STORE_DATASETS, n, value, 110);
+            add(&b, STORE_DATASETS, n + 1, value, 700);
             add(&b, STORE_KEYS, n / 2, NULL, 0);
             files_commit(db, &b, &model);
         }
@@ -198,21 +201,6 @@ static void test_sweep(void)
 /* -- what --repair does ----------------------------------------------------------------
  */
 
-static size_t count_of(const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *q = NULL;
-    size_t n;
-
-    must(sqlite3_open(files_path[FILE_DB], &db) == SQLITE_OK);
-    must(sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK);
-    must(sqlite3_step(q) == SQLITE_ROW);
-    n = (size_t) sqlite3_column_int64(q, 0);
-    (void) sqlite3_finalize(q);
-    (void) sqlite3_close(db);
-    return n;
-}
-
 /* A new store, damaged by SQL: is refused with `text`, then repaired, telling `told`. */
 static void repaired(const char *sql, const char *text, const char *told)
 {
@@ -246,17 +234,17 @@ static void test_repair(void)
     repaired("UPDATE outcomes SET value = x'0102' WHERE key IN (4, 50)",
              "2 rows have a wrong checksum, 0 are missing",
              "is put aside: damaged in the table outcomes");
-    is_int(count_of("SELECT count(*) FROM jobs WHERE key IN (4, 50)"), 0,
+    is_int(files_ask("SELECT count(*) FROM jobs WHERE key IN (4, 50)"), 0,
            "jobs with damaged outcomes go as a whole");
-    is_int(count_of("SELECT count(*) FROM damaged"), 4, "to the table of damaged rows");
-    is_int(count_of("SELECT count(*) FROM jobs"), 98, "the other jobs stay");
+    is_int(files_ask("SELECT count(*) FROM damaged"), 4, "to the table of damaged rows");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 98, "the other jobs stay");
 
     repaired(
         "UPDATE jobs SET value = zeroblob(100) WHERE key = 3", "1 rows have a wrong",
         "job 00000000000000000000000000000000 is put aside: damaged in the table jobs");
-    is_int(count_of("SELECT count(*) FROM attempts WHERE key = 3"), 0,
+    is_int(files_ask("SELECT count(*) FROM attempts WHERE key = 3"), 0,
            "with a damaged job go its attempts");
-    is_int(count_of("SELECT count(*) FROM jobs"), 99, "and nothing else");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 99, "and nothing else");
 
     fill(value, 105, 5);
     (void) strcpy(told, "job ");
@@ -264,35 +252,48 @@ static void test_repair(void)
         (void) snprintf(told + 4 + (size_t) i * 2, 3, "%02x", value[i]);
     }
     repaired("UPDATE attempts SET row_sum = row_sum + 1 WHERE key = 5", "1 rows", told);
-    is_int(count_of("SELECT count(*) FROM jobs WHERE key = 5"), 0, "an attempt, too");
+    is_int(files_ask("SELECT count(*) FROM jobs WHERE key = 5"), 0, "an attempt, too");
 
     repaired("DELETE FROM outcomes WHERE key = 60", "1 are missing",
              "is put aside: whether it ended is not known");
-    is_int(count_of("SELECT count(*) FROM jobs WHERE key NOT IN (SELECT key FROM "
-                    "outcomes)"),
+    is_int(files_ask("SELECT count(*) FROM jobs WHERE key NOT IN (SELECT key FROM "
+                     "outcomes)"),
            0, "where an outcome is missing every job without one goes");
-    is_int(count_of("SELECT count(*) FROM jobs"), 49, "those with one stay");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 49, "those with one stay");
 
     repaired("UPDATE outcomes SET key = 61 WHERE key = 60", "1 rows have a wrong",
              "is put aside: whether it ended is not known");
-    is_int(count_of("SELECT count(*) FROM jobs"), 49, "as where its key is damaged");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 49, "as where its key is damaged");
 
     repaired("DELETE FROM events WHERE key = 9", "1 are missing", "1 rows are missing");
-    is_int(count_of("SELECT count(*) FROM jobs"), 100, "a missing event costs no job");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 100, "a missing event costs no job");
 
     repaired("UPDATE keys SET value = x'00' WHERE key IN (SELECT max(key) FROM keys)",
              "1 rows have a wrong", "row 0000000000000078");
-    is_int(count_of("SELECT count(*) FROM keys"), 5,
+    is_int(files_ask("SELECT count(*) FROM keys"), 5,
            "a damaged key is one that we do not know");
 
+    repaired("UPDATE datasets SET value = x'00' WHERE key = 21", "1 rows have a wrong",
+             "row 21 is put aside: damaged in the table datasets");
+    is_int(files_ask("SELECT count(*) FROM datasets"), 23, "of datasets the others stay");
+    is_int(files_ask("SELECT count(*) FROM damaged WHERE tbl = 'datasets' AND key = 21"),
+           1, "the damaged one is kept");
+    repaired("DELETE FROM datasets WHERE key = 21", "1 are missing",
+             "1 rows are missing");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 100,
+           "one that is missing costs no job");
+
     repaired("UPDATE facts SET lsn = 7", "number is unreadable", "new identity");
-    is_int(count_of("SELECT count(*) FROM jobs"), 100, "damaged facts cost no job");
+    is_int(files_ask("SELECT count(*) FROM jobs"), 100, "damaged facts cost no job");
 
     repaired("PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql = replace(sql, "
              "'value BLOB', 'value BLOC') WHERE name = 'events'",
              "put a backup in its place", "what could be read is in a new file");
-    is_int(count_of("SELECT count(*) FROM jobs"), 100,
+    is_int(files_ask("SELECT count(*) FROM jobs"), 100,
            "a damaged structure is built anew with what can be read");
+    is_int(files_ask("SELECT count(*) FROM datasets"), 24, "datasets, too");
+    repaired("PRAGMA user_version=2", "not as they were made", "is in a new file");
+    is_int(files_ask("PRAGMA user_version"), 3, "as where the version's number is wrong");
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 #include "broker/shell.h"
 
+#include "broker/bulk.h"
 #include "broker/first.h"
 #include "broker/store/store.h"
 #include "client/include/weft/version.h"
@@ -28,6 +29,7 @@ struct shell {
     void *zmq;
     struct zap *zap;
     struct router *router;
+    struct bulk *bulk;
     struct wf_timer *timer;
     uint64_t armed_us; /* when the timer fires; UINT64_MAX: not armed */
     struct keys keys;
@@ -56,6 +58,12 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
     case WF_EFFECT_CLOSE:
         WF_FAILPOINT("broker.close.before");
         router_close_after_flush(sh->router, x->peer);
+        break;
+    case WF_EFFECT_LANE_SEND:
+        bulk_send(sh->bulk, x->peer, p, x->len);
+        break;
+    case WF_EFFECT_LANE_CLOSE:
+        bulk_close(sh->bulk, x->peer);
         break;
     case WF_EFFECT_TRACE:
         log_write(sh->log, (enum wf_log_level) x->arg, "broker", x->obj, "%.*s",
@@ -182,6 +190,13 @@ static void on_fenced(void *arg, const char *text)
     wf_loop_stop(&sh->loop);
 }
 
+static void on_deaf(void *arg, const char *text)
+{
+    const struct shell *sh = arg;
+
+    log_warn(sh->log, "store", "deaf", "text=\"%s\"", text);
+}
+
 static void on_record(void *arg, unsigned table, struct wf_slice record)
 {
     struct broker_event ev = {.kind = BROKER_RECORD, .table = table, .record = record};
@@ -278,6 +293,11 @@ static void on_turn(void *arg)
     arm(arg);
 }
 
+static void on_lane(void *arg, struct broker_event *ev)
+{
+    step(arg, ev);
+}
+
 /* -- the end ---------------------------------------------------------------------------
  */
 
@@ -347,6 +367,15 @@ static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *e
     return rc;
 }
 
+static int open_bulk(struct shell *sh, const struct config *cfg, struct wf_err *err)
+{
+    char control[WF_ENDPOINT_MAX + 1] = "";
+
+    (void) router_endpoint(sh->router, control, sizeof control);
+    return bulk_new(&sh->loop, sh->zmq, &sh->keys, &cfg->bulk_listen, control, on_lane,
+                    sh, &sh->bulk, err);
+}
+
 static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     struct core_config core;
@@ -363,6 +392,7 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
     core.boot = sh->facts.boot;
     core.lsn = sh->facts.lsn;
     core.accept_rollback = sh->repair;
+    core.bulk_port = bulk_port(sh->bulk);
     for (size_t i = 0; i < cfg->listen.n && core.nendpoints < 8; i++) {
         (void) router_endpoint(sh->router, core.endpoints[core.nendpoints++],
                                sizeof core.endpoints[0]);
@@ -381,8 +411,8 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
 
 static int open_store(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
-    const struct store_cbs cbs = {on_durable, on_store_error, on_taken, on_row,
-                                  on_fenced};
+    const struct store_cbs cbs = {on_durable, on_store_error, on_taken,
+                                  on_row,     on_fenced,      on_deaf};
     char path[512];
     const struct store_options o = {.where = cfg->store[0] != '\0' ? cfg->store : path,
                                     .broker = cfg->name,
@@ -440,6 +470,9 @@ static int open_all(struct shell *sh, const struct config *cfg,
         rc = open_bus(sh, cfg, err);
     }
     if (rc == 0) {
+        rc = open_bulk(sh, cfg, err);
+    }
+    if (rc == 0) {
         rc = open_store(sh, cfg, err);
     }
     if (rc == 0) {
@@ -487,7 +520,8 @@ int shell_run(struct shell *sh)
 
     (void) router_endpoint(sh->router, endpoint, sizeof endpoint);
     keys_fingerprint(sh->keys.pub, fingerprint);
-    log_info(sh->log, "broker", "ready", "listen=%s key=%s", endpoint, fingerprint);
+    log_info(sh->log, "broker", "ready", "listen=%s bulk=%s key=%s", endpoint,
+             bulk_endpoint(sh->bulk), fingerprint);
     notify_ready();
     arm(sh);
     wf_loop_run(&sh->loop);
@@ -500,6 +534,7 @@ void shell_free(struct shell *sh)
         return;
     }
     store_close(sh->store);
+    bulk_free(sh->bulk);
     router_free(sh->router);
     zap_free(sh->zap);
     wf_timer_free(sh->timer);

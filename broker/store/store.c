@@ -39,10 +39,10 @@ struct news {
     struct news *next;
     enum { NEWS_DURABLE, NEWS_FAILED, NEWS_FOUND, NEWS_FENCED } kind;
     uint64_t lsn;
-    struct batch batch;  /* DURABLE: rows to give back */
-    size_t taken;        /* how many of them were */
-    struct wf_buf found; /* FOUND: rows, each after its struct found */
-    char text[WF_ERR_TEXT];
+    struct batch batch;     /* DURABLE: rows to give back */
+    size_t taken;           /* how many of them were */
+    struct wf_buf found;    /* FOUND: rows, each after its struct found */
+    char text[WF_ERR_TEXT]; /* FOUND: why there are no more; empty: these are all */
 };
 
 struct found {
@@ -99,6 +99,7 @@ struct writer {
     uint64_t took_us;  /* the last commit */
     uint64_t begin_us; /* when the next begins without more company; 0: nobody waits */
     uint64_t poll_us;  /* when to poll; UINT64_MAX: never */
+    int deaf;          /* the last poll failed, and that was told */
     int last;          /* the end has come, and with it the last attempt */
 };
 
@@ -239,16 +240,22 @@ static int poll_driver(struct writer *w)
         /* Rows that are ours now and that nobody heard of: the next start reads them. */
         rc = wf_err_set(&err, WEFT_ESTATE, "no memory for what another broker left");
     }
-    if (n->found.len != 0 && rc != WEFT_ESTATE) {
-        tell(w, NEWS_FOUND);
-        return 0;
-    }
-    wf_buf_fini(&n->found);
     if (rc == WEFT_ESTATE) {
+        wf_buf_fini(&n->found);
         memcpy(n->text, err.text, sizeof n->text);
         tell(w, NEWS_FENCED);
+        return rc;
     }
-    return rc == WEFT_ESTATE ? rc : 0;
+    if (rc != 0 && !w->deaf) {
+        memcpy(n->text, err.text, sizeof n->text);
+    }
+    w->deaf = rc != 0;
+    if (n->found.len != 0 || n->text[0] != '\0') {
+        tell(w, NEWS_FOUND);
+    } else {
+        wf_buf_fini(&n->found);
+    }
+    return 0;
 }
 
 static void *write_on(void *arg)
@@ -356,6 +363,9 @@ static void report(struct store *s, struct news *n)
         break;
     case NEWS_FOUND:
         report_found(s, &n->found);
+        if (n->text[0] != '\0') {
+            s->cbs.on_deaf(s->arg, n->text);
+        }
         break;
     case NEWS_FENCED:
         s->over = OVER;

@@ -23,6 +23,9 @@ struct store_cbs {
     store_row_fn *on_row;
     /* Another process took our place: nothing can be written again. */
     void (*on_fenced)(void *arg, const char *text);
+    /* What other brokers wrote or left behind cannot be read; it is tried again, and told
+     * once until it works. */
+    void (*on_deaf)(void *arg, const char *text);
 };
 
 /* Open or make the store; "memory" keeps nothing, its facts are 0 but for `boot`, 1.

@@ -202,7 +202,8 @@ static void on_row(void *arg, unsigned table, struct wf_slice record)
 static void store(unsigned batch)
 {
     static struct flow f;
-    const struct store_cbs cbs = {on_durable, on_error, on_taken, on_row, on_fenced};
+    const struct store_cbs cbs = {on_durable, on_error,  on_taken,
+                                  on_row,     on_fenced, on_fenced};
     char path[300];
     struct store_options o = {.where = path, .broker = "hq"};
     struct store_facts facts;

@@ -14,7 +14,8 @@ struct bed {
     struct store_facts facts;
     uint64_t lsn, durable, error, taken;
     size_t tells, backwards, rows;
-    char fenced[WF_ERR_TEXT];
+    char fenced[WF_ERR_TEXT], deaf[WF_ERR_TEXT];
+    unsigned deafs; /* told */
     uint8_t last_row[64];
     size_t last_len;
     unsigned last_table;
@@ -66,6 +67,15 @@ static void on_fenced(void *arg, const char *text)
     check(b);
 }
 
+static void on_deaf(void *arg, const char *text)
+{
+    struct bed *b = arg;
+
+    b->deafs++;
+    (void) snprintf(b->deaf, sizeof b->deaf, "%s", text);
+    check(b);
+}
+
 static void on_row(void *arg, unsigned table, struct wf_slice record)
 {
     struct bed *b = arg;
@@ -77,7 +87,8 @@ static void on_row(void *arg, unsigned table, struct wf_slice record)
     check(b);
 }
 
-static const struct store_cbs cbs = {on_durable, on_error, on_taken, on_row, on_fenced};
+static const struct store_cbs cbs = {on_durable, on_error,  on_taken,
+                                     on_row,     on_fenced, on_deaf};
 
 /* Open; the rows that it loads are counted. */
 static void begin(struct bed *b, const char *where, const char *broker)
@@ -123,6 +134,11 @@ static int has_error(const struct bed *b)
 static int is_fenced(const struct bed *b)
 {
     return b->fenced[0] != '\0';
+}
+
+static int is_deaf(const struct bed *b)
+{
+    return b->deafs != 0;
 }
 
 static void append(struct bed *b, unsigned table, uint64_t n, const void *value,
@@ -287,6 +303,33 @@ static int has_row(const struct bed *b)
     return b->rows != 0;
 }
 
+static void server(const char *what)
+{
+    char command[64];
+
+    (void) snprintf(command, sizeof command, "\"$WEFT_PG\" %s", what);
+    must(system(command) == 0);
+}
+
+/* The server stops for a while; then one hears what the other wrote. */
+static void test_deaf(struct bed *a, struct bed *b)
+{
+    server("stop");
+    run(b, is_deaf);
+    ok(strncmp(b->deaf, "database: ", 10) == 0, "why nothing is heard is told");
+    printf("# %s\n", b->deaf);
+    server("start");
+    b->rows = 0;
+    append(a, STORE_DATASETS, 1, "a dataset", 9);
+    store_sync(a->store);
+    run(a, all_durable);
+    run(b, has_row);
+    ok(b->last_table == STORE_DATASETS && b->last_len == 17 &&
+           memcmp(b->last_row + 8, "a dataset", 9) == 0,
+       "when it works again a dataset is heard of");
+    is_int(b->deafs, 1, "it was told once");
+}
+
 static void test_shared(const char *uri)
 {
     static uint8_t job[] = "0123456789abcdef is its id";
@@ -314,6 +357,7 @@ static void test_shared(const char *uri)
     ok(b.last_table == STORE_KEYS && b.last_len == 37 &&
            memcmp(b.last_row + 32, "a key", 5) == 0,
        "a key that one writes reaches the other");
+    test_deaf(&a, &b);
     begin(&again, uri, "one");
     append(&a, STORE_JOBS, a.facts.boot << 40 | 3, "too late, too late", 18);
     store_sync(a.store);

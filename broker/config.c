@@ -14,6 +14,11 @@ static const struct wf_conf_option options[] = {
      "The place where it stands; nodes that join without a site get this one."},
     {"listen", WF_CONF_LIST, AT(listen), "1", NULL, NULL,
      "Address to listen on, tcp://HOST:PORT; port * takes a free one."},
+    {"bulk_listen", WF_CONF_LIST, AT(bulk_listen), NULL, NULL, NULL,
+     "Address of the bulk lane, on which data moves between those who cannot reach each "
+     "other; default: the first of listen, one port higher, or a free one.  Peers use "
+     "its "
+     "port on the host that they know."},
     {"advertise", WF_CONF_LIST, AT(advertise), NULL, NULL, NULL,
      "Address that join tokens tell devices to connect to; default: those it listens "
      "on."},
@@ -39,6 +44,8 @@ static const struct wf_conf_option options[] = {
      "Most bytes of payloads, results and output held."},
     {"max_nodes", WF_CONF_U64, AT(max_nodes), "1", "1000000", "20000",
      "Most keys enrolled."},
+    {"max_blobs", WF_CONF_U64, AT(max_blobs), "1", "100000000", "2000000",
+     "Most blobs known to be at agents, and most files of all datasets."},
     {"max_connections", WF_CONF_U64, AT(max_connections), "0", "1000000", "0",
      "Most connections; 0: as many as the descriptor limit allows."},
     {"retain", WF_CONF_DURATION, AT(retain_ms), "1s", "3650d", "7d",
@@ -70,6 +77,13 @@ static int check(const char *path, const struct config *cfg, struct wf_err *err)
         if (!wf_endpoint_ok(cfg->listen.item[i], 1)) {
             return wf_err_set(err, WEFT_ECONF, "%s: listen `%s` is not tcp://HOST:PORT",
                               path, cfg->listen.item[i]);
+        }
+    }
+    for (size_t i = 0; i < cfg->bulk_listen.n; i++) {
+        if (!wf_endpoint_ok(cfg->bulk_listen.item[i], 1)) {
+            return wf_err_set(err, WEFT_ECONF,
+                              "%s: bulk_listen `%s` is not tcp://HOST:PORT", path,
+                              cfg->bulk_listen.item[i]);
         }
     }
     for (size_t i = 0; i < cfg->advertise.n; i++) {
@@ -120,6 +134,7 @@ void config_to_core(const struct config *cfg, struct core_config *ret_core)
     ret_core->retain_ms = cfg->retain_ms;
     ret_core->retain_jobs = cfg->retain_jobs;
     ret_core->log_bytes = cfg->log_bytes;
+    ret_core->max_blobs = cfg->max_blobs;
     ret_core->max_attempts = cfg->max_attempts;
     ret_core->retry_min_ms = cfg->retry_min_ms;
     ret_core->retry_max_ms = cfg->retry_max_ms;

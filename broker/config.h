@@ -9,13 +9,13 @@
 struct config {
     char name[WF_NAME_MAX + 1];
     char site[WF_NAME_MAX + 1];
-    struct wf_conf_list listen, advertise;
+    struct wf_conf_list listen, advertise, bulk_listen;
     char state[256];
     char store[256];
     char log[16];
     uint64_t heartbeat_ms, lease_ms, grace_ms;
     uint64_t max_payload, max_jobs, max_bytes, max_nodes, max_connections;
-    uint64_t retain_ms, retain_jobs, log_bytes;
+    uint64_t retain_ms, retain_jobs, log_bytes, max_blobs;
     uint64_t max_attempts, retry_min_ms, retry_max_ms;
 };
 

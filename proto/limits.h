@@ -29,6 +29,7 @@
 #define WF_INPUTS_MAX    16u   /* inputs that a submit may name */
 #define WF_DATASET_PAGE  1024u /* files in one message */
 #define WF_HOLD_ROWS_MAX 1024u /* changes in one report */
+#define WF_NODES_ALL     63u   /* copies of a stage: wherever it may be */
 #define WF_HOLDERS_MAX   16u   /* told about in one located */
 #define WF_AT_MAX        1024u
 

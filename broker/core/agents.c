@@ -60,6 +60,8 @@ int agents_need(struct agents *t, struct principal *p, struct agent **ret_agent)
         a->principal = p;
         p->agent = a;
         wf_list_init(&a->attempts);
+        wf_list_init(&a->shares);
+        wf_list_init(&a->orders);
         wf_list_push_back(&t->all, &a->in_all);
         wf_buf_init(&a->accel_store, ACCEL_BYTES);
         t->n++;
@@ -171,6 +173,7 @@ static void set_text(struct agent *a, const struct wf_agent_info *info)
     wf_slice_str(info->arch, a->arch, sizeof a->arch);
     wf_slice_str(info->cpu, a->cpu, sizeof a->cpu);
     wf_slice_str(info->sandbox, a->sandbox, sizeof a->sandbox);
+    wf_slice_str(info->bulk, a->bulk, sizeof a->bulk);
     wf_slice_str(info->sandbox_why, a->sandbox_why, sizeof a->sandbox_why);
     a->nlabels = 0;
     while (a->nlabels < WF_LABELS_MAX &&
@@ -211,6 +214,7 @@ int agent_set_info(struct agent *a, const struct wf_agent_info *info,
     a->cpus = info->cpus;
     a->mem = info->mem;
     a->disk = info->disk;
+    a->data_cap = info->data_cap;
     a->draining = info->draining != 0;
     return 0;
 }

@@ -44,7 +44,13 @@ struct agent {
     char arch[WF_NAME_MAX + 1], sandbox[WF_NAME_MAX + 1], software[WF_NAME_MAX + 1];
     char cpu[WF_TEXT_MAX + 1], sandbox_why[WF_TEXT_MAX + 1];
     uint64_t cpus, mem, disk;
-    struct wf_buf accel_store; /* encoded accel_row rows */
+    char bulk[WF_ENDPOINT_MAX + 1]; /* where others may fetch from it; empty: nowhere */
+    uint64_t data_cap, data_used, data_room; /* bytes of blobs */
+    int holdings_known;                      /* it told in this session what it has */
+    struct wf_list_node shares;              /* share.of_agent: its blobs */
+    struct wf_list_node orders; /* order.of_agent: what it was told to fetch */
+    struct wf_ewma fetch_rate;  /* bytes a second that came to it, as it told */
+    struct wf_buf accel_store;  /* encoded accel_row rows */
     struct wf_rows accels;
     uint32_t metrics_known; /* bit per enum wf_metric */
     uint64_t metrics[WF_METRICS];

@@ -35,6 +35,7 @@ void core_config_init(struct core_config *cfg)
         .max_jobs = 200000,
         .max_bytes = 512u << 20,
         .max_nodes = 20000,
+        .max_blobs = 2000000,
         .retain_ms = 7ull * 24 * 3600 * 1000,
         .retain_jobs = 100000,
         .max_attempts = 5,
@@ -73,7 +74,8 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
         agents_init(&c->agents, cfg->max_nodes) != 0 ||
         capabilities_init(&c->capabilities, CAPABILITIES_MAX, seed + 2) != 0 ||
         jobs_init(&c->jobs, JOBS_MAX, cfg->log_bytes, seed + 3) != 0 ||
-        decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0) {
+        decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0 ||
+        data_init(&c->data, cfg->max_blobs, &c->rng, seed + 10) != 0) {
         core_free(c);
         return WEFT_ENOMEM;
     }
@@ -94,6 +96,7 @@ void core_free(struct core *c)
     }
     /* Jobs free their watches and so unlink them from the sessions, which go last. */
     jobs_fini(&c->jobs);
+    data_fini(&c->data);
     agents_fini(&c->agents);
     session_table_fini(&c->sessions);
     capabilities_fini(&c->capabilities);
@@ -184,11 +187,19 @@ static const struct route {
     [WF_MSG_result] = {on_result, A, 0, 1},
     [WF_MSG_refuse] = {on_refuse, A, 0, 1},
     [WF_MSG_drain] = {on_drain, A, 0},
+    [WF_MSG_fetching] = {on_fetching, A, 0},
+    [WF_MSG_holdings] = {on_holdings, A, 0},
+    [WF_MSG_fetched] = {on_fetched, A, 0},
+    [WF_MSG_locate] = {on_locate, A | C | O, 0},
+    [WF_MSG_stage] = {on_stage, C | O, 0},
+    [WF_MSG_dataset_put] = {on_dataset_put, C | O, 0, 1},
+    [WF_MSG_dataset_rm] = {on_dataset_rm, C | O, 0, 1},
+    [WF_MSG_data_pin] = {on_data_pin, C | O, 0},
     [WF_MSG_submit] = {on_submit, C | O, 0, 1},
     [WF_MSG_watch] = {on_watch, C | O, 0},
     [WF_MSG_cancel] = {on_cancel, C | O, 0, 1},
     [WF_MSG_job_retry] = {on_job_retry, C | O, 0, 1},
-    [WF_MSG_query] = {on_query, C | O, 0},
+    [WF_MSG_query] = {on_query, A | C | O, 0},
     [WF_MSG_node_ping] = {on_node_ping, C | O, 0},
     [WF_MSG_token_put] = {on_token_put, O, 0, 1},
     [WF_MSG_node_set] = {on_node_set, O, 0, 1},
@@ -220,6 +231,16 @@ static uint64_t req_of(const struct wf_msg *m)
         return m->u.node_set.req;
     case WF_MSG_key_revoke:
         return m->u.key_revoke.req;
+    case WF_MSG_stage:
+        return m->u.stage.req;
+    case WF_MSG_dataset_put:
+        return m->u.dataset_put.req;
+    case WF_MSG_dataset_rm:
+        return m->u.dataset_rm.req;
+    case WF_MSG_data_pin:
+        return m->u.data_pin.req;
+    case WF_MSG_locate:
+        return m->u.locate.req;
     default:
         return 0;
     }
@@ -313,6 +334,18 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         break;
     case BROKER_MSG:
         on_msg(c, ev, out);
+        break;
+    case BROKER_LANE_UP:
+        if (relay_up(&c->data.relay, ev->peer, &ev->key) != 0) {
+            wf_effects_add(out, WF_EFFECT_LANE_CLOSE, ev->peer, 0, NULL, 0, NULL);
+        }
+        break;
+    case BROKER_LANE_DOWN:
+        relay_down(&c->data.relay, &c->data.tickets, ev->peer);
+        break;
+    case BROKER_LANE_MSG:
+        relay_msg(&c->data.relay, &c->data.tickets, &c->data.catalogue, c->now_us,
+                  ev->peer, ev->msg, ev->record, out);
         break;
     case BROKER_TICK:
         on_sessions_tick(c, out);

@@ -31,6 +31,8 @@ struct core_config {
     uint64_t max_jobs;    /* live: accepted and without an outcome */
     uint64_t max_bytes;   /* of payloads, results and output held */
     uint64_t max_nodes;
+    uint64_t max_blobs;   /* known to be at agents or in datasets; files of datasets */
+    uint64_t bulk_port;   /* of the bulk lane; 0: there is none */
     uint64_t retain_ms;   /* finished jobs are kept so long, */
     uint64_t retain_jobs; /* and so many */
     uint64_t max_attempts;

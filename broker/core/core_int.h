@@ -8,6 +8,7 @@
 
 #include "broker/core/agents.h"
 #include "broker/core/core.h"
+#include "broker/core/data/data.h"
 #include "broker/core/decisions.h"
 #include "broker/core/news.h"
 #include "common/rng.h"
@@ -43,6 +44,7 @@
     C(storage_refused)                                                                   \
     C(reused)                                                                            \
     C(poisoned)                                                                          \
+    C(corrupt_chunks)                                                                    \
     C(bad_records)
 
 struct counters {
@@ -85,6 +87,7 @@ struct core {
     struct capabilities capabilities;
     struct jobs jobs;
     struct decisions decisions;
+    struct data data;
     struct news news;
     struct counters count;
     const struct bus_counts *bus; /* of the event being stepped; may be NULL */
@@ -140,6 +143,7 @@ void on_output(struct turn *t);
 void on_result(struct turn *t);
 void on_refuse(struct turn *t);
 void on_drain(struct turn *t);
+void on_fetching(struct turn *t);
 
 /* on_client.c */
 void on_submit(struct turn *t);

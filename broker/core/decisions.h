@@ -16,6 +16,8 @@
 #define PLACE_FILTERS(F)                                                                 \
     F(CAPABILITY, "capability")                                                          \
     F(VERSION, "version")                                                                \
+    F(RESIDENCY, "residency")                                                            \
+    F(DATA, "data-too-large")                                                            \
     F(REVOKED, "revoked")                                                                \
     F(OFFLINE, "offline")                                                                \
     F(SILENT, "silent")                                                                  \

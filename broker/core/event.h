@@ -14,6 +14,9 @@ enum broker_event_kind {
     BROKER_PEER_UP,   /* key: who it is, as CURVE proved it */
     BROKER_PEER_DOWN, /* the connection is gone */
     BROKER_MSG,
+    BROKER_LANE_UP,   /* peer, key: a connection to the bulk lane */
+    BROKER_LANE_DOWN, /* peer */
+    BROKER_LANE_MSG,  /* peer, msg; record: its bytes */
     BROKER_TICK,
     BROKER_DURABLE,     /* lsn: all records up to it are on stable storage */
     BROKER_STORE_ERROR, /* lsn: records from it on are not */

@@ -107,26 +107,46 @@ static uint8_t *put_text(uint8_t *at, struct wf_slice text, const char **ret_tex
     return at + text.len + 1;
 }
 
-static void put_bytes(struct job *j, const struct wf_submit *m)
+static uint8_t *put_rows(uint8_t *at, struct wf_rows rows, struct wf_rows *ret_rows)
+{
+    if (rows.len != 0) {
+        memcpy(at, rows.p, rows.len);
+    }
+    *ret_rows = (struct wf_rows){at, rows.len, rows.count};
+    return at + rows.len;
+}
+
+static void put_bytes(struct job *j, const struct wf_submit *m,
+                      const struct job_data *data)
 {
     uint8_t *at = j->bytes;
+    struct wf_need_row need;
 
     j->payload_len = m->payload.len;
     if (m->payload.len != 0) {
         memcpy(at, m->payload.p, m->payload.len);
     }
-    at += m->payload.len;
-    if (m->needs.len != 0) {
-        memcpy(at, m->needs.p, m->needs.len);
+    at = put_rows(at + m->payload.len, m->needs, &j->needs);
+    at = put_rows(at, data->inputs, &j->inputs);
+    at = put_text(at, m->node, &j->pin);
+    at = put_text(at, m->name, &j->name);
+    (void) put_text(at, data->residency, &j->residency);
+    j->payload_blob = m->payload_blob;
+    j->payload_size = m->payload_size;
+    j->data_bytes = m->payload_size;
+    for (struct wf_rows rows = j->inputs;
+         wf_rows_next(&rows, wf_desc_need_row(), &need);) {
+        j->data_bytes = wf_add_sat(j->data_bytes, need.size);
     }
-    j->needs = (struct wf_rows){at, m->needs.len, m->needs.count};
-    at = put_text(at + m->needs.len, m->node, &j->pin);
-    (void) put_text(at, m->name, &j->name);
 }
 
-int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job)
+int jobs_add(struct jobs *t, const struct wf_submit *m, const struct job_data *data,
+             struct job **ret_job)
 {
-    size_t len = (size_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 2;
+    static const struct job_data none;
+    const struct job_data *d = data != NULL ? data : &none;
+    size_t len = (size_t) m->payload.len + m->needs.len + d->inputs.len + m->node.len +
+                 m->name.len + d->residency.len + 3;
     struct job *j = wf_calloc(1, sizeof *j + len);
     int rc;
 
@@ -141,7 +161,7 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job)
     }
     j->state = WF_JOB_ACCEPTED;
     j->bytes_len = len;
-    put_bytes(j, m);
+    put_bytes(j, m, d);
     wf_buf_init(&j->log, t->max_log);
     wf_list_init(&j->in_queue);
     wf_list_init(&j->in_agent);
@@ -360,5 +380,7 @@ struct wf_submit job_submit(const struct job *j)
                               .name = wf_slice_of(j->name),
                               .disconnect = j->disconnect,
                               .disconnect_ms = j->disconnect_ms,
-                              .reuse_ms = j->reuse_us / 1000};
+                              .reuse_ms = j->reuse_us / 1000,
+                              .payload_blob = j->payload_blob,
+                              .payload_size = j->payload_size};
 }

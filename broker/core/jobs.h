@@ -112,8 +112,24 @@ struct job {
     struct job_try *history; /* owned; earlier attempts, oldest first */
     unsigned nhistory;
     struct wf_rows needs; /* borrowed from `bytes` */
+
+    /* Data: see data/inputs.h. */
+    struct wf_rows inputs; /* need_row rows; in `bytes` */
+    const char *residency; /* where its data may be; empty: anywhere; in `bytes` */
+    struct wf_digest payload_blob; /* zero: the payload is in `bytes` */
+    uint64_t payload_size;
+    uint64_t data_bytes;   /* of all inputs and that payload */
+    struct wf_digest blob; /* the result; zero: it is in `data` */
+    uint64_t blob_size;
+    uint64_t fetched;                 /* bytes that had to be moved for it */
+    uint64_t fetch_done, fetch_total; /* while its agent fetches; 0: it does not */
+    uint64_t fetch_left_us;           /* expected, when it told */
+    uint64_t fetch_us;                /* when it told */
+    struct principal *fetch_from;     /* borrowed; NULL: not known */
+
     size_t payload_len, bytes_len;
-    uint8_t bytes[]; /* payload, encoded needs, pin and name with their zeros */
+    uint8_t bytes[]; /* payload, encoded needs and inputs; pin, name and residency with
+                        their zeros */
 };
 
 struct jobs {
@@ -134,9 +150,17 @@ void jobs_fini(struct jobs *t);
 
 struct job *jobs_get(const struct jobs *t, const struct wf_id *id);
 
-/* Add an ACCEPTED job with copies of payload, needs and names; the caller fills the rest.
- * WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
-int jobs_add(struct jobs *t, const struct wf_submit *m, struct job **ret_job);
+/* The data that a job needs, as resolved. */
+struct job_data {
+    struct wf_rows inputs; /* need_row rows */
+    struct wf_slice residency;
+};
+
+/* Add an ACCEPTED job with copies of payload, needs, data (NULL: none) and names; the
+ * inputs of the submit itself are not looked at; the caller fills the rest.  WEFT_EEXIST,
+ * WEFT_EFULL, WEFT_ENOMEM. */
+int jobs_add(struct jobs *t, const struct wf_submit *m, const struct job_data *data,
+             struct job **ret_job);
 
 /* 1 when it says what becomes of it when its agent is cut off. */
 static inline int job_has_policy(const struct job *j)

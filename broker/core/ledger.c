@@ -47,6 +47,22 @@ static int append(struct core *c, unsigned table, struct wf_effects *out)
     return 0;
 }
 
+int ledger_put(struct core *c, unsigned table, uint64_t seq, enum wf_type type,
+               const void *body, struct wf_effects *out)
+{
+    wf_buf_clear(&c->record);
+    put_seq(&c->record, seq);
+    return wf_msg_encode(&c->record, type, body) != 0 ? WEFT_ENOMEM
+                                                      : append(c, table, out);
+}
+
+int ledger_delete(struct core *c, unsigned table, uint64_t seq, struct wf_effects *out)
+{
+    wf_buf_clear(&c->record);
+    put_seq(&c->record, seq);
+    return append(c, table, out);
+}
+
 static int write_job(struct core *c, const struct job *j, struct wf_effects *out)
 {
     const struct wf_job_rec m = {
@@ -67,7 +83,11 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
         .reuse_ms = j->reuse_us / 1000,
         .retry_of = j->retry_of,
         .reused = j->reused,
-        .accepted_ms = j->accepted_ms};
+        .accepted_ms = j->accepted_ms,
+        .inputs = j->inputs,
+        .payload_blob = j->payload_blob,
+        .payload_size = j->payload_size,
+        .residency = wf_slice_of(j->residency)};
 
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
@@ -127,7 +147,10 @@ static int write_outcome(struct core *c, const struct job *j, struct wf_effects 
                                .crashes = j->crashes,
                                .lost = j->lost,
                                .finished_ms = j->finished_ms,
-                               .history = history_rows(c, j)};
+                               .history = history_rows(c, j),
+                               .blob = j->blob,
+                               .blob_size = j->blob_size,
+                               .fetched = j->fetched};
 
     if (j->agent != NULL) {
         m.agent = j->agent->principal->key;

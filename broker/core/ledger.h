@@ -28,6 +28,11 @@ enum ledger_table {
 /* What of a job is to be written. */
 enum ledger_record { LEDGER_JOB = 1, LEDGER_ATTEMPT = 2, LEDGER_OUTCOME = 4 };
 
+/* Append one record under a number, or delete it, in this step.  WEFT_ENOMEM. */
+int ledger_put(struct core *c, unsigned table, uint64_t seq, enum wf_type type,
+               const void *body, struct wf_effects *out);
+int ledger_delete(struct core *c, unsigned table, uint64_t seq, struct wf_effects *out);
+
 /* Mark records to be written at the end of the step. */
 void ledger_write(struct core *c, struct job *j, unsigned records);
 

@@ -130,6 +130,9 @@ static void revoke(struct turn *t, struct principal *p, uint64_t req)
     }
     if (p->state != WF_KEY_REVOKED) {
         registry_set_state(&c->registry, p, WF_KEY_REVOKED);
+        if (p->agent != NULL) {
+            data_agent_gone(c, p->agent);
+        }
         core_news(c, t->out, WF_LOG_WARN, "revoked", p->name, NULL, "%s revoked %s",
                   t->s->principal->name, p->name[0] != '\0' ? p->name : "a token");
         end_sessions(t, p);

@@ -12,7 +12,8 @@
 
 #define RUN_SHIFT 2 /* alpha 1/4: a handler's speed may change */
 /* What a piece of output takes beside its bytes, at most. */
-#define LOG_HEAD_MAX 64u
+#define LOG_HEAD_MAX   64u
+#define RATE_BYTES_MIN (256u << 10) /* less tells of the round trip, not of the rate */
 
 /* The agent that speaks, if it is the one that the broker counts on. */
 static struct agent *speaker(const struct turn *t)
@@ -217,6 +218,31 @@ void on_output(struct turn *t)
     }
 }
 
+/* Its inputs are on their way. */
+void on_fetching(struct turn *t)
+{
+    const struct wf_fetching *m = &t->msg->u.fetching;
+    struct job *j = present(t, &m->job, m->attempt);
+
+    if (j != NULL && j->state == WF_JOB_ASSIGNED) {
+        j->fetch_done = wf_min_u64(m->bytes, m->total);
+        j->fetch_total = m->total;
+        j->fetch_left_us = wf_min_u64(m->left_ms, UINT64_MAX / 1000) * 1000;
+        j->fetch_us = t->c->now_us;
+        j->fetch_from = registry_named(&t->c->registry, m->from);
+    }
+}
+
+/* What moving data to an agent costs is learned from what it moved. */
+static void learn_rate(struct agent *a, const struct wf_result *m)
+{
+    if (m->fetched >= RATE_BYTES_MIN && m->fetch_us != 0) {
+        wf_ewma_add(&a->fetch_rate,
+                    wf_min_u64(m->fetched, UINT64_MAX / 1000000) * 1000000 / m->fetch_us,
+                    RUN_SHIFT);
+    }
+}
+
 static void learn(struct job *j, int code, uint64_t run_us)
 {
     struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
@@ -259,6 +285,13 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
                            .data = too_big ? wf_slice_make(NULL, 0) : m->data};
 
     wf_slice_str(m->reason, reason, sizeof reason);
+    j->fetched += m->fetched;
+    j->fetch_total = 0;
+    learn_rate(j->agent, m);
+    if (code == 0) {
+        j->blob = m->blob;
+        j->blob_size = m->blob_size;
+    }
     if (j->state == WF_JOB_ASSIGNED) {
         work_started(c, j);
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);

@@ -1,4 +1,5 @@
 /* Clients: submit, watch, cancel. */
+#include "broker/core/data/inputs.h"
 #include "broker/core/ledger.h"
 #include "broker/core/need.h"
 #include "broker/core/reuse.h"
@@ -97,6 +98,10 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
                (unsigned) c->cfg.max_payload);
         return WEFT_ETOOBIG;
     }
+    if (!wf_digest_is_zero(&m->payload_blob) && m->payload.len != 0) {
+        refuse(t, WEFT_EINVAL, 0, &m->job, 0, "a payload is inline or a blob, not both");
+        return WEFT_EINVAL;
+    }
     if ((uint64_t) m->payload.len + m->needs.len > c->cfg.max_bytes) {
         /* Trying again would not help: it fits into no state of the table. */
         refuse(t, WEFT_ETOOBIG, 0, &m->job, 0, "this broker holds %u bytes of all jobs",
@@ -148,7 +153,7 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
 
 static int same_work(const struct job *j, const struct wf_submit *m)
 {
-    return wf_slice_eq(job_payload(j), m->payload) &&
+    return wf_slice_eq(job_payload(j), m->payload) && inputs_match(j, m) &&
            wf_slice_is(m->capability, j->capability->name) && j->version == m->version;
 }
 
@@ -256,10 +261,12 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
     }
 }
 
-static int has_room(struct core *c, const struct wf_submit *m, struct wf_effects *out)
+static int has_room(struct core *c, const struct wf_submit *m,
+                    const struct job_data *data, struct wf_effects *out)
 {
 #ifndef WEFT_PLANT_UNBOUNDED
-    size_t more = (size_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 2;
+    size_t more = (size_t) m->payload.len + m->needs.len + data->inputs.len +
+                  m->node.len + m->name.len + data->residency.len + 3;
 
     if (c->stopping || c->jobs.live >= c->cfg.max_jobs) {
         return 0;
@@ -283,7 +290,8 @@ static void answer_when_safe(struct turn *t, unsigned job_class, uint64_t req, i
                  WF_MSG_done, &m, t->out);
 }
 
-static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_job)
+static int add_job(struct turn *t, const struct wf_submit *m, const struct job_data *data,
+                   struct job **ret_job)
 {
     struct core *c = t->c;
     struct capability *cap;
@@ -291,7 +299,7 @@ static int add_job(struct turn *t, const struct wf_submit *m, struct job **ret_j
     int rc = capabilities_ask(&c->capabilities, m->capability, &cap);
 
     if (rc == 0) {
-        rc = jobs_add(&c->jobs, m, &j);
+        rc = jobs_add(&c->jobs, m, data, &j);
     }
     if (rc != 0) {
         return rc;
@@ -339,6 +347,8 @@ void on_submit(struct turn *t)
     struct core *c = t->c;
     const struct wf_submit *m = &t->msg->u.submit;
     struct job *j = jobs_get(&c->jobs, &m->job);
+    char residency[WF_LABEL_MAX + 1];
+    struct job_data data = {{0}};
     int rc;
 
 #ifdef WEFT_PLANT_DEDUP_LOST
@@ -354,7 +364,13 @@ void on_submit(struct turn *t)
     if (check_submit(t, m) != 0) {
         return;
     }
-    rc = has_room(c, m, t->out) ? add_job(t, m, &j) : WEFT_EFULL;
+    if (m->inputs.count != 0) {
+        if (inputs_resolve(t, m, core_rows(c, 2), &data.inputs, residency) != 0) {
+            return;
+        }
+        data.residency = wf_slice_of(residency);
+    }
+    rc = has_room(c, m, &data, t->out) ? add_job(t, m, &data, &j) : WEFT_EFULL;
     if (rc != 0) {
         c->count.busy++;
         refuse(t, WEFT_EBUSY, 0, &m->job, BUSY_RETRY_MS,
@@ -371,6 +387,7 @@ void on_job_retry(struct turn *t)
     const struct wf_job_retry *m = &t->msg->u.job_retry;
     struct job *old = own_job(t, &m->job, m->req);
     struct wf_submit again;
+    struct job_data data;
     struct job *j = jobs_get(&c->jobs, &m->new_job);
     int rc;
 
@@ -400,7 +417,8 @@ void on_job_retry(struct turn *t)
     again.reuse_ms = 0; /* it is to run */
     again.detached = 1;
     old->held = 1;
-    rc = has_room(c, &again, t->out) ? add_job(t, &again, &j) : WEFT_EFULL;
+    data = (struct job_data){old->inputs, wf_slice_of(old->residency)};
+    rc = has_room(c, &again, &data, t->out) ? add_job(t, &again, &data, &j) : WEFT_EFULL;
     old->held = 0;
     if (rc != 0) {
         c->count.busy++;

@@ -356,7 +356,18 @@ void on_query(struct turn *t)
 {
     const struct wf_query *q = &t->msg->u.query;
 
+    if (t->s->role == WF_ROLE_AGENT && q->kind != WF_QUERY_DATASET) {
+        t->c->count.denied++;
+        refuse(t, WEFT_EPERM, q->req, NULL, 0, "an agent asks for datasets only");
+        return;
+    }
     switch (q->kind) {
+    case WF_QUERY_DATASETS:
+        query_datasets(t);
+        return;
+    case WF_QUERY_DATASET:
+        query_dataset(t);
+        return;
     case WF_QUERY_STATUS:
         query_status(t);
         return;

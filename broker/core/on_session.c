@@ -113,6 +113,7 @@ void session_gone(struct core *c, struct session *s, struct wf_effects *out)
     if (a != NULL && a->session == s) {
         agent_lost(c, a, out);
     }
+    data_session_gone(c, s, out);
     session_close(&c->sessions, s);
 }
 
@@ -241,7 +242,8 @@ void on_hello(struct turn *t)
                            .tier = p->tier,
                            .wall_ms = c->wall_ms,
                            .store = s->by_token ? 0 : c->cfg.store_id,
-                           .store_lsn = c->durable_lsn};
+                           .store_lsn = c->durable_lsn,
+                           .bulk_port = s->by_token ? 0 : c->cfg.bulk_port};
 
     if (s->state != SESSION_NEW) {
         return;

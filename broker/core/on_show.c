@@ -171,6 +171,26 @@ static void add_tries(const struct core *c, const struct job *j, struct wf_buf *
     }
 }
 
+static void add_data(const struct core *c, const struct job *j, struct wf_job_info *m)
+{
+    m->inputs = j->inputs;
+    m->fetched = j->fetched;
+    if (is_told(c, j) && wf_job_is_final(j->state)) {
+        m->result_blob = j->blob;
+        m->result_len = wf_max_u64(m->result_len, j->blob_size);
+    }
+    m->payload_len = wf_max_u64(m->payload_len, j->payload_size);
+    if (j->state == WF_JOB_ASSIGNED && j->fetch_total != 0) {
+        uint64_t ago_us = c->now_us - j->fetch_us;
+
+        m->fetch_done = j->fetch_done;
+        m->fetch_total = j->fetch_total;
+        m->fetch_left_ms =
+            (j->fetch_left_us - wf_min_u64(j->fetch_left_us, ago_us)) / 1000;
+        m->fetch_from = wf_slice_of(j->fetch_from != NULL ? j->fetch_from->name : "");
+    }
+}
+
 void query_job(struct turn *t)
 {
     struct core *c = t->c;
@@ -202,6 +222,7 @@ void query_job(struct turn *t)
                              .lost = j->lost,
                              .stored =
                                  j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
+    add_data(c, j, &m);
     if (!is_told(c, j)) {
         m.reason = wf_slice_of("");
         m.exit_code = m.signal = m.result_len = m.wait_us = m.cut = 0;

@@ -1,9 +1,12 @@
 #include "broker/core/place.h"
 
+#include "broker/core/data/inputs.h"
 #include "broker/core/need.h"
+#include "proto/name.h"
 
 /* Nothing measured yet: a guess that loses against any measured near agent. */
-#define RTT_GUESS_US 50000u
+#define RTT_GUESS_US     50000u
+#define FETCH_RATE_GUESS UINT64_C(50000000) /* bytes a second */
 /* An agent that comes to a long queue may be sent all that it holds at once: no more than
  * the bus queues for one peer, which would be cut as too slow, again and again. */
 #define AGENT_FEW   128u
@@ -41,6 +44,13 @@ unsigned place_filter(const struct job *j, const struct offer *o)
     if (j->version != 0 && o->version != j->version) {
         return PLACE_VERSION;
     }
+    if (j->residency[0] != '\0' &&
+        !wf_residency_ok(wf_slice_of(j->residency), wf_slice_of(agent_region(a)))) {
+        return PLACE_RESIDENCY;
+    }
+    if (j->data_bytes > a->data_cap) {
+        return PLACE_DATA;
+    }
     if (a->principal->state == WF_KEY_REVOKED) {
         return PLACE_REVOKED;
     }
@@ -66,8 +76,18 @@ unsigned place_filter(const struct job *j, const struct offer *o)
     return PLACE_FILTER_COUNT;
 }
 
-static struct decision_row score_offer(const struct job *j, const struct offer *o,
-                                       uint64_t now_us, int full)
+/* X: the missing bytes, at the rate at which data came to this agent lately. */
+static uint64_t fetch_us(const struct inputs_at *data, const struct agent *a)
+{
+    uint64_t rate = a->fetch_rate.n != 0 ? wf_ewma_mean(&a->fetch_rate) : 0;
+    uint64_t missing = data != NULL ? inputs_missing(data, a) : 0;
+
+    rate = rate != 0 ? rate : FETCH_RATE_GUESS;
+    return missing > UINT64_MAX / 1000000 ? UINT64_MAX : missing * 1000000 / rate;
+}
+
+static struct decision_row score_offer(const struct job *j, const struct inputs_at *data,
+                                       const struct offer *o, uint64_t now_us, int full)
 {
     struct agent *a = o->agent;
     const uint64_t run_us = offer_run_us(o);
@@ -82,6 +102,7 @@ static struct decision_row score_offer(const struct job *j, const struct offer *
         .ahead = over_agent > over_offer ? o->slots - 1 + over_agent : o->assigned,
         .queued_run_us = run_us,
         .run_us = run_us,
+        .fetch_us = fetch_us(data, a),
     };
 
     return (struct decision_row){.agent = a,
@@ -91,8 +112,8 @@ static struct decision_row score_offer(const struct job *j, const struct offer *
                                  .full = full};
 }
 
-static void consider(const struct job *j, struct offer *o, uint64_t now_us,
-                     struct decision *d)
+static void consider(const struct job *j, const struct inputs_at *data, struct offer *o,
+                     uint64_t now_us, struct decision *d)
 {
     unsigned f = place_filter(j, o);
     struct decision_row row;
@@ -103,13 +124,14 @@ static void consider(const struct job *j, struct offer *o, uint64_t now_us,
         d->passed++;
     }
     if (f == PLACE_FILTER_COUNT || f == PLACE_FULL) {
-        row = score_offer(j, o, now_us, f == PLACE_FULL);
+        row = score_offer(j, data, o, now_us, f == PLACE_FULL);
         decision_add(d, &row);
     }
 }
 
 /* The sample had no room.  What is full or filtered further on is not counted. */
-static void look_further(const struct job *j, uint64_t now_us, struct decision *d)
+static void look_further(const struct job *j, const struct inputs_at *data,
+                         uint64_t now_us, struct decision *d)
 {
     const struct wf_list_node *head = &j->capability->offers;
     size_t left = PLACE_FURTHER;
@@ -119,22 +141,48 @@ static void look_further(const struct job *j, uint64_t now_us, struct decision *
         struct offer *o = CONTAINER_OF(n, struct offer, peers);
 
         if (place_filter(j, o) == PLACE_FILTER_COUNT) {
-            consider(j, o, now_us, d);
+            consider(j, data, o, now_us, d);
             return;
         }
     }
 }
 
-static void consider_all(const struct job *j, struct offer *sure, uint64_t now_us,
-                         struct wf_rng *rng, struct decision *d)
+static int is_holder(const struct inputs_at *data, const struct agent *a)
+{
+    for (unsigned i = 0; data != NULL && i < data->n; i++) {
+        if (data->v[i].agent == a) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Those that have some of the data are looked at in any case. */
+static void consider_holders(const struct job *j, const struct inputs_at *data,
+                             const struct offer *sure, uint64_t now_us,
+                             struct decision *d)
+{
+    for (unsigned i = 0; data != NULL && i < data->n; i++) {
+        struct offer *o = agent_offer(data->v[i].agent, j->capability, j->version);
+
+        if (o != NULL && o != sure) {
+            consider(j, data, o, now_us, d);
+        }
+    }
+}
+
+static void consider_all(const struct job *j, const struct inputs_at *data,
+                         struct offer *sure, uint64_t now_us, struct wf_rng *rng,
+                         struct decision *d)
 {
     const struct wf_list_node *head = &j->capability->offers;
     size_t left = j->capability->noffers;
     size_t wanted = PLACE_SAMPLE;
 
     if (sure != NULL) {
-        consider(j, sure, now_us, d);
+        consider(j, data, sure, now_us, d);
     }
+    consider_holders(j, data, sure, now_us, d);
     /* Selection sampling: each of those left is taken with probability wanted / left, so
      * that exactly `wanted` of more than that are looked at. */
     for (struct wf_list_node *n = wf_list_first(head); n != NULL && wanted > 0;
@@ -145,18 +193,18 @@ static void consider_all(const struct job *j, struct offer *sure, uint64_t now_u
             continue;
         }
         wanted--;
-        if (o != sure) {
-            consider(j, o, now_us, d);
+        if (o != sure && !is_holder(data, o->agent)) {
+            consider(j, data, o, now_us, d);
         }
     }
     if (d->passed == 0 && j->capability->noffers > PLACE_SAMPLE) {
-        look_further(j, now_us, d);
+        look_further(j, data, now_us, d);
     }
 }
 
-struct offer *place_choose(const struct job *j, struct offer *sure,
-                           const struct agents *agents, uint64_t now_us,
-                           struct wf_rng *rng, struct decision *ret)
+struct offer *place_choose(const struct job *j, const struct inputs_at *data,
+                           struct offer *sure, const struct agents *agents,
+                           uint64_t now_us, struct wf_rng *rng, struct decision *ret)
 {
     struct agent *best;
 
@@ -166,7 +214,7 @@ struct offer *place_choose(const struct job *j, struct offer *sure,
     /* An agent may offer several versions. */
     ret->filtered[PLACE_CAPABILITY] =
         (uint32_t) (agents->n - wf_min_u64(agents->n, j->capability->noffers));
-    consider_all(j, sure, now_us, rng, ret);
+    consider_all(j, data, sure, now_us, rng, ret);
     if (ret->nrows == 0 || ret->rows[0].full) {
         return NULL;
     }

@@ -136,7 +136,9 @@ static struct wf_submit submit_of(const struct wf_job_rec *m)
                               .name = m->name,
                               .disconnect = m->disconnect,
                               .disconnect_ms = m->disconnect_ms,
-                              .reuse_ms = m->reuse_ms};
+                              .reuse_ms = m->reuse_ms,
+                              .payload_blob = m->payload_blob,
+                              .payload_size = m->payload_size};
 }
 
 /* What its record says of it; the attempt that it allows may be out there. */
@@ -158,6 +160,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     struct wf_msg msg;
     const struct wf_job_rec *m = &msg.u.job_rec;
     struct wf_submit submit;
+    struct job_data data;
     struct wf_list_node watches;
     struct principal *owner;
     struct capability *cap;
@@ -174,6 +177,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
         return WEFT_ENOMEM;
     }
     submit = submit_of(m);
+    data = (struct job_data){m->inputs, m->residency};
     memcpy(submit.job.b, record.p + 8, WF_ID_SIZE);
     wf_list_init(&watches);
     j = jobs_get(&c->jobs, &submit.job);
@@ -187,7 +191,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
             return 0;
         }
     }
-    rc = jobs_add(&c->jobs, &submit, &j);
+    rc = jobs_add(&c->jobs, &submit, &data, &j);
     if (rc != 0) {
         drop_watches(&watches);
         return rc;
@@ -293,6 +297,9 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->lost = (unsigned) m->lost;
     j->finished_ms = m->finished_ms;
     j->finished_us = c->now_us - since_us(c, m->finished_ms);
+    j->blob = m->blob;
+    j->blob_size = m->blob_size;
+    j->fetched = m->fetched;
     j->nhistory = 0;
     replay_history(c, j, m->history);
     return job_set_result(&c->jobs, j, m->data,
@@ -387,6 +394,9 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
         break;
     case LEDGER_EVENTS:
         rc = replay_event(c, ev->record, out);
+        break;
+    case LEDGER_DATASETS:
+        rc = dataset_replay(c, ev->record);
         break;
     default:
         rc = WEFT_EPROTO;

@@ -16,6 +16,8 @@ static uint64_t hash_of(const struct core *c, const struct job *j)
     h = wf_fnv_bytes(h, j->owner->key.b, sizeof j->owner->key.b);
     h = wf_fnv_bytes(h, j->capability->name, strlen(j->capability->name));
     h = wf_fnv_bytes(h, &j->version, sizeof j->version);
+    h = wf_fnv_bytes(h, j->payload_blob.b, sizeof j->payload_blob.b);
+    h = wf_fnv_bytes(h, j->inputs.p, j->inputs.len);
 #ifdef WEFT_PLANT_REUSE_ANY
     payload.len = 0;
 #endif
@@ -30,6 +32,9 @@ static int is_like(const struct job *a, const struct job *b)
 #endif
            a->version == b->version &&
            wf_slice_eq(wf_slice_of(a->pin), wf_slice_of(b->pin)) &&
+           wf_digest_eq(&a->payload_blob, &b->payload_blob) &&
+           wf_slice_eq(wf_slice_make(a->inputs.p, a->inputs.len),
+                       wf_slice_make(b->inputs.p, b->inputs.len)) &&
            a->needs.len == b->needs.len &&
            wf_slice_eq(wf_slice_make(a->needs.p, a->needs.len),
                        wf_slice_make(b->needs.p, b->needs.len));
@@ -55,6 +60,8 @@ static void copy_outcome(struct core *c, struct job *j, const struct job *from,
                                  .data = wf_slice_make(from->data, from->data_len)};
 
     j->reused = from->id;
+    j->blob = from->blob;
+    j->blob_size = from->blob_size;
     work_finish(c, j, &end, out);
 }
 

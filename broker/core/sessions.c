@@ -40,6 +40,9 @@ int session_open(struct sessions *s, uint32_t peer, uint64_t lease_end_us,
     }
     x->peer = peer;
     wf_list_init(&x->watches);
+    wf_list_init(&x->fetches);
+    wf_list_init(&x->gives);
+    wf_list_init(&x->stages);
     rc = wf_map_put(s->by_peer, &x->peer, sizeof x->peer, x);
     if (rc != 0) {
         wf_free(x);

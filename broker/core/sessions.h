@@ -31,7 +31,9 @@ struct session {
     uint64_t covered_seq;      /* of the last assign that a report covered */
     int follows_events;
     size_t nwatches;
-    struct wf_list_node watches; /* struct watch.of_session */
+    struct wf_list_node watches;        /* struct watch.of_session */
+    struct wf_list_node fetches, gives; /* struct ticket.of_fetcher, .of_holder */
+    struct wf_list_node stages;         /* struct stage.of_session */
 };
 
 struct sessions {

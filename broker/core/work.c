@@ -1,5 +1,6 @@
 #include "broker/core/work.h"
 
+#include "broker/core/data/inputs.h"
 #include "broker/core/ledger.h"
 #include "broker/core/place.h"
 #include "broker/core/reuse.h"
@@ -24,7 +25,11 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
                           .version = j->ran_version,
                           .payload = job_payload(j),
                           .wall_ms = j->wall_ms,
-                          .priority = j->priority};
+                          .priority = j->priority,
+                          .inputs = j->inputs,
+                          .payload_blob = j->payload_blob,
+                          .payload_size = j->payload_size,
+                          .residency = wf_slice_of(j->residency)};
 
     j->unsent = 0;
     if (!j->occupies || j->agent->session == NULL || !j->agent->synced) {
@@ -53,6 +58,7 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     j->occupies = 1;
     j->started_us = 0;
     j->retry_us = 0;
+    j->fetch_total = 0;
     o->assigned++;
     a->assigned++;
     a->bytes += j->payload_len;
@@ -82,6 +88,7 @@ static int is_reserved(const struct core *c, const struct job *j)
 static void place(struct core *c, struct job *j, struct offer *sure,
                   struct wf_effects *out)
 {
+    struct inputs_at data;
     struct decision *d;
     struct offer *o;
 
@@ -89,7 +96,11 @@ static void place(struct core *c, struct job *j, struct offer *sure,
         return; /* it is placed when that is over */
     }
     d = decisions_next(&c->decisions);
-    o = place_choose(j, sure, &c->agents, c->now_us, &c->rng, d);
+    if (j->data_bytes != 0) {
+        inputs_gather(c, j, &data);
+    }
+    o = place_choose(j, j->data_bytes != 0 ? &data : NULL, sure, &c->agents, c->now_us,
+                     &c->rng, d);
     if (o != NULL) {
         d->attempt = j->attempt + 1;
         assign(c, j, o, out);
@@ -240,7 +251,10 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
         .wait_us = j->wait_us,
         .run_us = j->run_us,
         .cut = j->cut, /* what fell off the kept tail was passed on before */
-        .reused = j->reused};
+        .reused = j->reused,
+        .blob = j->blob,
+        .blob_size = j->blob_size,
+        .fetched = j->fetched};
 
     wf_effects_send(out, peer, WF_MSG_outcome, &m);
 }
@@ -520,6 +534,7 @@ void work_retain(struct core *c, size_t more, struct wf_effects *out)
         }
         c->count.results_evicted += !old;
         ledger_drop(c, j, out);
+        data_job_gone(c, j, out);
         jobs_forget(&c->jobs, j);
     }
 }

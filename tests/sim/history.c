@@ -443,10 +443,16 @@ static int is_for_all(enum wf_type type)
            type == WF_MSG_pong || type == WF_MSG_bye || type == WF_MSG_joined;
 }
 
+/* Both sides of a transfer may be an agent or a client. */
+static int is_for_transfers(enum wf_type type)
+{
+    return type == WF_MSG_located || type == WF_MSG_grant || type == WF_MSG_dataset_info;
+}
+
 static int is_for_agents(enum wf_type type)
 {
     return type == WF_MSG_assign || type == WF_MSG_result_ack || type == WF_MSG_stop ||
-           type == WF_MSG_drain;
+           type == WF_MSG_drain || type == WF_MSG_fetch || type == WF_MSG_keep;
 }
 
 void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
@@ -460,7 +466,8 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
         return;
     }
     if (a->role == WF_ROLE_AGENT) {
-        if (!is_for_agents(m->type) && !is_for_all(m->type)) {
+        if (!is_for_agents(m->type) && !is_for_all(m->type) &&
+            !is_for_transfers(m->type)) {
             sim_fail(s, "%s is an agent and is sent %s", a->name,
                      wf_desc_of(m->type)->name);
         } else if (m->type == WF_MSG_assign) {

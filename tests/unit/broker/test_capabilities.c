@@ -35,7 +35,7 @@ static struct job *queue(struct bench *b, unsigned priority, const char *pin, in
 
     memcpy(m.job.b, &b->n, sizeof b->n);
     b->n++;
-    must(jobs_add(&b->jobs, &m, &j) == 0);
+    must(jobs_add(&b->jobs, &m, NULL, &j) == 0);
     job_move(&b->jobs, j, WF_JOB_QUEUED);
     j->priority = priority;
     capability_enqueue(b->echo, j, first);

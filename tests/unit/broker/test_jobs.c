@@ -22,7 +22,7 @@ static struct job *add(struct jobs *t, uint8_t id, const char *payload)
     const struct wf_submit m = work(id, payload);
     struct job *j = NULL;
 
-    must(jobs_add(t, &m, &j) == 0);
+    must(jobs_add(t, &m, NULL, &j) == 0);
     return j;
 }
 
@@ -38,10 +38,10 @@ static void adds(void)
     ok(jobs_get(&t, &one) == a && a->state == WF_JOB_ACCEPTED, "a job is accepted");
     ok(wf_slice_is(job_payload(a), "abc") && t.bytes == a->bytes_len,
        "its payload is kept");
-    is_int(jobs_add(&t, &again, &x), WEFT_EEXIST, "an id once");
+    is_int(jobs_add(&t, &again, NULL, &x), WEFT_EEXIST, "an id once");
     b = add(&t, 2, "");
     ok(b->seq > a->seq && job_payload(b).len == 0, "later, without payload");
-    is_int(jobs_add(&t, &third, &x), WEFT_EFULL, "as many");
+    is_int(jobs_add(&t, &third, NULL, &x), WEFT_EFULL, "as many");
     ok(t.live == 2 && t.retained == 0 && t.bytes == a->bytes_len + b->bytes_len,
        "the refused left nothing");
     jobs_fini(&t);
@@ -170,7 +170,7 @@ static void survives_oom(void)
 
         wf_mem_fail_after(n);
         if (jobs_init(&t, 9, 100, 1) == 0) {
-            added = jobs_add(&t, &m, &j) == 0;
+            added = jobs_add(&t, &m, NULL, &j) == 0;
             ok(t.live == (size_t) added && t.bytes == (added ? j->bytes_len : 0u),
                "all or nothing, %ld", n);
             if (added) {

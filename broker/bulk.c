@@ -1,0 +1,148 @@
+#include "broker/bulk.h"
+
+#include "common/mem.h"
+#include "common/parse.h"
+#include "proto/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* More than the relay lets stand for one peer, so that nobody is cut for what it asked.
+ */
+#define PENDING_CAP ((size_t) 12 << 20)
+
+struct bulk {
+    struct router *router;
+    bulk_event_fn *fn;
+    void *arg;
+    char endpoint[WF_ENDPOINT_MAX + 1];
+};
+
+static void on_peer(void *arg, uint32_t handle, const uint8_t *key)
+{
+    struct bulk *b = arg;
+    struct broker_event ev = {.kind = BROKER_LANE_UP, .peer = handle};
+
+    memcpy(ev.key.b, key, sizeof ev.key.b);
+    b->fn(b->arg, &ev);
+}
+
+static void on_gone(void *arg, uint32_t handle)
+{
+    struct bulk *b = arg;
+    struct broker_event ev = {.kind = BROKER_LANE_DOWN, .peer = handle};
+
+    b->fn(b->arg, &ev);
+}
+
+static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
+{
+    struct bulk *b = arg;
+    struct wf_msg msg;
+    struct broker_event ev = {.kind = BROKER_LANE_MSG, .peer = handle, .msg = &msg};
+    struct wf_cursor c;
+
+    wf_cur_init(&c, bytes, len);
+    while (wf_cur_left(&c) > 0) {
+        const uint8_t *from = c.p;
+        int rc = wf_msg_decode(&c, &msg);
+
+        if (rc == 0) {
+            ev.record = wf_slice_make(from, (size_t) (c.p - from));
+            ev.now_us = 0;
+            b->fn(b->arg, &ev);
+        } else if (rc != WEFT_ESUPPORT) {
+            router_close(b->router, handle);
+            on_gone(b, handle);
+            return;
+        }
+    }
+}
+
+/* "tcp://HOST:" of an address, and its port (0: any). */
+static unsigned split(const char *endpoint, char *host, size_t cap)
+{
+    const char *colon = strrchr(endpoint, ':');
+    uint64_t port = 0;
+
+    (void) snprintf(host, cap, "%.*s", (int) (colon - endpoint), endpoint);
+    return wf_parse_u64(colon + 1, &port) == 0 && port < 65535 ? (unsigned) port : 0;
+}
+
+static int bind_default(struct bulk *b, const char *control, struct wf_err *err)
+{
+    char host[WF_ENDPOINT_MAX + 1], next[WF_ENDPOINT_MAX + 16];
+    unsigned port = split(control, host, sizeof host);
+    int rc = WEFT_ECONF;
+
+    if (port != 0) {
+        (void) snprintf(next, sizeof next, "%s:%u", host, port + 1);
+        rc = router_bind(b->router, next, err);
+    }
+    if (rc != 0) {
+        (void) snprintf(next, sizeof next, "%s:*", host);
+        rc = router_bind(b->router, next, err);
+    }
+    return rc;
+}
+
+int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
+             const struct wf_conf_list *listen, const char *control, bulk_event_fn *fn,
+             void *arg, struct bulk **ret_bulk, struct wf_err *err)
+{
+    static const struct router_cbs cbs = {on_peer, on_frame, on_gone, NULL};
+    const struct router_opts opts = {.keys = keys, .pending_cap = PENDING_CAP};
+    struct bulk *b = wf_calloc(1, sizeof *b);
+    int rc;
+
+    if (b == NULL) {
+        return wf_err_set(err, WEFT_ENOMEM, "no memory for the bulk lane");
+    }
+    b->fn = fn;
+    b->arg = arg;
+    rc = router_new(loop, zmq, &opts, &cbs, b, &b->router, err);
+    for (size_t i = 0; rc == 0 && i < listen->n; i++) {
+        rc = router_bind(b->router, listen->item[i], err);
+    }
+    if (rc == 0 && listen->n == 0) {
+        rc = bind_default(b, control, err);
+    }
+    if (rc != 0) {
+        bulk_free(b);
+        return rc;
+    }
+    (void) router_endpoint(b->router, b->endpoint, sizeof b->endpoint);
+    *ret_bulk = b;
+    return 0;
+}
+
+void bulk_free(struct bulk *b)
+{
+    if (b != NULL) {
+        router_free(b->router);
+        wf_free(b);
+    }
+}
+
+const char *bulk_endpoint(const struct bulk *b)
+{
+    return b->endpoint;
+}
+
+unsigned bulk_port(const struct bulk *b)
+{
+    char host[WF_ENDPOINT_MAX + 1];
+
+    return b->endpoint[0] != '\0' ? split(b->endpoint, host, sizeof host) : 0;
+}
+
+void bulk_send(struct bulk *b, uint32_t peer, const uint8_t *p, size_t len)
+{
+    (void) router_send(b->router, peer, p, len);
+}
+
+void bulk_close(struct bulk *b, uint32_t peer)
+{
+    router_close(b->router, peer);
+}

@@ -1,0 +1,282 @@
+/* Who holds what, and who may fetch it. */
+#include "broker/core/data/inputs.h"
+
+#include "common/err.h"
+#include "common/log.h"
+#include "proto/name.h"
+
+#include <string.h>
+
+#define HOLDERS_OF_BLOB 4u /* told about */
+
+/* -- holdings --------------------------------------------------------------------------
+ */
+
+void on_holdings(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_holdings *m = &t->msg->u.holdings;
+    struct agent *a = t->s->principal->agent;
+    struct wf_rows rows = m->rows;
+    struct wf_hold_row row;
+
+    if (a == NULL || a->session != t->s) {
+        return;
+    }
+    if (m->reset) {
+        catalogue_forget(&c->data.catalogue, a);
+    }
+    while (wf_rows_next(&rows, wf_desc_hold_row(), &row)) {
+        if (catalogue_hold(&c->data.catalogue, a, &row) == WEFT_EPROTO) {
+            c->count.bad_messages++;
+        }
+    }
+    a->data_used = m->used;
+    a->data_room = m->room;
+    a->holdings_known = 1;
+    stages_go_on(c, t->out);
+}
+
+/* -- locate ----------------------------------------------------------------------------
+ */
+
+/* One reply that is being made, and the grants that go with it. */
+struct search {
+    struct turn *t;
+    const struct job *job;
+    const struct stage *stage; /* of the order that the agent carries out */
+    unsigned nholders;
+    struct session *holders[WF_HOLDERS_MAX];
+    struct ticket *tickets[WF_HOLDERS_MAX];
+    struct wf_buf *at_store;
+    struct wf_rows at;
+};
+
+static int may_fetch(const struct search *q, const struct blob *b)
+{
+    const struct session *s = q->t->s;
+
+    if (s->role == WF_ROLE_AGENT) {
+        return (q->stage != NULL && stage_has(q->stage, &b->digest)) ||
+               (q->job != NULL && inputs_have(q->t->c, q->job, b));
+    }
+    return (q->job != NULL && wf_digest_eq(&q->job->blob, &b->digest)) ||
+           blob_may_see(s, b);
+}
+
+/* Index of the holder among those of the reply; -1: no room for it. */
+static int need_holder(struct search *q, struct session *holder)
+{
+    struct core *c = q->t->c;
+    unsigned i = 0;
+
+    while (i < q->nholders && q->holders[i] != holder) {
+        i++;
+    }
+    if (i < q->nholders) {
+        return (int) i;
+    }
+    if (i == WF_HOLDERS_MAX ||
+        ticket_need(&c->data.tickets, q->t->s, holder, c->now_us, &q->tickets[i]) != 0) {
+        return -1;
+    }
+    q->holders[i] = holder;
+    q->nholders++;
+    return (int) i;
+}
+
+static void add_at(struct search *q, const struct blob *b, struct session *holder,
+                   uint64_t have)
+{
+    int i = need_holder(q, holder);
+    const struct wf_at_row row = {b->digest, b->size, (uint64_t) i, have};
+
+    if (i >= 0 && q->at.count < WF_AT_MAX) {
+        (void) wf_rows_add(q->at_store, &q->at, wf_desc_at_row(), &row);
+    }
+}
+
+static int same_site(const struct session *a, const struct session *b)
+{
+    return a->principal->site[0] != '\0' &&
+           strcmp(a->principal->site, b->principal->site) == 0;
+}
+
+/* Lower is better: whole ones first, then those of the own site, then by round trip. */
+static uint64_t distance(const struct search *q, const struct share *s)
+{
+    return (share_is_whole(s) ? 0 : UINT64_C(1) << 62) +
+           (same_site(q->t->s, s->agent->session) ? 0 : UINT64_C(1) << 61) +
+           wf_ewma_mean(&s->agent->rtt_us);
+}
+
+static int can_give(const struct search *q, const struct share *s)
+{
+    const struct agent *a = s->agent;
+
+    return a->session != NULL && a->state == AGENT_UP && a->session != q->t->s &&
+           s->have != 0 && a->principal->state == WF_KEY_ACTIVE;
+}
+
+/* The best few, by insertion into a short sorted list. */
+static void add_holders(struct search *q, const struct blob *b)
+{
+    const struct share *best[HOLDERS_OF_BLOB];
+    unsigned n = 0;
+
+    for (struct wf_list_node *x = wf_list_first(&b->shares); x != NULL;
+         x = wf_list_next(&b->shares, x)) {
+        const struct share *s = CONTAINER_OF(x, struct share, of_blob);
+        unsigned i;
+
+        if (!can_give(q, s)) {
+            continue;
+        }
+        for (i = n; i > 0 && distance(q, s) < distance(q, best[i - 1]); i--) {
+            if (i < HOLDERS_OF_BLOB) {
+                best[i] = best[i - 1];
+            }
+        }
+        if (i < HOLDERS_OF_BLOB) {
+            best[i] = s;
+            n += n < HOLDERS_OF_BLOB;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        add_at(q, b, best[i]->agent->session, best[i]->have);
+    }
+    if (q->stage != NULL && q->stage->mine && q->stage->session != NULL &&
+        stage_has(q->stage, &b->digest)) {
+        add_at(q, b, q->stage->session, b->size);
+    }
+}
+
+/* Residency label of who fetches: clients are their data's owners, not a place of it. */
+static const char *region_of(const struct session *s)
+{
+    return s->role == WF_ROLE_AGENT && s->principal->agent != NULL
+               ? agent_region(s->principal->agent)
+               : "*";
+}
+
+static int may_be_there(const struct search *q, const struct blob *b)
+{
+    const struct session *s = q->t->s;
+
+    return s->role != WF_ROLE_AGENT ||
+           (wf_residency_ok(wf_slice_of(blob_residency(b)), wf_slice_of(region_of(s))) &&
+            (q->stage == NULL || wf_residency_ok(wf_slice_of(q->stage->residency),
+                                                 wf_slice_of(region_of(s)))));
+}
+
+static void tell_holder(const struct search *q, unsigned i)
+{
+    struct core *c = q->t->c;
+    struct wf_rows at = q->at;
+    struct wf_at_row row;
+    struct wf_grant m = {.ticket = q->tickets[i]->number,
+                         .to = q->t->s->principal->key,
+                         .name = wf_slice_of(q->t->s->principal->name),
+                         .region = wf_slice_of(region_of(q->t->s)),
+                         .ttl_ms = TICKET_TTL_MS};
+    struct wf_buf *store = core_rows(c, 2);
+
+    while (wf_rows_next(&at, wf_desc_at_row(), &row)) {
+        const struct wf_digest_row d = {row.digest, row.size};
+
+        if (row.holder == i) {
+            (void) wf_rows_add(store, &m.rows, wf_desc_digest_row(), &d);
+        }
+    }
+    wf_effects_send(q->t->out, q->holders[i]->peer, WF_MSG_grant, &m);
+}
+
+static void reply(struct search *q, uint64_t req)
+{
+    struct core *c = q->t->c;
+    struct wf_located m = {.req = req, .rows = q->at};
+    struct wf_buf *store = core_rows(c, 0);
+
+    for (unsigned i = 0; i < q->nholders; i++) {
+        const struct session *h = q->holders[i];
+        const struct agent *a = h->principal->agent;
+        const struct wf_holder_row row = {.key = h->principal->key,
+                                          .name = wf_slice_of(h->principal->name),
+                                          .site = wf_slice_of(h->principal->site),
+                                          .endpoint =
+                                              wf_slice_of(a != NULL ? a->bulk : ""),
+                                          .ticket = q->tickets[i]->number,
+                                          .rtt_us = wf_ewma_mean(&h->rtt_us),
+                                          .ttl_ms = TICKET_TTL_MS};
+
+        (void) wf_rows_add(store, &m.holders, wf_desc_holder_row(), &row);
+        tell_holder(q, i);
+    }
+    wf_effects_send(q->t->out, q->t->s->peer, WF_MSG_located, &m);
+}
+
+static void reply_no(struct turn *t, int code, const char *text)
+{
+    const struct wf_located m = {
+        .req = t->msg->u.locate.req, .code = (uint64_t) -code, .text = wf_slice_of(text)};
+
+    t->c->count.denied += code == WEFT_EPERM;
+    wf_effects_send(t->out, t->s->peer, WF_MSG_located, &m);
+}
+
+/* As what it asks: for an attempt that it holds or a job of its own, or by our order. */
+static int find_reason(struct search *q, const struct wf_locate *m)
+{
+    const struct session *s = q->t->s;
+    const struct job *j = jobs_get(&q->t->c->jobs, &m->job);
+    const struct order *o = order_numbered(&q->t->c->data.stages, m->ticket);
+
+    if (s->role != WF_ROLE_AGENT) {
+        q->job = j != NULL && (s->role == WF_ROLE_OPERATOR || j->owner == s->principal)
+                     ? j
+                     : NULL;
+        return 1;
+    }
+    q->job = j != NULL && j->occupies && j->agent == s->principal->agent ? j : NULL;
+    q->stage = o != NULL && o->agent == s->principal->agent ? o->stage : NULL;
+    return q->job != NULL || q->stage != NULL;
+}
+
+void on_locate(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_locate *m = &t->msg->u.locate;
+    struct search q = {.t = t, .at_store = core_rows(c, 1)};
+    struct wf_rows rows = m->rows;
+    struct wf_digest_row row;
+    unsigned forbidden = 0, outside = 0;
+
+    if (!find_reason(&q, m)) {
+        reply_no(t, WEFT_EPERM, "no attempt and no order of this node needs them");
+        return;
+    }
+    while (wf_rows_next(&rows, wf_desc_digest_row(), &row)) {
+        const struct blob *b = catalogue_get(&c->data.catalogue, &row.digest);
+
+        if (b == NULL) {
+            continue;
+        }
+        if (!may_fetch(&q, b)) {
+            forbidden++;
+        } else if (!may_be_there(&q, b)) {
+            outside++;
+        } else {
+            add_holders(&q, b);
+        }
+    }
+    if (q.at.count == 0 && forbidden + outside != 0) {
+        core_news(c, t->out, WF_LOG_WARN, "fetch-denied", t->s->principal->name, NULL,
+                  "%s asked for blobs that %s", t->s->principal->name,
+                  outside != 0 ? "must not be where it is" : "it may not see");
+        reply_no(t, WEFT_EPERM,
+                 outside != 0 ? "their residency forbids them there"
+                              : "they belong to somebody else");
+        return;
+    }
+    reply(&q, m->req);
+}

@@ -1,0 +1,86 @@
+#include "broker/core/data/tickets.h"
+
+#include "common/err.h"
+#include "common/mem.h"
+
+int tickets_init(struct tickets *t, struct wf_rng *rng, uint64_t seed)
+{
+    *t = (struct tickets){.by_number = wf_map_new(TICKETS_MAX, seed), .rng = rng};
+    return t->by_number != NULL ? 0 : WEFT_ENOMEM;
+}
+
+void ticket_drop(struct tickets *t, struct ticket *x)
+{
+    (void) wf_map_take(t->by_number, &x->number, sizeof x->number);
+    wf_list_remove(&x->of_fetcher);
+    wf_list_remove(&x->of_holder);
+    wf_free(x);
+}
+
+void tickets_fini(struct tickets *t)
+{
+    struct ticket *x;
+    size_t it = 0;
+
+    while (t->by_number != NULL && (x = wf_map_next(t->by_number, &it)) != NULL) {
+        ticket_drop(t, x);
+    }
+    wf_map_free(t->by_number);
+    *t = (struct tickets){0};
+}
+
+static struct ticket *find(const struct session *fetcher, const struct session *holder,
+                           unsigned *ret_n)
+{
+    struct ticket *found = NULL;
+
+    *ret_n = 0;
+    for (struct wf_list_node *n = wf_list_first(&fetcher->fetches); n != NULL;
+         n = wf_list_next(&fetcher->fetches, n)) {
+        struct ticket *x = CONTAINER_OF(n, struct ticket, of_fetcher);
+
+        ++*ret_n;
+        if (x->holder == holder) {
+            found = x;
+        }
+    }
+    return found;
+}
+
+int ticket_need(struct tickets *t, struct session *fetcher, struct session *holder,
+                uint64_t now_us, struct ticket **ret_ticket)
+{
+    unsigned n;
+    struct ticket *x = find(fetcher, holder, &n);
+    int rc;
+
+    if (x == NULL) {
+        if (n >= TICKETS_OF_MAX) {
+            return WEFT_EFULL;
+        }
+        x = wf_calloc(1, sizeof *x);
+        if (x == NULL) {
+            return WEFT_ENOMEM;
+        }
+        x->number = wf_rng_next(t->rng) | 1;
+        rc = wf_map_put(t->by_number, &x->number, sizeof x->number, x);
+        if (rc != 0) {
+            wf_free(x);
+            return rc;
+        }
+        x->fetcher = fetcher;
+        x->holder = holder;
+        wf_list_push_back(&fetcher->fetches, &x->of_fetcher);
+        wf_list_push_back(&holder->gives, &x->of_holder);
+    }
+    x->expires_us = now_us + TICKET_TTL_MS * UINT64_C(1000);
+    *ret_ticket = x;
+    return 0;
+}
+
+struct ticket *ticket_get(const struct tickets *t, uint64_t number, uint64_t now_us)
+{
+    struct ticket *x = wf_map_get(t->by_number, &number, sizeof number);
+
+    return x != NULL && now_us < x->expires_us ? x : NULL;
+}

@@ -86,12 +86,14 @@ static bool try_namespaces(struct host *h)
 static bool try_bwrap(struct host *h, const char *path, char *why, size_t cap)
 {
     static struct sandbox_argv a;
+    const struct sandbox_opts o = {
+        .bwrap = path, .self = h->self, .command = "--selftest", .scratch = h->base};
     int fds[2];
     pid_t pid;
     ssize_t n;
     bool good;
 
-    sandbox_argv(&a, path, h->self, h->base, NULL, NULL, false, "--selftest");
+    sandbox_argv(&a, &o);
     if (pipe2(fds, O_CLOEXEC) != 0) {
         return false;
     }

@@ -19,6 +19,7 @@
 /* As given on the command line. */
 struct host_opts {
     const char *base;    /* folder for the runs' scratch folders; made when missing */
+    const char *inputs;  /* folder with left-overs to remove, or NULL */
     const char *sandbox; /* "auto" or "none" */
     const char *isolate; /* "auto" or "subreaper" */
     const char *cgroup;  /* "auto", "off" or the path of a cgroup v2 folder to use */

@@ -282,6 +282,20 @@ void init_main(const struct init_opts *o)
     _exit(0);
 }
 
+/* A payload that is a file of somebody else is opened through the mount that is
+ * read-only, so that its owner, which the handler may be, cannot change it. */
+static void open_payload(const char *path)
+{
+    int fd = path[0] != '\0' ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : 0;
+
+    if (fd < 0 || (fd > 0 && dup2(fd, 0) < 0)) {
+        fail(errno, "payload");
+    }
+    if (fd > 0) {
+        (void) close(fd);
+    }
+}
+
 void init_main_exec(bool nproc_exact)
 {
     static struct wire_msg m;
@@ -301,5 +315,6 @@ void init_main_exec(bool nproc_exact)
     }
     (void) close(INIT_FD_SPEC);
     o.spec = &m.u.start;
+    open_payload(o.spec->payload_path);
     init_main(&o);
 }

@@ -58,7 +58,7 @@ struct init_opts {
 void init_main(const struct init_opts *o) __attribute__((noreturn));
 
 /* The same for a process that bwrap started as `weft-runner --init`: pid 1, in the
- * scratch folder, spec on INIT_FD_SPEC. */
+ * scratch folder, spec on INIT_FD_SPEC; a payload_path there takes the place of fd 0. */
 void init_main_exec(bool nproc_exact) __attribute__((noreturn));
 
 #endif

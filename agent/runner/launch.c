@@ -1,6 +1,8 @@
 #include "agent/runner/launch.h"
 
 #include "agent/runner/init.h"
+#include "agent/runner/inputs.h"
+#include "agent/runner/result.h"
 #include "agent/runner/sandbox.h"
 
 #include <errno.h>
@@ -17,7 +19,6 @@
 #include <unistd.h>
 
 #define PAYLOAD_NAME "payload"
-#define RESULT_NAME  "result"
 #define CHILD_FDS    (INIT_FD_KILL + 1)
 #define MOVED_ABOVE                                                                      \
     64 /* where the child parks descriptors before they get their number */
@@ -75,17 +76,33 @@ static int payload_in_scratch(const struct wire_start *s, const struct scratch *
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static int open_payload(const struct wire_start *s, const struct scratch *sc)
+/* A file of somebody else; by name it is a link in the scratch folder, unless it will be
+ * bound there. */
+static int payload_by_path(const struct wire_start *s, const struct scratch *sc,
+                           bool boxed)
+{
+    struct stat st;
+    int fd = open(s->payload_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+        close_fd(&fd);
+        errno = EINVAL;
+    }
+    if (fd >= 0 && boxed) {
+        close_fd(&fd);
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    if (fd >= 0 && (s->flags & WIRE_PAYLOAD_FILE) != 0 &&
+        symlinkat(s->payload_path, sc->fd, PAYLOAD_NAME) != 0) {
+        close_fd(&fd);
+    }
+    return fd;
+}
+
+static int open_payload(const struct wire_start *s, const struct scratch *sc, bool boxed)
 {
     if (s->payload_path[0] != '\0') {
-        struct stat st;
-        int fd = open(s->payload_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-        if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
-            close_fd(&fd);
-            errno = EINVAL;
-        }
-        return fd;
+        return payload_by_path(s, sc, boxed);
     }
     if ((s->flags & WIRE_PAYLOAD_FILE) != 0) {
         return payload_in_scratch(s, sc);
@@ -128,7 +145,9 @@ struct environment {
     char home[PATH_MAX + 8];
     char tmp[PATH_MAX + 8];
     char result[PATH_MAX + 32];
+    char results[PATH_MAX + 32];
     char payload[PATH_MAX + 32];
+    struct inputs inputs;
 };
 
 static void env_default(struct environment *e, const struct wire_list *given,
@@ -150,16 +169,18 @@ static int make_env(struct environment *e, const struct wire_start *s, const cha
     (void) snprintf(e->home, sizeof e->home, "HOME=%s", dir);
     (void) snprintf(e->tmp, sizeof e->tmp, "TMPDIR=%s", dir);
     (void) snprintf(e->result, sizeof e->result, "WEFT_RESULT=%s/" RESULT_NAME, dir);
+    (void) snprintf(e->results, sizeof e->results, "WEFT_RESULTS=%s", dir);
     (void) snprintf(e->payload, sizeof e->payload, "WEFT_PAYLOAD=%s/" PAYLOAD_NAME, dir);
     env_default(e, &s->env, "PATH=/usr/local/bin:/usr/bin:/bin");
     env_default(e, &s->env, e->home);
     env_default(e, &s->env, e->tmp);
     env_default(e, &s->env, "LANG=C.UTF-8");
-    env_default(e, &s->env, e->result);
+    env_default(e, &s->env, s->kind == WIRE_WORKER ? e->results : e->result);
     if ((s->flags & WIRE_PAYLOAD_FILE) != 0) {
-        env_default(e, &s->env,
-                    s->payload_path[0] != '\0' ? "WEFT_PAYLOAD=/proc/self/fd/0"
-                                               : e->payload);
+        env_default(e, &s->env, e->payload);
+    }
+    if (inputs_env(&e->inputs, &e->list) != 0) {
+        return WEFT_ETOOBIG;
     }
     for (uint32_t i = 0; i < s->env.n; i++) {
         if (wire_list_add(&e->list, s->env.v[i]) != 0) {
@@ -176,7 +197,11 @@ static int spec_file(const struct wire_start *s)
     struct wf_buf b = WF_BUF_INIT(WIRE_FRAME_MAX);
     int fd = -1;
 
-    if (wire_keep(&m, &b, s) == 0) {
+    m.type = WIRE_START;
+    m.u.start = *s;
+    m.u.start.payload_path = s->payload_path[0] != '\0' ? SANDBOX_PAYLOAD : "";
+    m.u.start.payload_len = 0;
+    if (wire_encode(&b, &m) == 0) {
         fd = memory_file(b.p, b.len);
     }
     wf_buf_fini(&b);
@@ -249,7 +274,7 @@ static void child_main(const struct host *h, const struct wire_start *s, const c
 static int make_ends(struct ends *e, const struct host *h, const struct wire_start *s,
                      const struct scratch *sc, struct wf_err *err)
 {
-    e->child[0] = open_payload(s, sc);
+    e->child[0] = open_payload(s, sc, e->ours.sandboxed);
     if (e->child[0] < 0) {
         return wf_err_set(err, WEFT_ESPAWN, "payload: %s", strerror(errno));
     }
@@ -265,6 +290,25 @@ static int make_ends(struct ends *e, const struct host *h, const struct wire_sta
     return 0;
 }
 
+static void make_sandbox(struct sandbox_argv *a, const struct host *h,
+                         const struct wire_start *s, const struct scratch *sc,
+                         const struct inputs *inputs)
+{
+    const struct sandbox_opts o = {
+        .bwrap = h->bwrap,
+        .self = h->self,
+        .command = h->root ? "--init" : "--init-nproc",
+        .program = s->argv.v[0],
+        .scratch = sc->path,
+        .payload = s->payload_path[0] != '\0' ? s->payload_path : NULL,
+        .binds = &s->binds,
+        .inputs = inputs,
+        .network = (s->flags & WIRE_NETWORK) != 0,
+    };
+
+    sandbox_argv(a, &o);
+}
+
 static int start(const struct host *h, const struct wire_start *s,
                  const struct scratch *sc, struct ends *e, struct wf_err *err)
 {
@@ -272,17 +316,21 @@ static int start(const struct host *h, const struct wire_start *s,
     static struct wire_start full;
     static struct sandbox_argv argv;
     bool boxed = e->ours.sandboxed;
+    const char *dir = boxed ? SANDBOX_SCRATCH : sc->path;
     uid_t uid = geteuid();
     gid_t gid = getegid();
 
-    if (make_env(&env, s, boxed ? SANDBOX_SCRATCH : sc->path) != 0) {
+    if (inputs_init(&env.inputs, &s->inputs, dir, err) != 0 ||
+        inputs_place(&env.inputs, sc, boxed, err) != 0) {
+        return WEFT_ESPAWN;
+    }
+    if (make_env(&env, s, dir) != 0) {
         return wf_err_set(err, WEFT_ESPAWN, "environment: too many variables");
     }
     full = *s;
     full.env = env.list;
     if (boxed) {
-        sandbox_argv(&argv, h->bwrap, h->self, sc->path, &s->binds, s->argv.v[0],
-                     (s->flags & WIRE_NETWORK) != 0, h->root ? "--init" : "--init-nproc");
+        make_sandbox(&argv, h, s, sc, &env.inputs);
         e->child[INIT_FD_SPEC] = spec_file(&full);
         if (e->child[INIT_FD_SPEC] < 0) {
             return wf_err_set(err, WEFT_ESPAWN, "spec: %s", strerror(errno));

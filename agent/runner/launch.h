@@ -1,8 +1,10 @@
 /* launch.h - start one run: descriptors, environment, clone
  *
- * The handler's environment is fixed (PATH, HOME, TMPDIR, LANG, WEFT_RESULT and, with a
- * payload file, WEFT_PAYLOAD); what the request brings is added or takes their place.
- * The payload becomes fd 0: a memory file, or the file named by the request.
+ * The handler's environment is fixed (PATH, HOME, TMPDIR, LANG, WEFT_RESULT, of a worker
+ * WEFT_RESULTS, with a payload file WEFT_PAYLOAD, and those of inputs.h); what the
+ * request brings is added or takes their place.  The payload becomes fd 0: a memory file,
+ * or the file named by the request, which in a sandbox is opened inside, where it is
+ * read-only also for its owner.
  */
 #ifndef AGENT_RUNNER_LAUNCH_H
 #define AGENT_RUNNER_LAUNCH_H

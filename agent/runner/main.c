@@ -4,6 +4,7 @@
  * serves as pid 1 inside bwrap (--init) and as what bwrap's self-test runs (--selftest).
  */
 #include "agent/runner/init.h"
+#include "agent/runner/result.h"
 #include "agent/runner/runner.h"
 #include "agent/runner/scratch.h"
 
@@ -21,6 +22,7 @@ static const char usage[] =
     "weft-runner: starts handlers for weft-agent, which runs it by itself.\n"
     "\n"
     "  --scratch DIR      folder for the runs' private folders (required)\n"
+    "  --inputs DIR       folder in which run-* was left by agents before\n"
     "  --sandbox WHICH    auto (bwrap where it works) or none\n"
     "  --isolate WHICH    auto (PID namespaces where they work) or subreaper\n"
     "  --cgroup WHICH     auto, off, or the path of a cgroup v2 folder to use\n"
@@ -67,6 +69,7 @@ static int parse(int argc, char **argv, struct host_opts *o, int *ret_probe)
 {
     static const struct option options[] = {
         {"scratch", required_argument, NULL, 's'},
+        {"inputs", required_argument, NULL, 'n'},
         {"sandbox", required_argument, NULL, 'b'},
         {"isolate", required_argument, NULL, 'i'},
         {"cgroup", required_argument, NULL, 'c'},
@@ -80,6 +83,9 @@ static int parse(int argc, char **argv, struct host_opts *o, int *ret_probe)
         switch (c) {
         case 's':
             o->base = optarg;
+            break;
+        case 'n':
+            o->inputs = optarg;
             break;
         case 'b':
             o->sandbox = optarg;
@@ -105,7 +111,7 @@ static int parse(int argc, char **argv, struct host_opts *o, int *ret_probe)
 
 int main(int argc, char **argv)
 {
-    struct host_opts o = {NULL, "auto", "auto", "auto"};
+    struct host_opts o = {NULL, NULL, "auto", "auto", "auto"};
     static struct host host;
     int probe = 0;
     int sock = -1;
@@ -138,6 +144,10 @@ int main(int argc, char **argv)
         return rc != 0;
     }
     scratch_sweep(host.base);
+    if (o.inputs != NULL) {
+        scratch_sweep(o.inputs);
+    }
+    result_folder(host.base);
     rc = runner_main(&host, sock);
     cgroup_fini(&host.cg);
     return rc != 0;

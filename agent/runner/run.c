@@ -76,7 +76,7 @@ int run_new(struct run_env *e, const struct wire_start *s, struct run **ret_run)
         return WEFT_ENOMEM;
     }
     r->dir.fd = -1;
-    r->result = -1;
+    result_init(&r->result, e->host->base, s->run);
     if (scratch_make(&r->dir, e->host->base, s->run) != 0) {
         (void) snprintf(r->text, sizeof r->text, "scratch folder: %s", strerror(errno));
         refuse(e, s->run, r->text);
@@ -115,7 +115,7 @@ void run_free(struct run *r)
     close_fd(&r->sp.out);
     close_fd(&r->sp.err);
     close_fd(&r->sp.worker);
-    close_fd(&r->result);
+    result_fini(&r->result);
     scratch_remove(&r->dir);
     wf_free(r);
 }
@@ -259,6 +259,29 @@ static void send_output(struct run *r, struct run_env *e, unsigned stream,
     (void) outbox_put(e->outbox, &m, -1);
 }
 
+/* The result as it is printed: all of it goes to a file but its beginning, and to the
+ * submitter no more than of a log. */
+static int keep_result(struct run *r, uint64_t at, const uint8_t *p, size_t len,
+                       size_t *ret_show)
+{
+    uint64_t head = r->limits.inline_bytes;
+    uint64_t show =
+        r->limits.err_bytes == 0 ? UINT64_MAX : wf_max_u64(head, r->limits.err_bytes);
+    size_t skip = (size_t) wf_min_u64(head - wf_min_u64(head, at), len);
+
+    *ret_show = (size_t) wf_min_u64(show - wf_min_u64(show, at), len);
+    return skip < len ? result_write(&r->result, at + skip, p + skip, len - skip) : 0;
+}
+
+static void end_printing(struct run *r, struct run_env *e)
+{
+    if (alive(r)) {
+        run_end(r, e, WIRE_R_OUTPUT, 0);
+    } else if (r->done.reason == WIRE_R_EXIT) {
+        r->done.reason = WIRE_R_OUTPUT;
+    }
+}
+
 /* Count and pass on what was printed; what is over the limit is cut, and ends the run
  * when it belongs to the result. */
 static void account(struct run *r, struct run_env *e, unsigned stream, const uint8_t *p,
@@ -271,19 +294,21 @@ static void account(struct run *r, struct run_env *e, unsigned stream, const uin
     uint64_t *cut = is_out ? &r->done.out_cut : &r->done.err_cut;
     uint64_t room = max == 0 ? UINT64_MAX : max - wf_min_u64(max, *seen);
     size_t keep = (size_t) wf_min_u64(room, len);
+    size_t show = keep;
 
+    if (!is_log && r->limits.inline_bytes != 0 && r->text[0] == '\0' &&
+        keep_result(r, *seen, p, keep, &show) != 0) {
+        (void) snprintf(r->text, sizeof r->text, "the result could not be kept: %s",
+                        strerror(errno));
+        end_printing(r, e);
+    }
     *seen += len;
     *cut += len - keep;
-    if (keep > 0) {
-        send_output(r, e, stream, p, keep);
+    if (show > 0) {
+        send_output(r, e, stream, p, show);
     }
     if (keep < len && !is_log) {
-        if (alive(r)) {
-            run_end(r, e, WIRE_R_OUTPUT, 0);
-        } else if (!r->decided) {
-            r->decided = true;
-            r->done.reason = WIRE_R_OUTPUT;
-        }
+        end_printing(r, e);
     }
 }
 
@@ -366,26 +391,26 @@ static void conclude(struct run *r, struct run_env *e)
     }
 }
 
-static void open_result(struct run *r)
+static void take_result(struct run *r)
 {
-    struct stat st;
+    uint64_t size = 0;
+    int rc;
 
     if ((r->flags & WIRE_RESULT_FILE) == 0 || r->kind == WIRE_WORKER) {
         return;
     }
-    r->result = openat(r->dir.fd, "result",
-                       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (r->result < 0) {
+    rc = result_take(&r->result, &r->dir, &r->limits, &size);
+    if (rc == 0) {
         return;
     }
-    if (fstat(r->result, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close_fd(&r->result);
-    } else if (r->limits.out_bytes != 0 && (uint64_t) st.st_size > r->limits.out_bytes) {
-        close_fd(&r->result);
-        r->done.out_cut += (uint64_t) st.st_size;
-        if (r->done.reason == WIRE_R_EXIT) {
-            r->done.reason = WIRE_R_OUTPUT;
-        }
+    if (rc == WEFT_ETOOBIG) {
+        r->done.out_cut += size;
+    } else if (r->text[0] == '\0') {
+        (void) snprintf(r->text, sizeof r->text, "the result could not be taken: %s",
+                        strerror(errno));
+    }
+    if (r->done.reason == WIRE_R_EXIT) {
+        r->done.reason = WIRE_R_OUTPUT;
     }
 }
 
@@ -402,24 +427,25 @@ void run_on_reaped(struct run *r, struct run_env *e)
     r->done.wall_us = e->now_us - r->begun_us;
     close_fd(&r->sp.ctl);
     close_fd(&r->sp.worker);
-    open_result(r);
+    take_result(r);
 }
 
 static bool pass_result(struct run *r, struct run_env *e)
 {
     static uint8_t buf[WIRE_OUTPUT_MAX];
 
-    while (r->result >= 0) {
+    /* One that is kept stays where it is. */
+    while (r->result.fd >= 0 && !r->result.kept) {
         ssize_t n;
 
         if (!outbox_ready(e->outbox)) {
             return false;
         }
-        n = read(r->result, buf, sizeof buf);
+        n = read(r->result.fd, buf, sizeof buf);
         if (n > 0) {
             send_output(r, e, WIRE_RESULT, buf, (size_t) n);
         } else {
-            close_fd(&r->result);
+            close_fd(&r->result.fd);
         }
     }
     return true;
@@ -438,7 +464,17 @@ static void take_complaint(struct run *r)
     }
     close_fd(&r->sp.out);
     close_fd(&r->sp.err);
-    close_fd(&r->result);
+    close_fd(&r->result.fd);
+}
+
+/* Only what ended well has a result that is worth a file. */
+static void hand_over(struct run *r)
+{
+    if (r->result.kept && r->done.reason == WIRE_R_EXIT && r->done.code == 0) {
+        r->done.has_file = 1;
+        r->done.file_bytes = r->result.bytes;
+        result_hand_over(&r->result);
+    }
 }
 
 bool run_drain(struct run *r, struct run_env *e)
@@ -458,6 +494,7 @@ bool run_drain(struct run *r, struct run_env *e)
     }
     scratch_remove(&r->dir);
     cgroup_remove(&e->host->cg, r->id);
+    hand_over(r);
     r->done.text = r->text;
     put_done(e, &r->done);
     return true;

@@ -19,6 +19,7 @@
 #include "agent/runner/host.h"
 #include "agent/runner/launch.h"
 #include "agent/runner/outbox.h"
+#include "agent/runner/result.h"
 
 enum run_state {
     RUN_STARTING,
@@ -46,8 +47,8 @@ struct run {
     bool sampled;    /* its memory or processes are limited by looking at it */
     uint64_t last_mem, last_procs; /* as last seen */
     int status;                    /* wait status of the handler */
-    int result;                    /* the result file while it is read, or -1 */
-    unsigned slot;                 /* for the runner's tables */
+    struct result result;
+    unsigned slot; /* for the runner's tables */
     uint32_t serial;
 };
 

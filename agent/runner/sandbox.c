@@ -69,9 +69,22 @@ static bool must_show(const char *program)
            stat(program, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-void sandbox_argv(struct sandbox_argv *a, const char *bwrap, const char *self,
-                  const char *scratch, const struct wire_list *binds, const char *program,
-                  bool network, const char *command)
+/* Below the run's folder, which must be there first. */
+static void bind_files(struct sandbox_argv *a, const struct sandbox_opts *o)
+{
+    for (unsigned i = 0; o->inputs != NULL && i < o->inputs->n; i++) {
+        add(a, "--ro-bind");
+        add(a, o->inputs->v[i].path);
+        add(a, o->inputs->v[i].shown);
+    }
+    if (o->payload != NULL) {
+        add(a, "--ro-bind");
+        add(a, o->payload);
+        add(a, SANDBOX_PAYLOAD);
+    }
+}
+
+void sandbox_argv(struct sandbox_argv *a, const struct sandbox_opts *o)
 {
     static const char *const head[] = {
         "--unshare-all", "--die-with-parent",
@@ -85,31 +98,32 @@ void sandbox_argv(struct sandbox_argv *a, const char *bwrap, const char *self,
     };
 
     a->n = 0;
-    add(a, bwrap);
+    add(a, o->bwrap);
     for (size_t i = 0; i < ARRAY_LEN(head); i++) {
         add(a, head[i]);
     }
-    if (network) {
+    if (o->network) {
         add(a, "--share-net");
     }
-    bind_system(a, network);
-    for (uint32_t i = 0; binds != NULL && i < binds->n; i++) {
-        bind_ro(a, binds->v[i], binds->v[i]);
+    bind_system(a, o->network);
+    for (uint32_t i = 0; o->binds != NULL && i < o->binds->n; i++) {
+        bind_ro(a, o->binds->v[i], o->binds->v[i]);
     }
-    if (must_show(program)) {
-        bind_ro(a, program, program);
+    if (must_show(o->program)) {
+        bind_ro(a, o->program, o->program);
     }
     add(a, "--ro-bind");
-    add(a, self);
+    add(a, o->self);
     add(a, SANDBOX_SELF);
-    if (scratch != NULL) {
+    if (o->scratch != NULL) {
         add(a, "--bind");
-        add(a, scratch);
+        add(a, o->scratch);
         add(a, SANDBOX_SCRATCH);
+        bind_files(a, o);
         add(a, "--chdir");
         add(a, SANDBOX_SCRATCH);
     }
     add(a, "--");
     add(a, SANDBOX_SELF);
-    add(a, command);
+    add(a, o->command);
 }

@@ -81,6 +81,7 @@ static void get_limits(struct reader *r, struct wire_limits *l)
     l->procs = (uint32_t) get(r, 4);
     l->files = (uint32_t) get(r, 4);
     l->grace_ms = (uint32_t) get(r, 4);
+    l->inline_bytes = get(r, 8);
 }
 
 static void get_start(struct reader *r, struct wire_start *s)
@@ -93,6 +94,7 @@ static void get_start(struct reader *r, struct wire_start *s)
     get_list(r, &s->argv, WIRE_ARGS_MAX);
     get_list(r, &s->env, WIRE_ARGS_MAX);
     get_list(r, &s->binds, WIRE_BINDS_MAX);
+    get_list(r, &s->inputs, WIRE_INPUTS_MAX);
     s->payload_path = get_str(r);
     s->payload = get_rest(r, WIRE_PAYLOAD_MAX, &s->payload_len);
     if (s->kind > WIRE_WORKER || s->sandbox > WIRE_SANDBOX_REQUIRED || s->argv.n == 0) {
@@ -125,6 +127,8 @@ static void get_done(struct reader *r, struct wire_done *d)
     d->err_bytes = get(r, 8);
     d->out_cut = get(r, 8);
     d->err_cut = get(r, 8);
+    d->has_file = (uint8_t) get(r, 1);
+    d->file_bytes = get(r, 8);
     d->text = get_str(r);
     if (d->reason >= WIRE_R_COUNT) {
         r->err = WEFT_EPROTO;
@@ -258,6 +262,7 @@ static void put_limits(struct wf_buf *b, const struct wire_limits *l)
     put(b, l->procs, 4);
     put(b, l->files, 4);
     put(b, l->grace_ms, 4);
+    put(b, l->inline_bytes, 8);
 }
 
 static void put_start(struct wf_buf *b, const struct wire_start *s)
@@ -270,6 +275,7 @@ static void put_start(struct wf_buf *b, const struct wire_start *s)
     put_list(b, &s->argv, WIRE_ARGS_MAX);
     put_list(b, &s->env, WIRE_ARGS_MAX);
     put_list(b, &s->binds, WIRE_BINDS_MAX);
+    put_list(b, &s->inputs, WIRE_INPUTS_MAX);
     put_str(b, s->payload_path != NULL ? s->payload_path : "");
     if (s->payload_len > WIRE_PAYLOAD_MAX) {
         b->err = WEFT_ETOOBIG;
@@ -302,6 +308,8 @@ static void put_done(struct wf_buf *b, const struct wire_done *d)
     put(b, d->err_bytes, 8);
     put(b, d->out_cut, 8);
     put(b, d->err_cut, 8);
+    put(b, d->has_file, 1);
+    put(b, d->file_bytes, 8);
     put_text(b, d->text != NULL ? d->text : "");
 }
 

@@ -15,6 +15,11 @@
  * worker carries the agent's end of the worker's socket as SCM_RIGHTS, attached to the
  * first byte of its frame.
  *
+ * With `inline_bytes` a larger result of a run that ended well stays on disk, which DONE
+ * tells: it is the file results/RUN (in hex) of the scratch folder, the agent's from then
+ * on.  When stdout is the result, the file has what is past the first `inline_bytes`, at
+ * its place: the agent got those as OUTPUT and puts them in front.
+ *
  * Pure: nothing here touches a descriptor.  Decoded strings and bytes are borrowed from
  * the frame.
  */
@@ -26,16 +31,18 @@
 
 #include <stdbool.h>
 
-#define WIRE_PROTOCOL    1
+#define WIRE_PROTOCOL    2
 #define WIRE_HEAD        5 /* length and type */
 #define WIRE_FRAME_MAX   (2u << 20)
 #define WIRE_PAYLOAD_MAX (1u << 20) /* larger payloads travel as a file's path */
 #define WIRE_OUTPUT_MAX  (64u << 10)
 #define WIRE_ARGS_MAX    256
 #define WIRE_BINDS_MAX   64
+#define WIRE_INPUTS_MAX  16
 #define WIRE_STRING_MAX  (64u << 10)
 #define WIRE_STRINGS_MAX (128u << 10) /* all strings of one list together */
 #define WIRE_TEXT_MAX    512
+#define WIRE_RESULTS     "results" /* folder of large results in the scratch folder */
 
 enum wire_type {
     WIRE_START = 1,
@@ -101,6 +108,7 @@ struct wire_limits {
     uint32_t procs;
     uint32_t files; /* open descriptors */
     uint32_t grace_ms;
+    uint64_t inline_bytes; /* larger results are files; 0: none is */
 };
 
 struct wire_list {
@@ -117,6 +125,7 @@ struct wire_start {
     struct wire_list argv;
     struct wire_list env;     /* NAME=value, on top of the fixed set */
     struct wire_list binds;   /* absolute paths the sandbox shows read-only */
+    struct wire_list inputs;  /* NAME=PATH, shown as inputs/NAME */
     const char *payload_path; /* "" when the payload is inline */
     const uint8_t *payload;
     size_t payload_len;
@@ -163,7 +172,9 @@ struct wire_done {
     uint64_t err_bytes;
     uint64_t out_cut;
     uint64_t err_cut;
-    const char *text; /* why it could not be started, or "" */
+    uint8_t has_file;    /* the result is a file ... */
+    uint64_t file_bytes; /* ... of this size */
+    const char *text;    /* why it could not be started, or "" */
 };
 
 struct wire_msg {

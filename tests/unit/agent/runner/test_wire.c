@@ -15,11 +15,12 @@ static void full_start(struct wire_msg *m)
     s->kind = WIRE_WORKER;
     s->sandbox = WIRE_SANDBOX_REQUIRED;
     s->flags = WIRE_NETWORK | WIRE_RESULT_FILE;
-    s->limits = (struct wire_limits){1, 2, 3, 4, 5, 6, 7, 8, 9};
+    s->limits = (struct wire_limits){1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     must(wire_list_add(&s->argv, "/bin/prog") == 0);
     must(wire_list_add(&s->argv, "") == 0);
     must(wire_list_add(&s->env, "A=b") == 0);
     must(wire_list_add(&s->binds, "/opt") == 0);
+    must(wire_list_add(&s->inputs, "model=/some/file") == 0);
     s->payload_path = "/some/where";
     s->payload = (const uint8_t *) "pay\0load";
     s->payload_len = 8;
@@ -51,6 +52,8 @@ static void test_start(struct wf_buf *b)
        "START: argv");
     ok(s->env.n == 1 && s->binds.n == 1 && strcmp(s->binds.v[0], "/opt") == 0,
        "START: env and binds");
+    ok(s->inputs.n == 1 && strcmp(s->inputs.v[0], "model=/some/file") == 0,
+       "START: inputs");
     ok(strcmp(s->payload_path, "/some/where") == 0 && s->payload_len == 8 &&
            memcmp(s->payload, "pay\0load", 8) == 0,
        "START: payload");
@@ -88,11 +91,12 @@ static void test_others(struct wf_buf *b)
        "OUTPUT");
 
     in.type = WIRE_DONE;
-    in.u.done =
-        (struct wire_done){9, WIRE_R_CPU, -1, 24, 1, 2, 3, 4, 5, 6, 7, 8, "because"};
+    in.u.done = (struct wire_done){9, WIRE_R_CPU, -1, 24, 1, 2,  3,        4,
+                                   5, 6,          7,  8,  1, 99, "because"};
     round_trip(b);
     ok(out.u.done.code == -1 && out.u.done.signal == 24 && out.u.done.err_cut == 8 &&
-           out.u.done.maxrss_bytes == 4 && strcmp(out.u.done.text, "because") == 0,
+           out.u.done.maxrss_bytes == 4 && out.u.done.has_file == 1 &&
+           out.u.done.file_bytes == 99 && strcmp(out.u.done.text, "because") == 0,
        "DONE");
 }
 

@@ -67,7 +67,8 @@ struct wf_pull_want {
 /* Want a blob.  Adding it again is no second fetch: the higher priority and a `waits`
  * stay, job and fetch are replaced.  So an owner with two reasons of which one is gone
  * adds it again for the other.  0; WEFT_EFULL; WEFT_ENOMEM; WEFT_ETOOBIG: no blob is so
- * large; WEFT_ECONFLICT: it is wanted already, with another size. */
+ * large; WEFT_ECONFLICT: it is wanted already, with another size, or of size 0 and not
+ * the empty one. */
 int wf_pull_add(struct wf_pull *p, uint64_t now_us, const struct wf_pull_want *w,
                 struct wf_effects *out);
 
@@ -108,12 +109,16 @@ void wf_pull_begun(struct wf_pull *p, uint64_t now_us, const struct wf_blob_ref 
                    int code, const uint8_t *map, int leaves, struct wf_effects *out);
 
 /* Answers WF_EFFECT_BLOB_WRITE.  code 0: verified and kept; WEFT_EPROTO: not what the
- * leaf says, or not decodable; WEFT_EFULL: no room; another code: the store failed.  The
- * blob ends with the last two. */
+ * leaf says, or not decodable; WEFT_EBUSY: the store has too much to do, the chunk is
+ * fetched again; WEFT_EFULL: no room; another code: the store failed.  The blob ends with
+ * the last two. */
 void wf_pull_written(struct wf_pull *p, uint64_t now_us, const struct wf_blob_ref *ref,
                      uint64_t chunk, int code, struct wf_effects *out);
 
-/* When wf_pull_tick() wants to be called; UINT64_MAX: not before something happens. */
+/* When wf_pull_tick() wants to be called; UINT64_MAX: not before something happens.  All
+ * calls above only take notice: what follows from them is decided by the tick, which is
+ * due at once after them.  So the owner looks here after each batch of calls, and ticks.
+ */
 uint64_t wf_pull_due_us(const struct wf_pull *p);
 void wf_pull_tick(struct wf_pull *p, uint64_t now_us, struct wf_effects *out);
 

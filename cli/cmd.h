@@ -16,6 +16,7 @@ enum cmd_operand {
     CMD_JOB,
     CMD_CAP, /* then files */
     CMD_CONTEXT,
+    CMD_DATASET,
     CMD_FILE,
     CMD_ERROR_NAME,
     CMD_COMMAND,

@@ -52,25 +52,33 @@ uint64_t ask_deadline_us(int timeout_ms)
     return timeout_ms < 0 ? UINT64_MAX : wf_now_us() + (uint64_t) timeout_ms * 1000;
 }
 
-int ask(struct weft_client *c, const struct ask *how, enum wf_type type, void *body,
-        enum wf_type want, struct wf_msg *ret_msg, struct weft_future **ret_future)
+/* A future to ask with; locked after it.  NULL: *ret_rc says why, and not locked. */
+static struct weft_future *begin(struct weft_client *c, const struct ask *how,
+                                 int *ret_rc)
 {
     struct weft_future *f;
-    int rc;
 
     client_lock(c);
     if (client_is_inside(c)) {
         client_unlock(c);
-        return ask_fail(how, WEFT_ESTATE, "not inside a callback");
+        *ret_rc = ask_fail(how, WEFT_ESTATE, "not inside a callback");
+        return NULL;
     }
     f = future_take(c);
     if (f == NULL) {
         client_unlock(c);
-        return ask_fail(how, WEFT_ENOMEM, "");
+        *ret_rc = ask_fail(how, WEFT_ENOMEM, "");
     }
-    rc = ask_start(f, type, body, NULL, ask_deadline_us(how->timeout_ms));
+    return f;
+}
+
+/* What was started with `rc` is waited for; unlocks. */
+static int finish(struct weft_future *f, const struct ask *how, int rc, uint64_t until_us,
+                  enum wf_type want, struct wf_msg *ret_msg,
+                  struct weft_future **ret_future)
+{
     if (rc == 0) {
-        rc = future_wait(f, WEFT_UNTIL_DONE, UINT64_MAX);
+        rc = future_wait(f, WEFT_UNTIL_DONE, until_us);
     }
     if (rc == 0) {
         rc = read_answer(f, want, ret_msg);
@@ -78,13 +86,45 @@ int ask(struct weft_client *c, const struct ask *how, enum wf_type type, void *b
     if (rc != 0) {
         rc = explain(f, how, rc);
     }
-    client_unlock(c);
+    client_unlock(f->client);
     if (rc != 0) {
         weft_future_free(f);
         return rc;
     }
     *ret_future = f;
     return 0;
+}
+
+int ask(struct weft_client *c, const struct ask *how, enum wf_type type, void *body,
+        enum wf_type want, struct wf_msg *ret_msg, struct weft_future **ret_future)
+{
+    int rc = 0;
+    struct weft_future *f = begin(c, how, &rc);
+
+    if (f == NULL) {
+        return rc;
+    }
+    rc = ask_start(f, type, body, NULL, ask_deadline_us(how->timeout_ms));
+    return finish(f, how, rc, UINT64_MAX, want, ret_msg, ret_future);
+}
+
+int ask_parts(struct weft_client *c, const struct ask *how, enum wf_type type,
+              wf_part_fn *part, void *arg, enum wf_type want, struct wf_msg *ret_msg,
+              struct weft_future **ret_future)
+{
+    int rc = 0;
+    struct weft_future *f = begin(c, how, &rc);
+
+    if (f == NULL) {
+        return rc;
+    }
+    rc = wf_calls_request_parts(&c->calls, wf_now_us(), &f->call, type, part, arg,
+                                client_out(c));
+    if (rc == 0) {
+        client_stepped(c);
+    }
+    return finish(f, how, rc, ask_deadline_us(how->timeout_ms), want, ret_msg,
+                  ret_future);
 }
 
 int ask_done(struct weft_client *c, const struct ask *how, enum wf_type type, void *body)

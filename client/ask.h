@@ -6,6 +6,7 @@
 #ifndef CLIENT_ASK_H
 #define CLIENT_ASK_H
 
+#include "client/core/data.h"
 #include "client/future.h"
 #include "client/handle.h"
 
@@ -23,6 +24,11 @@ int ask_start(struct weft_future *f, enum wf_type type, void *body,
  * into *ret_msg, which borrows from it: free the future after use. */
 int ask(struct weft_client *c, const struct ask *how, enum wf_type type, void *body,
         enum wf_type want, struct wf_msg *ret_msg, struct weft_future **ret_future);
+
+/* The same for a request of several messages (client/core/data.h). */
+int ask_parts(struct weft_client *c, const struct ask *how, enum wf_type type,
+              wf_part_fn *part, void *arg, enum wf_type want, struct wf_msg *ret_msg,
+              struct weft_future **ret_future);
 
 /* The same where the answer is `done` and nothing in it is of interest. */
 int ask_done(struct weft_client *c, const struct ask *how, enum wf_type type, void *body);

@@ -93,6 +93,44 @@ void fill_key(struct rows *r, const union fill_row *from, void *to)
     k->seen_ms = x->seen_ms;
 }
 
+void fill_dataset(struct rows *r, const union fill_row *from, void *to)
+{
+    const struct wf_dataset_row *x = &from->dataset;
+    struct weft_dataset *d = to;
+
+    d->name = rows_text(r, x->name);
+    d->owner = rows_text(r, x->owner);
+    d->labels = rows_text(r, x->labels);
+    d->version = (uint32_t) x->version;
+    d->files = x->files;
+    d->bytes = x->bytes;
+    d->copies = x->copies;
+    d->age_ms = x->age_ms;
+}
+
+void fill_file(struct rows *r, const union fill_row *from, void *to)
+{
+    const struct wf_file_row *x = &from->file;
+    struct weft_file *f = to;
+
+    f->path = rows_text(r, x->path);
+    memcpy(f->digest.bytes, x->digest.b, sizeof f->digest.bytes);
+    f->size = x->size;
+}
+
+void fill_share(struct rows *r, const union fill_row *from, void *to)
+{
+    const struct wf_share_row *x = &from->share;
+    struct weft_share *s = to;
+
+    s->node = rows_text(r, x->node);
+    s->site = rows_text(r, x->site);
+    s->bytes = x->bytes;
+    s->files = x->files;
+    s->pinned = x->pinned;
+    s->age_ms = x->age_ms;
+}
+
 static const char **fill_labels(struct rows *r, struct wf_rows from, size_t *ret_n)
 {
     const char **to = rows_array(r, from.count, sizeof *to);
@@ -226,14 +264,31 @@ static void fill_tries(struct rows *r, struct wf_rows from, struct weft_job_full
     }
 }
 
+static void fill_inputs(struct rows *r, struct wf_rows from, struct weft_job_full *to)
+{
+    struct wf_need_row row;
+
+    to->inputs = rows_array(r, from.count, sizeof *to->inputs);
+    while (wf_rows_next(&from, wf_desc_need_row(), &row)) {
+        struct weft_need *n = &to->inputs[to->ninputs++];
+
+        n->name = rows_text(r, row.name);
+        n->ref = rows_text(r, row.ref);
+        memcpy(n->digest.bytes, row.digest.b, sizeof n->digest.bytes);
+        n->size = row.size;
+        n->files = row.files;
+    }
+}
+
 int make_job(const struct wf_msg *msg, size_t wire, void **ret_object)
 {
     const struct wf_job_info *x = &msg->u.job_info;
     struct weft_job_full *j;
     struct rows r;
-    int rc = rows_init(&r, 3,
+    int rc = rows_init(&r, 4,
                        sizeof *j + x->tries.count * sizeof *j->tries +
-                           x->needs.count * sizeof *j->needs,
+                           x->needs.count * sizeof *j->needs +
+                           x->inputs.count * sizeof *j->inputs,
                        wire);
 
     if (rc != 0) {
@@ -262,6 +317,13 @@ int make_job(const struct wf_msg *msg, size_t wire, void **ret_object)
     j->crashes = x->crashes;
     j->lost = x->lost;
     j->stored = x->stored != 0;
+    fill_inputs(&r, x->inputs, j);
+    j->fetch_done = x->fetch_done;
+    j->fetch_total = x->fetch_total;
+    j->fetch_left_ms = x->fetch_left_ms;
+    j->fetch_from = rows_text(&r, x->fetch_from);
+    memcpy(j->result_blob.bytes, x->result_blob.b, sizeof j->result_blob.bytes);
+    j->fetched = x->fetched;
     *ret_object = j;
     return 0;
 }

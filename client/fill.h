@@ -7,6 +7,7 @@
 #define CLIENT_FILL_H
 
 #include "client/include/weft/admin.h"
+#include "client/include/weft/data.h"
 #include "client/rows.h"
 
 union fill_row {
@@ -14,11 +15,14 @@ union fill_row {
     struct wf_job_row job;
     struct wf_event_row event;
     struct wf_key_row key;
+    struct wf_dataset_row dataset;
+    struct wf_file_row file;
+    struct wf_share_row share;
 };
 
 typedef void fill_fn(struct rows *r, const union fill_row *from, void *to);
 
-fill_fn fill_node, fill_job, fill_event, fill_key;
+fill_fn fill_node, fill_job, fill_event, fill_key, fill_dataset, fill_file, fill_share;
 
 /* 0 or WEFT_ENOMEM. */
 typedef int make_fn(const struct wf_msg *msg, size_t wire, void **ret_object);

@@ -1,4 +1,4 @@
-#include "client/include/weft/info.h"
+#include "client/include/weft/data.h"
 
 #include "client/ask.h"
 #include "client/fill.h"
@@ -52,6 +52,9 @@ static struct wf_rows page_rows(const struct wf_msg *msg, uint64_t *ret_more)
     case WF_MSG_keys_page:
         *ret_more = msg->u.keys_page.more;
         return msg->u.keys_page.rows;
+    case WF_MSG_datasets_page:
+        *ret_more = msg->u.datasets_page.more;
+        return msg->u.datasets_page.rows;
     default:
         *ret_more = 0;
         return msg->u.events_page.rows;
@@ -197,6 +200,20 @@ int weft_keys(weft_client *c, int timeout_ms, struct weft_key **ret_rows, size_t
 int weft_tokens(weft_client *c, int timeout_ms, struct weft_key **ret_rows, size_t *ret_n)
 {
     return keys(c, WF_QUERY_TOKENS, timeout_ms, ret_rows, ret_n);
+}
+
+int weft_datasets(weft_client *c, int timeout_ms, struct weft_dataset **ret_rows,
+                  size_t *ret_n)
+{
+    struct wf_query q = {.kind = WF_QUERY_DATASETS};
+    void *rows = NULL;
+    int rc = list(c, timeout_ms, &q, WF_MSG_datasets_page, SIZE_MAX, sizeof **ret_rows,
+                  wf_desc_dataset_row(), fill_dataset, &rows, ret_n);
+
+    if (rc == 0) {
+        *ret_rows = rows;
+    }
+    return rc;
 }
 
 /* -- one object --------------------------------------------------------------------- */

@@ -184,6 +184,22 @@ static void offer_contexts(struct cli *cli, const char *typed)
     }
 }
 
+static void offer_datasets(struct cli *cli, const char *typed)
+{
+    struct weft_dataset *rows = NULL;
+    size_t n = 0;
+
+    if (quick_connect(cli) == 0 &&
+        weft_datasets(cli->client, COMPLETE_MS, &rows, &n) == 0) {
+        for (size_t i = 0; i < n; i++) {
+            if (i == 0 || strcmp(rows[i].name, rows[i - 1].name) != 0) {
+                offer(cli, typed, rows[i].name, rows[i].labels);
+            }
+        }
+        weft_rows_free(rows);
+    }
+}
+
 static void offer_errors(struct cli *cli, const char *typed)
 {
     int code;
@@ -210,6 +226,9 @@ static void offer_operands(struct cli *cli, const struct cmd *cmd, int given,
         break;
     case CMD_CONTEXT:
         offer_contexts(cli, typed);
+        break;
+    case CMD_DATASET:
+        offer_datasets(cli, typed);
         break;
     case CMD_ERROR_NAME:
         offer_errors(cli, typed);

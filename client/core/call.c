@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define BYTES_MAX  (WF_PAYLOAD_MAX + (64u << 10))
-#define BYTES_KEEP 4096u /* of a call that is used again */
+#define BYTES_KEEP 4096u       /* of a call that is used again */
+#define PARTS_MAX  (48u << 20) /* of a request that takes several messages */
 
 static const struct wf_sm_state states[WF_CALL_STATES] = {
     [WF_CALL_IDLE] = {"idle", WF_SM_TO(WF_CALL_OPEN) | WF_SM_TO(WF_CALL_DONE)},
@@ -41,6 +42,7 @@ void wf_call_reset(struct wf_call *call)
         wf_buf_fini(&bytes);
     }
     wf_buf_clear(&bytes);
+    bytes.max = BYTES_MAX;
     call->bytes = bytes;
 }
 
@@ -65,7 +67,8 @@ int wf_call_hold_submit(struct wf_call *call, const struct wf_submit *submit)
     struct wf_submit *s = &call->submit;
     struct wf_buf *b = &call->bytes;
     uint64_t need = (uint64_t) submit->capability.len + submit->payload.len +
-                    submit->needs.len + submit->node.len + submit->name.len;
+                    submit->needs.len + submit->node.len + submit->name.len +
+                    submit->inputs.len;
 
     wf_buf_clear(b);
     if (wf_buf_extend(b, (size_t) need + 1) == NULL) {
@@ -78,6 +81,7 @@ int wf_call_hold_submit(struct wf_call *call, const struct wf_submit *submit)
     hold(b, &s->needs.p, s->needs.len);
     hold(b, &s->node.p, s->node.len);
     hold(b, &s->name.p, s->name.len);
+    hold(b, &s->inputs.p, s->inputs.len);
     call->id = s->job;
     move(call, WF_CALL_OPEN);
     return 0;
@@ -93,6 +97,12 @@ int wf_call_hold_request(struct wf_call *call, enum wf_type type, const void *bo
         move(call, WF_CALL_OPEN);
     }
     return rc;
+}
+
+int wf_call_hold_part(struct wf_call *call, enum wf_type type, const void *body)
+{
+    call->bytes.max = PARTS_MAX;
+    return wf_msg_encode(&call->bytes, type, body);
 }
 
 void wf_call_open(struct wf_call *call)
@@ -152,6 +162,12 @@ void wf_call_end_outcome(struct wf_call *call, const struct wf_outcome *o)
     to->attempt = (unsigned) o->attempt;
     to->data = put_text(b, o->data);
     to->len = o->data.len;
+    memcpy(to->blob.bytes, o->blob.b, sizeof to->blob.bytes);
+    to->fetched = o->fetched;
+    if (!wf_digest_is_zero(&o->blob)) {
+        to->data = NULL;
+        to->len = (size_t) wf_min_u64(o->blob_size, SIZE_MAX);
+    }
     to->node = put_text(b, o->node);
     to->reason = put_text(b, o->reason);
     to->wait_us = o->wait_us;

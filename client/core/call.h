@@ -22,7 +22,8 @@ enum wf_call_kind {
     WF_CALL_SUBMIT,
     WF_CALL_WATCH,
     WF_CALL_REQUEST, /* one message with a request number, one answer */
-    WF_CALL_PING     /* round trip to the broker */
+    WF_CALL_PING,    /* round trip to the broker */
+    WF_CALL_LOCAL    /* made of other calls; who runs it ends it */
 };
 
 enum wf_call_state {
@@ -34,10 +35,11 @@ enum wf_call_state {
 };
 
 /* Flags. */
-#define WF_CALL_OUTPUT   1u /* wants what the job prints */
-#define WF_CALL_UPDATES  2u /* wants the job's changes of state */
-#define WF_CALL_DETACHED 4u /* done when accepted */
-#define WF_CALL_PAGES    8u /* a request that is answered again and again */
+#define WF_CALL_OUTPUT   1u  /* wants what the job prints */
+#define WF_CALL_UPDATES  2u  /* wants the job's changes of state */
+#define WF_CALL_DETACHED 4u  /* done when accepted */
+#define WF_CALL_PAGES    8u  /* a request that is answered again and again */
+#define WF_CALL_STAGE    16u /* a request that is told how it goes until it is over */
 
 /* News of one step, for who waits for the call. */
 #define WF_NEWS_ACCEPTED 1u
@@ -45,6 +47,8 @@ enum wf_call_state {
 #define WF_NEWS_UPDATE   4u /* the message stepped is job_update */
 #define WF_NEWS_PAGE     8u /* the message stepped is a page */
 #define WF_NEWS_DONE     16u
+#define WF_NEWS_PROGRESS 32u /* the message stepped is stage_info; or one of the caller  \
+                              */
 
 struct wf_call {
     enum wf_call_kind kind;
@@ -57,6 +61,7 @@ struct wf_call {
     unsigned class_;      /* of an accepted job: what really holds */
     struct wf_id reused;  /* of one: the like job whose outcome it gets; zero: none */
     int waits;            /* a job that is offered again when it is due */
+    int holds;            /* a job that is not sent before its payload is in the mesh */
     uint64_t offer_ms;    /* how long to offer it to a broker that cannot store it */
     uint64_t offer_us;    /* until when, once one refused it for that; 0: none did */
     uint64_t retry_ms;    /* goes with `error` */
@@ -92,6 +97,10 @@ void wf_call_fini(struct wf_call *call);
  * (`req` is its first field).  WEFT_ENOMEM, WEFT_ETOOBIG (over the message's limits). */
 int wf_call_hold_submit(struct wf_call *call, const struct wf_submit *submit);
 int wf_call_hold_request(struct wf_call *call, enum wf_type type, const void *body);
+
+/* One message more of a request that takes several: it stays IDLE until wf_call_open().
+ * WEFT_ENOMEM, WEFT_ETOOBIG. */
+int wf_call_hold_part(struct wf_call *call, enum wf_type type, const void *body);
 
 /* IDLE -> OPEN with nothing to hold. */
 void wf_call_open(struct wf_call *call);

@@ -1,5 +1,6 @@
 #include "client/core/calls.h"
 
+#include "client/core/data.h"
 #include "client/core/replies.h"
 #include "common/check.h"
 #include "common/err.h"
@@ -208,6 +209,9 @@ static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *cal
 {
     struct wf_submit *s = &call->submit;
 
+    if (call->holds) {
+        return;
+    }
     if (call->waits) {
         stop_waiting(c, call);
     }
@@ -248,10 +252,12 @@ static void send_call(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
         send_watch(c, call, out);
         return;
     case WF_CALL_REQUEST:
-        wf_effects_add(out, WF_EFFECT_SEND, 0, 0, call->bytes.p, call->bytes.len, NULL);
+        wf_calls_send_parts(call, out);
         return;
     case WF_CALL_PING:
         send_ping(now_us, call, out);
+        return;
+    case WF_CALL_LOCAL:
         return;
     }
 }
@@ -397,7 +403,7 @@ static void expire(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                      wf_slice_of(wf_calls_ready(c) ? "the broker did not answer in time"
                                                    : c->link.error_text),
                      0);
-    } else if (!wf_calls_ready(c)) {
+    } else if (call->holds || !wf_calls_ready(c)) {
         wf_calls_end(c, call, WEFT_EEXPIRED,
                      wf_slice_of("the deadline passed before a broker had it"), 0);
     }
@@ -443,6 +449,25 @@ static void number(struct wf_calls *c, struct wf_call *call)
     }
 }
 
+int wf_calls_take(struct wf_calls *c, struct wf_call *call)
+{
+    int rc = may_ask(c, call);
+
+    if (rc == 0) {
+        enlist(c, call);
+        number(c, call);
+    }
+    return rc;
+}
+
+void wf_calls_send(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                   struct wf_effects *out)
+{
+    if (wf_calls_ready(c)) {
+        send_call(c, now_us, call, out);
+    }
+}
+
 static int fits(const struct wf_calls *c, const struct wf_submit *s)
 {
     uint64_t most = c->link.welcome.max_payload;
@@ -450,7 +475,8 @@ static int fits(const struct wf_calls *c, const struct wf_submit *s)
     if (s->payload.len > (most != 0 ? most : WF_PAYLOAD_MAX) ||
         s->capability.len > WF_CAP_NAME_MAX || s->node.len > WF_NAME_MAX ||
         s->name.len > WF_NAME_MAX || s->needs.count > WF_LABELS_MAX || s->priority > 9 ||
-        s->max_attempts > 100 || s->class_ > 2 || s->disconnect > 2) {
+        s->max_attempts > 100 || s->class_ > 2 || s->disconnect > 2 ||
+        s->inputs.count > WF_INPUTS_MAX) {
         return WEFT_ETOOBIG;
     }
     return c->pending < c->cfg.max_pending &&
@@ -502,14 +528,12 @@ int wf_calls_watch(struct wf_calls *c, struct wf_call *call, const struct wf_id 
     int rc;
 
     call->kind = WF_CALL_WATCH;
-    rc = may_ask(c, call);
+    rc = wf_calls_take(c, call);
     if (rc != 0) {
         return rc;
     }
     call->id = *id;
     wf_call_open(call);
-    enlist(c, call);
-    number(c, call);
     wf_index_add(&c->by_id, &call->by_id, id_key(id));
     if (wf_calls_ready(c)) {
         send_watch(c, call, out);
@@ -547,9 +571,7 @@ int wf_calls_request(struct wf_calls *c, struct wf_call *call, enum wf_type type
         call->id = *id;
         wf_index_add(&c->by_id, &call->by_id, id_key(id));
     }
-    if (wf_calls_ready(c)) {
-        send_call(c, c->link.heard_us, call, out);
-    }
+    wf_calls_send(c, c->link.heard_us, call, out);
     return 0;
 }
 

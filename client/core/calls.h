@@ -91,7 +91,13 @@ void wf_calls_forget(struct wf_calls *c, struct wf_call *call);
 /* The next call with news, which is in call->news until the caller clears it. */
 struct wf_call *wf_calls_news(struct wf_calls *c);
 
-/* For replies.c: find, note and end. */
+/* For data.c: count and number a call, WEFT_ECLOSED, WEFT_EFULL; send it if there is a
+ * session, else that happens when there is one. */
+int wf_calls_take(struct wf_calls *c, struct wf_call *call);
+void wf_calls_send(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                   struct wf_effects *out);
+
+/* For replies.c and data.c: find, note and end. */
 struct wf_call *wf_calls_by_req(struct wf_calls *c, uint64_t req);
 struct wf_call *wf_calls_by_id(struct wf_calls *c, const struct wf_id *id);
 struct wf_call *wf_calls_same_id(const struct wf_call *call);

@@ -1,5 +1,6 @@
 #include "client/core/replies.h"
 
+#include "client/core/data.h"
 #include "common/err.h"
 #include "proto/words.h"
 
@@ -16,7 +17,7 @@ static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id
 
     for (call = wf_calls_by_id(c, id); call != NULL; call = wf_calls_same_id(call)) {
         if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN && !call->waits &&
-            (oldest == NULL || call->req < oldest->req)) {
+            !call->holds && (oldest == NULL || call->req < oldest->req)) {
             oldest = call;
         }
     }
@@ -195,6 +196,22 @@ static void take_page(struct wf_calls *c, uint64_t req, struct wf_slice raw)
     }
 }
 
+/* Those with a number of the other kind are the transfers' own. */
+static void take_located(struct wf_calls *c, uint64_t now_us, const struct wf_located *l,
+                         struct wf_slice raw)
+{
+    struct wf_call *call = wf_calls_by_req(c, l->req);
+
+    if ((l->req & WF_REQ_FOREIGN) != 0) {
+        return;
+    }
+    if (call != NULL && l->code != 0) {
+        refuse(c, now_us, call, wire_error(l->code), l->text, 0);
+    } else {
+        take_page(c, l->req, raw);
+    }
+}
+
 /* The last number of a page of events, which come in order. */
 static uint64_t last_seq(struct wf_rows rows)
 {
@@ -274,6 +291,14 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
     case WF_MSG_pong:
         take_pong(c, now_us, &msg->u.pong);
         return;
+    case WF_MSG_stage_info:
+        wf_data_staged(c, &msg->u.stage_info, raw);
+        return;
+    case WF_MSG_located:
+        take_located(c, now_us, &msg->u.located, raw);
+        return;
+    case WF_MSG_grant:
+        return; /* for the shell's giving side */
 #define PAGE(type)                                                                       \
     case WF_MSG_##type:                                                                  \
         take_page(c, msg->u.type.req, raw);                                              \
@@ -286,6 +311,8 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
         PAGE(status_info);
         PAGE(node_info);
         PAGE(node_pong);
+        PAGE(datasets_page);
+        PAGE(dataset_info);
 #undef PAGE
     default:
         c->late++;

@@ -72,6 +72,14 @@ struct weft_try {
     uint64_t start_ms, run_us;
 };
 
+/* An input of a job, as resolved when it was accepted. */
+struct weft_need {
+    const char *name;
+    const char *ref;    /* "DATASET@VERSION[/PATH]"; empty: a blob by its digest */
+    weft_digest digest; /* of the one file; zero: a folder */
+    uint64_t size, files;
+};
+
 struct weft_job_full {
     struct weft_job_row job;
     struct weft_try *tries;
@@ -90,6 +98,13 @@ struct weft_job_full {
     uint64_t crashes, lost; /* attempts that took their process or agent with them;
                                attempts lost to agents and links */
     int stored;             /* what is told here is on stable storage */
+    struct weft_need *inputs;
+    size_t ninputs;
+    uint64_t fetch_done, fetch_total; /* bytes there, while they are fetched; 0: not */
+    uint64_t fetch_left_ms;           /* expected; 0: not known */
+    const char *fetch_from;           /* who gives most of it */
+    weft_digest result_blob;          /* the result, when it is a blob; else zero */
+    uint64_t fetched;                 /* bytes of inputs that had to be moved */
 };
 
 struct weft_count {

@@ -20,6 +20,13 @@ typedef struct weft_id {
 
 #define WEFT_ID_TEXT 33 /* 32 hex digits and the terminating zero */
 
+/* What names a blob: BLAKE2b-256 over its chunks, see weft/data.h. */
+typedef struct weft_digest {
+    uint8_t bytes[32];
+} weft_digest;
+
+#define WEFT_DIGEST_TEXT 65 /* 64 hex digits and the terminating zero */
+
 /* What ACCEPTED means.  DURABLE: the job is on stable storage, and so is its outcome
  * before anyone is told it.  FAST: the broker has it in memory, and a broker that stops
  * loses it. BEST: durable where the broker can, else fast; weft_future_class() tells
@@ -48,7 +55,18 @@ enum weft_state {
     WEFT_JOB_EXPIRED /* its deadline passed */
 };
 
-/* What to run.  Set with WEFT_JOB_INIT.  Everything pointed to is copied by the call. */
+/* Data that a job reads: the handler finds it under `name`.  `ref` is
+ * "DATASET[@VERSION][/PATH]" (one file, or all below a folder) or a digest of 64 hex
+ * digits. */
+struct weft_input {
+    const char *name, *ref;
+};
+
+/* What to run.  Set with WEFT_JOB_INIT.  Everything pointed to is copied by the call.  A
+ * payload larger than weft_max_payload() travels as a blob before the job is submitted,
+ * to an agent that offers the capability; it may have up to 1 GiB, `payload_file` (NULL:
+ * none; instead of a payload) names a file of any size, which is read while it travels
+ * and must not change until the job is accepted. */
 struct weft_job {
     size_t size;            /* sizeof(struct weft_job) */
     weft_id id;             /* all zero: the library draws a random one */
@@ -72,12 +90,15 @@ struct weft_job {
                           will do; 0: run it */
     uint64_t offer_ms; /* how long to offer it to a broker that cannot store it now
                           (WEFT_ESTORAGE) and says when to come back; 0: not again */
+    const struct weft_input *inputs; /* at most 16 */
+    size_t ninputs;
+    const char *payload_file;
 };
 
 #define WEFT_JOB_INIT                                                                    \
     {                                                                                    \
         sizeof(struct weft_job), {{0}}, NULL, NULL, 0, WEFT_CLASS_BEST, 4, 0, 0, 0,      \
-            NULL, 0, NULL, NULL, 0, WEFT_DISCONNECT_REPLACE, 0, 0, 30000                 \
+            NULL, 0, NULL, NULL, 0, WEFT_DISCONNECT_REPLACE, 0, 0, 30000, NULL, 0, NULL  \
     }
 
 /* How a job ended.  Owned by its future. */
@@ -90,12 +111,15 @@ struct weft_outcome {
     unsigned attempt;
     const char *node;   /* where the last attempt ran */
     const char *reason; /* one line; empty when there is nothing to say */
-    const void *data;   /* the result, with a zero byte behind it */
+    const void *data;   /* the result, with a zero byte behind it; NULL: it is a blob of
+                           `len` bytes, see weft_outcome_fetch() */
     size_t len;
     uint64_t wait_us; /* accepted to started */
     uint64_t run_us;
-    uint64_t cut;   /* bytes of output that were dropped at a limit */
-    weft_id reused; /* the like job that really ran; all zero: this one */
+    uint64_t cut;     /* bytes of output that were dropped at a limit */
+    weft_id reused;   /* the like job that really ran; all zero: this one */
+    weft_digest blob; /* the result, when it is too large to be in `data`; else zero */
+    uint64_t fetched; /* bytes of inputs that had to be moved for it */
 };
 
 /* Called once when the future reaches its end.  The future is still the caller's. */
@@ -112,7 +136,8 @@ typedef void weft_state_fn(const weft_id *id, enum weft_state state, unsigned at
 
 /* Submit.  Never blocks; also works while disconnected, up to a bound.  WEFT_EINVAL,
  * WEFT_ENOMEM, WEFT_ETOOBIG (payload), WEFT_EFULL (too many not yet accepted),
- * WEFT_ECLOSED. The future is the caller's: weft_future_free(). */
+ * WEFT_ECLOSED; what can only be found out later arrives through the future.  The future
+ * is the caller's: weft_future_free(). */
 WEFT_API int weft_submit(weft_client *client, const struct weft_job *job,
                          weft_future **ret_future);
 

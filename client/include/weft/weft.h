@@ -11,6 +11,7 @@
 #include "admin.h"
 #include "client.h"
 #include "context.h"
+#include "data.h"
 #include "error.h"
 #include "info.h"
 #include "job.h"

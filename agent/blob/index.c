@@ -64,7 +64,8 @@ static const char *const sql[QUERIES] = {
     [Q_PUT_PLACE] = "INSERT OR REPLACE INTO place VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [Q_SUMS] = "SELECT sum(disk), sum(iif(state = 0, max(disk - have, 0), 0)),"
                " sum(iif(state = 2, size, 0)), sum(state <> 0), sum(state = 0),"
-               " sum(pinned), max(used) FROM blob",
+               " sum(pinned), max(used),"
+               " sum(iif(state = 0 OR pinned <> 0, disk, 0)) FROM blob",
 };
 
 /* -- statements ------------------------------------------------------------------------
@@ -512,8 +513,8 @@ int index_sums(struct index *x, struct index_sums *ret, struct wf_err *err)
         rc = ask(x, q, SQLITE_OK, err);
     }
     if (rc == 0) {
-        uint64_t *const v[] = {&ret->disk,  &ret->promised, &ret->in_place, &ret->whole,
-                               &ret->parts, &ret->pinned,   &ret->last_used};
+        uint64_t *const v[] = {&ret->disk,  &ret->promised, &ret->in_place,  &ret->whole,
+                               &ret->parts, &ret->pinned,   &ret->last_used, &ret->kept};
 
         for (int i = 0; i < (int) ARRAY_LEN(v); i++) {
             *v[i] = (uint64_t) sqlite3_column_int64(q, i);

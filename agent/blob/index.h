@@ -33,7 +33,7 @@ struct place {
 };
 
 struct index_sums {
-    uint64_t disk, promised, in_place, whole, parts, pinned, last_used;
+    uint64_t disk, promised, in_place, whole, parts, pinned, last_used, kept;
 };
 
 #define INDEX_QUERIES 17

@@ -70,6 +70,7 @@ int blob_stats(struct blob_store *s, struct blob_stats *ret_stats, struct wf_err
     }
     *ret_stats = (struct blob_stats){
         .used_bytes = s->used_bytes,
+        .kept_bytes = sums.kept,
         .cap_bytes = s->o.cap_bytes,
         .free_bytes = room_free(s),
         .in_place_bytes = sums.in_place,

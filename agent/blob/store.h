@@ -98,6 +98,7 @@ int blob_list(struct blob_store *s, uint64_t *at, struct blob_info *rows, size_t
 
 struct blob_stats {
     uint64_t used_bytes, cap_bytes; /* cap UINT64_MAX: none */
+    uint64_t kept_bytes;            /* of those used: of parts, and pinned */
     uint64_t free_bytes;            /* of the file system, above the floor */
     uint64_t in_place_bytes;
     uint64_t whole, parts, pinned, held;  /* blobs */

@@ -38,7 +38,7 @@ int node_new(const struct node_config *cfg, struct node **ret_node)
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_init(&n->rows[i], WF_FRAME_MAX / 2);
     }
-    if (runs_init(&n->runs, WF_RUNS_MAX, cfg->seed) != 0) {
+    if (runs_init(&n->runs, WF_RUNS_MAX, cfg->seed) != 0 || node_data_new(n) != 0) {
         node_free(n);
         return WEFT_ENOMEM;
     }
@@ -51,6 +51,7 @@ void node_free(struct node *n)
     if (n == NULL) {
         return;
     }
+    node_data_free(n);
     runs_fini(&n->runs);
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_fini(&n->rows[i]);
@@ -150,11 +151,12 @@ static void start(struct node *n, struct run *r, struct wf_effects *out)
     r->started_us = n->now_us;
     n->running_of[r->cap]++;
     run_move(&n->runs, r, RUN_RUNNING);
+    node_inputs_started(n, r, out);
     plan(n, r);
     wf_effects_add(out, WF_EFFECT_START, 0, r->number, NULL, 0, r);
 }
 
-/* Start what waits, by priority, then age, as far as slots go. */
+/* Start what waits and has its data, by priority, then age, as far as slots go. */
 static void fill(struct node *n, struct wf_effects *out)
 {
     while (n->runs.nwaiting != 0 && n->runs.nrunning < n->cfg.slots) {
@@ -164,8 +166,12 @@ static void fill(struct node *n, struct wf_effects *out)
              x = wf_list_next(&n->runs.waiting, x)) {
             struct run *r = CONTAINER_OF(x, struct run, node);
 
-            if (n->running_of[r->cap] < n->cfg.caps[r->cap].slots &&
-                (best == NULL || r->priority > best->priority)) {
+            if (n->running_of[r->cap] >= n->cfg.caps[r->cap].slots) {
+                continue;
+            }
+            if (!node_inputs_ready(r)) {
+                node_inputs_starved(n, r);
+            } else if (best == NULL || r->priority > best->priority) {
                 best = r;
             }
         }
@@ -196,12 +202,48 @@ static void refuse(struct node *n, const struct wf_assign *m, int code, const ch
     node_send(n, out, WF_MSG_refuse, &r);
 }
 
+void node_refuse_run(struct node *n, struct run *r, int code, const char *text,
+                     struct wf_effects *out)
+{
+    const struct wf_assign m = {.job = r->key.job, .attempt = r->key.attempt};
+
+    node_inputs_drop(n, r, out);
+    n->held_of[r->cap]--;
+    runs_forget(&n->runs, r);
+    refuse(n, &m, code, text, out);
+}
+
+/* Take an assignment in. */
+static void admit(struct node *n, const struct wf_assign *m, unsigned cap,
+                  struct wf_effects *out)
+{
+    uint64_t max_out = n->cfg.caps[cap].max_output;
+    struct run *r;
+    int rc;
+
+    max_out =
+        wf_min_u64(max_out != 0 ? max_out : UINT64_MAX, n->link.welcome.max_payload);
+    if (runs_add(&n->runs, m, cap, n->now_us, max_out, &r) != 0) {
+        refuse(n, m, WEFT_EBUSY, "out of memory on the node", out);
+        return;
+    }
+    n->held_of[cap]++;
+    rc = node_inputs_take(n, r, m, out);
+    if (rc != 0) {
+        node_refuse_run(n, r, rc == WEFT_EFULL ? WEFT_EBUSY : rc, wf_err_sentence(rc),
+                        out);
+        return;
+    }
+    fill(n, out);
+}
+
 static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effects *out)
 {
     int cap = find_cap(n, m);
     const struct node_capability *c = &n->cfg.caps[cap >= 0 ? cap : 0];
     struct run *r = runs_get(&n->runs, &m->job, m->attempt);
-    size_t max_out = n->link.welcome.max_payload;
+    const char *text = NULL;
+    int rc;
 
     n->covered = wf_max_u64(n->covered, m->seq);
     if (r != NULL) {
@@ -218,16 +260,10 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
         refuse(n, m, WEFT_EBUSY, "no slot is free", out);
     } else if (n->held_bytes >= n->cfg.max_held) {
         refuse(n, m, WEFT_EBUSY, "too many results wait for acknowledgement", out);
+    } else if ((rc = node_inputs_check(n, m, &text)) != 0) {
+        refuse(n, m, rc, text, out);
     } else {
-        if (c->max_output != 0) {
-            max_out = wf_min_u64(max_out, c->max_output);
-        }
-        if (runs_add(&n->runs, m, (unsigned) cap, n->now_us, max_out, &r) != 0) {
-            refuse(n, m, WEFT_EBUSY, "out of memory on the node", out);
-            return;
-        }
-        n->held_of[cap]++;
-        fill(n, out);
+        admit(n, m, (unsigned) cap, out);
     }
 }
 
@@ -268,6 +304,11 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
     }
     /* What it wrote to stderr is kept by the broker also when it was quick. */
     node_flush_output(n, r, r->told_started, out);
+    if (r->end.code == 0 && r->end.has_blob) {
+        wf_buf_fini(&r->out);
+    } else {
+        node_unkeep(n, r, out);
+    }
     node_finish(n, r, out);
     fill(n, out);
 }
@@ -310,15 +351,17 @@ static void on_opened(struct node *n, struct wf_effects *out)
         }
     }
     node_tell_results(n, out);
+    node_data_opened(n, out);
 }
 
 /* A session has ended.  Attempts go on, some for a while only. */
-static void on_cut(struct node *n)
+static void on_cut(struct node *n, struct wf_effects *out)
 {
     const struct wf_list_node *const lists[] = {&n->runs.waiting, &n->runs.running};
 
     n->cut_us = n->link.heard_us;
     node_spool_cut(n);
+    node_data_cut(n, out);
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         for (struct wf_list_node *x = wf_list_first(lists[i]); x != NULL;
              x = wf_list_next(lists[i], x)) {
@@ -365,6 +408,7 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
         n->drained_by_broker = msg->u.drain.on != 0;
         break;
     default:
+        node_data_msg(n, msg, out);
         break;
     }
 }
@@ -409,6 +453,7 @@ static void on_tick(struct node *n, struct wf_effects *out)
     struct wf_heap_node *x;
 
     wf_link_tick(&n->link, n->now_us, n->covered, out);
+    node_data_tick(n, out);
     while ((x = wf_heap_min(&n->runs.timers)) != NULL && x->key <= n->now_us) {
         run_due(n, CONTAINER_OF(x, struct run, timer), out);
     }
@@ -418,6 +463,7 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
 {
     struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
     int was_open = node_is_open(n);
+    size_t first = out->n;
 
     n->now_us = wf_max_u64(n->now_us, ev->now_us);
     n->wall_ms = ev->wall_ms;
@@ -476,10 +522,17 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         n->stopped = 1;
         wf_link_stop(&n->link, out);
         break;
+    default:
+        node_data_event(n, ev, out);
+        break;
     }
     if (was_open && !node_is_open(n)) {
-        on_cut(n);
+        on_cut(n, out);
     }
+    if (node_data_after(n, out)) {
+        fill(n, out);
+    }
+    node_data_done(n, first, out);
     node_spool(n, out);
 }
 
@@ -488,7 +541,7 @@ uint64_t node_wakeup_us(const struct node *n)
     const struct wf_heap_node *x = wf_heap_min(&n->runs.timers);
 
     return wf_min_u64(wf_min_u64(n->link.due_us, node_spool_due_us(n)),
-                      x != NULL ? x->key : UINT64_MAX);
+                      wf_min_u64(x != NULL ? x->key : UINT64_MAX, node_data_due_us(n)));
 }
 
 const struct wf_link *node_link(const struct node *n)
@@ -530,4 +583,5 @@ void node_check(const struct node *n)
     }
     WF_CHECK(bytes == n->held_bytes && spooled == n->spool.bytes);
     WF_CHECK(window == n->window_bytes);
+    node_data_check(n);
 }

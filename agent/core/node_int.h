@@ -28,6 +28,8 @@ struct node {
     int stopped;
     int drained_by_broker, drained_by_owner;
     struct wf_buf rows[3];
+    char region[WF_LABEL_MAX + 1]; /* value of the own label `residency` */
+    struct node_data *data;        /* owned; NULL: there is no blob store */
 };
 
 /* Send when the session is open; what is lost otherwise, resync repairs. */
@@ -64,6 +66,9 @@ void node_tell_result(struct node *n, struct run *r, struct wf_effects *out);
 /* In a new session: begin to send all there is. */
 void node_tell_results(struct node *n, struct wf_effects *out);
 
+/* Nobody will hear of the blob of this result: its pin goes, if it was the run's. */
+void node_unkeep(struct node *n, struct run *r, struct wf_effects *out);
+
 /* The broker has it; or nobody wants it any more. */
 void node_acked(struct node *n, struct run *r, struct wf_effects *out);
 void node_forget(struct node *n, struct run *r, struct wf_effects *out);
@@ -89,5 +94,47 @@ void node_age(struct node *n, struct run *r, struct wf_effects *out);
 /* Stop a run for a reason.  One that did not start is over at once. */
 void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
                    struct wf_effects *out);
+
+/* Give back a run that waits.  It is freed. */
+void node_refuse_run(struct node *n, struct run *r, int code, const char *text,
+                     struct wf_effects *out);
+
+/* node_data.c: all of these do nothing, or say no, without a blob store. */
+int node_data_new(struct node *n);
+void node_data_free(struct node *n);
+
+/* A session has begun, and its resync was sent; it has ended. */
+void node_data_opened(struct node *n, struct wf_effects *out);
+void node_data_cut(struct node *n, struct wf_effects *out);
+void node_data_event(struct node *n, const struct node_event *ev, struct wf_effects *out);
+void node_data_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *out);
+void node_data_tick(struct node *n, struct wf_effects *out);
+
+/* At the end of each step, `first` being its first effect: 1 when runs have got their
+ * data, and wait for nothing but slots now; then, once those were filled, the rest. */
+int node_data_after(struct node *n, struct wf_effects *out);
+void node_data_done(struct node *n, size_t first, struct wf_effects *out);
+uint64_t node_data_due_us(const struct node *n);
+void node_data_check(const struct node *n);
+
+/* node_inputs.c: the data of a run. */
+
+/* 0, or why an assignment cannot be taken here, with the text. */
+int node_inputs_check(const struct node *n, const struct wf_assign *m,
+                      const char **ret_text);
+
+/* Begin to get what it needs.  On errors it is as if it needed nothing. */
+int node_inputs_take(struct node *n, struct run *r, const struct wf_assign *m,
+                     struct wf_effects *out);
+
+/* All of it is there, or it needs none. */
+int node_inputs_ready(const struct run *r);
+
+/* A slot is free for it, and its data is not there yet. */
+void node_inputs_starved(struct node *n, struct run *r);
+
+/* It was started; it needs nothing any more. */
+void node_inputs_started(struct node *n, struct run *r, struct wf_effects *out);
+void node_inputs_drop(struct node *n, struct run *r, struct wf_effects *out);
 
 #endif

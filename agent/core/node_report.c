@@ -35,7 +35,9 @@ void node_tell_info(struct node *n, struct wf_effects *out)
                               .slots = n->cfg.slots,
                               .sandbox = wf_slice_of(f->sandbox),
                               .sandbox_why = wf_slice_of(f->sandbox_why),
-                              .draining = n->drained_by_owner != 0};
+                              .draining = n->drained_by_owner != 0,
+                              .bulk = wf_slice_of(n->cfg.bulk),
+                              .data_cap = n->cfg.data_cap};
 
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_clear(&n->rows[i]);

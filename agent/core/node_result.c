@@ -31,7 +31,37 @@ void node_result_of(const struct run *r, struct wf_result *ret)
                               .run_us = r->run_us,
                               .cpu_us = r->end.cpu_us,
                               .rss = r->end.rss,
-                              .cut = r->end.cut + r->cut};
+                              .cut = r->end.cut + r->cut,
+                              .fetched = r->fetched,
+                              .fetch_us = r->fetch_us};
+    if (r->end.has_blob) {
+        ret->data = wf_slice_make(NULL, 0);
+        ret->blob = r->end.blob;
+        ret->blob_size = r->end.blob_size;
+    }
+}
+
+/* 1 when a result that waits here names the same blob. */
+static int is_named(const struct node *n, const struct run *by)
+{
+    for (struct wf_list_node *x = wf_list_first(&n->runs.finished); x != NULL;
+         x = wf_list_next(&n->runs.finished, x)) {
+        const struct run *r = CONTAINER_OF(x, struct run, node);
+
+        if (r != by && r->end.has_blob && wf_digest_eq(&r->end.blob, &by->end.blob)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void node_unkeep(struct node *n, struct run *r, struct wf_effects *out)
+{
+    if (r->end.has_blob && !r->end.blob_was_pinned && !is_named(n, r)) {
+        wf_effects_add(out, WF_EFFECT_BLOB_KEEP, 0, WF_KEEP_UNPIN, &r->end.blob,
+                       sizeof r->end.blob, NULL);
+    }
+    r->end.has_blob = 0;
 }
 
 void node_tell_result(struct node *n, struct run *r, struct wf_effects *out)
@@ -66,6 +96,7 @@ void node_finish(struct node *n, struct run *r, struct wf_effects *out)
         wf_buf_fini(&r->out);
     }
     n->cut += r->cut;
+    node_inputs_drop(n, r, out);
     run_move(&n->runs, r, RUN_FINISHED);
     wf_free(r->payload);
     r->payload = NULL;

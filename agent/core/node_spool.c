@@ -81,7 +81,11 @@ static int encode(struct node *n, const struct run *r)
                                 .run_us = m.run_us,
                                 .cpu_us = m.cpu_us,
                                 .rss = m.rss,
-                                .cut = m.cut};
+                                .cut = m.cut,
+                                .blob = m.blob,
+                                .blob_size = m.blob_size,
+                                .fetched = m.fetched,
+                                .fetch_us = m.fetch_us};
     wf_buf_clear(&n->record);
     put_key(&n->record, &r->key);
     return wf_msg_encode(&n->record, WF_MSG_spool_rec, &rec);
@@ -292,6 +296,7 @@ void node_age(struct node *n, struct run *r, struct wf_effects *out)
                      "job=%s attempt=%u age_ms=%llu text=\"older than spool_age\"",
                      wf_id_text(&r->key.job, id), (unsigned) r->key.attempt,
                      (unsigned long long) age_ms(n, r));
+    node_unkeep(n, r, out);
     node_forget(n, r, out);
     want_spool(n); /* there may be room now for what did not fit */
 }

@@ -131,12 +131,17 @@ int runs_restore(struct runs *t, const struct wf_spool_rec *m, uint64_t now_us,
                               .term_signal = (unsigned) m->signal,
                               .cpu_us = m->cpu_us,
                               .rss = m->rss,
-                              .cut = m->cut};
+                              .cut = m->cut,
+                              .has_blob = !wf_digest_is_zero(&m->blob),
+                              .blob = m->blob,
+                              .blob_size = m->blob_size};
     r->reason = wf_strdup(wf_slice_str(m->reason, reason, sizeof reason));
     r->data = wf_memdup(m->data.p, m->data.len);
     r->data_len = m->data.len;
     r->wait_us = m->wait_us;
     r->run_us = m->run_us;
+    r->fetched = m->fetched;
+    r->fetch_us = m->fetch_us;
     r->old_ms = m->age_ms;
     r->received_us = r->ended_us = now_us;
     if (r->reason != NULL && r->data != NULL) {

@@ -1,33 +1,32 @@
 #include "agent/exec.h"
 
+#include "agent/exec/folder.h"
+#include "agent/exec/given.h"
 #include "agent/exec/pool.h"
+#include "agent/exec/procs.h"
+#include "agent/exec/results.h"
 #include "agent/exec/rlink.h"
 #include "common/mem.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BACKOFF_MS     100u /* before the runner is started again, doubled each time */
 #define BACKOFF_MAX_MS 10000u
 #define STEADY_US      (30u * 1000000u) /* after this long the back-off starts anew */
-
-/* What the runner has: a job's process, or a worker of a pool. */
-struct run {
-    bool used;
-    uint32_t gen;
-    uint64_t run;     /* the caller's number; of no meaning for a worker */
-    struct worker *w; /* NULL: a job of its own */
-    uint8_t result_stream;
-    struct wf_buf result;
-};
 
 struct exec {
     uv_loop_t *loop;
     struct exec_callbacks cb;
     void *arg;
     struct exec_info info;
-    char *args[11];
+    char *args[13];
+    struct results results;
+    char *inputs;       /* of all pools ... */
+    char *exec_inputs;  /* ... and of processes */
     struct rlink *link; /* NULL: down, to be started again */
     uint64_t up_since_us;
     uint32_t backoff_ms;
@@ -35,10 +34,9 @@ struct exec {
     uv_timer_t tick; /* runs while pools keep time */
     uv_timer_t again;
     unsigned handles;
-    unsigned n_runs;
     unsigned n_pools;
     struct exec_pool *pools[EXEC_POOLS_MAX];
-    struct run runs[EXEC_RUNS_MAX];
+    struct procs procs;
 };
 
 static int bring_up(struct exec *x, struct wf_err *err);
@@ -51,6 +49,9 @@ static void on_closed(uv_handle_t *h)
         for (size_t i = 0; i < ARRAY_LEN(x->args); i++) {
             wf_free(x->args[i]);
         }
+        results_fini(&x->results);
+        wf_free(x->inputs);
+        wf_free(x->exec_inputs);
         wf_free(x);
     }
 }
@@ -97,47 +98,27 @@ void exec_flush(struct exec *x)
     }
 }
 
-static uint64_t id_of(const struct exec *x, const struct run *r)
+/* The runner has kept the result, or may have when it was lost. */
+static void take_file(struct exec *x, const struct proc *r, const struct wire_done *d,
+                      struct result_file *file, struct exec_done *done)
 {
-    return (uint64_t) r->gen << 16 | (uint64_t) (r - x->runs);
-}
+    bool printed = r->result_stream == WIRE_STDOUT;
+    int rc;
 
-static struct run *find_id(struct exec *x, uint64_t id)
-{
-    struct run *r = (id & 0xffff) < EXEC_RUNS_MAX ? &x->runs[id & 0xffff] : NULL;
-
-    return r != NULL && r->used && id_of(x, r) == id ? r : NULL;
-}
-
-static struct run *find_run(struct exec *x, uint64_t run)
-{
-    for (unsigned i = 0; i < EXEC_RUNS_MAX && x->n_runs > 0; i++) {
-        if (x->runs[i].used && x->runs[i].w == NULL && x->runs[i].run == run) {
-            return &x->runs[i];
+    if (d->has_file && done->reason == WIRE_R_EXIT) {
+        rc = results_of_run(&x->results, procs_id(&x->procs, r), file->bytes.p,
+                            printed ? file->bytes.len : 0, d->file_bytes, &file->path);
+        file->size = d->file_bytes;
+        if (rc != 0) {
+            done->reason = WIRE_R_LOST;
+            done->text = "the result could not be kept on the node";
         }
+    } else if (d->has_file || (d->reason == WIRE_R_LOST && r->inline_max != 0)) {
+        results_drop(&x->results, procs_id(&x->procs, r));
     }
-    return NULL;
 }
 
-static struct run *free_run(struct exec *x)
-{
-    for (unsigned i = 0; i < EXEC_RUNS_MAX; i++) {
-        if (!x->runs[i].used) {
-            return &x->runs[i];
-        }
-    }
-    return NULL;
-}
-
-static void put_down(struct exec *x, struct run *r)
-{
-    wf_buf_fini(&r->result);
-    r->used = false;
-    r->w = NULL;
-    x->n_runs--;
-}
-
-static void on_job_done(struct exec *x, struct run *r, const struct wire_done *d)
+static void on_job_done(struct exec *x, struct proc *r, const struct wire_done *d)
 {
     struct exec_done done = {.reason = (enum wire_reason) d->reason,
                              .code = d->code,
@@ -149,23 +130,26 @@ static void on_job_done(struct exec *x, struct run *r, const struct wire_done *d
                              .out_cut = d->out_cut,
                              .err_cut = d->err_cut,
                              .text = d->text};
-    struct wf_buf result = r->result;
+    struct result_file file = {.bytes = r->result};
     uint64_t run = r->run;
 
-    if (result.err != 0 && done.reason == WIRE_R_EXIT) {
+    if (file.bytes.err != 0 && done.reason == WIRE_R_EXIT) {
         done.reason = WIRE_R_OUTPUT;
         done.text = "the result did not fit into the agent's memory";
     }
-    done.result = result.p;
-    done.result_len = result.len;
+    take_file(x, r, d, &file, &done);
+    done.result = file.path != NULL ? NULL : file.bytes.p;
+    done.result_len = file.path != NULL ? 0 : file.bytes.len;
+    done.result_path = file.path;
+    done.result_size = file.path != NULL ? file.size : 0;
     /* The slot is free before the callback, which may start the next job. */
     r->result = (struct wf_buf) WF_BUF_INIT(0);
-    put_down(x, r);
+    procs_drop(&x->procs, r);
     x->cb.on_done(x->arg, run, &done);
-    wf_buf_fini(&result);
+    result_file_fini(&file);
 }
 
-static void on_done(struct exec *x, struct run *r, const struct wire_done *d)
+static void on_done(struct exec *x, struct proc *r, const struct wire_done *d)
 {
     struct worker *w = r->w;
 
@@ -173,18 +157,20 @@ static void on_done(struct exec *x, struct run *r, const struct wire_done *d)
         on_job_done(x, r, d);
         return;
     }
-    put_down(x, r);
+    procs_drop(&x->procs, r);
     pool_worker_done(w, d);
 }
 
-static void on_output(struct exec *x, struct run *r, const struct wire_output *o)
+static void on_output(struct exec *x, struct proc *r, const struct wire_output *o)
 {
     if (r->w != NULL) {
         pool_worker_printed(r->w, o->stream, o->p, o->len);
         return;
     }
     if (o->stream == r->result_stream) {
-        (void) wf_buf_put(&r->result, o->p, o->len);
+        size_t room = r->inline_max != 0 ? r->inline_max - r->result.len : SIZE_MAX;
+
+        (void) wf_buf_put(&r->result, o->p, (size_t) wf_min_u64(room, o->len));
     }
     if (o->stream != WIRE_RESULT) {
         x->cb.on_output(x->arg, r->run, o->stream, o->p, o->len);
@@ -207,14 +193,14 @@ static void on_hello(struct exec *x, const struct wire_hello *h)
 static void on_frame(void *arg, const struct wire_msg *m, int *fd)
 {
     struct exec *x = arg;
-    struct run *r;
+    struct proc *r;
 
     switch (m->type) {
     case WIRE_HELLO:
         on_hello(x, &m->u.hello);
         break;
     case WIRE_STARTED:
-        r = find_id(x, m->u.started.run);
+        r = procs_find(&x->procs, m->u.started.run);
         if (r != NULL && r->w != NULL && *fd >= 0) {
             pool_worker_started(r->w, *fd);
             *fd = -1;
@@ -223,13 +209,13 @@ static void on_frame(void *arg, const struct wire_msg *m, int *fd)
         }
         break;
     case WIRE_OUTPUT:
-        r = find_id(x, m->u.output.run);
+        r = procs_find(&x->procs, m->u.output.run);
         if (r != NULL) {
             on_output(x, r, &m->u.output);
         }
         break;
     case WIRE_DONE:
-        r = find_id(x, m->u.done.run);
+        r = procs_find(&x->procs, m->u.done.run);
         if (r != NULL) {
             on_done(x, r, &m->u.done);
         }
@@ -268,8 +254,8 @@ static void on_down(void *arg)
                                                          : BACKOFF_MAX_MS;
     (void) uv_timer_start(&x->again, on_again, x->backoff_ms, 0);
     for (unsigned i = 0; i < EXEC_RUNS_MAX; i++) {
-        if (x->runs[i].used) {
-            on_done(x, &x->runs[i], &lost);
+        if (x->procs.v[i].used) {
+            on_done(x, &x->procs.v[i], &lost);
         }
     }
     if (x->cb.on_info != NULL) {
@@ -286,49 +272,37 @@ static int bring_up(struct exec *x, struct wf_err *err)
 }
 
 /* Take a slot and queue the START in `m`.  0, WEFT_EBUSY, WEFT_ETOOBIG, WEFT_ENOMEM. */
-static int put_start(struct exec *x, struct wire_msg *m, struct run **ret_run)
+static int put_start(struct exec *x, struct wire_msg *m, struct proc **ret_run)
 {
-    struct run *r = free_run(x);
+    struct proc *r = x->link != NULL ? procs_next(&x->procs) : NULL;
     int rc;
 
-    if (x->link == NULL || r == NULL) {
+    if (r == NULL) {
         return WEFT_EBUSY;
     }
-    r->gen++;
-    m->u.start.run = id_of(x, r);
+    m->u.start.run = procs_id(&x->procs, r);
     rc = rlink_put(x->link, m);
     if (rc != 0) {
         return rc;
     }
-    r->used = true;
-    r->w = NULL;
-    x->n_runs++;
+    procs_take(&x->procs, r);
     *ret_run = r;
     wake(x);
     return 0;
 }
 
-int exec_start(struct exec *x, uint64_t run, const struct wire_start *spec,
-               const struct exec_job *job)
+/* Fill in `m`, which borrows from `text`, and start. */
+static int start_run(struct exec *x, struct wire_msg *m, const struct exec_job *job,
+                     struct wf_buf *text, struct proc **ret_run)
 {
-    static struct wire_msg m;
-    struct wire_start *s = &m.u.start;
+    struct wire_start *s = &m->u.start;
     char id[80], attempt[32], deadline[40];
-    uint64_t max = spec->limits.out_bytes;
-    struct run *r;
     int rc;
 
-    if (find_run(x, run) != NULL) {
-        return WEFT_EEXIST;
-    }
-    if (strlen(job->id) > 64) {
-        return WEFT_ETOOBIG;
-    }
-    m.type = WIRE_START;
-    *s = *spec;
     s->kind = WIRE_EXEC;
+    s->limits.inline_bytes = x->results.max;
     s->payload = job->payload;
-    s->payload_len = job->payload_len;
+    s->payload_len = job->payload_path != NULL ? 0 : job->payload_len;
     s->payload_path = job->payload_path != NULL ? job->payload_path : "";
     (void) snprintf(id, sizeof id, "WEFT_JOB_ID=%s", job->id);
     (void) snprintf(attempt, sizeof attempt, "WEFT_ATTEMPT=%" PRIu32, job->attempt);
@@ -338,12 +312,37 @@ int exec_start(struct exec *x, uint64_t run, const struct wire_start *spec,
         (job->deadline_ms != 0 && wire_list_add(&s->env, deadline) != 0)) {
         return WEFT_ETOOBIG;
     }
-    rc = put_start(x, &m, &r);
+    rc = given_start(s, job, text);
+    return rc != 0 ? rc : put_start(x, m, ret_run);
+}
+
+int exec_start(struct exec *x, uint64_t run, const struct wire_start *spec,
+               const struct exec_job *job)
+{
+    static struct wire_msg m;
+    struct wf_buf text = WF_BUF_INIT(WIRE_FRAME_MAX);
+    uint64_t max = spec->limits.out_bytes;
+    struct proc *r;
+    int rc = given_check(job, NULL);
+
+    if (rc == 0 && procs_find_run(&x->procs, run) != NULL) {
+        rc = WEFT_EEXIST;
+    }
+    if (rc == 0 && strlen(job->id) > 64) {
+        rc = WEFT_ETOOBIG;
+    }
+    if (rc == 0) {
+        m.type = WIRE_START;
+        m.u.start = *spec;
+        rc = start_run(x, &m, job, &text, &r);
+    }
+    wf_buf_fini(&text);
     if (rc != 0) {
         return rc;
     }
     r->run = run;
-    r->result_stream = (s->flags & WIRE_RESULT_FILE) != 0 ? WIRE_RESULT : WIRE_STDOUT;
+    r->result_stream = (spec->flags & WIRE_RESULT_FILE) != 0 ? WIRE_RESULT : WIRE_STDOUT;
+    r->inline_max = x->results.max;
     wf_buf_init(&r->result,
                 max != 0 ? (size_t) wf_min_u64(max, SIZE_MAX) : EXEC_RESULT_MAX);
     return 0;
@@ -364,10 +363,10 @@ static void put_kill(void *arg, uint64_t id, uint32_t grace_ms)
 
 int exec_kill(struct exec *x, uint64_t run, uint32_t grace_ms)
 {
-    struct run *r = find_run(x, run);
+    struct proc *r = procs_find_run(&x->procs, run);
 
     if (r != NULL) {
-        put_kill(x, id_of(x, r), grace_ms);
+        put_kill(x, procs_id(&x->procs, r), grace_ms);
         return 0;
     }
     for (unsigned i = 0; i < x->n_pools; i++) {
@@ -383,7 +382,7 @@ static int start_worker(void *arg, struct worker *w, const struct wire_start *sp
 {
     static struct wire_msg m;
     struct exec *x = arg;
-    struct run *r;
+    struct proc *r;
     int rc;
 
     m.type = WIRE_START;
@@ -392,7 +391,7 @@ static int start_worker(void *arg, struct worker *w, const struct wire_start *sp
     rc = put_start(x, &m, &r);
     if (rc == 0) {
         r->w = w;
-        *ret_id = id_of(x, r);
+        *ret_id = procs_id(&x->procs, r);
     }
     return rc;
 }
@@ -405,14 +404,26 @@ int exec_pool_new(struct exec *x, const struct wire_start *spec, unsigned procs,
                            .start = start_worker,
                            .kill = put_kill,
                            .wake = wake,
+                           .results = &x->results,
                            .cb = x->cb,
                            .cb_arg = x->arg};
+    char name[16];
+    char *inputs;
     int rc;
 
     if (x->n_pools == EXEC_POOLS_MAX) {
         return WEFT_EFULL;
     }
-    rc = pool_new(&env, spec, procs, slots, ret_pool);
+    (void) snprintf(name, sizeof name, "pool-%u", x->n_pools);
+    inputs = folder_join(x->inputs, name);
+    env.inputs = inputs;
+    if (inputs == NULL) {
+        return WEFT_ENOMEM;
+    }
+    rc = mkdir(inputs, 0700) == 0 || errno == EEXIST
+             ? pool_new(&env, spec, procs, slots, ret_pool)
+             : WEFT_EIO;
+    wf_free(inputs);
     if (rc == 0) {
         x->pools[x->n_pools++] = *ret_pool;
     }
@@ -429,16 +440,55 @@ int exec_pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *jo
     return pool_start(p, run, job);
 }
 
+const char *exec_inputs(const struct exec *x)
+{
+    return x->exec_inputs;
+}
+
+const char *exec_pool_inputs(const struct exec_pool *p)
+{
+    return pool_inputs(p);
+}
+
+void exec_set_inline(struct exec *x, size_t max)
+{
+    x->results.max = max;
+}
+
 const struct exec_info *exec_info(const struct exec *x)
 {
     return &x->info;
 }
 
-static int make_args(struct exec *x, const struct exec_opts *o)
+/* The folder that is left to the runner to clean goes to *ret_inputs, owned. */
+static int make_folders(struct exec *x, const struct exec_opts *o, char **ret_inputs,
+                        struct wf_err *err)
+{
+    char *inputs = NULL;
+    int rc = results_init(&x->results, o->scratch, o->inline_max, err);
+
+    if (rc == 0) {
+        inputs = o->inputs != NULL ? wf_strdup(o->inputs)
+                                   : folder_join(x->results.scratch, "inputs");
+        rc = inputs != NULL ? folder_open(inputs, ret_inputs, err) : WEFT_ENOMEM;
+        wf_free(inputs);
+    }
+    if (rc == 0) {
+        rc = folder_renew(*ret_inputs, "jobs", &x->inputs, err);
+    }
+    if (rc == 0) {
+        rc = folder_renew(x->inputs, "exec", &x->exec_inputs, err);
+    }
+    return rc == WEFT_EIO ? WEFT_ESPAWN : rc;
+}
+
+static int make_args(struct exec *x, const struct exec_opts *o, const char *inputs)
 {
     const char *args[] = {o->runner,
                           "--scratch",
-                          o->scratch,
+                          x->results.scratch,
+                          "--inputs",
+                          inputs,
                           "--sandbox",
                           o->sandbox != NULL ? o->sandbox : "auto",
                           "--isolate",
@@ -460,6 +510,7 @@ int exec_new(uv_loop_t *loop, const struct exec_opts *opts,
              struct wf_err *err)
 {
     struct exec *x = wf_calloc(1, sizeof *x);
+    char *inputs = NULL;
     int rc;
 
     if (x == NULL) {
@@ -474,8 +525,15 @@ int exec_new(uv_loop_t *loop, const struct exec_opts *opts,
     (void) uv_timer_init(loop, &x->again);
     x->handles = 3;
     (void) snprintf(x->info.text, sizeof x->info.text, "weft-runner is starting");
-    rc = make_args(x, opts);
-    rc = rc != 0 ? wf_err_set(err, rc, "no memory to run handlers") : bring_up(x, err);
+    /* A run of an earlier process that still ends must not be taken for one of ours. */
+    procs_init(&x->procs, (uint32_t) (uv_hrtime() / 1000));
+    rc = make_folders(x, opts, &inputs, err);
+    if (rc == 0) {
+        rc = make_args(x, opts, inputs);
+        rc =
+            rc != 0 ? wf_err_set(err, rc, "no memory to run handlers") : bring_up(x, err);
+    }
+    wf_free(inputs);
     if (rc != 0) {
         exec_free(x);
         return rc;
@@ -494,9 +552,7 @@ void exec_free(struct exec *x)
     for (unsigned i = 0; i < x->n_pools; i++) {
         pool_free(x->pools[i]);
     }
-    for (unsigned i = 0; i < EXEC_RUNS_MAX; i++) {
-        wf_buf_fini(&x->runs[i].result);
-    }
+    procs_fini(&x->procs);
     uv_close((uv_handle_t *) &x->idle, on_closed);
     uv_close((uv_handle_t *) &x->tick, on_closed);
     uv_close((uv_handle_t *) &x->again, on_closed);

@@ -29,6 +29,7 @@
 #define POOL_TICK_MS   20 /* how finely wall limits and grace times of jobs are kept */
 
 struct worker;
+struct results;
 
 /* What a pool reaches outside itself. */
 struct pool_env {
@@ -40,6 +41,8 @@ struct pool_env {
     void (*kill)(void *arg, uint64_t id, uint32_t grace_ms);
     /* Call pool_flush soon, and pool_tick every POOL_TICK_MS while that returns true. */
     void (*wake)(void *arg);
+    struct results *results; /* borrowed for the pool's life */
+    const char *inputs;      /* folder of what jobs are given by path; copied */
     struct exec_callbacks cb;
     void *cb_arg;
 };
@@ -50,6 +53,8 @@ void pool_free(struct exec_pool *p);
 
 void pool_warm(struct exec_pool *p);
 int pool_start(struct exec_pool *p, uint64_t run, const struct exec_job *job);
+
+const char *pool_inputs(const struct exec_pool *p);
 
 /* Whether the job was here. */
 bool pool_kill(struct exec_pool *p, uint64_t run, uint32_t grace_ms);

@@ -29,7 +29,7 @@ int slots_init(struct slots *s, unsigned n)
 void slots_fini(struct slots *s)
 {
     for (unsigned i = 0; i < s->n; i++) {
-        wf_free(s->jobs[i].payload);
+        slots_drop(&s->jobs[i]);
     }
     wf_free(s->jobs);
     s->jobs = NULL;
@@ -97,10 +97,17 @@ struct job *slots_find(struct slots *s, const struct worker *w, uint32_t ref)
                : NULL;
 }
 
-void slots_release(struct slots *s, struct job *j)
+void slots_drop(struct job *j)
 {
     wf_free(j->payload);
-    j->payload = NULL;
+    wf_free(j->files);
+    j->payload = j->files = NULL;
+    j->payload_len = j->files_len = 0;
+}
+
+void slots_release(struct slots *s, struct job *j)
+{
+    slots_drop(j);
     j->w = NULL;
     j->state = JOB_FREE;
     j->gen++;

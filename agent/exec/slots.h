@@ -38,8 +38,11 @@ struct job {
     enum wire_reason reason; /* why it is to end; WIRE_R_EXIT: it is not */
     uint64_t err_seen;
     uint64_t err_cut;
-    uint8_t *payload; /* owned while waiting */
+    const char *text; /* that goes with it, a constant, or NULL */
+    uint8_t *payload; /* owned while waiting, as `files` */
     size_t payload_len;
+    uint8_t *files; /* what work_job has; NULL: none */
+    size_t files_len;
     char id[WORK_ID_MAX + 1];
 };
 
@@ -70,6 +73,9 @@ uint32_t slots_ref(const struct slots *s, const struct job *j);
 
 /* What this worker has under this reference, or NULL. */
 struct job *slots_find(struct slots *s, const struct worker *w, uint32_t ref);
+
+/* What was kept for a job that waited goes. */
+void slots_drop(struct job *j);
 
 /* Make a job's slot free for the next. */
 void slots_release(struct slots *s, struct job *j);

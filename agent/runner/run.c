@@ -273,12 +273,12 @@ static int keep_result(struct run *r, uint64_t at, const uint8_t *p, size_t len,
     return skip < len ? result_write(&r->result, at + skip, p + skip, len - skip) : 0;
 }
 
-static void end_printing(struct run *r, struct run_env *e)
+static void end_printing(struct run *r, struct run_env *e, enum wire_reason why)
 {
     if (alive(r)) {
-        run_end(r, e, WIRE_R_OUTPUT, 0);
+        run_end(r, e, why, 0);
     } else if (r->done.reason == WIRE_R_EXIT) {
-        r->done.reason = WIRE_R_OUTPUT;
+        r->done.reason = why;
     }
 }
 
@@ -300,7 +300,7 @@ static void account(struct run *r, struct run_env *e, unsigned stream, const uin
         keep_result(r, *seen, p, keep, &show) != 0) {
         (void) snprintf(r->text, sizeof r->text, "the result could not be kept: %s",
                         strerror(errno));
-        end_printing(r, e);
+        end_printing(r, e, WIRE_R_LOST);
     }
     *seen += len;
     *cut += len - keep;
@@ -308,7 +308,7 @@ static void account(struct run *r, struct run_env *e, unsigned stream, const uin
         send_output(r, e, stream, p, show);
     }
     if (keep < len && !is_log) {
-        end_printing(r, e);
+        end_printing(r, e, WIRE_R_OUTPUT);
     }
 }
 
@@ -410,7 +410,7 @@ static void take_result(struct run *r)
                         strerror(errno));
     }
     if (r->done.reason == WIRE_R_EXIT) {
-        r->done.reason = WIRE_R_OUTPUT;
+        r->done.reason = rc == WEFT_ETOOBIG ? WIRE_R_OUTPUT : WIRE_R_LOST;
     }
 }
 

@@ -87,7 +87,8 @@ enum wire_reason {
     WIRE_R_PROCS = 6,
     WIRE_R_KILLED = 7,
     WIRE_R_SPAWN = 8,
-    WIRE_R_LOST = 9, /* never sent: the agent's word for a runner that died */
+    WIRE_R_LOST = 9, /* its result could not be kept; or the agent's word for a runner
+                      * that died */
     WIRE_R_COUNT
 };
 

@@ -1,6 +1,7 @@
 /* test_pool.c - a pool with a worker that is played here, at the other end of a real
  * socket: what a process of its own would do only now and then. */
 #include "agent/exec/pool.h"
+#include "agent/exec/results.h"
 #include "agent/exec/work.h"
 #include "common/err.h"
 #include "tests/lib/tap.h"
@@ -126,10 +127,13 @@ static void test_answered_at_once(struct exec_pool *p, int fd)
 int main(void)
 {
     static struct wire_start spec = {.payload_path = ""};
+    static struct results results; /* no results are files */
     struct pool_env env = {.loop = &t.loop,
                            .start = start,
                            .kill = end,
                            .wake = wake,
+                           .results = &results,
+                           .inputs = "/somewhere/inputs",
                            .cb = {on_started, on_output, on_done, NULL}};
     struct exec_pool *p;
     int fds[2];

@@ -11,7 +11,11 @@ static const uint8_t result[] = {0x0b, 0, 0, 0, 4, 7, 0, 0, 0, 0, 0, 0, 0, 'H', 
 static void test_example(void)
 {
     struct wf_buf b = WF_BUF_INIT(4096);
-    struct work_job j = {7, 1, 0, "j1", (const uint8_t *) "hi", 2};
+    struct work_job j = {.ref = 7,
+                         .attempt = 1,
+                         .id = "j1",
+                         .payload = (const uint8_t *) "hi",
+                         .payload_len = 2};
     struct work_msg m;
     size_t total;
 
@@ -36,7 +40,11 @@ static void test_limits(void)
     static uint8_t payload[WORK_PAYLOAD_MAX + 1];
     static char id[WORK_ID_MAX + 2];
     struct wf_buf b = WF_BUF_INIT(100);
-    struct work_job j = {1, 1, 0, "x", payload, sizeof payload};
+    struct work_job j = {.ref = 1,
+                         .attempt = 1,
+                         .id = "x",
+                         .payload = payload,
+                         .payload_len = sizeof payload};
 
     is_int(work_put_job(&b, &j), WEFT_ETOOBIG, "a payload too large");
     j.payload_len = 50;

@@ -72,9 +72,7 @@ void wf_pull_leaves_drop(struct wf_pull *p, struct pull_blob *b)
             wf_pull_ask_free(p, a);
         }
     }
-    if (b->leaves != NULL || b->leaf_here != NULL || b->hash != NULL) {
-        p->leaf_bytes -= b->nchunks * WF_DIGEST_SIZE;
-    }
+    p->leaf_bytes -= b->leaves != NULL ? b->nchunks * WF_DIGEST_SIZE : 0;
     wf_free(b->leaves);
     wf_free(b->leaf_here);
     wf_free(b->hash);

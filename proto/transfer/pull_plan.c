@@ -246,7 +246,7 @@ static int begin_leaves(struct wf_pull *p, struct pull_blob *b)
     b->leaves = wf_calloc(b->nchunks, sizeof *b->leaves);
     b->leaf_here = wf_calloc(b->nchunks / WF_LEAVES_PIECE + 1, 1);
     b->hash = wf_calloc(1, sizeof *b->hash);
-    p->leaf_bytes += len;
+    p->leaf_bytes += b->leaves != NULL ? len : 0;
     if (b->leaves == NULL || b->leaf_here == NULL || b->hash == NULL) {
         wf_pull_leaves_drop(p, b);
         return 0;

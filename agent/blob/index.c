@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define VERSION 2
+
 #define COLUMNS "id, digest, size, have, disk, used, state, pinned"
 
 enum {
@@ -31,7 +33,7 @@ enum {
 _Static_assert(QUERIES == INDEX_QUERIES, "each has its place");
 
 static const char schema[] =
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 1;" /* until it is filled: index_filled() */
     "CREATE TABLE blob (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,"
     " size INTEGER NOT NULL, have INTEGER NOT NULL, disk INTEGER NOT NULL,"
     " used INTEGER NOT NULL, state INTEGER NOT NULL, pinned INTEGER NOT NULL);"
@@ -59,8 +61,10 @@ static const char *const sql[QUERIES] = {
     [Q_DATA] = "SELECT data FROM small WHERE id = ?1",
     [Q_PUT_DATA] = "INSERT OR REPLACE INTO small VALUES (?1, ?2)",
     [Q_PLACE] = "SELECT path, size, inode, mtime_ns, ctime_ns FROM place WHERE id = ?1",
-    [Q_PLACE_FIND] = "SELECT path, place.size, inode, mtime_ns, ctime_ns, " COLUMNS
-                     " FROM place JOIN blob USING (id) WHERE path = ?1",
+    [Q_PLACE_FIND] =
+        "SELECT path, p.size, inode, mtime_ns, ctime_ns, b.id, digest, b.size, have, "
+        "disk,"
+        " used, state, pinned FROM place p JOIN blob b ON b.id = p.id WHERE path = ?1",
     [Q_PUT_PLACE] = "INSERT OR REPLACE INTO place VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [Q_SUMS] = "SELECT sum(disk), sum(iif(state = 0, max(disk - have, 0), 0)),"
                " sum(iif(state = 2, size, 0)), sum(state <> 0), sum(state = 0),"
@@ -211,12 +215,13 @@ static int set_up(struct index *x, struct wf_err *err)
     if (rc != 0) {
         return rc;
     }
-    if (version > 1) {
+    if (version > VERSION) {
         return wf_err_set(err, WEFT_ECONF, "the store of blobs is of a newer program");
     }
     if (version == 0 && tables != 0) {
         return fail(x, SQLITE_CORRUPT, err);
     }
+    x->filled = version == VERSION;
     if (version == 0) {
         rc = index_begin(x, err);
         if (rc == 0) {
@@ -225,6 +230,14 @@ static int set_up(struct index *x, struct wf_err *err)
         }
     }
     return rc;
+}
+
+int index_filled(struct index *x, struct wf_err *err)
+{
+    int rc = sqlite3_exec(x->db, "PRAGMA user_version = 2", NULL, NULL, NULL);
+
+    x->filled = rc == SQLITE_OK;
+    return rc == SQLITE_OK ? 0 : fail(x, rc, err);
 }
 
 int index_open(struct index *x, const char *path, struct wf_err *err)
@@ -393,6 +406,22 @@ int index_victim(struct index *x, enum row_state state, uint64_t before, uint64_
 /* -- small blobs, files in place -------------------------------------------------------
  */
 
+static int copy_data(sqlite3_stmt *q, void *dst, size_t cap, size_t *ret_len,
+                     struct wf_err *err)
+{
+    const void *p = sqlite3_column_blob(q, 0);
+    size_t len = (size_t) sqlite3_column_bytes(q, 0);
+
+    if (len > cap || (p == NULL && len != 0)) {
+        return wf_err_set(err, WEFT_EINVAL, "a small blob of %zu bytes", len);
+    }
+    if (len != 0) {
+        memcpy(dst, p, len);
+    }
+    *ret_len = len;
+    return 0;
+}
+
 int index_data(struct index *x, int64_t id, void *dst, size_t cap, size_t *ret_len,
                struct wf_err *err)
 {
@@ -401,20 +430,7 @@ int index_data(struct index *x, int64_t id, void *dst, size_t cap, size_t *ret_l
 
     if (rc == 0) {
         rc = ask(x, q, sqlite3_bind_int64(q, 1, id), err);
-    }
-    if (rc == 0) {
-        const void *p = sqlite3_column_blob(q, 0);
-        size_t len = (size_t) sqlite3_column_bytes(q, 0);
-
-        if (len > cap || (p == NULL && len != 0)) {
-            rc = wf_err_set(err, WEFT_EINVAL, "a small blob of %zu bytes", len);
-        } else {
-            if (len != 0) {
-                memcpy(dst, p, len);
-            }
-            *ret_len = len;
-        }
-        rc = done(q, rc);
+        rc = done(q, rc == 0 ? copy_data(q, dst, cap, ret_len, err) : rc);
     }
     return rc;
 }
@@ -506,20 +522,17 @@ int index_put_place(struct index *x, const struct place *p, struct wf_err *err)
 
 int index_sums(struct index *x, struct index_sums *ret, struct wf_err *err)
 {
+    uint64_t *const v[] = {&ret->disk,  &ret->promised, &ret->in_place, &ret->whole,
+                           &ret->parts, &ret->pinned,   &ret->last_used};
     sqlite3_stmt *q = NULL;
     int rc = prepare(x, Q_SUMS, &q, err);
 
     if (rc == 0) {
         rc = ask(x, q, SQLITE_OK, err);
-    }
-    if (rc == 0) {
-        uint64_t *const v[] = {&ret->disk,  &ret->promised, &ret->in_place,  &ret->whole,
-                               &ret->parts, &ret->pinned,   &ret->last_used, &ret->kept};
-
-        for (int i = 0; i < (int) ARRAY_LEN(v); i++) {
+        for (int i = 0; rc == 0 && i < (int) ARRAY_LEN(v); i++) {
             *v[i] = (uint64_t) sqlite3_column_int64(q, i);
         }
-        rc = done(q, 0);
+        rc = done(q, rc);
     }
     return rc;
 }

@@ -41,12 +41,16 @@ struct index_sums {
 struct index {
     sqlite3 *db; /* NULL: closed */
     sqlite3_stmt *q[INDEX_QUERIES];
+    int filled; /* all that the disk holds was put in, once */
     int failed; /* the last error that was not WEFT_ENOENT; cleared by the owner */
 };
 
 /* Open or make. */
 int index_open(struct index *x, const char *path, struct wf_err *err);
 void index_close(struct index *x);
+
+/* From now on it is `filled`; within the transaction that did it. */
+int index_filled(struct index *x, struct wf_err *err);
 
 /* Give memory back. */
 void index_rest(struct index *x);

@@ -265,7 +265,6 @@ int blob_leaves(struct blob_store *s, const struct wf_digest *d,
         return disk_fail(s, "read the leaves of", d, err);
     }
     h->leaves = 1;
-    h->looked = h->row.have == 0 ? 0 : h->looked;
     return 0;
 }
 

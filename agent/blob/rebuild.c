@@ -298,6 +298,7 @@ int rebuild_index(struct blob_store *s, struct wf_err *err)
         rc = rebuild_folder(s, folder, &found);
         all += found;
     }
+    rc = rc == 0 ? index_filled(&s->x, err) : rc;
     rc = store_tx_end(s, rc, err);
     if (rc != 0) {
         return wf_err_set(err, rc, "the index of the blobs cannot be built anew");

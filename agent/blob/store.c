@@ -230,8 +230,6 @@ static void put_aside(struct blob_store *s)
 
 static int open_index(struct blob_store *s, struct wf_err *err)
 {
-    int anew = faccessat(s->dir_fd, INDEX, F_OK, 0) != 0 ||
-               faccessat(s->dir_fd, ASIDE, F_OK, 0) == 0;
     struct wf_err why = {0};
     char path[PATH_MAX];
     int rc;
@@ -245,11 +243,10 @@ static int open_index(struct blob_store *s, struct wf_err *err)
         index_close(&s->x);
         put_aside(s);
         store_trouble(s, &why);
-        anew = 1;
         rc = index_open(&s->x, path, &why);
     }
     s->x.failed = 0;
-    if (rc == 0 && anew) {
+    if (rc == 0 && !s->x.filled) {
         rc = rebuild_index(s, &why);
     }
     if (rc == 0) {

@@ -44,6 +44,7 @@ struct wf_give_flow {
     struct wf_give_lane *lane;
     struct wf_list_node wants;
     uint64_t credit; /* bytes that it may read in this turn */
+    int cut;         /* its turn was cut short */
 };
 
 struct wf_give_ask {

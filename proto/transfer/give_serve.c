@@ -195,13 +195,17 @@ static void start_read(struct wf_give *g, uint64_t now_us, struct wf_give_flow *
     }
 }
 
-/* One turn: reads as far as the credit goes. */
-static void take_turn(struct wf_give *g, uint64_t now_us, struct wf_give_flow *f,
-                      struct wf_effects *out)
+/* One turn: reads as far as the credit goes.  1 when it was cut short: it goes on then,
+ * as soon as a read or the meter is free. */
+static int take_turn(struct wf_give *g, uint64_t now_us, struct wf_give_flow *f,
+                     struct wf_effects *out)
 {
     struct wf_list_node *n;
 
-    f->credit = wf_min_u64(f->credit + QUANTUM, WF_CHUNK_MAX + QUANTUM);
+    if (!f->cut) {
+        f->credit = wf_min_u64(f->credit + QUANTUM, WF_CHUNK_MAX + QUANTUM);
+    }
+    f->cut = 0;
     while ((n = wf_list_first(&f->wants)) != NULL && g->reading < g->cfg.max_reads &&
            out->err == 0 && !lane_full(g, f->lane) &&
            wf_meter_free_us(&g->meter, now_us) <= now_us) {
@@ -211,11 +215,13 @@ static void take_turn(struct wf_give *g, uint64_t now_us, struct wf_give_flow *f
         uint64_t bytes = wf_give_bytes(a->size, a->kind, a->next, count);
 
         if (bytes > f->credit) {
-            return;
+            return 0;
         }
         f->credit -= bytes;
         start_read(g, now_us, f, a, count, out);
     }
+    f->cut = n != NULL && !lane_full(g, f->lane);
+    return f->cut;
 }
 
 void wf_give_serve(struct wf_give *g, uint64_t now_us, struct wf_effects *out)
@@ -232,8 +238,9 @@ void wf_give_serve(struct wf_give *g, uint64_t now_us, struct wf_effects *out)
             wf_list_push_back(&f->lane->stopped, n);
             continue;
         }
-        take_turn(g, now_us, f, out);
-        if (wf_list_empty(&f->wants)) {
+        if (take_turn(g, now_us, f, out)) {
+            wf_list_push_front(&g->turns, n);
+        } else if (wf_list_empty(&f->wants)) {
             free_flow(g, f);
         } else {
             wf_list_push_back(&g->turns, n);

@@ -678,7 +678,9 @@ static int step(struct world *w)
 
 static void make_holders(struct world *w)
 {
-    w->nholders = 1 + (unsigned) draw(w, HOLDERS);
+    unsigned halves = draw(w, 4) == 0;
+
+    w->nholders = 1 + halves + (unsigned) draw(w, HOLDERS - halves);
     for (unsigned i = 0; i < w->nholders; i++) {
         struct holder *h = &w->holders[i];
         struct wf_give_config cfg = {.seed = i,
@@ -686,7 +688,7 @@ static void make_holders(struct world *w)
                                      .max_reads = 1 + draw(w, 16),
                                      .rate = draw(w, 4) == 0 ? 1u << 20 : 0};
 
-        h->manner = i == 0 ? HONEST : (enum manner) draw(w, MANNERS);
+        h->manner = i < 1 + halves ? HONEST : (enum manner) draw(w, MANNERS);
         h->key.b[0] = (uint8_t) (i + 1);
         h->direct = (int) draw(w, 3) - 1; /* no endpoint, a useless one, a good one */
         h->local = draw(w, 2) == 0;
@@ -695,8 +697,11 @@ static void make_holders(struct world *w)
         h->dies_us = h->manner == LEAVING ? w->now + draw(w, 3 * SECOND) : UINT64_MAX;
         must(wf_give_new(&cfg, &h->give) == 0);
         for (unsigned k = 0; k < w->nblobs; k++) {
-            /* The first, who is honest, has all: whatever the others do, it arrives. */
-            h->has[k] = i == 0 ? 2 : (int) draw(w, 3);
+            /* The first, who is honest, has all, or the first two together: whatever the
+             * others do, it arrives. */
+            h->has[k] = i > halves                              ? (int) draw(w, 3)
+                        : halves != 0 && w->blobs[k].chunks > 1 ? 1
+                                                                : 2;
         }
     }
 }

@@ -207,11 +207,46 @@ static int full(struct blob_store *s, uint64_t disk, int by_cap, struct wf_err *
                                want, s->dir, (unsigned long long) s->o.floor_bytes);
 }
 
-int room_make(struct blob_store *s, uint64_t disk, struct wf_err *err)
+struct room {
+    uint64_t disk;        /* wanted */
+    uint64_t used, space; /* of the cap; on the disk */
+};
+
+static int lacks_cap(const struct blob_store *s, const struct room *r)
+{
+    return r->disk > s->o.cap_bytes - wf_min_u64(r->used, s->o.cap_bytes);
+}
+
+/* Let go of as many as it takes, or only see whether there are as many: nobody goes in
+ * vain. */
+static int find_room(struct blob_store *s, struct room r, int try_only,
+                     struct wf_err *err)
 {
     enum row_state state = ROW_PART;
     struct blob_row row;
-    uint64_t after = 0, space = room_free(s);
+    uint64_t after = 0;
+    int rc = 0;
+
+    while (rc == 0 && (lacks_cap(s, &r) || r.disk > r.space)) {
+        /* Small ones leave the index as long as it is: the disk gains nothing. */
+        rc = next_victim(s, lacks_cap(s, &r) ? 0 : BLOB_INLINE + 1, &state, &after, &row,
+                         err);
+        if (rc == WEFT_ENOENT) {
+            return full(s, r.disk, lacks_cap(s, &r), err);
+        }
+        if (rc == 0 && !try_only) {
+            rc = evict(s, &row, err);
+        }
+        r.used -= wf_min_u64(r.used, row.disk);
+        /* All of a part was promised already. */
+        r.space += row.size <= BLOB_INLINE ? 0 : row.disk;
+    }
+    return rc;
+}
+
+int room_make(struct blob_store *s, uint64_t disk, struct wf_err *err)
+{
+    struct room r = {disk, s->used_bytes, room_free(s)};
     int rc = 0;
 
     if (disk > s->o.cap_bytes) {
@@ -221,25 +256,11 @@ int room_make(struct blob_store *s, uint64_t disk, struct wf_err *err)
                           (unsigned long long) disk, (unsigned long long) s->o.cap_bytes);
     }
     (void) store_now(s);
-    space -= wf_min_u64(space, s->promised_bytes);
-    while (rc == 0) {
-        int by_cap = disk > s->o.cap_bytes - wf_min_u64(s->used_bytes, s->o.cap_bytes);
-
-        if (!by_cap && disk <= space) {
-            break;
-        }
-        rc = after == 0 && state == ROW_PART ? note_flush(s, err) : 0;
-        if (rc == 0) {
-            /* Small ones leave the index as long as it is: the disk gains nothing. */
-            rc = next_victim(s, by_cap ? 0 : BLOB_INLINE + 1, &state, &after, &row, err);
-        }
-        if (rc == WEFT_ENOENT) {
-            return full(s, disk, by_cap, err);
-        }
-        if (rc == 0) {
-            rc = evict(s, &row, err);
-            space += row.size > BLOB_INLINE ? row.have : 0;
-        }
+    r.space -= wf_min_u64(r.space, s->promised_bytes);
+    if (lacks_cap(s, &r) || disk > r.space) {
+        rc = note_flush(s, err);
+        rc = rc == 0 ? find_room(s, r, 1, err) : rc;
+        rc = rc == 0 ? find_room(s, r, 0, err) : rc;
     }
     return rc;
 }

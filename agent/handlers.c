@@ -121,6 +121,10 @@ static void on_done(void *arg, uint64_t id, const struct exec_done *d)
     if (d->reason != WIRE_R_EXIT) {
         end.exit_code = 0;
     }
+    if (d->result_path != NULL) {
+        h->cbs.on_file(h->arg, ev.run, &end, d->result_path, d->result_size);
+        return;
+    }
     h->cbs.on_event(h->arg, &ev);
 }
 
@@ -135,12 +139,23 @@ static void on_info(void *arg, const struct exec_info *info)
 
 int handlers_start(struct handlers *h, const struct run *r)
 {
+    static const struct handlers_files none;
+
+    return handlers_start_with(h, r, &none);
+}
+
+int handlers_start_with(struct handlers *h, const struct run *r,
+                        const struct handlers_files *files)
+{
     char id[WF_ID_TEXT];
     const struct exec_job job = {.id = wf_id_text(&r->key.job, id),
                                  .attempt = r->key.attempt,
                                  .deadline_ms = r->deadline_ms,
                                  .payload = r->payload,
-                                 .payload_len = r->payload_len};
+                                 .payload_len = r->payload_len,
+                                 .payload_path = files->payload_path,
+                                 .inputs = files->inputs,
+                                 .n_inputs = files->n_inputs};
     uint64_t number = r->number << CAP_BITS | r->cap;
 
     return h->pools[r->cap] != NULL
@@ -161,10 +176,24 @@ void handlers_kill(struct handlers *h, uint64_t number, uint32_t grace_ms)
 void handlers_refusal(int code, struct run_end *ret_end)
 {
     *ret_end = (struct run_end){
-        .code = code == WEFT_ETOOBIG ? WEFT_ETOOBIG : WEFT_ESPAWN,
+        .code = code == WEFT_ETOOBIG || code == WEFT_EINVAL ? code
+                : code == WEFT_ENOENT                       ? WEFT_EINVAL
+                                                            : WEFT_ESPAWN,
         .reason = code == WEFT_EBUSY    ? "weft-runner or the workers are not up"
                   : code == WEFT_ENOMEM ? "out of memory on the node"
+                  : code == WEFT_ENOENT ? "the command names an input that the job lacks"
+                  : code == WEFT_EINVAL ? "an input has a wrong name or path"
                                         : wf_err_sentence(code)};
+}
+
+const char *handlers_inputs(const struct handlers *h, unsigned cap)
+{
+    return h->pools[cap] != NULL ? exec_pool_inputs(h->pools[cap]) : exec_inputs(h->exec);
+}
+
+void handlers_set_inline(struct handlers *h, size_t max)
+{
+    exec_set_inline(h->exec, h->cbs.on_file != NULL ? max : 0);
 }
 
 void handlers_warm(struct handlers *h)
@@ -188,12 +217,13 @@ void handlers_sandbox(const struct handlers *h, struct node_facts *facts)
 
 /* -- setting up ---------------------------------------------------------------------- */
 
-/* Files that the command names are shown in the sandbox: scripts, models. */
+/* Files that the command names are shown in the sandbox: scripts, models.  One place is
+ * for a worker's inputs. */
 static void show_files(struct wire_start *s)
 {
     struct stat st;
 
-    for (uint32_t i = 1; i < s->argv.n && s->binds.n < WIRE_BINDS_MAX; i++) {
+    for (uint32_t i = 1; i < s->argv.n && s->binds.n < WIRE_BINDS_MAX - 1; i++) {
         const char *a = s->argv.v[i];
 
         if (a[0] == '/' && strncmp(a, "/usr/", 5) != 0 && stat(a, &st) == 0 &&
@@ -229,9 +259,10 @@ int handlers_new(uv_loop_t *loop, const struct agent_config *config,
 {
     static const struct exec_callbacks exec_cbs = {on_started, on_output, on_done,
                                                    on_info};
-    char runner[PATH_MAX];
+    char runner[PATH_MAX], inputs[CONFIG_PATH + 8];
     struct exec_opts opts = {.runner = runner,
                              .scratch = config->scratch,
+                             .inputs = inputs,
                              .sandbox =
                                  strcmp(config->sandbox, "none") == 0 ? "none" : "auto",
                              .cgroup = config->cgroup};
@@ -248,6 +279,7 @@ int handlers_new(uv_loop_t *loop, const struct agent_config *config,
         h->specs[i] = config->caps[i].spec;
         show_files(&h->specs[i]);
     }
+    (void) snprintf(inputs, sizeof inputs, "%s/inputs", config->state);
     rc = handlers_find_runner(config, runner, sizeof runner, err);
     if (rc == 0) {
         rc = exec_new(loop, &opts, &exec_cbs, h, &h->exec, err);

@@ -3,13 +3,18 @@
 #include "client/include/weft/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
+#include <unistd.h>
 
-#define PROTOCOL    1
 #define HEAD        5 /* length and type */
 #define FRAME_MAX   ((1u << 20) + (64u << 10))
 #define RESULT_MAX  (1u << 20)
@@ -23,7 +28,19 @@
  * comes next may take as long again. */
 #define HOLD_US 200
 
-enum { HELLO = 1, JOB = 2, OUTPUT = 3, RESULT = 4, CANCEL = 5 };
+/* Where a file that is a result goes; an agent that knows version 1 alone sets no such
+ * variable. */
+#define RESULTS "WEFT_RESULTS"
+
+enum {
+    HELLO = 1,
+    JOB = 2,
+    OUTPUT = 3,
+    RESULT = 4,
+    CANCEL = 5,
+    JOB_FILES = 6,
+    RESULT_FILE = 7
+};
 
 struct bytes {
     uint8_t *p;
@@ -37,6 +54,10 @@ struct worker {
     size_t taken;   /* bytes of `in` that were worked on */
     size_t scanned; /* bytes of `in` that were searched for CANCEL */
     struct bytes out;
+    struct bytes files; /* of the job under way: the payload's path, then name and path of
+                         * each input, each with its zero */
+    void *map;          /* of a payload that is a file, once it was asked for */
+    size_t map_len;
     uint64_t out_since_us; /* when the first waiting result was put into `out` */
     unsigned cancels;      /* how many were ever noted */
     uint32_t cancel[CANCELS];
@@ -50,6 +71,9 @@ struct weft_worker_job {
     char id[ID_MAX + 1];
     size_t payload_at; /* from `taken`: the buffer may move */
     size_t payload_len;
+    unsigned inputs;
+    int has_file; /* the result is the file of that name in RESULTS */
+    char file[32];
     size_t result_at; /* start of the RESULT frame in `result` */
     struct bytes *result;
 };
@@ -222,6 +246,43 @@ static int start_result(struct weft_worker_job *job)
     return 0;
 }
 
+/* Copy a text with a length of `width` bytes to `files`. */
+static int keep_text(struct worker *w, const uint8_t *p, size_t *at, size_t total,
+                     size_t width)
+{
+    size_t n = total - *at >= width ? (size_t) get(p + *at, width) : total;
+
+    if (n >= total || n > total - *at - width) {
+        return WEFT_EPROTO;
+    }
+    if (reserve(&w->files, n + 1) != 0) {
+        return WEFT_ENOMEM;
+    }
+    put_bytes(&w->files, p + *at + width, n);
+    put(&w->files, 0, 1);
+    *at += width + n;
+    return 0;
+}
+
+/* What is given by path stands between the id and the payload. */
+static int decode_files(struct worker *w, const uint8_t *p, size_t total,
+                        struct weft_worker_job *ret)
+{
+    size_t at = ret->payload_at;
+    int rc = keep_text(w, p, &at, total, 2);
+
+    if (rc == 0 && at == total) {
+        rc = WEFT_EPROTO;
+    }
+    ret->inputs = rc == 0 ? p[at++] : 0;
+    for (unsigned i = 0; rc == 0 && i < 2 * ret->inputs; i++) {
+        rc = keep_text(w, p, &at, total, i % 2 == 0 ? 1 : 2);
+    }
+    ret->payload_at = at;
+    ret->payload_len = total - at;
+    return rc;
+}
+
 static int decode_job(struct worker *w, const uint8_t *p, size_t total,
                       struct weft_worker_job *ret)
 {
@@ -239,6 +300,44 @@ static int decode_job(struct worker *w, const uint8_t *p, size_t total,
     ret->id[id_len] = '\0';
     ret->payload_at = fixed + id_len;
     ret->payload_len = total - fixed - id_len;
+    (void) snprintf(ret->file, sizeof ret->file, "weft-result-%08lx",
+                    (unsigned long) ret->ref);
+    w->files.len = 0;
+    return p[4] == JOB_FILES ? decode_files(w, p, total, ret) : 0;
+}
+
+static int result_path(const struct weft_worker_job *job, char dst[PATH_MAX])
+{
+    const char *dir = getenv(RESULTS);
+    int n = dir != NULL ? snprintf(dst, PATH_MAX, "%s/%s", dir, job->file) : -1;
+
+    return n > 0 && n < PATH_MAX ? 0 : WEFT_ESUPPORT;
+}
+
+/* Once the function has returned: the frame that says how it went. */
+static int conclude(struct weft_worker_job *job, int code)
+{
+    char path[PATH_MAX];
+
+    if (job->w->map != NULL) {
+        (void) munmap(job->w->map, job->w->map_len + 1);
+        job->w->map = NULL;
+    }
+    if (job->has_file && code != 0 && result_path(job, path) == 0) {
+        (void) unlink(path);
+    }
+    if (!job->has_file || code != 0) {
+        end_result(job, code < 0 ? -code : code);
+        return 0;
+    }
+    job->result->len = job->result_at;
+    if (reserve(job->result, HEAD + 4 + sizeof job->file) != 0) {
+        return WEFT_ENOMEM;
+    }
+    put(job->result, 1 + 4 + strlen(job->file), 4);
+    put(job->result, RESULT_FILE, 1);
+    put(job->result, job->ref, 4);
+    put_bytes(job->result, job->file, strlen(job->file));
     return 0;
 }
 
@@ -259,8 +358,8 @@ static int do_job(struct worker *w, size_t total, struct bytes *result,
     if (!is_cancelled(w, job.ref)) {
         code = fn(&job, arg);
     }
-    end_result(&job, code < 0 ? -code : code);
-    if (reserve(&w->out, result->len) != 0) {
+    rc = conclude(&job, code);
+    if (rc != 0 || reserve(&w->out, result->len) != 0) {
         return WEFT_ENOMEM;
     }
     ended_us = now_us();
@@ -284,7 +383,7 @@ static int work(struct worker *w, struct bytes *result, weft_worker_fn *fn, void
     while ((rc = frame_at(w, w->taken, &total)) == 0 && total > 0) {
         uint8_t type = w->in.p[w->taken + 4];
 
-        if (type == JOB) {
+        if (type == JOB || type == JOB_FILES) {
             rc = do_job(w, total, result, fn, arg);
         } else if (type != CANCEL) {
             rc = WEFT_EPROTO;
@@ -312,7 +411,7 @@ static int say_hello(struct worker *w, unsigned concurrency)
     }
     put(&w->out, 1 + 4, 4);
     put(&w->out, HELLO, 1);
-    put(&w->out, PROTOCOL, 2);
+    put(&w->out, getenv(RESULTS) != NULL ? 2 : 1, 2);
     put(&w->out, concurrency, 2);
     return flush(w);
 }
@@ -353,6 +452,7 @@ int weft_worker_run(const struct weft_worker_options *options, weft_worker_fn *f
     free(result.p);
     free(w->in.p);
     free(w->out.p);
+    free(w->files.p);
     free(w);
     return rc;
 }
@@ -372,8 +472,54 @@ uint64_t weft_worker_deadline_ms(const weft_worker_job *job)
     return job->deadline_ms;
 }
 
+const char *weft_worker_payload_path(const weft_worker_job *job)
+{
+    const char *path = (const char *) job->w->files.p;
+
+    return job->w->files.len > 0 && path[0] != '\0' ? path : NULL;
+}
+
+const char *weft_worker_input(const weft_worker_job *job, const char *name)
+{
+    const char *p = (const char *) job->w->files.p;
+
+    for (unsigned i = 0; i < job->inputs; i++) {
+        const char *at = p + strlen(p) + 1; /* behind a path: a name */
+
+        p = at + strlen(at) + 1;
+        if (strcmp(at, name) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* One byte more than there are, as there may be none: then nothing could be mapped. */
+static const void *map_payload(struct worker *w, const char *path, size_t *ret_len)
+{
+    int fd = w->map == NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0) {
+        void *p = mmap(NULL, (size_t) st.st_size + 1, PROT_READ, MAP_PRIVATE, fd, 0);
+
+        w->map = p != MAP_FAILED ? p : NULL;
+        w->map_len = w->map != NULL ? (size_t) st.st_size : 0;
+    }
+    if (fd >= 0) {
+        (void) close(fd);
+    }
+    *ret_len = w->map_len;
+    return w->map;
+}
+
 const void *weft_worker_payload(const weft_worker_job *job, size_t *ret_len)
 {
+    const char *path = weft_worker_payload_path(job);
+
+    if (path != NULL) {
+        return map_payload(job->w, path, ret_len);
+    }
     *ret_len = job->payload_len;
     return job->w->in.p + job->w->taken + job->payload_at;
 }
@@ -387,6 +533,27 @@ int weft_worker_result(weft_worker_job *job, const void *data, size_t len)
         return WEFT_ENOMEM;
     }
     put_bytes(job->result, data, len);
+    return 0;
+}
+
+int weft_worker_result_file(weft_worker_job *job, const char *path)
+{
+    char to[PATH_MAX];
+    struct stat st;
+
+    if (result_path(job, to) != 0) {
+        return WEFT_ESUPPORT;
+    }
+    if (lstat(path, &st) != 0) {
+        return errno == ENOENT || errno == ENOTDIR ? WEFT_ENOENT : WEFT_EIO;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return WEFT_EINVAL;
+    }
+    if (rename(path, to) != 0) {
+        return errno == EXDEV ? WEFT_EINVAL : WEFT_EIO;
+    }
+    job->has_file = 1;
     return 0;
 }
 

@@ -38,7 +38,8 @@ static int split(const struct check *k, const char *s, char *dst, struct wire_li
     return argv->n != 0 ? 0 : check_wrong(k, "command", "names no program");
 }
 
-/* A run starts in its scratch folder, where both files are. */
+/* A run starts in its scratch folder, where both files are.  {input:NAME} stays: whether
+ * there is one shows with the job. */
 static void fill_in(struct wire_start *s)
 {
     for (uint32_t i = 1; i < s->argv.n; i++) {
@@ -93,6 +94,12 @@ static int check_command(const struct check *k, struct config_capability *cap)
     }
     for (size_t i = 0; i < cap->args.n; i++) {
         (void) wire_list_add(&s->argv, cap->args.item[i]);
+    }
+    for (uint32_t i = 0; s->kind == WIRE_WORKER && i < s->argv.n; i++) {
+        if (strstr(s->argv.v[i], "{input:") != NULL) {
+            return check_wrong(k, "command",
+                               "a worker hears of its inputs with each job");
+        }
     }
     fill_in(s);
     return 0;

@@ -1,13 +1,17 @@
 /* worker.c - a worker for tests: does what the payload says
  *
- * worker [CONCURRENCY].  A payload that is no command comes back as the result.
+ * worker [CONCURRENCY [PROTOCOL]].  A payload that is no command comes back as the
+ * result; one that is a file as its length and its last byte.
  */
 #include "client/include/weft/worker.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,12 +48,141 @@ static int big(weft_worker_job *job)
     return 0;
 }
 
+/* NAME or NAME/PATH as a path; 0: there is no such input. */
+static int find(weft_worker_job *job, const char *what, char *dst, size_t cap)
+{
+    char name[64];
+    size_t n = strcspn(what, "/");
+    const char *path;
+
+    (void) snprintf(name, sizeof name, "%.*s", (int) n, what);
+    path = weft_worker_input(job, name);
+    if (path != NULL) {
+        (void) snprintf(dst, cap, "%s%s", path, what + n);
+    }
+    return path != NULL;
+}
+
+static int read_input(weft_worker_job *job, const char *what)
+{
+    char path[4096], text[200];
+    int fd;
+    ssize_t n;
+
+    if (!find(job, what, path, sizeof path)) {
+        return give(job, "no such input");
+    }
+    fd = open(path, O_RDONLY);
+    n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+    (void) close(fd);
+    return n >= 0 ? weft_worker_result(job, text, (size_t) n) : give(job, "unreadable");
+}
+
+/* Whatever its owner might do to it. */
+static int spoil_input(weft_worker_job *job, const char *what)
+{
+    char path[4096];
+    int fd;
+
+    if (!find(job, what, path, sizeof path)) {
+        return give(job, "no such input");
+    }
+    if (chmod(path, 0600) == 0 || (fd = open(path, O_WRONLY)) >= 0 || unlink(path) == 0) {
+        return give(job, "spoiled");
+    }
+    return give(job, strerror(errno));
+}
+
+/* A file of so many bytes that ends with a `z`, as the result. */
+static int give_file(weft_worker_job *job, const char *size, int *ret_fd)
+{
+    long n = atol(size);
+    int fd = open("made", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    if (fd < 0 || ftruncate(fd, n) != 0 || (n > 0 && pwrite(fd, "z", 1, n - 1) != 1) ||
+        weft_worker_result_file(job, "made") != 0) {
+        return 1;
+    }
+    if (ret_fd != NULL) {
+        *ret_fd = fd;
+        return 0;
+    }
+    (void) close(fd);
+    return 0;
+}
+
+static int play_tricks(weft_worker_job *job, const char *trick)
+{
+    char path[4096];
+    int fd;
+
+    if (give_file(job, "200000", &fd) != 0) {
+        return 1;
+    }
+    /* The library's name for the result of the first job of the first slot and so on. */
+    (void) snprintf(path, sizeof path, "%s/weft-result-%08lx", getenv("WEFT_RESULTS"),
+                    strtoul(strchr(trick, ' '), NULL, 16));
+    if (strncmp(trick, "swap", 4) == 0) {
+        return unlink(path) != 0 || symlink("/etc/passwd", path) != 0;
+    }
+    if (strncmp(trick, "gone", 4) == 0) {
+        return unlink(path) != 0;
+    }
+    if (strncmp(trick, "pipe", 4) == 0) {
+        return unlink(path) != 0 || mkfifo(path, 0600) != 0;
+    }
+    if (strncmp(trick, "folder", 6) == 0) {
+        return unlink(path) != 0 || mkdir(path, 0700) != 0;
+    }
+    /* It grows on while it is taken, by what outlives the job. */
+    if (fork() == 0) {
+        for (int i = 0; i < 100000; i++) {
+            (void) !pwrite(fd, "more", 4, 200000 + 4L * i);
+        }
+        _exit(0);
+    }
+    return 0;
+}
+
+static int handle_files(weft_worker_job *job, const char *text)
+{
+    if (strncmp(text, "input ", 6) == 0) {
+        return read_input(job, text + 6);
+    }
+    if (strncmp(text, "spoil ", 6) == 0) {
+        return spoil_input(job, text + 6);
+    }
+    if (strncmp(text, "file ", 5) == 0) {
+        return give_file(job, text + 5, NULL);
+    }
+    if (strncmp(text, "badfile ", 8) == 0) {
+        return give_file(job, text + 8, NULL) != 0 ? 1 : 3;
+    }
+    if (strncmp(text, "trick ", 6) == 0) {
+        return play_tricks(job, text + 6);
+    }
+    return -1;
+}
+
 static int handle(weft_worker_job *job, void *arg)
 {
+    char text[256];
     size_t len;
     const void *p = weft_worker_payload(job, &len);
+    int code;
 
     (void) arg;
+    if (weft_worker_payload_path(job) != NULL) {
+        (void) snprintf(text, sizeof text, "%zu %c", len,
+                        len > 0 ? ((const char *) p)[len - 1] : '-');
+        return give(job, text);
+    }
+    (void) snprintf(text, sizeof text, "%.*s", (int) (len < 200 ? len : 200),
+                    (const char *) p);
+    code = handle_files(job, text);
+    if (code >= 0) {
+        return code;
+    }
     if (is(p, len, "crash")) {
         (void) signal(SIGSEGV, SIG_DFL);
         (void) raise(SIGSEGV);
@@ -99,6 +232,9 @@ int main(int argc, char **argv)
 {
     struct weft_worker_options o = WEFT_WORKER_OPTIONS_INIT;
 
+    if (argc > 2 && strcmp(argv[2], "1") == 0) {
+        (void) unsetenv("WEFT_RESULTS");
+    }
     o.concurrency = argc > 1 ? (unsigned) atoi(argv[1]) : 1;
     return weft_worker_run(&o, handle, NULL) == 0 ? 0 : 1;
 }

@@ -349,9 +349,11 @@ void wf_pull_asked(struct wf_pull *p, uint64_t now_us, struct pull_ask *a)
     if (h->via != a->lane) {
         forget_figures(h, a->lane);
     }
-    if (h->owed == 0) {
+    /* Idle time is no part of a sample; the moment between answers and new wants is. */
+    if (h->owed == 0 && now_us - h->heard_us > PULL_MS + h->rtt_us / 4) {
         h->sample = 0;
         h->sample_us = now_us;
+        h->limited = 0;
     }
     a->probe = h->owed == 0;
     a->at_us = now_us;

@@ -1,5 +1,6 @@
 /* main.c - weft-agent: arguments, configuration, then one of its commands */
 #include "agent/config.h"
+#include "agent/data/ask.h"
 #include "agent/handlers.h"
 #include "agent/join.h"
 #include "agent/shell.h"
@@ -31,10 +32,11 @@ enum exit_code {
 };
 
 struct args {
-    const char *command; /* "run", "join", "leave", "check" */
+    const char *command; /* "run", "join", "leave", "check", "data" */
     const char *config;  /* NULL: none named */
     const char *name, *token_file;
     uint64_t timeout_ms;
+    struct ask_opts ask; /* data */
     size_t nsets;
     struct config_set sets[SETS_MAX];
     char keys[SETS_MAX][64];
@@ -49,12 +51,18 @@ static int help(void)
            "       weft-agent join [--config FILE] [--name NAME] [--token-file FILE]\n"
            "       weft-agent leave [--config FILE]\n"
            "       weft-agent check [--config FILE]\n"
+           "       weft-agent data add PATH [--in-place] [--config FILE]\n"
+           "       weft-agent data ls|scrub|stats [--config FILE]\n"
            "\n"
            "Runs jobs of a weft mesh on this machine.\n"
            "\n"
            "  join       enrol this machine: draws a key that never leaves it\n"
            "  leave      forget key and identity\n"
            "  check      read the configuration, say what is wrong, start nothing\n"
+           "  data       ask the agent that runs here about the blobs that it keeps:\n"
+           "             add a file or a folder (prints DIGEST SIZE PATH of each file), "
+           "list\n"
+           "             them, look for damage now, tell how much there is\n"
            "\n"
            "  --config FILE      configuration; default " CONFIG_DEFAULT "\n"
            "  --token-file FILE  join: the token; default standard input (never an "
@@ -63,11 +71,14 @@ static int help(void)
            "  --name NAME        join: wished for when the token names none; default: "
            "the host's\n"
            "  --timeout TIME     join: how long to try; default 20s\n"
+           "  --in-place         data add: give out the files where they are, without "
+           "a copy\n"
            "  --help, --version\n"
            "\n"
            "Options outside sections also go on the command line: --state DIR.\n"
            "Exit codes: 0 ok, 1 error, 2 usage or configuration, 3 cannot reach the "
-           "broker,\n4 not authorised, 5 not enrolled, 6 in use by another process.\n"
+           "broker\nor the agent, 4 not authorised, 5 not enrolled or no such file, 6 "
+           "in use by\nanother process.\n"
            "\n"
            "Options of the configuration file:\n\n");
     if (config_help(&table) == 0) {
@@ -111,6 +122,12 @@ static const char *next_step(const struct args *a, int code)
 {
     int joining = strcmp(a->command, "join") == 0;
 
+    if (strcmp(a->command, "data") == 0 && code == WEFT_EUNREACH) {
+        return "start it (with data_cap above 0), or name its --config or --state";
+    }
+    if (strcmp(a->command, "data") == 0 && code == WEFT_ENOENT) {
+        return "name a file or a folder that is there";
+    }
     switch (code) {
     case WEFT_EEXIST:
         return "join with another --name, or a token for another name";
@@ -211,9 +228,28 @@ static int take_option(struct args *a, const char *arg, const char *value)
     return 0;
 }
 
+/* What stands alone. */
+static int take_word(struct args *a, const char *arg)
+{
+    const char **place = a->ask.action == NULL ? &a->ask.action : &a->ask.path;
+
+    if (strcmp(a->command, "data") != 0) {
+        return 0;
+    }
+    if (strcmp(arg, "--in-place") == 0) {
+        a->ask.in_place = 1;
+        return 1;
+    }
+    if (arg[0] == '-' || *place != NULL) {
+        return 0;
+    }
+    *place = arg;
+    return 1;
+}
+
 static int parse(int argc, char **argv, struct args *a)
 {
-    static const char *const commands[] = {"run", "join", "leave", "check"};
+    static const char *const commands[] = {"run", "join", "leave", "check", "data"};
     int i = 1;
 
     if (argc > 1 && argv[1][0] != '-') {
@@ -228,6 +264,10 @@ static int parse(int argc, char **argv, struct args *a)
     for (; i < argc; i += 2) {
         int rc;
 
+        if (take_word(a, argv[i])) {
+            i--;
+            continue;
+        }
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             a->done = 1;
             return help();
@@ -368,6 +408,13 @@ static int join(const struct args *a, const struct agent_config *c, struct wf_er
     return rc;
 }
 
+static int data(struct args *a, const struct agent_config *c, struct wf_err *err)
+{
+    a->ask.state = c->state;
+    a->ask.action = a->ask.action != NULL ? a->ask.action : "";
+    return ask_run(&a->ask, err);
+}
+
 int main(int argc, char **argv)
 {
     struct args a = {.command = "run", .timeout_ms = 20000};
@@ -395,6 +442,7 @@ int main(int argc, char **argv)
         rc = strcmp(a.command, "join") == 0    ? join(&a, c, &err)
              : strcmp(a.command, "leave") == 0 ? join_leave(c->state, &err)
              : strcmp(a.command, "check") == 0 ? check(&a, c, &err)
+             : strcmp(a.command, "data") == 0  ? data(&a, c, &err)
                                                : run(&a, c, &err);
     }
     config_free(c);

@@ -1,5 +1,6 @@
 #include "agent/shell.h"
 
+#include "agent/data/plane.h"
 #include "agent/footprint.h"
 #include "agent/handlers.h"
 #include "agent/keeper.h"
@@ -39,6 +40,8 @@ struct shell {
     void *zctx;
     struct uplink *uplink;
     struct handlers *handlers;
+    struct plane *plane; /* NULL: this machine holds no data */
+    uint64_t epoch;
     struct sampler *sampler;
     struct keeper keeper;
     struct wf_timer *timer;
@@ -66,7 +69,7 @@ static void start(struct shell *sh, const struct run *r)
     int rc;
 
     WF_FAILPOINT("agent.start.before");
-    rc = handlers_start(sh->handlers, r);
+    rc = r->inputs != NULL ? plane_start(sh->plane, r) : handlers_start(sh->handlers, r);
     WF_FAILPOINT("agent.start.after");
     if (rc != 0) {
         /* Each holds a slot until the core hears, so there are no more than slots. */
@@ -99,7 +102,9 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
         break;
     case WF_EFFECT_KILL:
         WF_FAILPOINT("agent.kill.before");
-        handlers_kill(sh->handlers, x->arg, x->peer);
+        if (plane_kill(sh->plane, x->arg) != 0) {
+            handlers_kill(sh->handlers, x->arg, x->peer);
+        }
         WF_FAILPOINT("agent.kill.after");
         break;
     case WF_EFFECT_APPEND:
@@ -112,15 +117,20 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
                   (int) x->len, (const char *) p);
         break;
     default:
+        plane_effect(sh->plane, &sh->fx, x);
         break;
     }
 }
 
 static void step_once(struct shell *sh, struct node_event *ev)
 {
+    const struct wf_link *link = node_link(sh->node);
+
     ev->now_us = wf_now_us();
     ev->wall_ms = wf_wall_ms();
     node_step(sh->node, ev, &sh->fx);
+    /* Lanes may be asked for in the step that opens the session. */
+    plane_step(sh->plane, link, sh->endpoints[link->endpoint]);
     for (size_t i = 0; i < sh->fx.n; i++) {
         carry_out(sh, &sh->fx.v[i]);
     }
@@ -143,7 +153,7 @@ static int next_failure(struct shell *sh, struct node_event *ev, struct run_end 
         *ev = (struct node_event){.kind = NODE_RUN_DONE, .run = r->run, .end = end};
         return 1;
     }
-    if (keeper_failure(&sh->keeper, ev)) {
+    if (keeper_failure(&sh->keeper, ev) || plane_failure(sh->plane, ev)) {
         return 1;
     }
     if (sh->link_lost) {
@@ -153,6 +163,12 @@ static int next_failure(struct shell *sh, struct node_event *ev, struct run_end 
         return 1;
     }
     return 0;
+}
+
+static void give_up(struct shell *sh, int code, const char *text)
+{
+    sh->fatal = wf_err_set(&sh->why, code, "%s", text);
+    wf_loop_stop(&sh->loop);
 }
 
 static void finish(struct shell *sh)
@@ -209,6 +225,9 @@ static void step(struct shell *sh, struct node_event *ev)
     }
     watch_link(sh);
     arm(sh);
+    if (plane_fatal(sh->plane)) {
+        give_up(sh, WEFT_ENOMEM, "no memory to note what was asked of the blobs");
+    }
     if (sh->phase == DRAINING && is_done(sh)) {
         finish(sh);
     }
@@ -254,6 +273,7 @@ static void chores(struct shell *sh, uint64_t now_us)
     if (now_us >= sh->facts_us) {
         sh->facts_us = now_us + FACTS_US;
         tell_facts(sh);
+        plane_save_day(sh->plane, sh->node);
     }
     if (now_us >= sh->watchdog_us) {
         sh->watchdog_us = now_us + notify_watchdog_us();
@@ -331,13 +351,28 @@ static void on_frame(void *arg, const uint8_t *bytes, size_t len)
 
 static void on_event(void *arg, struct node_event *ev)
 {
-    step(arg, ev);
+    struct shell *sh = arg;
+
+    if (ev->kind == NODE_RUN_DONE) {
+        plane_ended(sh->plane, ev->run);
+    }
+    step(sh, ev);
 }
 
-static void give_up(struct shell *sh, int code, const char *text)
+static void on_file(void *arg, uint64_t number, const struct run_end *end,
+                    const char *path, uint64_t size)
 {
-    sh->fatal = wf_err_set(&sh->why, code, "%s", text);
-    wf_loop_stop(&sh->loop);
+    struct shell *sh = arg;
+
+    (void) size;
+    plane_result(sh->plane, number, end, path);
+}
+
+static int lets_in(void *arg, const struct wf_key *key)
+{
+    const struct shell *sh = arg;
+
+    return node_lets_in(sh->node, key);
 }
 
 /* Without a runner no job can start: better to take none than to fail each. */
@@ -430,7 +465,8 @@ static int open_node(struct shell *sh, const struct identity *id, struct wf_err 
     }
     (void) wf_str_copy(cfg.link.software, sizeof cfg.link.software,
                        "weft-agent " WEFT_VERSION);
-    keys_random(&cfg.link.epoch, sizeof cfg.link.epoch);
+    cfg.link.epoch = sh->epoch;
+    plane_configure(sh->plane, &cfg);
     keys_random(&cfg.link.seed, sizeof cfg.link.seed);
     keys_random(&cfg.seed, sizeof cfg.seed);
     sh->max_refused = cfg.slots;
@@ -439,6 +475,16 @@ static int open_node(struct shell *sh, const struct identity *id, struct wf_err 
                ? wf_err_set(err, WEFT_ENOMEM, "no memory for %u slots",
                             (unsigned) cfg.slots)
                : 0;
+}
+
+static int open_plane(struct shell *sh, const struct identity *id, struct wf_err *err)
+{
+    static const struct plane_cbs cbs = {on_event, lets_in};
+    struct plane_opts opts = {sh->config, sh->log, id, 0};
+
+    keys_random(&sh->epoch, sizeof sh->epoch);
+    opts.epoch = sh->epoch;
+    return plane_new(&sh->loop, &opts, &cbs, sh, &sh->plane, err);
 }
 
 static int open_uplink(struct shell *sh, const struct identity *id, struct wf_err *err)
@@ -457,11 +503,15 @@ static int open_uplink(struct shell *sh, const struct identity *id, struct wf_er
 
 static int open_all(struct shell *sh, const struct identity *id, struct wf_err *err)
 {
-    static const struct handlers_cbs cbs = {on_event, on_info};
+    const struct handlers_cbs cbs = {on_event, on_info,
+                                     sh->config->data_cap != 0 ? on_file : NULL};
     int rc = wf_loop_signals(&sh->loop, on_signal, sh, err);
 
     if (rc == 0 && wf_timer_new(&sh->loop, on_time, sh, &sh->timer) != 0) {
         rc = wf_err_set(err, WEFT_ENOMEM, "no memory for a timer");
+    }
+    if (rc == 0) {
+        rc = open_plane(sh, id, err);
     }
     if (rc == 0) {
         rc = open_node(sh, id, err);
@@ -507,6 +557,7 @@ int shell_new(const struct shell_opts *opts, struct shell **ret_shell, struct wf
         return rc;
     }
     keeper_load(&sh->keeper);
+    plane_begin(sh->plane, sh->handlers);
     *ret_shell = sh;
     return 0;
 }
@@ -519,6 +570,7 @@ int shell_run(struct shell *sh, struct wf_err *err)
     if (sh->fatal != 0) {
         return wf_err_set(err, sh->fatal, "%s", sh->why.text);
     }
+    plane_save_day(sh->plane, sh->node);
     c = node_counts(sh->node);
     log_info(sh->log, "agent", "stopped", "done=%llu failed=%llu spooled=%zu",
              (unsigned long long) c.done, (unsigned long long) c.failed, c.spool.results);
@@ -531,6 +583,7 @@ void shell_free(struct shell *sh)
         return;
     }
     handlers_free(sh->handlers);
+    plane_free(sh->plane);
     uplink_free(sh->uplink);
     wf_timer_free(sh->timer);
     wf_loop_fini(&sh->loop);

@@ -417,9 +417,9 @@ void wf_pull_located(struct wf_pull *p, uint64_t now_us, const struct wf_located
 void wf_pull_lane_up(struct wf_pull *p, uint64_t now_us, uint32_t lane,
                      struct wf_effects *out)
 {
-    struct pull_lane *l = &p->lanes[lane];
+    struct pull_lane *l = lane < WF_PULL_LANES ? &p->lanes[lane] : NULL;
 
-    if (lane < WF_PULL_LANES && l->state == PULL_LANE_OPENING) {
+    if (l != NULL && l->state == PULL_LANE_OPENING) {
         l->state = PULL_LANE_UP;
         l->since_us = l->used_us = now_us;
     }

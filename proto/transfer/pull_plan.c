@@ -96,20 +96,30 @@ static int missing(const struct pull_blob *b, uint64_t i)
     return !pull_bit(b->have, i) && !pull_bit(b->busy, i);
 }
 
+/* Whether none of the eight chunks from `i` on is missing here and there at a place. */
+static int skips(const struct pull_blob *b, const uint8_t *map, uint64_t i)
+{
+    uint64_t at = i >> 3;
+    unsigned there = map != NULL ? map[at] : 0xff;
+
+    return (i & 7) == 0 && (there & ~(unsigned) (b->have[at] | b->busy[at])) == 0;
+}
+
 /* The next chunk to be asked for that a place has; `nchunks`: none. */
 static uint64_t next_chunk(struct pull_blob *b, const struct pull_place *at)
 {
+    const uint8_t *map = at->whole ? NULL : at->map;
     uint64_t i;
 
     while (b->cursor < b->nchunks && !missing(b, b->cursor)) {
-        b->cursor++;
+        b->cursor += skips(b, NULL, b->cursor) ? 8 : 1;
     }
-    for (i = b->cursor; i < b->nchunks; i++) {
-        if (missing(b, i) && (at->whole || pull_bit(at->map, i))) {
-            break;
-        }
+    b->cursor = wf_min_u64(b->cursor, b->nchunks);
+    i = b->cursor;
+    while (i < b->nchunks && !(missing(b, i) && (map == NULL || pull_bit(map, i)))) {
+        i += skips(b, map, i) ? 8 : 1;
     }
-    return i;
+    return wf_min_u64(i, b->nchunks);
 }
 
 static void send_want(struct wf_pull *p, const struct pull_ask *a, uint64_t count,

@@ -462,7 +462,6 @@ static void test_silence(void)
             tick(&b, 0);
         }
     } while (n++ < 40 && !want_at(&b, 0, &again, &to));
-    printf("# n %u to %u lane %u ticket %d\n", n, to, lane, (int) again.ticket);
     ok(n >= 3 && n <= 5 && to != lane && again.ticket != w.ticket,
        "after a second without an answer another one is asked, too");
     piece(&b, lane, &w, 0, 0, 5000, 5000);

@@ -32,6 +32,30 @@ An empty environment but for PATH, HOME, TMPDIR, LANG, what
 adds, and WEFT_JOB_ID, WEFT_ATTEMPT, WEFT_DEADLINE (milliseconds since 1970, where there is
 one), WEFT_RESULT, and WEFT_PAYLOAD where the payload is a file.
 It starts in a private folder that is removed afterwards.
+.PP
+Inputs of the job are files and folders in
+.I inputs
+in that folder, by their names.
+WEFT_INPUTS is the path of the folder, WEFT_INPUT_NAME that of each, in upper case and
+with _ for \- and . (of two that come to the same variable the first has it).
+In the command of a capability of kind exec {input:NAME} stands for the input's path, also
+inside a word; a job that lacks it fails.
+A worker hears of its inputs with each job.
+.PP
+Inputs and payloads that are files can be read and not be changed in a sandbox, whatever
+the handler does.
+Without a sandbox the handler runs as the agent's user, and nothing but the files'
+permissions keeps it from changing them: do not use
+.B sandbox = none
+where handlers are not trusted with the data of others.
+.PP
+A result may be as large as
+.BR output .
+One of more than some KiB is kept on disk, not in memory, on its way: as the file that the
+handler wrote to WEFT_RESULT, or as what it printed.
+A worker gives large results as files in the folder WEFT_RESULTS, which is the one that it
+starts in.
+.PP
 A handler may be started again for the same job, with a higher attempt: see WEFT_JOB_ID.
 .SH EXAMPLE
 .nf

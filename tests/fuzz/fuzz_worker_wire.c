@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
             WF_CHECK(msg.p >= p && msg.len <= total && msg.p + msg.len == p + total);
             break;
         case WORK_RESULT:
+        case WORK_RESULT_FILE:
             WF_CHECK(msg.p >= p && msg.len <= total && msg.p + msg.len == p + total);
             break;
         default:

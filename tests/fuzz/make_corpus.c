@@ -147,16 +147,18 @@ static void runner(void)
     struct wire_start *s = &m.u.start;
 
     m.type = WIRE_START;
-    *s = (struct wire_start){.run = 7,
-                             .kind = WIRE_EXEC,
-                             .flags = WIRE_NETWORK,
-                             .limits = {1000, 1000, 1u << 20, 0, 4096, 4096, 8, 64, 500},
-                             .payload_path = "",
-                             .payload = (const uint8_t *) "hello",
-                             .payload_len = 5};
+    *s = (struct wire_start){
+        .run = 7,
+        .kind = WIRE_EXEC,
+        .flags = WIRE_NETWORK,
+        .limits = {1000, 1000, 1u << 20, 0, 4096, 4096, 8, 64, 500, 65536},
+        .payload_path = "",
+        .payload = (const uint8_t *) "hello",
+        .payload_len = 5};
     WF_CHECK(wire_list_add(&s->argv, "/bin/cat") == 0);
     WF_CHECK(wire_list_add(&s->env, "WEFT_ATTEMPT=1") == 0);
     WF_CHECK(wire_list_add(&s->binds, "/usr/share") == 0);
+    WF_CHECK(wire_list_add(&s->inputs, "model=/srv/model") == 0);
     runner_frame("start", &m);
     m = (struct wire_msg){.type = WIRE_KILL, .u.kill = {7, 300}};
     runner_frame("kill", &m);
@@ -185,6 +187,8 @@ static void worker(void)
         {"hello", "05000000 01 0100 0400"},
         {"output", "09000000 03 07000000 02 6f6f70"},
         {"result", "0e000000 04 07000000 00000000 68656c6c6f"},
+        {"file", "0a000000 07 07000000 6d616465 32"},
+        {"file-outside", "08000000 07 07000000 2e2e2f"},
         {"failed", "09000000 04 07000000 01000000"},
         {"session", "05000000 01 0100 0100 06000000 03 01000000 01"
                     "09000000 04 01000000 00000000"},

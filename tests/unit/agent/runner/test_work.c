@@ -6,6 +6,10 @@
 static const uint8_t hello[] = {5, 0, 0, 0, 1, 1, 0, 1, 0};
 static const uint8_t job[] = {0x16, 0, 0, 0, 2, 7, 0, 0, 0, 1,   0,   0,   0,
                               0,    0, 0, 0, 0, 0, 0, 0, 2, 'j', '1', 'h', 'i'};
+static const uint8_t job_files[] = {
+    0x20, 0, 0, 0,   6,   7, 0, 0, 0, 1,   0, 0, 0,   0,   0,   0,   0,   0,   0,
+    0,    0, 2, 'j', '1', 0, 0, 1, 1, 'w', 5, 0, '/', 'i', 'n', '/', 'w', 'h', 'i'};
+static const uint8_t result_file[] = {8, 0, 0, 0, 7, 7, 0, 0, 0, 'o', 'u', 't'};
 static const uint8_t result[] = {0x0b, 0, 0, 0, 4, 7, 0, 0, 0, 0, 0, 0, 0, 'H', 'I'};
 
 static void test_example(void)
@@ -32,6 +36,48 @@ static void test_example(void)
            work_decode(result, total, &m) == 0 && m.type == WORK_RESULT && m.ref == 7 &&
            m.code == 0 && m.len == 2 && memcmp(m.p, "HI", 2) == 0,
        "RESULT");
+    wf_buf_fini(&b);
+}
+
+static void test_files(void)
+{
+    struct wf_buf files = WF_BUF_INIT(4096), b = WF_BUF_INIT(4096);
+    struct work_job j = {.ref = 7,
+                         .attempt = 1,
+                         .id = "j1",
+                         .payload = (const uint8_t *) "hi",
+                         .payload_len = 2};
+    static const char *const bad[] = {"", "a/b", "..", "."};
+    static char path[WORK_PATH_MAX + 2];
+    struct work_msg m;
+    size_t total;
+    unsigned refused = 0;
+    uint8_t f[32];
+
+    must(work_put_files(&files, "", 1) == 0 && work_put_input(&files, "w", "/in/w") == 0);
+    j.files = files.p;
+    j.files_len = files.len;
+    ok(work_put_job(&b, &j) == 0 && b.len == sizeof job_files &&
+           memcmp(b.p, job_files, sizeof job_files) == 0,
+       "JOB_FILES of the spec's example");
+    ok(work_peek(result_file, sizeof result_file, &total) == 0 &&
+           work_decode(result_file, total, &m) == 0 && m.type == WORK_RESULT_FILE &&
+           m.ref == 7 && m.len == 3 && memcmp(m.p, "out", 3) == 0,
+       "RESULT_FILE");
+    memcpy(f, result_file, sizeof result_file);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        memcpy(f + 9, bad[i], strlen(bad[i]));
+        refused += work_decode(f, 9 + strlen(bad[i]), &m) == WEFT_EPROTO;
+    }
+    f[9] = 'a';
+    f[10] = 0;
+    refused += work_decode(f, 11, &m) == WEFT_EPROTO;
+    is_int(refused, ARRAY_LEN(bad) + 1, "names that leave the folder, or are none");
+    is_int(work_put_files(&files, "", WORK_INPUTS_MAX + 1), WEFT_ETOOBIG,
+           "too many inputs");
+    memset(path, 'p', sizeof path - 1);
+    is_int(work_put_input(&files, "w", path), WEFT_ETOOBIG, "a path too long");
+    wf_buf_fini(&files);
     wf_buf_fini(&b);
 }
 
@@ -96,6 +142,7 @@ static void test_bad(void)
 int main(void)
 {
     test_example();
+    test_files();
     test_limits();
     test_bad();
     return done();

@@ -165,7 +165,8 @@ static void files_and_versions(void)
                                   "    name = copy@2\n"
                                   "    command = cat\n"
                                   "    payload = file\n"
-                                  "    slots = 4\n");
+                                  "    slots = 4\n"
+                                  "    arg = --model={input:model}\n");
     const struct wire_start *s = &c->caps[0].spec;
 
     is_int(c->node.caps[0].version, 1, "version 1 where none is said");
@@ -175,6 +176,7 @@ static void files_and_versions(void)
     is_str(s->argv.v[2], "result", "the result's file");
     is_int(s->sandbox, WIRE_SANDBOX_NONE, "no sandbox");
     is_int(c->caps[1].spec.flags, WIRE_PAYLOAD_FILE, "payload as a file");
+    is_str(c->caps[1].spec.argv.v[1], "--model={input:model}", "inputs wait for a job");
     is_int(c->node.slots, 3, "the node's own limit of slots");
     config_free(c);
 }
@@ -219,6 +221,8 @@ static void mistakes(void)
     bad(CAP "    kind = worker\n    slots = 2\n", "line 5: `slots`", "too many slots");
     bad(CAP "    kind = worker\n    payload = file\n", "line 5: `payload`",
         "a worker's payload");
+    bad("capability\n    name = x@1\n    command = cat {input:a}\n    kind = worker\n",
+        "line 3: `command`: a worker hears", "inputs in a worker's command");
     bad(CAP "    kind = worker\n    result = file\n", "line 5: `result`",
         "a worker's result");
     bad(CAP "    workers = 64\n    concurrency = 1024\n    kind = worker\n",

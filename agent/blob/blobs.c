@@ -450,6 +450,7 @@ int blobs_new(struct wf_loop *loop, const struct blob_options *o, size_t queue_b
     own.on_change = on_change;
     own.on_trouble = on_trouble;
     own.arg = b;
+    own.now_ms = NULL;
     b->cbs = *cbs;
     b->arg = arg;
     b->cap_bytes = queue_bytes != 0 ? queue_bytes : QUEUE_BYTES;

@@ -168,25 +168,28 @@ static int begin_new(struct blob_store *s, const struct wf_digest *d, uint64_t s
     return rc;
 }
 
-/* Whoever begins a blob may lie about its size.  Once the leaves have told it is known.
- */
-static int is_lie(struct blob_store *s, struct handle *h)
+/* Whoever begins a blob may lie about its size, until the leaves have told it.
+ * WEFT_ENOENT: it was one, and is gone. */
+static int forget_lie(struct blob_store *s, const struct wf_digest *d, struct handle *h,
+                      struct wf_err *err)
 {
-    return h->row.state == ROW_PART && handle_files(s, h, NULL) == 0 &&
-           (h->row.id == 0 || h->lfd < 0);
-}
+    const struct blob_row row = h->row;
+    int rc = row.state == ROW_PART ? handle_files(s, h, NULL) : 0;
 
-static int forget(struct blob_store *s, struct handle *h, struct wf_err *err)
-{
-    struct blob_row row = h->row;
-    int rc;
-
+    if (handle_find(s, d) == NULL) {
+        return WEFT_ENOENT; /* found to be lost just now */
+    }
+    if (row.state != ROW_PART || rc != 0 || (row.id != 0 && h->lfd >= 0)) {
+        return wf_err_set(err, WEFT_EINVAL, "this blob has %llu bytes",
+                          (unsigned long long) row.size);
+    }
     if (row.id == 0) {
         handle_drop(s, h);
-        return 0;
+        return WEFT_ENOENT;
     }
     rc = store_tx(s, err);
-    return rc == 0 ? store_tx_end(s, room_drop(s, &row, err), err) : rc;
+    rc = rc == 0 ? store_tx_end(s, room_drop(s, &row, err), err) : rc;
+    return rc == 0 ? WEFT_ENOENT : rc;
 }
 
 int blob_begin(struct blob_store *s, const struct wf_digest *d, uint64_t size,
@@ -204,12 +207,7 @@ int blob_begin(struct blob_store *s, const struct wf_digest *d, uint64_t size,
         rc = handle_get(s, d, &h, err);
     }
     if (rc == 0 && h->row.size != size) {
-        if (!is_lie(s, h)) {
-            return wf_err_set(err, WEFT_EINVAL, "this blob has %llu bytes",
-                              (unsigned long long) h->row.size);
-        }
-        rc = forget(s, h, err);
-        rc = rc == 0 ? WEFT_ENOENT : rc;
+        rc = forget_lie(s, d, h, err);
     }
     if (rc == 0) {
         rc = look(s, h, ret_info, err);

@@ -25,6 +25,10 @@ static struct note *note_make(struct blob_store *s, const struct wf_digest *d)
     if (n != NULL) {
         return n;
     }
+    if (s->notes != NULL && wf_map_len(s->notes) >= s->holds + NOTES_USED &&
+        store_tx(s, NULL) == 0) {
+        (void) store_tx_end(s, note_flush(s, NULL), NULL);
+    }
     if (s->notes == NULL && (s->notes = wf_map_new(NOTES_MAX, 0)) == NULL) {
         return NULL;
     }
@@ -202,8 +206,8 @@ static int full(struct blob_store *s, uint64_t disk, int by_cap, struct wf_err *
                                "pinned, in use or on their way here take %llu",
                                want, (unsigned long long) s->o.cap_bytes, used)
                   : wf_err_set(err, WEFT_EFULL,
-                               "no room for %llu bytes: the disk of %.120s would be "
-                               "left with less than %llu",
+                               "no room for %llu bytes: the disk of %.120s is to "
+                               "keep %llu free",
                                want, s->dir, (unsigned long long) s->o.floor_bytes);
 }
 

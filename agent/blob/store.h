@@ -50,7 +50,7 @@ struct blob_options {
 
 struct blob_store;
 
-/* Writes nothing.  WEFT_ECONF: paths that are too long, ENOMEM. */
+/* Writes nothing.  WEFT_ECONF: paths that are too long; WEFT_EIO: no libsodium. */
 int blob_open(const struct blob_options *o, struct blob_store **ret_store,
               struct wf_err *err);
 

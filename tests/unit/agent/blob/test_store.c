@@ -1,6 +1,8 @@
 #include "tests/unit/agent/blob/bed.h"
 
+#include <signal.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 
 static void nothing_there(void)
 {
@@ -132,6 +134,76 @@ static void resumed(void)
     }
     is_int(check(&b, &x), 0, "whole in the end");
     sample_free(&x);
+    bed_fini(&b);
+}
+
+/* A process that is killed, wherever it is. */
+static void killed(int encrypt)
+{
+    struct sample x = sample_of(5, 640 * KIB), small = sample_of(6, 100);
+    struct blob_info info;
+    unsigned kept = 0, whole = 0;
+    struct bed b;
+    int status;
+
+    bed_init(&b);
+    b.o.encrypt = encrypt;
+    for (size_t n = 0; n <= x.n; n++) {
+        pid_t pid = fork();
+
+        must(pid >= 0);
+        if (pid == 0) {
+            bed_open(&b);
+            must(begin(&b, &x, &info) == 0);
+            must(blob_leaves(b.s, &x.d, x.leaves, x.n, &b.err) == 0);
+            for (size_t i = 0; i < n; i++) {
+                must(put_chunk(&b, &x, i, NULL) == 0);
+            }
+            must(import(&b, &small) == 0);
+            must(kill(getpid(), SIGKILL) == 0);
+        }
+        must(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+        bed_open(&b);
+        must(begin(&b, &x, &info) == 0);
+        kept += info.have == wf_min_u64(n * 64 * KIB, x.len);
+        whole += (info.flags & BLOB_WHOLE) != 0;
+        must(check(&b, &small) == 0);
+        bed_close(&b);
+    }
+    is_int(kept, x.n + 1, "what was written before a kill is there");
+    is_int(whole, 1, "and whole when it was told to be");
+    bed_open(&b);
+    is_int(check(&b, &x), 0, "and good");
+    sample_free(&x);
+    sample_free(&small);
+    bed_fini(&b);
+}
+
+/* The order of use is kept in memory within bounds. */
+static void many_used(void)
+{
+    struct wf_digest first, d;
+    struct bed b;
+    unsigned bad = 0;
+    char text[32], back[32];
+    size_t len;
+
+    bed_init(&b);
+    bed_open(&b);
+    must(blob_batch_begin(b.s, &b.err) == 0);
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(text, sizeof text, "blob %u", i);
+        must(blob_import(b.s, text, strlen(text), i == 0 ? &first : &d, &b.err) == 0);
+    }
+    must(blob_batch_end(b.s, &b.err) == 0);
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(text, sizeof text, "blob %u", i);
+        wf_blob_of(text, strlen(text), &d);
+        bad += blob_read(b.s, &d, 0, back, sizeof back, &len, &b.err) != 0 ||
+               blob_hold(b.s, &d, &b.err) != 0;
+    }
+    is_int(bad, 0, "thousands can be read and held");
+    is_int(blob_drop(b.s, &first, &b.err), WEFT_EBUSY, "the first is held still");
     bed_fini(&b);
 }
 
@@ -383,6 +455,9 @@ int main(void)
     in_parts(300 * KIB, "chunks of 64 KiB");
     in_parts((64u << 20) + 7, "chunks of 256 KiB");
     resumed();
+    killed(0);
+    killed(1);
+    many_used();
     lies();
     evicted();
     remembers_use();

@@ -1,5 +1,6 @@
 #include "client/future.h"
 
+#include "client/data/transfer.h"
 #include "client/handle.h"
 #include "common/mem.h"
 
@@ -39,6 +40,7 @@ static void wash(struct weft_future *f)
     f->on_output = NULL;
     f->on_state = NULL;
     f->on_event = NULL;
+    f->on_progress = NULL;
     f->arg = NULL;
     f->waiters = 0;
     f->told = 0;
@@ -49,6 +51,11 @@ void future_give(struct weft_future *f)
 {
     struct weft_client *c = f->client;
 
+    transfer_orphan(f);
+    result_free(f->result);
+    f->result = NULL;
+    wf_free(f->data);
+    f->data = NULL;
     wf_calls_forget(&c->calls, &f->call);
     c->refs--;
     if (c->nspare >= SPARE_MAX || c->closed) {
@@ -147,6 +154,9 @@ static void run(struct weft_future *f, unsigned news, const struct wf_msg *msg,
         msg->type == WF_MSG_events_page) {
         call_events(f, &msg->u.events_page);
     }
+    if ((news & WF_NEWS_PROGRESS) != 0 && f->on_progress != NULL) {
+        f->on_progress(&f->result->progress, f->arg);
+    }
     if ((news & WF_NEWS_DONE) != 0 && then->fn != NULL) {
         then->fn(f, then->arg);
     }
@@ -157,6 +167,7 @@ static int has_callback(const struct weft_future *f, unsigned news)
     return ((news & WF_NEWS_OUTPUT) != 0 && f->on_output != NULL) ||
            ((news & WF_NEWS_UPDATE) != 0 && f->on_state != NULL) ||
            ((news & WF_NEWS_PAGE) != 0 && f->on_event != NULL) ||
+           ((news & WF_NEWS_PROGRESS) != 0 && f->on_progress != NULL) ||
            ((news & WF_NEWS_ACCEPTED) != 0 && f->accepted.fn != NULL) ||
            ((news & WF_NEWS_DONE) != 0 && f->then.fn != NULL);
 }

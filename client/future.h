@@ -8,6 +8,7 @@
 #define CLIENT_FUTURE_H
 
 #include "client/core/call.h"
+#include "client/include/weft/data.h"
 #include "client/include/weft/info.h"
 #include "client/include/weft/job.h"
 
@@ -15,6 +16,9 @@ struct future_cb {
     weft_done_fn *fn; /* NULL: none */
     void *arg;
 };
+
+struct transfer;
+struct result;
 
 struct weft_future {
     struct wf_call call;
@@ -24,7 +28,11 @@ struct weft_future {
     weft_output_fn *on_output;
     weft_state_fn *on_state;
     weft_event_fn *on_event;
-    void *arg; /* of the last three */
+    weft_progress_fn *on_progress;
+    void *arg;                 /* of the last four */
+    struct transfer *transfer; /* that it stands for, or that its job waits for */
+    struct result *result;     /* owned; of a transfer */
+    void *data;                /* owned; of weft_outcome_data() */
     unsigned pins, waiters;
     unsigned told; /* news that was told, or would have been: ACCEPTED, DONE */
     int freed;     /* by the user */

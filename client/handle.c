@@ -1,5 +1,6 @@
 #include "client/handle.h"
 
+#include "client/data/data.h"
 #include "common/failpoint.h"
 
 #include <errno.h>
@@ -114,10 +115,13 @@ void client_stepped(struct weft_client *c)
 
 /* -- what happens on the loop's thread ---------------------------------------------- */
 
-/* Every event ends like this: tell, then carry out. */
-static void settle(struct weft_client *c, const struct wf_msg *msg)
+void client_settle(struct weft_client *c, const struct wf_msg *msg)
 {
     future_dispatch(c, msg);
+    if (c->data != NULL) {
+        data_turn(c);
+        future_dispatch(c, NULL);
+    }
     client_carry_out(c);
     if (c->opening) {
         client_news(c);
@@ -131,7 +135,7 @@ static void on_up(void *arg)
     client_lock(c);
     c->down_why = 0;
     wf_calls_up(&c->calls, wf_now_us(), client_out(c));
-    settle(c, NULL);
+    client_settle(c, NULL);
     client_unlock(c);
 }
 
@@ -142,7 +146,7 @@ static void on_down(void *arg, int why)
     client_lock(c);
     c->down_why = why;
     wf_calls_down(&c->calls, wf_now_us(), client_out(c));
-    settle(c, NULL);
+    client_settle(c, NULL);
     client_unlock(c);
 }
 
@@ -153,7 +157,7 @@ static void on_refused(void *arg)
     client_lock(c);
     c->down_why = WEFT_EAUTH;
     wf_calls_refused(&c->calls, wf_now_us(), client_out(c));
-    settle(c, NULL);
+    client_settle(c, NULL);
     client_unlock(c);
 }
 
@@ -181,9 +185,10 @@ static void on_frame(void *arg, const uint8_t *bytes, size_t len)
         }
         wf_calls_msg(&c->calls, now_us, &msg, wf_slice_make(at, (size_t) (cur.p - at)),
                      client_out(c));
+        data_msg(c, now_us, &msg);
         future_dispatch(c, &msg);
     }
-    settle(c, NULL);
+    client_settle(c, NULL);
     client_unlock(c);
 }
 
@@ -194,7 +199,7 @@ void client_on_time(void *arg)
     client_lock(c);
     c->timer_us = UINT64_MAX;
     wf_calls_tick(&c->calls, wf_now_us(), client_out(c));
-    settle(c, NULL);
+    client_settle(c, NULL);
     client_unlock(c);
 }
 
@@ -204,7 +209,7 @@ void client_on_wake(void *arg)
 
     client_lock(c);
     c->woken = 0;
-    settle(c, NULL);
+    client_settle(c, NULL);
     if (c->calls.closed && c->has_thread) {
         wf_loop_stop(&c->loop);
     }

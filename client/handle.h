@@ -21,6 +21,8 @@
 
 #include <pthread.h>
 
+struct data;
+
 struct weft_client {
     enum weft_mode mode;
     pthread_mutex_t mutex;
@@ -50,6 +52,8 @@ struct weft_client {
     struct weft_future *spare;  /* freed futures to be used again */
     struct weft_future *follow; /* of weft_follow_events(); owned */
     struct wf_buf needs;        /* scratch of submit */
+    struct wf_buf inputs;       /* the same */
+    struct data *data;          /* owned; NULL: it moved none yet */
     struct id_pool ids;
 };
 
@@ -65,6 +69,10 @@ void client_stepped(struct weft_client *c);
 
 /* The same on the loop's thread, at once.  Locked before and after. */
 void client_carry_out(struct weft_client *c);
+
+/* Every event on the loop's thread ends like this: tell what is new, move data, carry
+ * out.  `msg` is the message that was stepped, or NULL.  Locked before and after. */
+void client_settle(struct weft_client *c, const struct wf_msg *msg);
 
 /* Are we on the thread, or inside the callback, that a wait would wait for? */
 int client_is_inside(const struct weft_client *c);

@@ -1,11 +1,16 @@
 #include "client/ask.h"
+#include "client/data/put.h"
 #include "client/handle.h"
 #include "client/include/weft/job.h"
+#include "common/io/file.h"
 #include "common/str.h"
 #include "proto/name.h"
 #include "proto/words.h"
 
 #include <string.h>
+#include <sys/stat.h>
+
+#define PAYLOAD_COPY_MAX ((size_t) 1 << 30) /* of payloads in memory */
 
 /* -- checking ----------------------------------------------------------------------- */
 
@@ -21,13 +26,12 @@ static int take_job(const struct weft_job *given, struct weft_job *job)
         (job->payload == NULL && job->payload_len != 0) ||
         (job->needs == NULL && job->nneeds != 0) || job->nneeds > WF_LABELS_MAX ||
         (unsigned) job->job_class > WEFT_CLASS_DURABLE ||
-        (unsigned) job->disconnect > WEFT_DISCONNECT_STOP) {
+        (unsigned) job->disconnect > WEFT_DISCONNECT_STOP ||
+        (job->inputs == NULL && job->ninputs != 0) || job->ninputs > WF_INPUTS_MAX ||
+        (job->payload_file != NULL && job->payload_len != 0)) {
         return WEFT_EINVAL;
     }
-    if (job->payload_len > WF_PAYLOAD_MAX) {
-        return WEFT_ETOOBIG;
-    }
-    return 0;
+    return job->payload_len > PAYLOAD_COPY_MAX ? WEFT_ETOOBIG : 0;
 }
 
 static int is_text(const char *s, size_t most)
@@ -51,6 +55,38 @@ static int pack_needs(struct weft_client *c, const struct weft_job *job,
         }
         row.text = wf_slice_of(job->needs[i]);
         rc = wf_rows_add(&c->needs, ret, wf_desc_label_row(), &row);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int is_input(const struct weft_input *x)
+{
+    struct wf_digest digest;
+    struct wf_data_ref ref;
+
+    return x->name != NULL && x->ref != NULL && wf_name_ok(wf_slice_of(x->name)) &&
+           strlen(x->ref) <= WF_REF_MAX &&
+           (wf_digest_parse(x->ref, &digest) == 0 ||
+            wf_data_ref_parse(wf_slice_of(x->ref), &ref) == 0);
+}
+
+static int pack_inputs(struct weft_client *c, const struct weft_job *job,
+                       struct wf_rows *ret)
+{
+    wf_buf_clear(&c->inputs);
+    for (size_t i = 0; i < job->ninputs; i++) {
+        struct wf_input_row row;
+        int rc;
+
+        if (!is_input(&job->inputs[i])) {
+            return WEFT_EINVAL;
+        }
+        row.name = wf_slice_of(job->inputs[i].name);
+        row.ref = wf_slice_of(job->inputs[i].ref);
+        rc = wf_rows_add(&c->inputs, ret, wf_desc_input_row(), &row);
         if (rc != 0) {
             return rc;
         }
@@ -87,7 +123,47 @@ static int make_submit(struct weft_client *c, const struct weft_job *job,
     if (wf_id_is_zero(&ret->job)) {
         id_pool_take(&c->ids, &ret->job);
     }
-    return pack_needs(c, job, &ret->needs);
+    rc = pack_needs(c, job, &ret->needs);
+    return rc == 0 ? pack_inputs(c, job, &ret->inputs) : rc;
+}
+
+/* -- payloads --------------------------------------------------------------------------
+ */
+
+/* What may be in the message; before the broker told it, what every broker takes. */
+static uint64_t inline_max(const struct weft_client *c)
+{
+    uint64_t most = c->calls.link.welcome.max_payload;
+
+    return most != 0 ? most : WF_INLINE_DEF;
+}
+
+static int moves_data(const struct weft_client *c)
+{
+    return !wf_calls_ready(&c->calls) || c->calls.link.welcome.bulk_port != 0;
+}
+
+/* A small file becomes the payload: in `bytes`, which is the caller's to release. */
+static int read_payload(const struct weft_client *c, struct weft_job *job,
+                        struct wf_buf *bytes)
+{
+    struct stat st;
+    int rc;
+
+    if (stat(job->payload_file, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return WEFT_ENOENT;
+    }
+    if ((uint64_t) st.st_size > inline_max(c)) {
+        return 0;
+    }
+    wf_buf_init(bytes, WF_PAYLOAD_MAX);
+    rc = file_read(job->payload_file, bytes, NULL);
+    if (rc == 0) {
+        job->payload_file = NULL;
+        job->payload = bytes->p;
+        job->payload_len = bytes->len;
+    }
+    return rc;
 }
 
 /* -- asking ------------------------------------------------------------------------- */
@@ -107,20 +183,16 @@ static void set_callbacks(struct weft_future *f, const struct callbacks *cbs)
                      (cbs->on_state != NULL ? WF_CALL_UPDATES : 0);
 }
 
-/* Locked. */
-static int submit_one(struct weft_client *c, uint64_t now_us,
-                      const struct weft_job *given, const struct callbacks *cbs,
-                      struct weft_future **ret_future)
+/* Locked.  The job as it is to be sent; with `apart` its payload travels before. */
+static int submit_call(struct weft_client *c, uint64_t now_us, const struct weft_job *job,
+                       int apart, const struct callbacks *cbs,
+                       struct weft_future **ret_future)
 {
     char name[WF_CAP_NAME_MAX + 1];
     struct wf_submit submit;
     struct weft_future *f;
-    struct weft_job job = WEFT_JOB_INIT;
-    int rc = take_job(given, &job);
+    int rc = make_submit(c, job, name, &submit);
 
-    if (rc == 0) {
-        rc = make_submit(c, &job, name, &submit);
-    }
     if (rc != 0) {
         return rc;
     }
@@ -129,15 +201,44 @@ static int submit_one(struct weft_client *c, uint64_t now_us,
         return WEFT_ENOMEM;
     }
     set_callbacks(f, cbs);
-    f->call.flags |= job.detached ? WF_CALL_DETACHED : 0;
-    f->call.offer_ms = job.offer_ms;
+    f->call.flags |= job->detached ? WF_CALL_DETACHED : 0;
+    f->call.offer_ms = job->offer_ms;
+    f->call.holds = apart;
+    if (apart) {
+        submit.payload = wf_slice_of(NULL);
+    }
     rc = wf_calls_submit(&c->calls, now_us, &f->call, &submit, client_out(c));
+    if (rc == 0 && apart) {
+        rc = put_payload(c, f, job);
+    }
     if (rc != 0) {
         future_give(f);
         return rc;
     }
     *ret_future = f;
     return 0;
+}
+
+/* Locked. */
+static int submit_one(struct weft_client *c, uint64_t now_us,
+                      const struct weft_job *given, const struct callbacks *cbs,
+                      struct weft_future **ret_future)
+{
+    struct wf_buf bytes = WF_BUF_INIT(0);
+    struct weft_job job = WEFT_JOB_INIT;
+    int rc = take_job(given, &job), apart;
+
+    if (rc == 0 && job.payload_file != NULL) {
+        rc = read_payload(c, &job, &bytes);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    apart = job.payload_file != NULL || job.payload_len > inline_max(c);
+    rc = apart && !moves_data(c) ? WEFT_ETOOBIG
+                                 : submit_call(c, now_us, &job, apart, cbs, ret_future);
+    wf_buf_fini(&bytes);
+    return rc;
 }
 
 int weft_submit(weft_client *c, const struct weft_job *job, weft_future **ret_future)

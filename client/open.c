@@ -1,5 +1,6 @@
 #include "client/handle.h"
 
+#include "client/data/data.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "proto/words.h"
@@ -111,6 +112,7 @@ static int start_thread(struct weft_client *c, struct wf_err *err)
 /* Release core, loop and all that is on it; the futures and the struct stay. */
 static void fini_io(struct weft_client *c)
 {
+    data_free(c);
     uplink_free(c->uplink);
     wf_timer_free(c->timer);
     wf_timer_free(c->wait_timer);
@@ -190,6 +192,7 @@ static int client_new(const struct weft_options *o, struct weft_client **ret_cli
     c->refs = 1;
     c->timer_us = UINT64_MAX;
     wf_buf_init(&c->needs, WF_LABELS_MAX * (WF_LABEL_MAX + 8u));
+    wf_buf_init(&c->inputs, WF_INPUTS_MAX * (WF_NAME_MAX + WF_REF_MAX + 16u));
     wf_effects_init(&c->fx[0]);
     wf_effects_init(&c->fx[1]);
     *ret_client = c;
@@ -208,6 +211,7 @@ static void client_free(struct weft_client *c)
     wf_effects_fini(&c->fx[0]);
     wf_effects_fini(&c->fx[1]);
     wf_buf_fini(&c->needs);
+    wf_buf_fini(&c->inputs);
     (void) pthread_cond_destroy(&c->cond);
     (void) pthread_mutex_destroy(&c->mutex);
     wf_free(c);

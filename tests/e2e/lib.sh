@@ -226,7 +226,7 @@ broker() {
         "state = $tmp/broker" "${broker_lines[@]}" "$@" > "$tmp/broker.conf"
     start broker "${broker_by[@]}" weft-broker --config "$tmp/broker.conf"
     await "the broker" has "$tmp/broker.log" event=ready
-    port=$(sed -n 's/.*event=ready listen=tcp:.*:\([0-9]*\) .*/\1/p' "$tmp/broker.log")
+    port=$(sed -n 's/.*event=ready listen=tcp:[^ ]*:\([0-9]*\) .*/\1/p' "$tmp/broker.log")
     sed -i "s/:\*\"/:$port\"/" "$tmp/broker.conf"
     await "an operator" weft -q ctx add op "$tmp/broker/operator.token"
 }

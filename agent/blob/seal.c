@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium/core.h>
 #include <sodium/utils.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,11 @@
 static int bad_key(struct wf_err *err, const char *path, const char *why)
 {
     return wf_err_set(err, WEFT_EKEY, "the key of the blobs, %.150s, %s", path, why);
+}
+
+int seal_init(void)
+{
+    return sodium_init() >= 0 ? 0 : WEFT_EIO;
 }
 
 int seal_load(struct seal *s, const char *path, struct wf_err *err)

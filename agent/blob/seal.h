@@ -23,6 +23,9 @@ struct seal {
     uint8_t key[SEAL_KEY];
 };
 
+/* First of all, once or more.  WEFT_EIO. */
+int seal_init(void);
+
 /* Load the key.  WEFT_ENOENT; WEFT_EKEY: others may read it, or it is no key. */
 int seal_load(struct seal *s, const char *path, struct wf_err *err);
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium/core.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +28,7 @@ int blob_open(const struct blob_options *o, struct blob_store **ret_store,
     if (s == NULL) {
         return wf_err_set(err, WEFT_ENOMEM, "no memory for the store of blobs");
     }
-    if (sodium_init() < 0) { /* it also finds the fastest hash of this machine */
+    if (seal_init() != 0) { /* it also finds the fastest hash of this machine */
         wf_free(s);
         return wf_err_set(err, WEFT_EIO, "libsodium does not work here");
     }

@@ -106,6 +106,34 @@ static int one(struct loop_bed *l, struct blobs_ask q, const void *bytes, size_t
     return l->last.code;
 }
 
+/* The whole blob, until it is dropped. */
+static void kept(struct loop_bed *l, const struct sample *x)
+{
+    const struct wf_digest d = x->d;
+
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_READ_LEAVES, .digest = d, .count = 5},
+               NULL, 0),
+           0, "leaves");
+    ok(l->last.len == 160 && memcmp(l->last.bytes, x->leaves, 160) == 0, "are these");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_LIST}, NULL, 0), 0, "list");
+    ok(l->last.total == 1 && l->last.at == 0, "one blob");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_HOLD, .digest = d}, NULL, 0), 0, "hold");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_DROP, .digest = d}, NULL, 0), WEFT_EBUSY,
+           "held: not dropped");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_PATH, .digest = d}, NULL, 0), 0, "path");
+    ok(same_file(l->path, x->p, x->len), "has the bytes");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_SCRUB}, NULL, 0), 0, "scrub");
+    must(one(l, (struct blobs_ask){.op = BLOBS_RELEASE, .digest = d}, NULL, 0) == 0);
+    must(one(l, (struct blobs_ask){.op = BLOBS_PIN, .digest = d, .on = 1}, NULL, 0) == 0);
+    must(one(l, (struct blobs_ask){.op = BLOBS_STATS}, NULL, 0) == 0);
+    ok(l->last.stats.whole == 1 && l->last.stats.pinned == 1, "stats");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_DROP, .digest = d}, NULL, 0), 0, "drop");
+    is_int(one(l, (struct blobs_ask){.op = BLOBS_INFO, .digest = d}, NULL, 0),
+           WEFT_ENOENT, "gone");
+    is_int(ask(l, (struct blobs_ask){.op = BLOBS_WRITE, .digest = d}, NULL, 0),
+           WEFT_EINVAL, "a write without bytes");
+}
+
 static void all_ways(struct loop_bed *l)
 {
     struct sample x = sample_of(1, 300 * KIB);
@@ -157,27 +185,7 @@ static void all_ways(struct loop_bed *l)
     ok(l->last.len == 64 * KIB && memcmp(l->last.bytes, x.p + 64 * KIB, 64 * KIB) == 0 &&
            l->last.coding == BLOBS_PLAIN,
        "plain, since coding does not pay");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_READ_LEAVES, .digest = d, .count = 5},
-               NULL, 0),
-           0, "leaves");
-    ok(l->last.len == 160 && memcmp(l->last.bytes, x.leaves, 160) == 0, "are these");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_LIST}, NULL, 0), 0, "list");
-    ok(l->last.total == 1 && l->last.at == 0, "one blob");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_HOLD, .digest = d}, NULL, 0), 0, "hold");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_DROP, .digest = d}, NULL, 0), WEFT_EBUSY,
-           "held: not dropped");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_PATH, .digest = d}, NULL, 0), 0, "path");
-    ok(same_file(l->path, x.p, x.len), "has the bytes");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_SCRUB}, NULL, 0), 0, "scrub");
-    must(one(l, (struct blobs_ask){.op = BLOBS_RELEASE, .digest = d}, NULL, 0) == 0);
-    must(one(l, (struct blobs_ask){.op = BLOBS_PIN, .digest = d, .on = 1}, NULL, 0) == 0);
-    must(one(l, (struct blobs_ask){.op = BLOBS_STATS}, NULL, 0) == 0);
-    ok(l->last.stats.whole == 1 && l->last.stats.pinned == 1, "stats");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_DROP, .digest = d}, NULL, 0), 0, "drop");
-    is_int(one(l, (struct blobs_ask){.op = BLOBS_INFO, .digest = d}, NULL, 0),
-           WEFT_ENOENT, "gone");
-    is_int(ask(l, (struct blobs_ask){.op = BLOBS_WRITE, .digest = d}, NULL, 0),
-           WEFT_EINVAL, "a write without bytes");
+    kept(l, &x);
     down(l);
     sample_free(&x);
 }

@@ -38,7 +38,7 @@ up() {
     await "$1" has "$tmp/$1.log" event=ready "${2:-1}"
 }
 
-port_of() { sed -n 's/.*event=ready listen=tcp:.*:\([0-9]*\) .*/\1/p' "$tmp/$1.log" | tail -n 1; }
+port_of() { sed -n 's/.*event=ready listen=tcp:[^ ]*:\([0-9]*\) .*/\1/p' "$tmp/$1.log" | tail -n 1; }
 
 # A first start of each finds free ports and makes the key pair that they share.
 site north '*'

@@ -26,7 +26,8 @@ static void put_file(const char *name, const char *text)
     int fd;
 
     (void) snprintf(path, sizeof path, "%s/%s", in, name);
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0444);
+    (void) unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0444);
     must(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t) strlen(text));
     (void) close(fd);
 }

@@ -54,14 +54,21 @@ static void test_datasets(void)
     add(&two.b, STORE_DATASETS, 1, NULL, 0);
     is_int(put(&two), 0, "two deletes the dataset");
     is_int(poll_once(&one), 0, "one looks");
-    is_int(count(&one.model, STORE_DATASETS), 0, "and hears that it is gone");
+    ok(one.rows == 1 && count(&one.model, STORE_DATASETS) == 0,
+       "and hears that it is gone");
+    add(&one.b, STORE_DATASETS, 2, NULL, 0);
+    add(&one.b, STORE_DATASETS, 4, "part", 4);
+    is_int(put(&one), 0, "one deletes the part and writes another");
+    is_int(poll_once(&two), 0, "two looks");
+    ok(get(&two.model, STORE_DATASETS, 2) == NULL, "and hears that it is gone");
     add(&two.b, STORE_DATASETS, 9, "another", 7);
     is_int(put(&two), 0, "two writes another");
     stop(&one);
     start(&one, "one", SHORT_MS);
     is_int(one.model.n, 4, "after a restart one loads its own, and what is in common");
+    is_int(one.rows, 4, "each row once");
     is_int(one.model.v[3].table, STORE_DATASETS, "datasets last");
-    ok(is(&one.model, STORE_DATASETS, 2, "part"), "the part");
+    ok(is(&one.model, STORE_DATASETS, 4, "part"), "the part");
     ok(is(&one.model, STORE_DATASETS, 9, "another"), "and the other dataset");
     stop(&one);
     stop(&two);

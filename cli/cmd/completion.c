@@ -268,7 +268,7 @@ static const struct opt *awaiting(const struct cmd *cmd, const char *before)
 
 static void offer_values(struct cli *cli, const struct opt *opt, const char *typed)
 {
-    if (strcmp(opt->name, "node") == 0) {
+    if (strcmp(opt->name, "node") == 0 || strcmp(opt->name, "to") == 0) {
         offer_nodes(cli, typed);
     } else if (strcmp(opt->name, "context") == 0) {
         offer_contexts(cli, typed);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cmd.h"
+#include "cli/data/move.h"
 #include "cli/job/outcome.h"
 #include "cli/job/patience.h"
 #include "cli/job/spec.h"
@@ -15,6 +16,7 @@
 
 struct run_args {
     struct spec_args spec; /* first: see SPEC_OPTS */
+    const char *out;
     int verbose, pass;
 };
 
@@ -24,6 +26,8 @@ static const struct run_args defaults = {.spec = SPEC_DEFAULTS};
 
 static const struct opt opts[] = {
     SPEC_OPTS,
+    {"out", 'o', OPT_TEXT, "FILE", AT(out), 0, 0,
+     "write the result there instead of standard output, and nothing of it live"},
     {"verbose", 'v', OPT_FLAG, NULL, AT(verbose), 0, 0,
      "say on stderr which state the job is in and where"},
     {"exit-code", 'x', OPT_FLAG, NULL, AT(pass), 0, 0,
@@ -33,10 +37,12 @@ static const struct opt opts[] = {
 struct running {
     struct cli *cli;
     struct weft_job *job;
+    size_t len; /* of the payload */
     struct live live;
     struct patience patience;
     weft_future *future, *cancel;
     int verbose;
+    int silent;         /* the result goes to a file */
     int lost;           /* said that the connection is gone */
     uint64_t resume_ms; /* when to submit it again; 0: it is not refused */
 };
@@ -56,6 +62,8 @@ static void on_output(const weft_id *id, unsigned attempt, int stream, uint64_t 
         json_uint(&json, "offset", offset);
         json_data(&json, "data", data, len);
         json_end(&json);
+    } else if (stream == 1 && running->silent) {
+        return;
     } else if (stream == 1) {
         size_t fresh = live_piece(&running->live, offset, data, len);
 
@@ -136,7 +144,7 @@ static int submit(struct running *running)
                                  running, &running->future);
 
     if (rc < 0) {
-        return outcome_unsent(running->cli, running->job, rc);
+        return outcome_unsent(running->cli, running->job, running->len, rc);
     }
     patience_begin(&running->patience, running->future);
     return CLI_OK;
@@ -210,18 +218,52 @@ static void print_result(struct running *running, const struct weft_outcome *out
     }
 }
 
+/* A result that is fetched while it is written. */
+struct streamed {
+    struct move move; /* first */
+    struct running *running;
+    uint64_t total;
+};
+
+static int write_next(uint64_t offset, const void *data, size_t len, void *arg)
+{
+    struct streamed *streamed = arg;
+    struct running *running = streamed->running;
+    FILE *f = running->cli->out.f;
+    int again = 0;
+    size_t rest = live_next(&running->live, streamed->total, offset, data, len, &again);
+
+    if (again) {
+        cli_note(running->cli, "the result is not what was printed: all of it follows");
+        fwrite(running->live.shown, 1, (size_t) offset, f);
+    }
+    return fwrite((const char *) data + (len - rest), 1, rest, f) == rest ? 0 : -1;
+}
+
+static int stream_result(struct running *running, const struct weft_outcome *outcome)
+{
+    struct streamed streamed = {.running = running, .total = outcome->len};
+
+    move_init(&streamed.move, running->cli, running->cli->out.tty);
+    return outcome_stream(running->cli, running->future, write_next, &streamed.move);
+}
+
 static int conclude(struct running *running, const struct run_args *args)
 {
     struct cli *cli = running->cli;
     const struct weft_outcome *outcome = weft_future_outcome(running->future);
-    int rc;
+    int saved = CLI_OK, rc;
 
     if (outcome == NULL) {
         return outcome_refused(cli, running->future);
     }
     if (cli->json) {
         outcome_line(cli, outcome);
-    } else {
+    } else if (args->out != NULL && outcome->state == WEFT_JOB_OK) {
+        saved = outcome_save(cli, args->out, running->future);
+    } else if (args->out == NULL && outcome->data == NULL) {
+        saved = stream_result(running, outcome);
+    } else if (args->out == NULL) {
         print_result(running, outcome);
     }
     if (outcome->cut > 0) {
@@ -233,18 +275,21 @@ static int conclude(struct running *running, const struct run_args *args)
         return CLI_INTERRUPTED;
     }
     rc = outcome_report(cli, outcome);
+    rc = rc == CLI_OK ? saved : rc;
     return rc == CLI_FAILED && args->pass && outcome->exit_code != 0 ? outcome->exit_code
                                                                      : rc;
 }
 
-static int execute(struct cli *cli, const struct run_args *args, struct weft_job *job)
+static int execute(struct cli *cli, const struct run_args *args, struct weft_job *job,
+                   size_t len)
 {
-    struct running running = {.cli = cli, .job = job, .verbose = args->verbose};
-    int rc = spec_check_size(cli, "the payload", job->payload_len);
+    struct running running = {.cli = cli,
+                              .job = job,
+                              .len = len,
+                              .verbose = args->verbose,
+                              .silent = args->out != NULL};
+    int rc;
 
-    if (rc != CLI_OK) {
-        return rc;
-    }
     /* Drawn here, so that submitting it again is the same job. */
     if (args->spec.id == NULL) {
         weft_id_random(&job->id);
@@ -266,23 +311,25 @@ static int execute(struct cli *cli, const struct run_args *args, struct weft_job
 static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct run_args *args = args_;
+    struct spec_inputs inputs = {.n = 0};
+    struct spec_payload payload = {NULL, 0, NULL};
     struct weft_job job;
-    char *data = NULL;
-    size_t len = 0;
-    int rc = spec_job(cli, &args->spec, operands[0], &job);
+    int rc = spec_job(cli, &args->spec, operands[0], &inputs, &job);
 
     if (rc == CLI_OK) {
-        rc = spec_payload(cli, &args->spec, n - 1, operands + 1, 1, &data, &len);
+        rc = spec_payload(cli, &args->spec, n - 1, operands + 1, 1, &payload);
     }
     if (rc == CLI_OK) {
         rc = cli_connect(cli);
     }
     if (rc == CLI_OK) {
-        job.payload = data;
-        job.payload_len = len;
-        rc = execute(cli, args, &job);
+        job.payload = payload.data;
+        job.payload_len = payload.file == NULL ? payload.len : 0;
+        job.payload_file = payload.file;
+        rc = execute(cli, args, &job, payload.len);
     }
-    free(data);
+    free(payload.data);
+    spec_inputs_fini(&inputs);
     return rc;
 }
 
@@ -294,6 +341,7 @@ const struct cmd cmd_run = {
     .details =
         "  weft run wordcount book.txt\n"
         "  tar c src | weft run build > out.tar\n"
+        "  weft run thumbs --input in=photos@3/2024 -o thumbs.tar\n"
         "\n" SPEC_STDIN_HELP
         "The result goes to standard output, what the handler prints as an error to\n"
         "standard error.  Ctrl-C cancels the job, a second one leaves it alone.\n"

@@ -104,6 +104,7 @@ static int open_lines(struct cli *cli, const char *path, struct source *source)
 static int open_source(struct cli *cli, const struct submit_args *args, int n,
                        char **files, struct source *source, char **ret_data)
 {
+    struct spec_payload payload = {NULL, 0, NULL};
     int rc;
 
     if (args->each != NULL) {
@@ -116,8 +117,10 @@ static int open_source(struct cli *cli, const struct submit_args *args, int n,
         source->total = (uint64_t) n;
         return CLI_OK;
     }
-    rc = spec_payload(cli, &args->spec, n, files, args->array == 0, ret_data,
-                      &source->len);
+    rc = spec_payload(cli, &args->spec, n, files, args->array == 0, &payload);
+    *ret_data = payload.data;
+    source->len = payload.len;
+    source->file = payload.file;
     source->kind = args->array > 0 ? SOURCE_ARRAY : SOURCE_ONE;
     source->total = args->array > 0 ? args->array : 1;
     source->substitute = args->spec.data != NULL;
@@ -139,6 +142,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct submit_args *args = args_;
     struct source source = {.kind = SOURCE_ONE};
+    struct spec_inputs inputs = {.n = 0};
     struct batch_options options = {0};
     struct weft_job job;
     char *data = NULL;
@@ -149,7 +153,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     options.wait = args->wait || args->out != NULL || args->out_dir != NULL;
     options.window = args->window;
     if (rc == CLI_OK) {
-        rc = spec_job(cli, &args->spec, operands[0], &job);
+        rc = spec_job(cli, &args->spec, operands[0], &inputs, &job);
     }
     if (rc == CLI_OK) {
         rc = open_source(cli, args, n - 1, operands + 1, &source, &data);
@@ -167,6 +171,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
         rc = batch_run(cli, &job, &source, &options);
     }
     source_fini(&source);
+    spec_inputs_fini(&inputs);
     free(data);
     return rc;
 }

@@ -51,11 +51,10 @@ static int start(struct cli *cli, int n, char **prefixes, int talk, struct await
 
 static int tell(struct cli *cli, struct awaited *job, await_fn *fn, void *arg)
 {
-    const struct weft_outcome *outcome = weft_future_outcome(job->future);
     int rc;
 
-    if (outcome != NULL) {
-        rc = fn(cli, outcome, arg);
+    if (weft_future_outcome(job->future) != NULL) {
+        rc = fn(cli, job->future, arg);
     } else {
         rc = cli_fail(cli, weft_future_error(job->future), "job %s: %s",
                       job_id8(&job->id).s, weft_future_text(job->future));

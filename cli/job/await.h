@@ -4,8 +4,9 @@
 
 #include "cli/cli.h"
 
-/* Called for each job once it is over, in the order in which they end. */
-typedef int await_fn(struct cli *cli, const struct weft_outcome *outcome, void *arg);
+/* Called for each job once it is over, in the order in which they end; the future has an
+ * outcome. */
+typedef int await_fn(struct cli *cli, weft_future *future, void *arg);
 
 /* Watch the jobs named by prefixes until all are over, at most --timeout when it is
  * given. Changes of state are told on stderr when `talk`.  Returns the first exit code

@@ -142,14 +142,15 @@ static void launch(struct batch *batch, struct slot *slot, uint64_t now)
 
     job.id = slot->id;
     job.payload = slot->piece.data;
-    job.payload_len = slot->piece.len;
+    job.payload_len = slot->piece.file == NULL ? slot->piece.len : 0;
+    job.payload_file = slot->piece.file;
     rc = submit(batch, &job, &slot->future);
     if (rc == WEFT_EFULL) {
         /* The library's own bound: it has room again when something was accepted. */
         batch->resume_ms = now + 10;
     } else if (rc < 0) {
         refuse(batch, slot,
-               is_news(batch, rc) ? outcome_unsent(batch->cli, &job, rc)
+               is_news(batch, rc) ? outcome_unsent(batch->cli, &job, slot->piece.len, rc)
                                   : cli_exit_of(rc));
     } else {
         slot->state = SLOT_FLYING;
@@ -178,7 +179,7 @@ static void save(struct batch *batch, const struct slot *slot,
     }
     if (path != NULL && outcome->state == WEFT_JOB_OK) {
         make_room(batch);
-        worse(batch, outcome_save(batch->cli, path, outcome->data, outcome->len));
+        worse(batch, outcome_save(batch->cli, path, slot->future));
     }
     free(joined);
 }

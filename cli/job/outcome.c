@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/data/move.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/text.h"
+#include "cli/view/data.h"
 #include "cli/view/job.h"
 
 void outcome_json(struct json *json, const struct weft_outcome *outcome)
@@ -23,7 +25,13 @@ void outcome_json(struct json *json, const struct weft_outcome *outcome)
     json_uint(json, "run_us", outcome->run_us);
     json_uint(json, "cut", outcome->cut);
     json_id(json, "reused", &outcome->reused);
-    json_data(json, "result", outcome->data, outcome->len);
+    json_uint(json, "fetched", outcome->fetched);
+    if (outcome->data != NULL) {
+        json_data(json, "result", outcome->data, outcome->len);
+    } else {
+        json_digest(json, "result_blob", &outcome->blob);
+        json_uint(json, "result_len", outcome->len);
+    }
 }
 
 /* What there is to say of a job that did not run itself. */
@@ -117,18 +125,28 @@ int outcome_refused(struct cli *cli, weft_future *future)
     return cli_fail_next(cli, code, next, "%s", weft_future_text(future));
 }
 
-int outcome_unsent(struct cli *cli, const struct weft_job *job, int code)
+int outcome_unsent(struct cli *cli, const struct weft_job *job, size_t len, int code)
 {
+    uint64_t max = weft_max_payload(cli->client);
+
+    if (code == WEFT_ETOOBIG && max > 0) {
+        return cli_fail(cli, code, "%s: the payload has %s, the broker takes %s",
+                        job->capability, fmt_size(len).s, fmt_size(max).s);
+    }
     if (code != WEFT_EINVAL) {
         return cli_fail(cli, code, "%s", job->capability);
     }
     return cli_usage(cli,
                      "`%s` cannot be submitted: a capability is NAME or NAME@VERSION, "
-                     "names are of a-z 0-9 . _ -, needs and labels short text",
+                     "names are of a-z 0-9 . _ -, inputs NAME=DATASET[@VERSION][/PATH], "
+                     "needs and labels short text",
                      job->capability);
 }
 
-int outcome_save(struct cli *cli, const char *path, const void *data, size_t len)
+/* -- results ---------------------------------------------------------------------------
+ */
+
+static int write_file(struct cli *cli, const char *path, const void *data, size_t len)
 {
     int is_stdout = strcmp(path, "-") == 0, bad;
     FILE *f = is_stdout ? stdout : fopen(path, "wbe");
@@ -144,4 +162,63 @@ int outcome_save(struct cli *cli, const char *path, const void *data, size_t len
                              "%s: %s", path, strerror(errno));
     }
     return CLI_OK;
+}
+
+static int fetch(struct cli *cli, weft_future *job, const struct weft_get *what,
+                 struct move *move)
+{
+    char name[64];
+    weft_future *future = NULL;
+    int code = weft_outcome_fetch(job, what, &future), rc;
+
+    snprintf(name, sizeof(name), "the result of job %.8s",
+             job_id8(weft_future_id(job)).s);
+    if (code < 0) {
+        return cli_fail(cli, code, "%s", name);
+    }
+    rc = move_wait(move, future, name);
+    weft_future_free(future);
+    return rc;
+}
+
+int outcome_stream(struct cli *cli, weft_future *future, weft_write_fn *write,
+                   struct move *move)
+{
+    struct weft_get what = WEFT_GET_INIT;
+
+    what.write = write;
+    what.on_progress = move_on_progress;
+    what.arg = move;
+    return fetch(cli, future, &what, move);
+}
+
+static int write_stdout(uint64_t offset, const void *data, size_t len, void *arg)
+{
+    (void) offset;
+    (void) arg;
+    return fwrite(data, 1, len, stdout) == len ? 0 : -1;
+}
+
+int outcome_save(struct cli *cli, const char *path, weft_future *future)
+{
+    const struct weft_outcome *outcome = weft_future_outcome(future);
+    struct weft_get what = WEFT_GET_INIT;
+    struct move move;
+    int rc;
+
+    if (outcome->data != NULL) {
+        return write_file(cli, path, outcome->data, outcome->len);
+    }
+    move_init(&move, cli, strcmp(path, "-") == 0 && cli->out.tty);
+    if (strcmp(path, "-") == 0) {
+        rc = outcome_stream(cli, future, write_stdout, &move);
+        return fflush(stdout) != 0 && rc == CLI_OK
+                   ? cli_fail_next(cli, WEFT_EIO, "look at what reads it",
+                                   "cannot write to standard output")
+                   : rc;
+    }
+    what.path = path;
+    what.on_progress = move_on_progress;
+    what.arg = &move;
+    return fetch(cli, future, &what, &move);
 }

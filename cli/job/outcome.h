@@ -19,10 +19,18 @@ int outcome_report(struct cli *cli, const struct weft_outcome *outcome);
  */
 int outcome_refused(struct cli *cli, weft_future *future);
 
-/* Report that the library did not take `job`: `code` is its WEFT_E*. */
-int outcome_unsent(struct cli *cli, const struct weft_job *job, int code);
+/* Report that the library did not take `job`, whose payload has so many bytes: `code` is
+ * its WEFT_E*. */
+int outcome_unsent(struct cli *cli, const struct weft_job *job, size_t len, int code);
 
-/* Write a file whole; "-" is standard output.  0, or the exit code. */
-int outcome_save(struct cli *cli, const char *path, const void *data, size_t len);
+/* Write the result of a job that is done; "-" is standard output.  A large one is fetched
+ * for that, with a progress bar.  0, or the exit code. */
+int outcome_save(struct cli *cli, const char *path, weft_future *future);
+
+/* Fetch a result that is a blob: chunk by chunk to `write`, whose argument is a struct
+ * move (cli/data/move.h) or begins with one.  0, or the exit code. */
+struct move;
+int outcome_stream(struct cli *cli, weft_future *future, weft_write_fn *write,
+                   struct move *move);
 
 #endif

@@ -32,7 +32,10 @@ char *source_numbered(const char *text, size_t len, uint64_t number, size_t *ret
 static void number_piece(struct source *source, struct piece *piece)
 {
     snprintf(piece->name, sizeof(piece->name), "%" PRIu64, source->next);
-    if (source->text == NULL) {
+    if (source->file != NULL) {
+        piece->file = source->file;
+        piece->len = source->len;
+    } else if (source->text == NULL) {
         piece->data = mem_strdup(piece->name);
         piece->len = strlen(piece->name);
     } else if (source->substitute) {
@@ -67,8 +70,12 @@ static int next_file(struct source *source, struct cli *cli, struct piece *piece
                      int *ret_exit)
 {
     const char *path = source->files[source->next], *base = strrchr(path, '/');
+    struct spec_payload payload = {NULL, 0, NULL};
 
-    *ret_exit = spec_read(cli, path, &piece->data, &piece->len);
+    *ret_exit = spec_open(cli, path, &payload);
+    piece->data = payload.data;
+    piece->len = payload.len;
+    piece->file = payload.file;
     snprintf(piece->name, sizeof(piece->name), "%s", base != NULL ? base + 1 : path);
     return *ret_exit == CLI_OK ? 1 : -2;
 }
@@ -76,7 +83,7 @@ static int next_file(struct source *source, struct cli *cli, struct piece *piece
 int source_next(struct source *source, struct cli *cli, struct piece *ret_piece,
                 int *ret_exit)
 {
-    struct piece piece = {NULL, 0, ""};
+    struct piece piece = {.data = NULL};
     int rc = 1;
 
     if (source->total > 0 && source->next >= source->total) {
@@ -96,12 +103,6 @@ int source_next(struct source *source, struct cli *cli, struct piece *ret_piece,
     }
     if (rc != 1) {
         return rc;
-    }
-    *ret_exit = spec_check_size(
-        cli, source->kind == SOURCE_ONE ? "the payload" : piece.name, piece.len);
-    if (*ret_exit != CLI_OK) {
-        free(piece.data);
-        return -2;
     }
     source->next++;
     *ret_piece = piece;

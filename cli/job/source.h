@@ -18,6 +18,7 @@ enum source_kind { SOURCE_ONE, SOURCE_ARRAY, SOURCE_LINES, SOURCE_FILES };
 struct piece {
     char *data; /* owned by who took it */
     size_t len;
+    const char *file; /* borrowed: the payload is this file, and `data` NULL */
     char name[80];
 };
 
@@ -26,7 +27,8 @@ struct source {
     uint64_t next, total; /* total 0: not known */
     const char *text;     /* ONE and ARRAY: the payload, or NULL */
     size_t len;
-    int substitute; /* ARRAY: {} in it becomes the number */
+    const char *file; /* the same in a file; NULL: it is `text` */
+    int substitute;   /* ARRAY: {} in it becomes the number */
     struct lines lines;
     char **files;
     size_t max_line;

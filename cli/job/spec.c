@@ -11,7 +11,8 @@
 #include "cli/tool/fmt.h"
 #include "cli/tool/mem.h"
 
-#define SPEC_FILE_MAX  (64u << 20) /* no broker takes more than this */
+#define SPEC_FILE_MAX  ((size_t) 1 << 30) /* in memory */
+#define SPEC_INLINE    (64u << 10)        /* larger files are left where they are */
 #define SPEC_FILE_STEP (64u << 10)
 #define SPEC_SILENT_MS 2000 /* standard input that brings nothing for longer is told */
 
@@ -23,10 +24,37 @@ static enum weft_class class_of(const char *name)
     return strcmp(name, "fast") == 0 ? WEFT_CLASS_FAST : WEFT_CLASS_DURABLE;
 }
 
+void spec_inputs_fini(struct spec_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->n; i++) {
+        free(inputs->names[i]);
+    }
+    inputs->n = 0;
+}
+
+static int take_inputs(struct cli *cli, const struct opt_list *list,
+                       struct spec_inputs *inputs)
+{
+    inputs->n = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        const char *text = list->values[i], *is = strchr(text, '=');
+
+        if (is == NULL || is == text || is[1] == '\0') {
+            spec_inputs_fini(inputs);
+            return cli_usage(cli, "--input wants NAME=DATASET, not `%s`", text);
+        }
+        inputs->names[i] = mem_dup(text, (size_t) (is - text));
+        inputs->v[i] = (struct weft_input){inputs->names[i], is + 1};
+        inputs->n++;
+    }
+    return CLI_OK;
+}
+
 int spec_job(struct cli *cli, const struct spec_args *args, const char *capability,
-             struct weft_job *ret_job)
+             struct spec_inputs *inputs, struct weft_job *ret_job)
 {
     struct weft_job job = WEFT_JOB_INIT;
+    int rc;
 
     if (args->id != NULL && weft_id_parse(args->id, &job.id) < 0) {
         return cli_usage(cli, "--id wants 32 hex digits, not `%s`", args->id);
@@ -38,6 +66,12 @@ int spec_job(struct cli *cli, const struct spec_args *args, const char *capabili
                          "not `%s`",
                          args->disconnect);
     }
+    rc = take_inputs(cli, &args->inputs, inputs);
+    if (rc != CLI_OK) {
+        return rc;
+    }
+    job.inputs = inputs->v;
+    job.ninputs = inputs->n;
     job.capability = capability;
     job.job_class = class_of(args->job_class);
     job.priority = (unsigned) args->priority;
@@ -129,30 +163,32 @@ static int read_piped(struct cli *cli, char **ret_data, size_t *ret_len)
     return spec_read(cli, "-", ret_data, ret_len);
 }
 
+int spec_open(struct cli *cli, const char *path, struct spec_payload *ret_payload)
+{
+    struct stat st;
+
+    if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+        st.st_size > SPEC_INLINE) {
+        ret_payload->file = path;
+        ret_payload->len = (size_t) st.st_size;
+        return CLI_OK;
+    }
+    return spec_read(cli, path, &ret_payload->data, &ret_payload->len);
+}
+
 int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,
-                 int use_stdin, char **ret_data, size_t *ret_len)
+                 int use_stdin, struct spec_payload *ret_payload)
 {
     if (args->data != NULL && n > 0) {
         return cli_usage(cli, "give --data or a file, not both");
     }
     if (n > 0) {
-        return spec_read(cli, operands[0], ret_data, ret_len);
+        return spec_open(cli, operands[0], ret_payload);
     }
     if (args->data == NULL && use_stdin && is_piped()) {
-        return read_piped(cli, ret_data, ret_len);
+        return read_piped(cli, &ret_payload->data, &ret_payload->len);
     }
-    *ret_data = mem_strdup(args->data != NULL ? args->data : "");
-    *ret_len = strlen(*ret_data);
-    return CLI_OK;
-}
-
-int spec_check_size(struct cli *cli, const char *what, size_t len)
-{
-    uint64_t max = weft_max_payload(cli->client);
-
-    if (max > 0 && len > max) {
-        return cli_fail(cli, WEFT_ETOOBIG, "%s has %s, the broker takes %s", what,
-                        fmt_size(len).s, fmt_size(max).s);
-    }
+    ret_payload->data = mem_strdup(args->data != NULL ? args->data : "");
+    ret_payload->len = strlen(ret_payload->data);
     return CLI_OK;
 }

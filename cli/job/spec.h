@@ -10,7 +10,7 @@
 struct spec_args {
     const char *data, *node, *name, *job_class, *id, *disconnect;
     uint64_t priority, timeout_ms, deadline_ms, retries, reuse_ms;
-    struct opt_list needs;
+    struct opt_list needs, inputs;
 };
 
 #define SPEC_UNSET UINT64_MAX
@@ -39,6 +39,15 @@ struct spec_args {
          0,                                                                              \
          0,                                                                              \
          "only where this holds: site=lyon, tier!=cloud, cpus>=4, gpu>=1; repeatable"},  \
+        {"input",                                                                        \
+         'I',                                                                            \
+         OPT_LIST,                                                                       \
+         "NAME=REF",                                                                     \
+         offsetof(struct spec_args, inputs),                                             \
+         0,                                                                              \
+         0,                                                                              \
+         "data that the job reads as NAME: DATASET[@VERSION][/PATH] or a digest; "       \
+         "repeatable"},                                                                  \
         {"node", 'N', OPT_TEXT,           "NODE", offsetof(struct spec_args, node),      \
          0,      0,   "only on this node"},                                              \
         {"priority",                                                                     \
@@ -116,9 +125,19 @@ struct spec_args {
             "the job's id, 32 hex digits: submitting it again is the same job"           \
     }
 
-/* Fill the job but for its payload.  0, or the exit code of the mistake printed. */
+/* What --input says, apart. */
+struct spec_inputs {
+    struct weft_input v[OPT_LIST_MAX];
+    char *names[OPT_LIST_MAX]; /* owned */
+    size_t n;
+};
+
+void spec_inputs_fini(struct spec_inputs *inputs);
+
+/* Fill the job but for its payload.  0, or the exit code of the mistake printed.  The job
+ * borrows from `inputs`. */
 int spec_job(struct cli *cli, const struct spec_args *args, const char *capability,
-             struct weft_job *ret_job);
+             struct spec_inputs *inputs, struct weft_job *ret_job);
 
 /* Read a whole file ("-": standard input).  0, or the exit code.  *ret_data is to be
  * freed. */
@@ -128,12 +147,19 @@ int spec_read(struct cli *cli, const char *path, char **ret_data, size_t *ret_le
     "Without FILE and --data the payload is standard input when that is a pipe or a\n"   \
     "file; in a loop that reads its own input say --data '' or < /dev/null.\n"
 
+/* A payload: bytes in memory, or a file that is too large for that. */
+struct spec_payload {
+    char *data; /* owned */
+    size_t len;
+    const char *file; /* borrowed; NULL: it is in memory */
+};
+
+/* A file of any size, or standard input ("-").  0, or the exit code. */
+int spec_open(struct cli *cli, const char *path, struct spec_payload *ret_payload);
+
 /* The payload that the operands and --data name.  Without them it is what is piped in,
  * for who may take standard input (`use_stdin`), else empty. */
 int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,
-                 int use_stdin, char **ret_data, size_t *ret_len);
-
-/* Refuse early what the broker would refuse. */
-int spec_check_size(struct cli *cli, const char *what, size_t len);
+                 int use_stdin, struct spec_payload *ret_payload);
 
 #endif

@@ -42,6 +42,24 @@ size_t live_piece(struct live *live, uint64_t offset, const void *data, size_t l
     return fresh;
 }
 
+size_t live_next(struct live *live, uint64_t total, uint64_t offset, const void *data,
+                 size_t len, int *ret_again)
+{
+    size_t at = offset < live->len ? (size_t) offset : live->len;
+    size_t known = live->len - at < len ? live->len - at : len;
+
+    if (live->again) {
+        return len;
+    }
+    if (total >= live->len &&
+        (known == 0 || memcmp(live->shown + at, data, known) == 0)) {
+        return len - known;
+    }
+    live->again = 1;
+    *ret_again = 1;
+    return len;
+}
+
 size_t live_result(struct live *live, const void *data, size_t len)
 {
     if (len < live->len || (live->len > 0 && memcmp(live->shown, data, live->len) != 0)) {

@@ -16,6 +16,7 @@ struct live {
     size_t len, cap;
     size_t max;   /* bytes remembered; beyond it nothing more is shown live */
     int diverged; /* a later attempt printed something else */
+    int again;    /* so is the result that comes */
 };
 
 void live_init(struct live *live, size_t max);
@@ -24,6 +25,12 @@ void live_fini(struct live *live);
 /* A piece at `offset` of the stream.  Returns how many bytes at its end are to be
  * written now, and remembers them. */
 size_t live_piece(struct live *live, uint64_t offset, const void *data, size_t len);
+
+/* A result of `total` bytes that comes in pieces, in order: how many bytes at the end of
+ * this one are still to be written.  *ret_again (set to 1, or left) says that it is not
+ * what was shown, and that the first `offset` bytes of that are to be written before. */
+size_t live_next(struct live *live, uint64_t total, uint64_t offset, const void *data,
+                 size_t len, int *ret_again);
 
 /* The result.  Returns how many bytes at its end are still to be written. */
 size_t live_result(struct live *live, const void *data, size_t len);

@@ -18,11 +18,13 @@ void progress_start(struct progress *progress, struct out *out, int off, uint64_
     progress->drawn_ms = now_ms;
     progress->shown = 0;
     progress->off = off || !out->tty;
+    progress->bytes = 0;
 }
 
 static void bar(char *text, uint64_t done, uint64_t total, int utf8)
 {
-    unsigned full = total > 0 ? (unsigned) (done * PROGRESS_BAR / total) : 0;
+    unsigned full =
+        total > 0 ? (unsigned) ((double) done / (double) total * PROGRESS_BAR) : 0;
 
     text[0] = '\0';
     for (unsigned i = 0; i < PROGRESS_BAR; i++) {
@@ -51,6 +53,26 @@ void progress_line(char *line, size_t cap, uint64_t done, uint64_t total,
     line[text_fit(line, width > 1 ? (size_t) width - 1 : 1)] = '\0';
 }
 
+void progress_bytes_line(char *line, size_t cap, uint64_t done, uint64_t total,
+                         uint64_t elapsed_ms, const char *note, int width, int utf8)
+{
+    char blocks[PROGRESS_BAR * 3 + 1], eta[48] = "", of[48] = "";
+    double rate = elapsed_ms > 0 ? (double) done * 1000 / (double) elapsed_ms : 0;
+
+    bar(blocks, done, total, utf8);
+    if (total > 0) {
+        snprintf(of, sizeof(of), "/%s", fmt_size(total).s);
+    }
+    if (total > done && rate >= 1) {
+        snprintf(eta, sizeof(eta), "  %s left",
+                 fmt_us((uint64_t) ((double) (total - done) / rate * 1e6)).s);
+    }
+    snprintf(line, cap, "%s%s%s%s  %s/s%s%s%s", total > 0 ? blocks : "",
+             total > 0 ? " " : "", fmt_size(done).s, of, fmt_size((uint64_t) rate).s, eta,
+             *note != '\0' ? "  " : "", note);
+    line[text_fit(line, width > 1 ? (size_t) width - 1 : 1)] = '\0';
+}
+
 void progress_update(struct progress *progress, uint64_t done, uint64_t total,
                      const char *note, uint64_t now_ms)
 {
@@ -63,8 +85,9 @@ void progress_update(struct progress *progress, uint64_t done, uint64_t total,
     }
     progress->drawn_ms = now_ms;
     progress->shown = 1;
-    progress_line(line, sizeof(line), done, total, elapsed, note, progress->out->width,
-                  progress->out->utf8);
+    (progress->bytes ? progress_bytes_line
+                     : progress_line)(line, sizeof(line), done, total, elapsed, note,
+                                      progress->out->width, progress->out->utf8);
     fprintf(progress->out->f, "\r%s\033[K", line);
     fflush(progress->out->f);
 }

@@ -15,6 +15,7 @@ struct progress {
     struct out *out;
     uint64_t start_ms, drawn_ms;
     int shown, off;
+    int bytes; /* what is counted are bytes; set after progress_start() */
 };
 
 /* `off`: never draw. */
@@ -28,5 +29,9 @@ void progress_clear(struct progress *progress);
 /* The bar's line, without colours: for progress_update() and tests. */
 void progress_line(char *line, size_t cap, uint64_t done, uint64_t total,
                    uint64_t elapsed_ms, const char *note, int width, int utf8);
+
+/* The same in sizes: "####.... 1.2 GiB/2.8 GiB  98 MiB/s  17 s left  nvr-02". */
+void progress_bytes_line(char *line, size_t cap, uint64_t done, uint64_t total,
+                         uint64_t elapsed_ms, const char *note, int width, int utf8);
 
 #endif

@@ -40,12 +40,16 @@ void data_json(struct json *json, const struct weft_dataset *d)
     json_uint(json, "age_ms", d->age_ms);
 }
 
-void json_digest(struct json *json, const char *key, const weft_digest *digest)
+int data_is_none(const weft_digest *digest)
 {
     static const weft_digest none;
 
-    json_text(json, key,
-              memcmp(digest, &none, sizeof(none)) == 0 ? NULL : data_digest(digest).s);
+    return memcmp(digest, &none, sizeof(none)) == 0;
+}
+
+void json_digest(struct json *json, const char *key, const weft_digest *digest)
+{
+    json_text(json, key, data_is_none(digest) ? NULL : data_digest(digest).s);
 }
 
 int data_fail(struct cli *cli, int code, const char *ref, const char *why)

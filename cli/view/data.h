@@ -22,6 +22,9 @@ struct data_digest data_digest12(const weft_digest *digest);
 /* The members of one row, into an open object. */
 void data_json(struct json *json, const struct weft_dataset *d);
 
+/* 1 for the digest that stands for no blob. */
+int data_is_none(const weft_digest *digest);
+
 /* A digest as a member; null for the one that is zero. */
 void json_digest(struct json *json, const char *key, const weft_digest *digest);
 

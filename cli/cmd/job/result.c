@@ -12,8 +12,9 @@ static const struct opt opts[] = {
      "write it there instead of standard output"},
 };
 
-static int over(struct cli *cli, const struct weft_outcome *outcome, void *arg)
+static int over(struct cli *cli, weft_future *future, void *arg)
 {
+    const struct weft_outcome *outcome = weft_future_outcome(future);
     const struct result_args *args = arg;
     int rc = outcome_report(cli, outcome);
 
@@ -22,8 +23,7 @@ static int over(struct cli *cli, const struct weft_outcome *outcome, void *arg)
         return rc;
     }
     if (rc == CLI_OK || outcome->len > 0) {
-        int saved = outcome_save(cli, args->out != NULL ? args->out : "-", outcome->data,
-                                 outcome->len);
+        int saved = outcome_save(cli, args->out != NULL ? args->out : "-", future);
 
         rc = rc == CLI_OK ? saved : rc;
     }

@@ -4,8 +4,32 @@
 #include "cli/cmd.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
+#include "cli/view/data.h"
 #include "cli/view/disconnect.h"
 #include "cli/view/job.h"
+
+static void print_json_data(struct json *json, const struct weft_job_full *job)
+{
+    json_array(json, "inputs");
+    for (size_t i = 0; i < job->ninputs; i++) {
+        const struct weft_need *need = &job->inputs[i];
+
+        json_object(json, NULL);
+        json_text(json, "name", need->name);
+        json_text(json, "ref", *need->ref != '\0' ? need->ref : NULL);
+        json_digest(json, "digest", &need->digest);
+        json_uint(json, "size", need->size);
+        json_uint(json, "files", need->files);
+        json_close_object(json);
+    }
+    json_close_array(json);
+    json_uint(json, "fetch_done", job->fetch_done);
+    json_uint(json, "fetch_total", job->fetch_total);
+    json_uint(json, "fetch_left_ms", job->fetch_left_ms);
+    json_text(json, "fetch_from", *job->fetch_from != '\0' ? job->fetch_from : NULL);
+    json_digest(json, "result_blob", &job->result_blob);
+    json_uint(json, "fetched", job->fetched);
+}
 
 static void print_json(struct cli *cli, const struct weft_job_full *job)
 {
@@ -33,6 +57,7 @@ static void print_json(struct cli *cli, const struct weft_job_full *job)
     json_id(&json, "reused", &job->reused);
     json_uint(&json, "crashes", job->crashes);
     json_uint(&json, "lost", job->lost);
+    print_json_data(&json, job);
     json_array(&json, "needs");
     for (size_t i = 0; i < job->nneeds; i++) {
         json_text(&json, NULL, job->needs[i]);
@@ -106,6 +131,41 @@ static void print_history(struct out *out, const struct weft_job_full *job)
     }
 }
 
+/* "fetching 43% from nvr-02, 12 s left". */
+static void print_fetching(struct out *out, const struct weft_job_full *job)
+{
+    uint64_t pm =
+        (uint64_t) ((double) job->fetch_done * 1000 / (double) job->fetch_total);
+    char left[48] = "";
+
+    if (job->fetch_left_ms > 0) {
+        snprintf(left, sizeof(left), ", %s left", fmt_ms(job->fetch_left_ms).s);
+    }
+    out_pair(out, "data", TINT_WARN, "fetching %s of %s%s%s%s", fmt_permille(pm).s,
+             fmt_size(job->fetch_total).s, *job->fetch_from != '\0' ? " from " : "",
+             job->fetch_from, left);
+}
+
+static void print_data(struct out *out, const struct weft_job_full *job)
+{
+    for (size_t i = 0; i < job->ninputs; i++) {
+        const struct weft_need *need = &job->inputs[i];
+
+        out_pair(out, "input", TINT_NONE, "%s: %s, %" PRIu64 " file%s, %s", need->name,
+                 *need->ref != '\0' ? need->ref : data_digest12(&need->digest).s,
+                 need->files, need->files == 1 ? "" : "s", fmt_size(need->size).s);
+    }
+    if (job->fetch_total > 0) {
+        print_fetching(out, job);
+    }
+    if (job->fetched > 0) {
+        out_pair(out, "data moved", TINT_NONE, "%s", fmt_size(job->fetched).s);
+    }
+    if (!data_is_none(&job->result_blob)) {
+        out_pair(out, "result blob", TINT_NONE, "%s", data_digest(&job->result_blob).s);
+    }
+}
+
 /* What there is to say only of some jobs. */
 static void print_rest(struct out *out, const struct weft_job_full *job)
 {
@@ -168,6 +228,7 @@ static void print(struct cli *cli, const struct weft_job_full *job)
     out_pair(out, "payload", TINT_NONE, "%s", fmt_size(job->payload_len).s);
     out_pair(out, "result", TINT_NONE, "%s", fmt_size(job->result_len).s);
     out_pair(out, "output kept", TINT_NONE, "%s", fmt_size(job->log_len).s);
+    print_data(out, job);
     print_rest(out, job);
     print_history(out, job);
     if (job->ntries > 0) {

@@ -3,8 +3,10 @@
 #include "cli/job/await.h"
 #include "cli/job/outcome.h"
 
-static int over(struct cli *cli, const struct weft_outcome *outcome, void *arg)
+static int over(struct cli *cli, weft_future *future, void *arg)
 {
+    const struct weft_outcome *outcome = weft_future_outcome(future);
+
     (void) arg;
     outcome_line(cli, outcome);
     fflush(cli->out.f);

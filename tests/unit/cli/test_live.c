@@ -40,9 +40,41 @@ static void test_bound(void)
     live_fini(&live);
 }
 
+/* A result that comes in pieces, of which "hello " was shown. */
+static void test_pieces(void)
+{
+    struct live live;
+    int again = 0;
+
+    live_init(&live, 100);
+    live_piece(&live, 0, "hello ", 6);
+    is_int(live_next(&live, 11, 0, "hel", 3, &again), 0, "what was shown is not again");
+    is_int(live_next(&live, 11, 3, "lo wo", 5, &again), 2, "what follows is");
+    is_int(live_next(&live, 11, 8, "rld", 3, &again), 3, "to the end");
+    is_int(again, 0, "nothing is repeated");
+    live_fini(&live);
+
+    live_init(&live, 100);
+    live_piece(&live, 0, "hello ", 6);
+    is_int(live_next(&live, 9, 0, "hel", 3, &again), 0, "another result may begin alike");
+    is_int(live_next(&live, 9, 3, "met", 3, &again), 3, "but goes on differently:");
+    is_int(again, 1, "what was alike is to be repeated");
+    again = 0;
+    is_int(live_next(&live, 9, 6, "xxx", 3, &again), 3, "then all of it is written");
+    is_int(again, 0, "once");
+    live_fini(&live);
+
+    live_init(&live, 100);
+    live_piece(&live, 0, "hello ", 6);
+    is_int(live_next(&live, 5, 0, "hello", 5, &again), 5, "a shorter one is another");
+    is_int(again, 1, "from its begin");
+    live_fini(&live);
+}
+
 int main(void)
 {
     test_prefix();
+    test_pieces();
     test_attempts();
     test_bound();
     return done();

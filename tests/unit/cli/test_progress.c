@@ -2,6 +2,8 @@
 #include "cli/tool/text.h"
 #include "tests/lib/tap.h"
 
+#include <string.h>
+
 static void test_line(void)
 {
     char line[256];
@@ -16,6 +18,24 @@ static void test_line(void)
     is_str(line, "######################## 100/100  100/s", "at the end");
     progress_line(line, sizeof(line), 1, 2, 1000, "", 20, 1);
     is_int(text_width(line), 19, "cut to the terminal");
+}
+
+static void test_bytes(void)
+{
+    const uint64_t mib = 1 << 20;
+    char line[256];
+
+    progress_bytes_line(line, sizeof(line), 50 * mib, 100 * mib, 1000, "n1", 100, 0);
+    is_str(line, "############............ 50 MiB/100 MiB  50 MiB/s  1 s left  n1",
+           "bytes have units");
+    progress_bytes_line(line, sizeof(line), 2 * mib, 0, 1000, "", 100, 0);
+    is_str(line, "2 MiB  2 MiB/s", "of an unknown size");
+    progress_bytes_line(line, sizeof(line), 0, 100 * mib, 0, "", 100, 0);
+    is_str(line, "........................ 0 B/100 MiB  0 B/s", "at the begin");
+    progress_bytes_line(line, sizeof(line), UINT64_C(1) << 62, UINT64_C(1) << 63, 1000,
+                        "", 100, 0);
+    ok(strncmp(line, "############............ 4 EiB/8 EiB", 35) == 0,
+       "however large they are");
 }
 
 static void test_when(void)
@@ -41,6 +61,7 @@ static void test_when(void)
 int main(void)
 {
     test_line();
+    test_bytes();
     test_when();
     return done();
 }

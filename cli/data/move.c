@@ -1,0 +1,109 @@
+#include "cli/data/move.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/tool/clock.h"
+#include "cli/tool/fmt.h"
+#include "cli/tool/intr.h"
+#include "cli/tool/text.h"
+#include "cli/view/data.h"
+
+void move_init(struct move *move, struct cli *cli, int quiet)
+{
+    memset(move, 0, sizeof(*move));
+    move->cli = cli;
+    move->start_ms = clock_ms();
+    progress_start(&move->progress, &cli->err, cli->quiet || quiet, move->start_ms);
+    move->progress.bytes = 1;
+}
+
+uint64_t move_ms(const struct move *move)
+{
+    return clock_ms() - move->start_ms;
+}
+
+/* Without a bar a wait is told in a line, once each. */
+static void tell_wait(struct move *move, const char *text)
+{
+    if (*text != '\0' && strcmp(text, move->waits) != 0 && move->progress.off &&
+        move->cli->err.tty) {
+        cli_note(move->cli, "%s", text);
+    }
+    snprintf(move->waits, sizeof(move->waits), "%s", text);
+}
+
+void move_on_progress(const struct weft_progress *p, void *arg)
+{
+    struct move *move = arg;
+    char *text = text_clean(*p->text != '\0' ? p->text : p->node);
+    uint64_t now = clock_ms();
+
+    /* Rate and rest are those of the phase. */
+    if (p->phase != move->phase) {
+        move->phase = p->phase;
+        move->progress.start_ms = now;
+    }
+    snprintf(move->note, sizeof(move->note), "%s%s",
+             p->phase == WEFT_READING ? "reading " : "", text);
+    tell_wait(move, *p->text != '\0' ? text : "");
+    progress_update(&move->progress, p->bytes, p->total, move->note, now);
+    free(text);
+}
+
+int move_wait(struct move *move, weft_future *future, const char *what)
+{
+    struct cli *cli = move->cli;
+    unsigned seen;
+    int code;
+
+    intr_install();
+    seen = intr_count();
+    while (!weft_future_is_done(future) && intr_count() == seen) {
+        cli_turn(cli, INTR_POLL_MS, -1);
+    }
+    progress_clear(&move->progress);
+    if (!weft_future_is_done(future)) {
+        cli_note(cli, "interrupted: what has arrived is kept, the same command goes on");
+        return CLI_INTERRUPTED;
+    }
+    code = weft_future_error(future);
+    return code == 0 ? 0 : data_fail(cli, code, what, weft_future_text(future));
+}
+
+int move_to_parse(struct cli *cli, const struct opt_list *to, struct move_to *ret_to)
+{
+    memset(ret_to, 0, sizeof(*ret_to));
+    for (size_t i = 0; i < to->n; i++) {
+        const char *text = to->values[i];
+
+        if (strpbrk(text, "=<>") != NULL) {
+            ret_to->needs[ret_to->n++] = text;
+        } else if (ret_to->node != NULL) {
+            return cli_usage(cli,
+                             "--to takes one node, not %s and %s: repeat the command, or "
+                             "say what the nodes have in common",
+                             ret_to->node, text);
+        } else {
+            ret_to->node = text;
+        }
+    }
+    return CLI_OK;
+}
+
+int move_copies(struct cli *cli, const char *text, unsigned *ret_copies)
+{
+    uint64_t n = 0;
+
+    if (text == NULL) {
+        *ret_copies = 0;
+    } else if (strcmp(text, "all") == 0) {
+        *ret_copies = WEFT_EVERYWHERE;
+    } else if (fmt_parse_uint(text, &n) == 0 && n >= 1 && n < WEFT_EVERYWHERE) {
+        *ret_copies = (unsigned) n;
+    } else {
+        return cli_usage(cli, "--copies wants 1 to %u, or all, not `%s`",
+                         WEFT_EVERYWHERE - 1, text);
+    }
+    return CLI_OK;
+}

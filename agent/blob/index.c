@@ -522,8 +522,8 @@ int index_put_place(struct index *x, const struct place *p, struct wf_err *err)
 
 int index_sums(struct index *x, struct index_sums *ret, struct wf_err *err)
 {
-    uint64_t *const v[] = {&ret->disk,  &ret->promised, &ret->in_place, &ret->whole,
-                           &ret->parts, &ret->pinned,   &ret->last_used};
+    uint64_t *const v[] = {&ret->disk,  &ret->promised, &ret->in_place,  &ret->whole,
+                           &ret->parts, &ret->pinned,   &ret->last_used, &ret->kept};
     sqlite3_stmt *q = NULL;
     int rc = prepare(x, Q_SUMS, &q, err);
 

@@ -52,7 +52,6 @@ static void on_stats(void *arg, struct blobs_done *d)
     const struct blob_stats *s = &d->stats;
     struct node_event ev = {.kind = t->listed ? NODE_BLOB_STATS : NODE_BLOBS_LISTED};
 
-    t->stats_planned = 0;
     t->listed = 1;
     if (d->code == 0) {
         ev.used = s->used_bytes;
@@ -67,9 +66,8 @@ static void ask_stats(void *arg)
     struct data *t = arg;
     const struct blobs_ask q = {.op = BLOBS_STATS};
 
-    if (desk_ask(t->desk, &q, NULL, 0, on_stats, t) != 0) {
-        t->stats_planned = 0;
-    }
+    t->stats_planned = 0; /* what changes from now on is told the next time */
+    (void) desk_ask(t->desk, &q, NULL, 0, on_stats, t);
 }
 
 /* What is used changes with each chunk: it is told now and then. */

@@ -121,7 +121,9 @@ static void end(struct caller *c, int code, const char *text)
     uv_shutdown_t *req;
 
     say(c, "end %s %s\n", wf_err_name(code),
-        code != 0 && text[0] == '\0' ? wf_err_sentence(code) : text);
+        code == 0         ? ""
+        : text[0] != '\0' ? text
+                          : wf_err_sentence(code));
     if (c->closing) {
         return;
     }
@@ -214,7 +216,7 @@ static void on_scrubbed(void *arg, struct blobs_done *d)
     if (!answered(c)) {
         return;
     }
-    if (d->code == 0) {
+    if (d->code == 0 && (s->bytes != 0 || s->wrapped)) {
         say(c, "scrub %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", s->bytes,
             s->damaged, s->found, s->recoded);
     }

@@ -65,9 +65,13 @@ static const char *text_at(const struct prep *p, uint32_t at)
     return (const char *) p->paths.p + at;
 }
 
+/* The folder of all has an empty path. */
 static void path_of(const struct prep *p, const struct name *n, char dst[PATH_BYTES])
 {
-    (void) snprintf(dst, PATH_BYTES, "%s/%s", text_at(p, 0), text_at(p, n->at));
+    const char *path = text_at(p, n->at);
+
+    (void) snprintf(dst, PATH_BYTES, "%s%s%s", text_at(p, 0), path[0] != '\0' ? "/" : "",
+                    path);
 }
 
 static void go_on(struct inputs *in)
@@ -186,7 +190,7 @@ static int plan(struct prep *p, const char *folder)
     (void) snprintf(number, sizeof number, "%llu", (unsigned long long) p->number);
     rc = put_path(&p->paths, folder, number, &at);
     if (rc == 0) {
-        rc = put_folder(p, ".", 1);
+        rc = put_folder(p, "", 0);
     }
     for (unsigned i = 0; rc == 0 && i < in->n; i++) {
         rc = plan_input(p, &in->v[i]);

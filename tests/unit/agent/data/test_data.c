@@ -73,7 +73,7 @@ static void carry_out(struct bed *t)
         data_effect(t->data, &t->fx, &t->fx.v[i]);
     }
     wf_effects_clear(&t->fx);
-    is_int(t->begun + t->written + t->read + t->held, was, "nothing is told from inside");
+    must(t->begun + t->written + t->read + t->held == was); /* nothing from inside */
 }
 
 static void open_data(struct bed *t)
@@ -269,8 +269,7 @@ static void test_keeping(void)
     digest_effect(&t, WF_EFFECT_BLOB_KEEP, WF_KEEP_PIN);
     run_until(&t.d, t.held == 3);
     ok(t.hold.flags == WF_HOLD_PINNED && t.hold.have == SIZE, "pinned");
-    run_until(&t.d, t.stats == 1);
-    ok(t.room < 1u << 30, "what is pinned makes no room");
+    run_until(&t.d, t.stats != 0 && t.room < 1u << 30); /* it makes no room now */
     digest_effect(&t, WF_EFFECT_BLOB_HOLD, 0);
     digest_effect(&t, WF_EFFECT_BLOB_KEEP, WF_KEEP_DROP);
     run_until(&t.d, t.held == 4);

@@ -89,7 +89,9 @@ static const struct wf_conf_option cap_options[] = {
      "Program and arguments, split at blanks; quotes group. No shell reads it. The "
      "program is a full path or is looked for in /usr/local/bin, "
      "/usr/bin and /bin. {payload} and {result} stand "
-     "for files that hold the one and receive the other."},
+     "for files that hold the one and receive the other, {input:NAME} for an input of "
+     "the "
+     "job: a file or a folder."},
     {"arg", WF_CONF_LIST, AT(args), NULL, NULL, NULL,
      "One more argument, taken as it is."},
     {"payload", WF_CONF_STR, AT(payload), NULL, NULL, "stdin",
@@ -111,8 +113,10 @@ static const struct wf_conf_option cap_options[] = {
      "CPU time of one run; 0: no limit. Not for workers."},
     {"wall", WF_CONF_DURATION, AT(wall_ms), NULL, NULL, "10m",
      "Longest time of one job; 0: no limit."},
-    {"output", WF_CONF_SIZE, AT(output), NULL, "1M", "0",
-     "Largest result; 0: what the broker takes."},
+    {"output", WF_CONF_SIZE, AT(output), NULL, "1T", "0",
+     "Largest result; 0: as much as data_cap (1M without data).  What the broker does "
+     "not "
+     "take inline stays here as a blob, for the submitter to fetch."},
     {"processes", WF_CONF_U64, AT(processes), "0", "65535", "64",
      "Processes and threads at once; 0: no limit."},
     {"file_size", WF_CONF_SIZE, AT(file_size), NULL, NULL, "0",

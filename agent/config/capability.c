@@ -186,7 +186,9 @@ static void set_limits(const struct agent_config *c, const struct config_capabil
         .cpu_ms = cap->cpu_ms,
         .mem_bytes = cap->memory,
         .file_bytes = cap->file_size,
-        .out_bytes = cap->output != 0 ? cap->output : WF_PAYLOAD_MAX,
+        .out_bytes = cap->output != 0   ? cap->output
+                     : c->data_cap != 0 ? c->data_cap
+                                        : WF_PAYLOAD_MAX,
         .err_bytes = c->max_log,
         .procs = (uint32_t) cap->processes,
         .files = (uint32_t) cap->files,

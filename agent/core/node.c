@@ -299,6 +299,10 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
             r->end.code = r->data != NULL ? 0 : WEFT_ENOMEM;
         }
     }
+    if (r->end.code == 0 && r->out_spilled && !r->end.has_blob) {
+        r->end.code = WEFT_EOUTPUT;
+        r->reason = wf_strdup("the result is larger than the limit");
+    }
     if (r->reason == NULL && end->reason != NULL) {
         r->reason = wf_strdup(end->reason);
     }

@@ -25,6 +25,36 @@ static void send_output(struct node *n, struct run *r, unsigned stream, uint64_t
     }
 }
 
+/* More than goes inline: the whole of it comes as a blob when the run has ended; here it
+ * is only shown as it comes. */
+static void pass_on(struct node *n, struct run *r, struct wf_slice data,
+                    struct wf_effects *out)
+{
+    if (r->told_started) {
+        send_output(n, r, 1, r->out_sent, data.p, data.len, out);
+    }
+    r->out_sent += data.len;
+}
+
+/* 0; WEFT_EOUTPUT when it is more than there may be. */
+static int take_stdout(struct node *n, struct run *r, struct wf_slice data,
+                       struct wf_effects *out)
+{
+    int rc = r->out_spilled ? WEFT_ETOOBIG : wf_buf_put(&r->out, data.p, data.len);
+
+    if (rc == WEFT_ETOOBIG && n->cfg.data_cap != 0) {
+        if (!r->out_spilled) {
+            node_flush_output(n, r, r->told_started, out);
+            r->out_sent = r->out.len;
+            r->out_spilled = 1;
+            wf_buf_fini(&r->out);
+        }
+        pass_on(n, r, data, out);
+        return 0;
+    }
+    return rc != 0 ? WEFT_EOUTPUT : 0;
+}
+
 void node_flush_output(struct node *n, struct run *r, int with_stdout,
                        struct wf_effects *out)
 {
@@ -45,10 +75,8 @@ void node_take_output(struct node *n, struct run *r, unsigned stream,
 {
     size_t at = 0;
 
-    if (stream == 1) {
-        if (wf_buf_put(&r->out, data.p, data.len) != 0) {
-            node_stop_run(n, r, WEFT_EOUTPUT, "the result is larger than the limit", out);
-        }
+    if (stream == 1 && take_stdout(n, r, data, out) != 0) {
+        node_stop_run(n, r, WEFT_EOUTPUT, "the result is larger than the limit", out);
     }
     while (stream == 2 && at < data.len) {
         size_t some = wf_min_u64(data.len - at, r->err.max - r->err.len);

@@ -84,6 +84,7 @@ struct run {
     struct wf_buf out;               /* stdout: becomes the result */
     struct wf_buf err;               /* stderr not sent yet */
     uint64_t out_sent;               /* bytes of `out` streamed */
+    int out_spilled;                 /* stdout is more than goes inline: not kept here */
     uint64_t err_offset;             /* of the first byte in `err` */
     uint64_t streamed;               /* bytes of output sent as such */
     uint64_t cut;

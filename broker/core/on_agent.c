@@ -368,6 +368,14 @@ void on_refuse(struct turn *t)
         return;
     }
     wf_slice_str(m->text, text, sizeof text);
+    if (m->code == -WEFT_EFULL || m->code == -WEFT_ETOOBIG || m->code == -WEFT_EPERM ||
+        m->code == -WEFT_ENOENT) {
+        /* Its data cannot be had there: no lost race, and not to be asked for ever. */
+        work_retry(t->c, j, -(int) m->code,
+                   text[0] != '\0' ? text : wf_err_sentence(-(int) m->code), BLAME_PLACE,
+                   t->out);
+        return;
+    }
     work_retry(t->c, j, m->code != 0 ? -(int) m->code : WEFT_EREFUSED,
                text[0] != '\0' ? text : "the agent refused it", BLAME_NOBODY, t->out);
 }

@@ -2,6 +2,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "proto/name.h"
 
 #include <string.h>
 
@@ -192,6 +193,10 @@ int wf_give_grant(struct wf_give *g, uint64_t now_us, const struct wf_grant *m,
         if (t != NULL) {
             end_ticket(g, t, out);
         }
+    } else if (!wf_slice_is(m->region, "*") &&
+               !wf_residency_ok(m->residency, m->region)) {
+        g->stats.refused++;
+        rc = WEFT_EPERM;
     } else {
         rc = t != NULL ? 0 : new_ticket(g, m, &t);
         if (rc == 0) {

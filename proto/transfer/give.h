@@ -48,7 +48,8 @@ void wf_give_set_limits(struct wf_give *g, uint64_t now_us, uint64_t rate, uint6
 
 /* A grant of the broker: opens a ticket, adds to it and prolongs it, or ends it.  0;
  * WEFT_EFULL, WEFT_ENOMEM: what could be taken was, the rest will be refused;
- * WEFT_ECONFLICT: it is another key's ticket, and stays as it was. */
+ * WEFT_ECONFLICT: it is another key's ticket, and stays as it was; WEFT_EPERM: the blobs
+ * must not be where the fetcher is. */
 int wf_give_grant(struct wf_give *g, uint64_t now_us, const struct wf_grant *m,
                   struct wf_effects *out);
 

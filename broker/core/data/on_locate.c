@@ -169,24 +169,35 @@ static int may_be_there(const struct search *q, const struct blob *b)
                                                  wf_slice_of(region_of(s)))));
 }
 
+/* One grant covers blobs of one residency, which the holder checks again. */
 static void tell_holder(const struct search *q, unsigned i)
 {
     struct core *c = q->t->c;
     struct wf_rows at = q->at;
     struct wf_at_row row;
+    struct wf_buf *store = core_rows(c, 2);
     struct wf_grant m = {.ticket = q->tickets[i]->number,
                          .to = q->t->s->principal->key,
                          .name = wf_slice_of(q->t->s->principal->name),
                          .region = wf_slice_of(region_of(q->t->s)),
                          .ttl_ms = TICKET_TTL_MS};
-    struct wf_buf *store = core_rows(c, 2);
 
     while (wf_rows_next(&at, wf_desc_at_row(), &row)) {
         const struct wf_digest_row d = {row.digest, row.size};
+        struct wf_slice residency;
 
-        if (row.holder == i) {
-            (void) wf_rows_add(store, &m.rows, wf_desc_digest_row(), &d);
+        if (row.holder != i) {
+            continue;
         }
+        residency = wf_slice_of(
+            blob_residency(catalogue_get(&c->data.catalogue, &row.digest)));
+        if (m.rows.count != 0 && !wf_slice_eq(residency, m.residency)) {
+            wf_effects_send(q->t->out, q->holders[i]->peer, WF_MSG_grant, &m);
+            wf_buf_clear(store);
+            m.rows = (struct wf_rows){0};
+        }
+        m.residency = residency;
+        (void) wf_rows_add(store, &m.rows, wf_desc_digest_row(), &d);
     }
     wf_effects_send(q->t->out, q->holders[i]->peer, WF_MSG_grant, &m);
 }

@@ -409,8 +409,36 @@ static void test_many(void)
     ok(1, "out of memory, it refuses and goes on");
 }
 
+/* The broker says where the blobs may be and where the fetcher is: we look again. */
+static void test_residency(void)
+{
+    struct wf_buf store = WF_BUF_INIT(1 << 20);
+    struct wf_key to = {{7}};
+    const struct wf_digest_row row = {digest(1), 100};
+    struct wf_grant m = {.ticket = 5,
+                         .to = to,
+                         .region = wf_slice_of("us"),
+                         .residency = wf_slice_of("eu+ch"),
+                         .ttl_ms = 1000};
+    struct bed b;
+
+    init(&b, &(struct wf_give_config){0});
+    must(wf_rows_add(&store, &m.rows, wf_desc_digest_row(), &row) == 0);
+    is_int(wf_give_grant(b.g, b.now, &m, &b.fx), WEFT_EPERM,
+           "blobs that must not be there are not granted");
+    is_int((int64_t) wf_give_tickets(b.g), 0, "there is no ticket for them");
+    m.region = wf_slice_of("ch");
+    is_int(wf_give_grant(b.g, b.now, &m, &b.fx), 0, "where they may be they are");
+    m.ticket = 6;
+    m.region = wf_slice_of("*");
+    is_int(wf_give_grant(b.g, b.now, &m, &b.fx), 0, "their owner is no place");
+    wf_buf_fini(&store);
+    fini(&b);
+}
+
 int main(void)
 {
+    test_residency();
     test_rights();
     test_pieces();
     test_bounds();

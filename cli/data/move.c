@@ -68,6 +68,10 @@ int move_wait(struct move *move, weft_future *future, const char *what)
         return CLI_INTERRUPTED;
     }
     code = weft_future_error(future);
+    if (code == WEFT_ENOENT && move->missing != NULL) {
+        return cli_fail_next(cli, code, move->missing, "%s: %s", what,
+                             weft_future_text(future));
+    }
     return code == 0 ? 0 : data_fail(cli, code, what, weft_future_text(future));
 }
 

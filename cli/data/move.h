@@ -13,8 +13,9 @@ struct move {
     struct cli *cli;
     struct progress progress;
     enum weft_phase phase;
-    char note[160];  /* what is said behind the bar */
-    char waits[160]; /* told once when there is no bar */
+    const char *missing; /* next step when something is not found; NULL: the datasets */
+    char note[160];      /* what is said behind the bar */
+    char waits[160];     /* told once when there is no bar */
     uint64_t start_ms;
 };
 

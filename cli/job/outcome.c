@@ -171,6 +171,7 @@ static int fetch(struct cli *cli, weft_future *job, const struct weft_get *what,
     weft_future *future = NULL;
     int code = weft_outcome_fetch(job, what, &future), rc;
 
+    move->missing = "fetch results sooner: their node may be away, `weft nodes`";
     snprintf(name, sizeof(name), "the result of job %.8s",
              job_id8(weft_future_id(job)).s);
     if (code < 0) {

@@ -68,9 +68,9 @@ int data_fail(struct cli *cli, int code, const char *ref, const char *why)
     case WEFT_EEXIST:
         return cli_fail_next(cli, code, "choose another name, or a newer version",
                              "%s%s%s", ref, colon, why);
-    case WEFT_ECONFLICT:
-        return cli_fail_next(cli, code, "put it again when nobody writes to it", "%s%s%s",
-                             ref, colon, why);
+    case WEFT_ESTATE:
+        return cli_fail_next(cli, code, "try it again when nobody writes to the files",
+                             "%s%s%s", ref, colon, why);
     default:
         return cli_fail(cli, code, "%s%s%s", ref, colon, why);
     }

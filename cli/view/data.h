@@ -28,8 +28,8 @@ int data_is_none(const weft_digest *digest);
 /* A digest as a member; null for the one that is zero. */
 void json_digest(struct json *json, const char *key, const weft_digest *digest);
 
-/* Say why something about the dataset or blob `ref` failed.  `why` is the library's line,
- * or "".  The exit code. */
+/* Say why something about the dataset, blob or path `ref` failed.  `why` is the library's
+ * line, or "".  The exit code. */
 int data_fail(struct cli *cli, int code, const char *ref, const char *why);
 
 #endif

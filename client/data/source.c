@@ -88,7 +88,7 @@ static int read_whole(const struct source *s, int fd, uint64_t i, uint8_t *buf,
             return wf_err_set(err, WEFT_EIO, "%s: %s", s->file, strerror(errno));
         }
         if (n == 0) {
-            return wf_err_set(err, WEFT_ECONFLICT, "%s became shorter while it was put",
+            return wf_err_set(err, WEFT_ESTATE, "%s became shorter while it was put",
                               s->file);
         }
         done += (size_t) n;
@@ -104,8 +104,7 @@ int source_verify(const struct source *s, uint64_t i, const uint8_t *buf,
     wf_leaf(buf, wf_chunk_len(s->size, i), &leaf);
     return wf_digest_eq(&leaf, &s->leaves[i])
                ? 0
-               : wf_err_set(err, WEFT_ECONFLICT, "%s changed while it was put",
-                            name_of(s));
+               : wf_err_set(err, WEFT_ESTATE, "%s changed while it was put", name_of(s));
 }
 
 int source_read(struct source *s, uint64_t i, uint8_t *buf, struct wf_err *err)

@@ -42,14 +42,14 @@ int source_sized(struct source *s, uint64_t size, struct wf_err *err);
 int source_open(struct source *s, struct wf_err *err);
 
 /* Files only; blocks: read chunk `i` into `buf`, verified once it is ready.  Opens the
- * file for it unless it is open.  WEFT_EIO, WEFT_ECONFLICT: it changed. */
+ * file for it unless it is open.  WEFT_EIO, WEFT_ESTATE: it changed. */
 int source_read(struct source *s, uint64_t i, uint8_t *buf, struct wf_err *err);
 
 /* Others, on the loop's thread: the same, not verified, and without blocking if the
  * user's function does not.  WEFT_EIO. */
 int source_raw(const struct source *s, uint64_t i, uint8_t *buf);
 
-/* Is this chunk `i`?  0, WEFT_ECONFLICT. */
+/* Is this chunk `i`?  0, WEFT_ESTATE. */
 int source_verify(const struct source *s, uint64_t i, const uint8_t *buf,
                   struct wf_err *err);
 

@@ -182,6 +182,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     }
     if (rc == CLI_OK) {
         move_init(&move, cli, 0);
+        move.missing = "check the path, and the names of nodes: `weft nodes`";
         spool.move = &move;
         what.paths = is_stdin ? NULL : (const char *const *) operands;
         what.npaths = is_stdin ? 0 : (size_t) n;

@@ -50,7 +50,7 @@ typedef int weft_write_fn(uint64_t offset, const void *data, size_t len, void *a
 
 /* What to put.  Set with WEFT_PUT_INIT.  Either `paths`, or `read` for `len` bytes, or
  * the `len` bytes at `data`, which are not copied.  Files must not change until it is
- * done: WEFT_ECONFLICT says that one did. */
+ * done: WEFT_ESTATE says that one did. */
 struct weft_put {
     size_t size; /* sizeof(struct weft_put) */
     /* Files and folders, followed as a whole but for links and what is no file.  Of one
@@ -88,7 +88,7 @@ struct weft_put {
 
 /* Put data into the mesh: what no agent there has yet is sent.  WEFT_EINVAL, WEFT_ENOMEM,
  * WEFT_EFULL, WEFT_ECLOSED; through the future: WEFT_ENOENT, WEFT_EIO (a file),
- * WEFT_ECONFLICT (it changed), WEFT_ETOOBIG (more than 262144 files, or 1 TiB),
+ * WEFT_ESTATE (it changed), WEFT_ETOOBIG (more than 262144 files, or 1 TiB),
  * WEFT_EFULL (no agent has room), WEFT_EEXIST (`base`, or somebody else's name),
  * WEFT_ESUPPORT (the broker moves no data), WEFT_EPERM. */
 WEFT_API int weft_data_put(weft_client *client, const struct weft_put *put,

@@ -55,10 +55,10 @@ static void test_changed(struct folder *f)
     set(&s, f, "b");
     hash_all(&s, buf, &err);
     folder_write(f, "b", SIZE, 2);
-    is_int(source_read(&s, 0, buf, &err), WEFT_ECONFLICT, "other bytes are noticed");
+    is_int(source_read(&s, 0, buf, &err), WEFT_ESTATE, "other bytes are noticed");
     ok(strstr(err.text, "/b changed") != NULL, "and the file is named");
     must(truncate(folder_path(f, "b"), 10) == 0);
-    is_int(source_read(&s, 0, buf, &err), WEFT_ECONFLICT, "so are fewer bytes");
+    is_int(source_read(&s, 0, buf, &err), WEFT_ESTATE, "so are fewer bytes");
     must(unlink(folder_path(f, "b")) == 0);
     is_int(source_read(&s, 0, buf, &err), WEFT_ENOENT, "and a file that is gone");
     source_fini(&s);
@@ -125,7 +125,7 @@ static void test_memory(void)
     is_int(source_verify(&b, 0, buf, NULL), 0, "what is the same verifies");
     bytes[5] ^= 1;
     must(source_raw(&b, 0, buf) == 0);
-    is_int(source_verify(&b, 0, buf, NULL), WEFT_ECONFLICT, "what is not does not");
+    is_int(source_verify(&b, 0, buf, NULL), WEFT_ESTATE, "what is not does not");
     b.arg = NULL;
     is_int(source_raw(&b, 0, buf), WEFT_EIO, "a function may fail");
     source_fini(&a);

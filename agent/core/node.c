@@ -463,6 +463,14 @@ static void on_tick(struct node *n, struct wf_effects *out)
     }
 }
 
+static void on_drain(struct node *n, int on, struct wf_effects *out)
+{
+    const struct wf_drain m = {on != 0};
+
+    n->drained_by_owner = on;
+    node_send(n, out, WF_MSG_drain, &m);
+}
+
 void node_step(struct node *n, const struct node_event *ev, struct wf_effects *out)
 {
     struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
@@ -509,13 +517,9 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
             on_run_done(n, r, ev->end, out);
         }
         break;
-    case NODE_DRAIN: {
-        const struct wf_drain m = {ev->on != 0};
-
-        n->drained_by_owner = ev->on;
-        node_send(n, out, WF_MSG_drain, &m);
+    case NODE_DRAIN:
+        on_drain(n, ev->on, out);
         break;
-    }
     case NODE_RECORD:
         node_restore(n, ev, out);
         break;

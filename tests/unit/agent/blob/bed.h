@@ -116,7 +116,8 @@ struct sample {
 
 WF_UNUSED static struct sample sample_of(uint64_t seed, size_t len)
 {
-    struct sample x = {bytes_of(seed, len), len, (size_t) wf_chunk_count(len)};
+    struct sample x = {
+        .p = bytes_of(seed, len), .len = len, .n = (size_t) wf_chunk_count(len)};
 
     x.leaves = calloc(x.n + 1, sizeof *x.leaves);
     must(x.leaves != NULL);

@@ -147,13 +147,37 @@ static void takes_payloads(void)
     close_world(&w);
 }
 
+/* A node without a store. */
+static void keeps_nothing(const struct wf_assign *m)
+{
+    struct wf_msg said_m;
+    struct bed b;
+
+    open_bed(&b, 1, 0);
+    hears(&b, WF_MSG_assign, m);
+    ok(said(&b, WF_MSG_refuse, 0, &said_m) &&
+           said_m.u.refuse.code == (uint64_t) -WEFT_ESUPPORT,
+       "a node without a store takes nothing that needs data");
+    hears(&b, WF_MSG_fetch, &(struct wf_fetch){.req = 3});
+    ok(said(&b, WF_MSG_fetched, 0, &said_m) && said_m.u.fetched.req == 3 &&
+           said_m.u.fetched.over && said_m.u.fetched.code == (uint64_t) -WEFT_ESUPPORT,
+       "nor an order");
+    hears(&b, WF_MSG_keep, &(struct wf_keep){.action = WF_KEEP_PIN});
+    hears(&b, WF_MSG_grant, &(struct wf_grant){.ticket = 3});
+    is_int(b.fx.n, 0, "and has nothing to keep or give");
+    b.now_us += 2 * SECOND;
+    hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+    happens(&b, NODE_TICK);
+    ok(!said(&b, WF_MSG_holdings, 0, &said_m), "or to tell of");
+    close_bed(&b);
+}
+
 static void refuses(void)
 {
     struct wf_buf rows = WF_BUF_INIT(WF_FRAME_MAX);
     struct wf_need_row row = {.name = wf_slice_of("../x")};
     struct wf_assign m;
     struct world w;
-    struct bed b;
 
     open_world(&w, 1, 4);
     m = work_for(&w, 1, &rows, 1, "");
@@ -201,29 +225,8 @@ static void refuses(void)
     settle(&w);
     close_world(&w);
 
-    open_bed(&b, 1, 0);
     m.inputs.count = 1;
-    hears(&b, WF_MSG_assign, &m);
-    {
-        struct wf_msg said_m;
-
-        ok(said(&b, WF_MSG_refuse, 0, &said_m) &&
-               said_m.u.refuse.code == (uint64_t) -WEFT_ESUPPORT,
-           "a node without a store takes nothing that needs data");
-        hears(&b, WF_MSG_fetch, &(struct wf_fetch){.req = 3});
-        ok(said(&b, WF_MSG_fetched, 0, &said_m) && said_m.u.fetched.req == 3 &&
-               said_m.u.fetched.over &&
-               said_m.u.fetched.code == (uint64_t) -WEFT_ESUPPORT,
-           "nor an order");
-        hears(&b, WF_MSG_keep, &(struct wf_keep){.action = WF_KEEP_PIN});
-        hears(&b, WF_MSG_grant, &(struct wf_grant){.ticket = 3});
-        is_int(b.fx.n, 0, "and has nothing to keep or give");
-        b.now_us += 2 * SECOND;
-        hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
-        happens(&b, NODE_TICK);
-        ok(!said(&b, WF_MSG_holdings, 0, &said_m), "or to tell of");
-    }
-    close_bed(&b);
+    keeps_nothing(&m);
     wf_buf_fini(&rows);
 }
 

@@ -47,8 +47,9 @@ enum wf_call_state {
 #define WF_NEWS_UPDATE   4u /* the message stepped is job_update */
 #define WF_NEWS_PAGE     8u /* the message stepped is a page */
 #define WF_NEWS_DONE     16u
-#define WF_NEWS_PROGRESS 32u /* the message stepped is stage_info; or one of the caller  \
-                              */
+#define WF_NEWS_PROGRESS                                                                 \
+    32u /* the message stepped is stage_info; or one of the caller                       \
+         */
 
 struct wf_call {
     enum wf_call_kind kind;

@@ -265,6 +265,7 @@ static void chores(struct shell *sh, uint64_t now_us)
 
     if (sampler_poll(sh->sampler, now_us, &counts, &ev)) {
         step(sh, &ev);
+        plane_rest(sh->plane);
         if (!sh->trimmed) {
             sh->trimmed = 1;
             footprint_trim();

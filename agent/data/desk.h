@@ -31,7 +31,8 @@ void desk_free(struct desk *k);
 int desk_ask(struct desk *k, const struct blobs_ask *q, uint8_t **bytes, size_t len,
              desk_done_fn *fn, void *arg);
 
-/* Not answered yet. */
+/* Not answered yet; asked since the beginning. */
 size_t desk_open(const struct desk *k);
+uint64_t desk_asked(const struct desk *k);
 
 #endif

@@ -6,6 +6,7 @@
 #include "agent/data/inputs.h"
 #include "agent/data/lanes.h"
 #include "agent/data/results.h"
+#include "agent/footprint.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -22,6 +23,8 @@ struct plane {
     struct handlers *handlers;
     int opened; /* what is known of the broker is of this session */
     struct day day;
+    uint64_t asked; /* of the store, as of the last rest */
+    int rested;     /* since then */
     char site[WF_NAME_MAX + 1];
 };
 
@@ -263,6 +266,20 @@ void plane_result(struct plane *p, uint64_t run, const struct run_end *end,
                   const char *path)
 {
     results_put(p->results, run, end, path);
+}
+
+void plane_rest(struct plane *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    if (p->asked != desk_asked(data_desk(p->data))) {
+        p->asked = desk_asked(data_desk(p->data));
+        p->rested = 0;
+    } else if (!p->rested && p->asked != 0) {
+        p->rested = 1;
+        footprint_trim();
+    }
 }
 
 void plane_save_day(struct plane *p, const struct node *n)

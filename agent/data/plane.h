@@ -64,6 +64,9 @@ void plane_ended(struct plane *p, uint64_t run);
 void plane_result(struct plane *p, uint64_t run, const struct run_end *end,
                   const char *path);
 
+/* Now and then: give memory back once nothing was asked of the store since last time. */
+void plane_rest(struct plane *p);
+
 /* Write down what of the day's budget is used, if there is one and it changed. */
 void plane_save_day(struct plane *p, const struct node *n);
 

@@ -43,6 +43,19 @@ printf 'other work' > "$tmp/outbox/00000000000000000000000000000003"
 run example-handoff upper "$tmp/outbox"
 is "$out" "0 handed over, 1 left" "handoff: other work under its id is not taken"
 
+agent keeper 'copy@1:cat'
+mkdir "$tmp/files"
+head -c 500000 /dev/urandom > "$tmp/files/large"
+echo small > "$tmp/files/small"
+run example-data put things "$tmp/files"
+is "$out" "things@1: 2 files at keeper" "data: files are put"
+is "$(example-data cat things/small)" small "data: and streamed out again"
+example-data run copy "$tmp/files/large" > "$tmp/large"
+is $? 0 "data: a large file is a payload, too"
+ok "data: and a result" cmp "$tmp/files/large" "$tmp/large"
+run example-data cat things/none
+like "$err" "ENOENT" "data: what is not there is an error"
+
 stop serve
 is "$rc" 0 "serve: ends in order when told to"
 await "the node to be gone" node_is shouter offline

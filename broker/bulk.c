@@ -36,6 +36,15 @@ static void on_gone(void *arg, uint32_t handle)
     b->fn(b->arg, &ev);
 }
 
+static void on_room(void *arg, uint32_t handle, size_t pending)
+{
+    struct bulk *b = arg;
+    struct broker_event ev = {
+        .kind = BROKER_LANE_ROOM, .peer = handle, .queued = pending};
+
+    b->fn(b->arg, &ev);
+}
+
 static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
 {
     struct bulk *b = arg;
@@ -91,7 +100,7 @@ int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
              const struct wf_conf_list *listen, const char *control, bulk_event_fn *fn,
              void *arg, struct bulk **ret_bulk, struct wf_err *err)
 {
-    static const struct router_cbs cbs = {on_peer, on_frame, on_gone, NULL};
+    static const struct router_cbs cbs = {on_peer, on_frame, on_gone, NULL, on_room};
     const struct router_opts opts = {.keys = keys, .pending_cap = PENDING_CAP};
     struct bulk *b = wf_calloc(1, sizeof *b);
     int rc;

@@ -48,6 +48,7 @@ struct agent {
     uint64_t data_cap, data_used, data_room; /* bytes of blobs */
     int holdings_known;                      /* it told in this session what it has */
     struct wf_list_node shares;              /* share.of_agent: its blobs */
+    size_t nshares;
     struct wf_list_node orders; /* order.of_agent: what it was told to fetch */
     struct wf_ewma fetch_rate;  /* bytes a second that came to it, as it told */
     struct wf_buf accel_store;  /* encoded accel_row rows */

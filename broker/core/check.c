@@ -52,6 +52,8 @@ static size_t check_job(const struct core *c, const struct job *j)
              (j->dirty == 0 && j->lsn <= c->durable_lsn));
     WF_CHECK(j->class_ != WF_CLASS_DURABLE || j->told || !wf_list_empty(&j->in_ledger));
     WF_CHECK(j->class_ != WF_CLASS_DURABLE || j->attempt <= j->reserved);
+    WF_CHECK(wf_digest_is_zero(&j->blob) ||
+             catalogue_get(&c->data.catalogue, &j->blob) != NULL);
     WF_CHECK((j->leader != NULL) == !wf_list_empty(&j->in_followers));
     WF_CHECK(j->leader == NULL || (!at_agent && !j->occupies));
     return j->bytes_len + j->data_len + j->log.len;
@@ -105,6 +107,7 @@ void core_check(const struct core *c)
         check_agent(c, CONTAINER_OF(n, struct agent, in_all));
     }
     check_queues(c);
+    data_check(c);
 }
 
 /* FNV-1a: the hash must be the same on every machine, so integers are fed as bytes of a

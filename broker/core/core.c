@@ -341,7 +341,10 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         }
         break;
     case BROKER_LANE_DOWN:
-        relay_down(&c->data.relay, &c->data.tickets, ev->peer);
+        relay_down(&c->data.relay, ev->peer);
+        break;
+    case BROKER_LANE_ROOM:
+        relay_room(&c->data.relay, ev->peer, ev->queued);
         break;
     case BROKER_LANE_MSG:
         relay_msg(&c->data.relay, &c->data.tickets, &c->data.catalogue, c->now_us,
@@ -379,6 +382,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
     if (!c->rolled_back && (c->loaded || !c->cfg.durable)) {
         work_retain(c, 0, out);
     }
+    data_step(c, out);
     ledger_flush(c, out);
     promises_date(c, out);
     if (c->lsn > c->synced_lsn && out->err == 0) {
@@ -408,6 +412,9 @@ uint64_t core_wakeup_us(const struct core *c)
         done = NULL;
     } else if (c->reclaim_us != 0) {
         due_us = c->reclaim_us;
+    }
+    if (data_due(c)) {
+        due_us = wf_min_u64(due_us, wf_max_u64(c->data_due_us, AHEAD_US + 1));
     }
     due_us = job != NULL ? wf_min_u64(due_us, job->key) : due_us;
     due_us = lease != NULL ? wf_min_u64(due_us, lease->key) : due_us;

@@ -88,6 +88,7 @@ struct core {
     struct jobs jobs;
     struct decisions decisions;
     struct data data;
+    uint64_t data_due_us; /* when what it has to say goes on */
     struct news news;
     struct counters count;
     const struct bus_counts *bus; /* of the event being stepped; may be NULL */

@@ -17,6 +17,7 @@ enum broker_event_kind {
     BROKER_LANE_UP,   /* peer, key: a connection to the bulk lane */
     BROKER_LANE_DOWN, /* peer */
     BROKER_LANE_MSG,  /* peer, msg; record: its bytes */
+    BROKER_LANE_ROOM, /* peer; queued: bytes that stand in the bus for it */
     BROKER_TICK,
     BROKER_DURABLE,     /* lsn: all records up to it are on stable storage */
     BROKER_STORE_ERROR, /* lsn: records from it on are not */
@@ -55,6 +56,7 @@ struct broker_event {
     struct wf_key key;
     uint64_t lsn;
     unsigned table;
+    uint64_t queued;
     struct wf_slice record;       /* key, then value, as in WF_EFFECT_APPEND */
     const struct bus_counts *bus; /* for views; may be NULL */
 };

@@ -317,6 +317,7 @@ static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
         watch_free(w);
     }
     reuse_leave(c, j, out);
+    data_job_gone(c, j, out);
     jobs_undo(&c->jobs, j);
 }
 

@@ -229,7 +229,9 @@ void on_fetching(struct turn *t)
         j->fetch_total = m->total;
         j->fetch_left_us = wf_min_u64(m->left_ms, UINT64_MAX / 1000) * 1000;
         j->fetch_us = t->c->now_us;
-        j->fetch_from = registry_named(&t->c->registry, m->from);
+        if (j->fetch_from == NULL || !wf_slice_is(m->from, j->fetch_from->name)) {
+            j->fetch_from = registry_named(&t->c->registry, m->from);
+        }
     }
 }
 
@@ -284,14 +286,13 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
                            .reason = reason,
                            .data = too_big ? wf_slice_make(NULL, 0) : m->data};
 
+    if (code == 0) {
+        code = data_result(c, j, &m->blob, m->blob_size);
+    }
     wf_slice_str(m->reason, reason, sizeof reason);
-    j->fetched += m->fetched;
+    j->fetched = wf_add_sat(j->fetched, m->fetched);
     j->fetch_total = 0;
     learn_rate(j->agent, m);
-    if (code == 0) {
-        j->blob = m->blob;
-        j->blob_size = m->blob_size;
-    }
     if (j->state == WF_JOB_ASSIGNED) {
         work_started(c, j);
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);

@@ -268,7 +268,7 @@ static int has_room(struct core *c, const struct wf_submit *m,
     size_t more = (size_t) m->payload.len + m->needs.len + data->inputs.len +
                   m->node.len + m->name.len + data->residency.len + 3;
 
-    if (c->stopping || c->jobs.live >= c->cfg.max_jobs) {
+    if (c->stopping || c->jobs.live >= c->cfg.max_jobs || more > c->cfg.max_bytes) {
         return 0;
     }
     if (c->jobs.bytes > c->cfg.max_bytes - more) {
@@ -364,7 +364,7 @@ void on_submit(struct turn *t)
     if (check_submit(t, m) != 0) {
         return;
     }
-    if (m->inputs.count != 0) {
+    if (m->inputs.count != 0 || !wf_digest_is_zero(&m->payload_blob)) {
         if (inputs_resolve(t, m, core_rows(c, 2), &data.inputs, residency) != 0) {
             return;
         }

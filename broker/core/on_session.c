@@ -33,6 +33,7 @@ void on_peer_heard(struct core *c, struct session *s, struct wf_effects *out)
         if (a->state == AGENT_TORPID) {
             agent_move(a, AGENT_UP, c->now_us);
             work_feed(c, a, out);
+            data_agent_back(c, a, out);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 #include "broker/core/data/inputs.h"
 #include "broker/core/need.h"
-#include "proto/name.h"
 
 /* Nothing measured yet: a guess that loses against any measured near agent. */
 #define RTT_GUESS_US     50000u
@@ -44,8 +43,7 @@ unsigned place_filter(const struct job *j, const struct offer *o)
     if (j->version != 0 && o->version != j->version) {
         return PLACE_VERSION;
     }
-    if (j->residency[0] != '\0' &&
-        !wf_residency_ok(wf_slice_of(j->residency), wf_slice_of(agent_region(a)))) {
+    if (j->residency[0] != '\0' && !residency_allows(j->residency, a)) {
         return PLACE_RESIDENCY;
     }
     if (j->data_bytes > a->data_cap) {
@@ -150,7 +148,7 @@ static void look_further(const struct job *j, const struct inputs_at *data,
 static int is_holder(const struct inputs_at *data, const struct agent *a)
 {
     for (unsigned i = 0; data != NULL && i < data->n; i++) {
-        if (data->v[i].agent == a) {
+        if (data->holders[i] == a) {
             return 1;
         }
     }
@@ -163,7 +161,7 @@ static void consider_holders(const struct job *j, const struct inputs_at *data,
                              struct decision *d)
 {
     for (unsigned i = 0; data != NULL && i < data->n; i++) {
-        struct offer *o = agent_offer(data->v[i].agent, j->capability, j->version);
+        struct offer *o = agent_offer(data->holders[i], j->capability, j->version);
 
         if (o != NULL && o != sure) {
             consider(j, data, o, now_us, d);

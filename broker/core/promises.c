@@ -123,6 +123,7 @@ void promises_durable(struct core *c, uint64_t lsn, struct wf_effects *out)
                   "the store works again: durable jobs are accepted");
     }
     ledger_settle(c, out);
+    datasets_durable(c);
     keep_promises(c, out);
 }
 
@@ -185,6 +186,7 @@ void promises_break(struct core *c, uint64_t lsn, struct wf_effects *out)
     struct wf_list_node *n, *next;
 
     roll_back(c, lsn, out);
+    datasets_failed(c, lsn, out);
     for (n = wf_list_first(&c->promises); n != NULL; n = next) {
         struct promise *p = CONTAINER_OF(n, struct promise, node);
 

@@ -51,9 +51,7 @@ static struct job *job_numbered(const struct core *c, uint64_t seq)
     return wf_map_get(c->jobs.by_seq, &seq, sizeof seq);
 }
 
-/* The owner; when its key was lost a stand-in, to keep the job for the operator.  NULL:
- * no room for that. */
-static struct principal *owner_of(struct core *c, const struct wf_key *key)
+struct principal *replay_owner(struct core *c, const struct wf_key *key)
 {
     struct principal p = {.key = *key, .role = WF_ROLE_CLIENT, .state = WF_KEY_REVOKED};
     struct principal *entry = registry_key(&c->registry, key);
@@ -80,6 +78,7 @@ static int make_way(struct core *c, struct job *old, uint64_t seq, struct wf_eff
         old->told = 0;
     }
     reuse_leave(c, old, out);
+    data_job_gone(c, old, out);
     jobs_undo(&c->jobs, old);
     return 1;
 }
@@ -172,7 +171,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     if (take(record, 8 + WF_ID_SIZE, WF_MSG_job_rec, &msg) != 0) {
         return WEFT_EPROTO;
     }
-    owner = owner_of(c, &m->owner);
+    owner = replay_owner(c, &m->owner);
     if (owner == NULL || capabilities_need(&c->capabilities, m->capability, &cap) != 0) {
         return WEFT_ENOMEM;
     }
@@ -270,6 +269,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     struct wf_msg msg;
     const struct wf_outcome_rec *m = &msg.u.outcome_rec;
     char reason[WF_TEXT_MAX + 1];
+    int rc;
 
     if (take(record, 8, WF_MSG_outcome_rec, &msg) != 0 || !wf_job_is_final(m->state)) {
         return WEFT_EPROTO;
@@ -297,13 +297,13 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->lost = (unsigned) m->lost;
     j->finished_ms = m->finished_ms;
     j->finished_us = c->now_us - since_us(c, m->finished_ms);
-    j->blob = m->blob;
-    j->blob_size = m->blob_size;
     j->fetched = m->fetched;
     j->nhistory = 0;
     replay_history(c, j, m->history);
-    return job_set_result(&c->jobs, j, m->data,
-                          wf_slice_str(m->reason, reason, sizeof reason));
+    rc = data_result(c, j, &m->blob, m->blob_size);
+    return rc != 0 ? rc
+                   : job_set_result(&c->jobs, j, m->data,
+                                    wf_slice_str(m->reason, reason, sizeof reason));
 }
 
 static int replay_event(struct core *c, struct wf_slice record, struct wf_effects *out)
@@ -323,6 +323,14 @@ static int replay_event(struct core *c, struct wf_slice record, struct wf_effect
     return 0;
 }
 
+/* What a revoked agent holds nobody can fetch. */
+static void forget_revoked(struct core *c, const struct principal *p)
+{
+    if (p->agent != NULL && p->state != WF_KEY_ACTIVE) {
+        data_agent_gone(c, p->agent);
+    }
+}
+
 /* An enrolled agent is a node from the start: it is shown as offline until it comes. */
 static int replay_principal(struct core *c, const struct broker_event *ev)
 {
@@ -338,6 +346,7 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
                                        : registry_token(&c->registry, &key);
         if (p != NULL) {
             registry_set_state(&c->registry, p, WF_KEY_REVOKED);
+            forget_revoked(c, p);
         }
         return 0;
     }
@@ -347,6 +356,9 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
     }
     memcpy(key.b, ev->record.p, sizeof key.b);
     p = registry_key(&c->registry, &key);
+    if (p != NULL) {
+        forget_revoked(c, p);
+    }
     if (ev->table == REGISTRY_KEYS && p != NULL && p->role == WF_ROLE_AGENT &&
         p->agent == NULL && agents_need(&c->agents, p, &a) == 0) {
         a->since_us = a->heard_us = c->now_us;
@@ -396,7 +408,7 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
         rc = replay_event(c, ev->record, out);
         break;
     case LEDGER_DATASETS:
-        rc = dataset_replay(c, ev->record);
+        rc = dataset_replay(c, ev->record, out);
         break;
     default:
         rc = WEFT_EPROTO;
@@ -529,6 +541,7 @@ void replay_loaded(struct core *c, struct wf_effects *out)
 {
     c->loaded = 1;
     c->jobs.next_seq = wf_max_u64(c->jobs.next_seq, c->cfg.boot << 40);
+    datasets_loaded(c, out);
     sort_done(c);
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all), *next; n != NULL;
          n = next) {

@@ -14,6 +14,10 @@
 /* One record; `live`: after LOADED. */
 void replay_record(struct core *c, const struct broker_event *ev, struct wf_effects *out);
 
+/* Whose key it is; when that was lost a stand-in, to keep for the operator what it had.
+ * NULL: no room for that. */
+struct principal *replay_owner(struct core *c, const struct wf_key *key);
+
 /* All records are in. */
 void replay_loaded(struct core *c, struct wf_effects *out);
 

@@ -14,6 +14,8 @@
 #include "common/heap.h"
 #include "common/list.h"
 
+#define SESSION_REFUSED 16u /* requests in pages that are remembered as refused */
+
 enum session_state { SESSION_NEW, SESSION_READY, SESSION_STATES };
 
 struct session {
@@ -34,6 +36,9 @@ struct session {
     struct wf_list_node watches;        /* struct watch.of_session */
     struct wf_list_node fetches, gives; /* struct ticket.of_fetcher, .of_holder */
     struct wf_list_node stages;         /* struct stage.of_session */
+    uint64_t refused[SESSION_REFUSED];  /* requests in pages: see data.h; 0: none */
+    unsigned nrefused;                  /* so far: the next one's place */
+    uint64_t alarm_us;                  /* when the last news of what it said came up */
 };
 
 struct sessions {

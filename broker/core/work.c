@@ -85,15 +85,33 @@ static int is_reserved(const struct core *c, const struct job *j)
            (ledger_settled(c, j) && j->attempt < j->reserved);
 }
 
+/* It cannot run any more, anywhere. */
+static void end_without(struct core *c, struct job *j, struct wf_slice ref,
+                        struct wf_effects *out)
+{
+    char text[WF_TEXT_MAX + 1], name[128];
+    const struct work_end end = {
+        .state = WF_JOB_DEAD, .code = WEFT_EDEAD, .reason = text};
+
+    (void) snprintf(text, sizeof text, "its input %s was removed",
+                    wf_slice_str(ref, name, sizeof name));
+    work_finish(c, j, &end, out);
+}
+
 static void place(struct core *c, struct job *j, struct offer *sure,
                   struct wf_effects *out)
 {
     struct inputs_at data;
     struct decision *d;
+    struct wf_slice ref;
     struct offer *o;
 
     if (j->leader != NULL || j->unclaimed || c->rolled_back || !is_reserved(c, j)) {
         return; /* it is placed when that is over */
+    }
+    if (inputs_gone(c, j, &ref)) {
+        end_without(c, j, ref, out);
+        return;
     }
     d = decisions_next(&c->decisions);
     if (j->data_bytes != 0) {

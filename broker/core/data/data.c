@@ -2,32 +2,48 @@
 
 #include "common/err.h"
 
+#define ALARM_US 1000000u
+#define GO_MAX   256u /* holders of a result that are told to drop it */
+
 int data_init(struct data *d, size_t max_blobs, struct wf_rng *rng, uint64_t seed)
 {
     wf_list_init(&d->drafts);
+    wf_list_init(&d->pending);
+    wf_list_init(&d->doomed);
+    keeps_init(&d->keeps);
     return catalogue_init(&d->catalogue, max_blobs, seed) != 0 ||
-                   datasets_init(&d->datasets, max_blobs, seed + 1) != 0 ||
-                   tickets_init(&d->tickets, rng, seed + 3) != 0 ||
-                   stages_init(&d->stages, seed + 4) != 0 ||
-                   relay_init(&d->relay, seed + 5) != 0
+                   datasets_init(&d->datasets, max_blobs, seed + 3) != 0 ||
+                   tickets_init(&d->tickets, rng, seed + 5) != 0 ||
+                   stages_init(&d->stages, max_blobs, wf_rng_next(rng), seed + 6) != 0 ||
+                   relay_init(&d->relay, seed + 8) != 0
                ? WEFT_ENOMEM
                : 0;
 }
 
-void data_fini(struct data *d)
+static void free_all(struct data *d, struct wf_list_node *head)
 {
     struct wf_list_node *n;
 
-    relay_fini(&d->relay);
-    tickets_fini(&d->tickets);
-    stages_fini(&d->stages, &d->catalogue);
-    while (d->drafts.next != NULL && (n = wf_list_first(&d->drafts)) != NULL) {
+    while (head->next != NULL && (n = wf_list_first(head)) != NULL) {
         dataset_free(&d->datasets, &d->catalogue,
                      CONTAINER_OF(n, struct dataset, in_all));
     }
+}
+
+void data_fini(struct data *d)
+{
+    relay_fini(&d->relay);
+    tickets_fini(&d->tickets);
+    keeps_fini(&d->keeps, &d->catalogue);
+    stages_fini(&d->stages, &d->catalogue);
+    free_all(d, &d->drafts);
+    free_all(d, &d->doomed);
     datasets_fini(&d->datasets, &d->catalogue);
     catalogue_fini(&d->catalogue);
 }
+
+/* -- sessions and agents ---------------------------------------------------------------
+ */
 
 static void drop_ticket(struct core *c, struct ticket *x)
 {
@@ -52,20 +68,21 @@ static void drop_tickets(struct core *c, struct session *s, struct wf_effects *o
     }
 }
 
-static void cancel_orders(const struct stage *g, struct wf_effects *out)
+void data_expire(struct core *c, struct session *fetcher)
 {
-    for (struct wf_list_node *n = wf_list_first(&g->orders); n != NULL;
-         n = wf_list_next(&g->orders, n)) {
-        const struct order *o = CONTAINER_OF(n, struct order, of_stage);
-        const struct wf_fetch m = {.req = o->number, .end = 1};
+    struct wf_list_node *n, *next;
 
-        if (o->agent->session != NULL) {
-            wf_effects_send(out, o->agent->session->peer, WF_MSG_fetch, &m);
+    for (n = wf_list_first(&fetcher->fetches); n != NULL; n = next) {
+        struct ticket *x = CONTAINER_OF(n, struct ticket, of_fetcher);
+
+        next = wf_list_next(&fetcher->fetches, n);
+        if (!ticket_is_live(x, c->now_us)) {
+            drop_ticket(c, x);
         }
     }
 }
 
-/* What it gave itself comes no more; what agents bring to agents goes on. */
+/* What it gave itself comes no more; what agents bring to agents goes on, if it does. */
 static void drop_stages(struct core *c, struct session *s, struct wf_effects *out)
 {
     struct wf_list_node *n;
@@ -75,9 +92,8 @@ static void drop_stages(struct core *c, struct session *s, struct wf_effects *ou
 
         wf_list_remove(&g->of_session);
         g->session = NULL;
-        if (g->mine || !g->running) {
-            cancel_orders(g, out);
-            stage_free(&c->data.stages, &c->data.catalogue, g);
+        if (g->mine || !g->running || g->sent == 0) {
+            stage_cancel(c, g, out);
         }
     }
 }
@@ -129,17 +145,120 @@ void data_agent_gone(struct core *c, struct agent *a)
     catalogue_forget(&c->data.catalogue, a);
 }
 
-void data_job_gone(struct core *c, const struct job *j, struct wf_effects *out)
+void data_agent_back(struct core *c, const struct agent *a, struct wf_effects *out)
 {
-    const struct blob *b =
+    stages_offer(c, a, out);
+}
+
+/* -- results ---------------------------------------------------------------------------
+ */
+
+int data_result(struct core *c, struct job *j, const struct wf_digest *digest,
+                uint64_t size)
+{
+    struct blob *b;
+    int rc;
+
+    if (wf_digest_is_zero(digest)) {
+        return 0;
+    }
+    rc = catalogue_need(&c->data.catalogue, digest, size, &b);
+    if (rc == 0) {
+        b->uses++;
+        j->blob = *digest;
+        j->blob_size = size;
+    }
+    return rc;
+}
+
+/* Nothing needs it any more: who has it may let it go. */
+static void let_go(struct core *c, const struct blob *b, struct wf_effects *out)
+{
+    struct wf_keep m = {.action = WF_KEEP_DROP};
+    const struct wf_digest_row row = {b->digest, b->size};
+    unsigned left = GO_MAX;
+
+    (void) wf_rows_add(core_rows(c, 3), &m.rows, wf_desc_digest_row(), &row);
+    for (struct wf_list_node *n = wf_list_first(&b->shares); n != NULL && left-- > 0;
+         n = wf_list_next(&b->shares, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct share, of_blob)->agent;
+
+        if (a->session != NULL) {
+            wf_effects_send(out, a->session->peer, WF_MSG_keep, &m);
+        }
+    }
+}
+
+void data_job_gone(struct core *c, struct job *j, struct wf_effects *out)
+{
+    struct blob *b =
         wf_digest_is_zero(&j->blob) ? NULL : catalogue_get(&c->data.catalogue, &j->blob);
 
-    if (b != NULL && j->agent != NULL && j->agent->session != NULL &&
-        wf_list_empty(&b->members)) {
-        struct wf_keep m = {.action = WF_KEEP_DROP};
-        const struct wf_digest_row row = {b->digest, b->size};
-
-        (void) wf_rows_add(core_rows(c, 3), &m.rows, wf_desc_digest_row(), &row);
-        wf_effects_send(out, j->agent->session->peer, WF_MSG_keep, &m);
+    if (b != NULL) {
+        if (b->uses == 1) {
+            let_go(c, b, out);
+        }
+        catalogue_unuse(&c->data.catalogue, b);
+        j->blob = (struct wf_digest){{0}};
     }
+}
+
+/* -- steps -----------------------------------------------------------------------------
+ */
+
+int data_due(const struct core *c)
+{
+    return !wf_list_empty(&c->data.stages.saying) || keeps_due(c) ||
+           (!wf_list_empty(&c->data.doomed) && !c->rolled_back);
+}
+
+void data_step(struct core *c, struct wf_effects *out)
+{
+    if (!c->rolled_back && (c->loaded || !c->cfg.durable)) {
+        datasets_wipe(c, out);
+    }
+    if (c->now_us >= c->data_due_us && data_due(c)) {
+        stages_say(c, out);
+        keeps_go_on(c, out);
+        c->data_due_us = c->now_us + DATA_TICK_US;
+    }
+}
+
+/* -- what peers may --------------------------------------------------------------------
+ */
+
+static uint64_t *find_refused(struct session *s, uint64_t req)
+{
+    for (unsigned i = 0; i < SESSION_REFUSED; i++) {
+        if (s->refused[i] == req && req != 0) {
+            return &s->refused[i];
+        }
+    }
+    return NULL;
+}
+
+void data_refuse_pages(struct session *s, uint64_t req, int more)
+{
+    if (more && find_refused(s, req) == NULL) {
+        s->refused[s->nrefused++ % SESSION_REFUSED] = req;
+    }
+}
+
+int data_skip_page(struct session *s, uint64_t req, int more)
+{
+    uint64_t *at = find_refused(s, req);
+
+    if (at != NULL && !more) {
+        *at = 0;
+    }
+    return at != NULL;
+}
+
+int data_may_alarm(const struct core *c, struct session *s)
+{
+    if (s->alarm_us != 0 && c->now_us - s->alarm_us < ALARM_US) {
+        return 0;
+    }
+    s->alarm_us = c->now_us;
+    return 1;
 }

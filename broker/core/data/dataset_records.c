@@ -2,11 +2,13 @@
  * its own; a reader has the dataset when all files are there. */
 #include "broker/core/data/inputs.h"
 #include "broker/core/ledger.h"
+#include "broker/core/replay.h"
 
 #include "common/err.h"
+#include "common/log.h"
 #include "common/mem.h"
 
-#include <string.h>
+#include <inttypes.h>
 
 #define PART_BYTES (48u << 10) /* of a record, about */
 
@@ -54,7 +56,7 @@ static int write_part(struct core *c, struct dataset *d, size_t *at,
                                         f->blob->size};
 
         if (wf_rows_add(store, &m.files, wf_desc_file_row(), &row) != 0) {
-            break;
+            return WEFT_ENOMEM;
         }
         ++*at;
     }
@@ -68,54 +70,136 @@ int dataset_write(struct core *c, struct dataset *d, struct wf_effects *out)
     size_t at = 0;
     int rc;
 
-    if (!c->cfg.durable) {
-        return 0;
-    }
     d->seq = next_number(c);
     rc = wf_map_put(c->data.datasets.by_seq, &d->seq, sizeof d->seq, d);
-    if (rc == 0) {
+    if (rc == 0 && c->cfg.durable) {
         rc = write_head(c, d, out);
-    }
-    while (rc == 0 && at < d->nfiles) {
-        rc = write_part(c, d, &at, out);
-    }
-    if (rc != 0) {
-        dataset_unwrite(c, d, out);
-    }
-    return rc;
-}
-
-void dataset_unwrite(struct core *c, const struct dataset *d, struct wf_effects *out)
-{
-    if (d->seq == 0) {
-        return;
-    }
-    (void) ledger_delete(c, LEDGER_DATASETS, d->seq, out);
-    for (size_t i = 0; i < d->nparts; i++) {
-        (void) ledger_delete(c, LEDGER_DATASETS, d->parts[i], out);
-    }
-}
-
-static int complete_if_whole(struct core *c, struct dataset *d)
-{
-    int rc = 0;
-
-    if (!d->complete && d->nfiles == d->nfiles_said) {
-        rc = dataset_complete(&c->data.datasets, d);
+        while (rc == 0 && at < d->nfiles) {
+            rc = write_part(c, d, &at, out);
+        }
+        d->lsn = c->lsn;
+        wf_list_push_back(&c->data.pending, &d->in_pending);
     }
     return rc;
 }
 
-static int replay_head(struct core *c, uint64_t number, const struct wf_dataset_rec *m)
+static int delete_records(struct core *c, const struct dataset *d, struct wf_effects *out)
 {
-    struct principal *owner = registry_key(&c->registry, &m->owner);
-    struct dataset *d;
+    int rc = ledger_delete(c, LEDGER_DATASETS, d->seq, out);
+
+    for (size_t i = 0; rc == 0 && i < d->nparts; i++) {
+        rc = ledger_delete(c, LEDGER_DATASETS, d->parts[i], out);
+    }
+    return rc;
+}
+
+/* Out of the tables for good.  Without memory now its records are deleted later: they
+ * must not come back. */
+void dataset_doom(struct core *c, struct dataset *d, struct wf_effects *out)
+{
+    dataset_clear(&c->data.datasets, &c->data.catalogue, d);
+    wf_list_push_back(&c->data.doomed, &d->in_all);
+    if (!c->rolled_back) {
+        datasets_wipe(c, out);
+    }
+}
+
+void datasets_wipe(struct core *c, struct wf_effects *out)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(&c->data.doomed)) != NULL) {
+        struct dataset *d = CONTAINER_OF(n, struct dataset, in_all);
+
+        if (c->cfg.durable && d->seq != 0 && delete_records(c, d, out) != 0) {
+            return;
+        }
+        dataset_free(&c->data.datasets, &c->data.catalogue, d);
+    }
+}
+
+void dataset_remove(struct core *c, struct dataset *d, struct wf_effects *out)
+{
+    /* Its last record is deleted in this step. */
+    uint64_t after_lsn = c->cfg.durable ? c->lsn + d->nparts + 1 : 0;
+
+    if (keeps_add(c, d, wf_slice_of(""), WF_KEEP_DROP, after_lsn) < 0) {
+        c->count.out_of_memory++; /* what is not pinned goes when room is needed */
+    }
+    dataset_doom(c, d, out);
+}
+
+/* -- the store -------------------------------------------------------------------------
+ */
+
+void datasets_durable(struct core *c)
+{
+    struct wf_list_node *n;
+
+    while ((n = wf_list_first(&c->data.pending)) != NULL &&
+           CONTAINER_OF(n, struct dataset, in_pending)->lsn <= c->durable_lsn) {
+        wf_list_remove(n);
+    }
+}
+
+void datasets_failed(struct core *c, uint64_t lsn, struct wf_effects *out)
+{
+    struct wf_list_node *n, *next;
+
+    for (n = wf_list_first(&c->data.pending); n != NULL; n = next) {
+        struct dataset *d = CONTAINER_OF(n, struct dataset, in_pending);
+
+        next = wf_list_next(&c->data.pending, n);
+        if (d->lsn >= lsn) {
+            dataset_doom(c, d, out); /* its submitter is told that it is not there */
+        }
+    }
+}
+
+/* -- reading ---------------------------------------------------------------------------
+ */
+
+/* Two brokers of a site took the same name at the same time: all of them keep the one of
+ * the lower number. */
+static void settle_conflict(struct core *c, struct dataset *d, struct wf_effects *out)
+{
+    struct dataset *other =
+        dataset_get(&c->data.datasets, wf_slice_of(d->name), d->version);
+    struct dataset *loser = other != NULL && other->seq > d->seq ? other : d;
+
+    core_news(c, out, WF_LOG_ERROR, "dataset-conflict", "", NULL,
+              "%s@%" PRIu32 " was put at two brokers at the same time: that of %s is "
+              "dropped, and must be put again",
+              d->name, d->version, loser->owner->name);
+    dataset_doom(c, loser, out);
+    if (loser != d && dataset_complete(&c->data.datasets, &c->data.catalogue, d) != 0) {
+        dataset_doom(c, d, out);
+    }
+}
+
+static int complete_if_whole(struct core *c, struct dataset *d, struct wf_effects *out)
+{
     int rc;
 
-    if (owner == NULL) {
-        return 0; /* whose key was dropped has no data here */
+    if (d->nfiles != d->nfiles_said) {
+        return 0;
     }
-    d = dataset_new(m->name, (uint32_t) m->version, owner);
+    rc = dataset_complete(&c->data.datasets, &c->data.catalogue, d);
+    if (rc == WEFT_EEXIST) {
+        settle_conflict(c, d, out);
+        rc = 0;
+    }
+    return rc;
+}
+
+static int replay_head(struct core *c, uint64_t number, const struct wf_dataset_rec *m,
+                       struct wf_effects *out)
+{
+    struct principal *owner = replay_owner(c, &m->owner);
+    struct dataset *d =
+        owner != NULL ? dataset_new(m->name, (uint32_t) m->version, owner) : NULL;
+    int rc;
+
     if (d == NULL) {
         return WEFT_ENOMEM;
     }
@@ -128,7 +212,7 @@ static int replay_head(struct core *c, uint64_t number, const struct wf_dataset_
         rc = wf_map_put(c->data.datasets.by_seq, &d->seq, sizeof d->seq, d);
     }
     if (rc == 0) {
-        rc = complete_if_whole(c, d);
+        rc = complete_if_whole(c, d, out);
     }
     if (rc != 0) {
         dataset_free(&c->data.datasets, &c->data.catalogue, d);
@@ -136,21 +220,34 @@ static int replay_head(struct core *c, uint64_t number, const struct wf_dataset_
     return rc;
 }
 
+/* Left behind by one that is gone.  While we run it may be that of another broker, whose
+ * first record we did not understand. */
+static void drop_orphan(struct core *c, uint64_t number, struct wf_effects *out)
+{
+    if (!c->loaded && !c->cfg.shared) {
+        (void) ledger_delete(c, LEDGER_DATASETS, number, out);
+    }
+}
+
 static int replay_part(struct core *c, uint64_t number,
-                       const struct wf_dataset_part_rec *m)
+                       const struct wf_dataset_part_rec *m, struct wf_effects *out)
 {
     struct dataset *d =
         wf_map_get(c->data.datasets.by_seq, &m->dataset, sizeof m->dataset);
     int rc;
 
-    if (d == NULL || d->complete) {
-        return 0; /* left behind by one that was removed; or read twice */
+    if (d == NULL) {
+        drop_orphan(c, number, out);
+        return 0;
     }
-    rc = dataset_add_files(&c->data.datasets, &c->data.catalogue, d, m->files);
+    if (d->complete || (d->nparts != 0 && d->parts[d->nparts - 1] >= number)) {
+        return 0; /* read twice */
+    }
+    rc = add_part(d, number);
     if (rc == 0) {
-        rc = add_part(d, number);
+        rc = dataset_add_files(&c->data.datasets, &c->data.catalogue, d, m->files);
     }
-    return rc == 0 ? complete_if_whole(c, d) : rc;
+    return rc == 0 ? complete_if_whole(c, d, out) : rc;
 }
 
 /* Another broker of the site removed it, or a part of it. */
@@ -159,11 +256,12 @@ static void replay_removed(struct core *c, uint64_t number)
     struct dataset *d = wf_map_get(c->data.datasets.by_seq, &number, sizeof number);
 
     if (d != NULL) {
+        (void) keeps_add(c, d, wf_slice_of(""), WF_KEEP_DROP, 0);
         dataset_free(&c->data.datasets, &c->data.catalogue, d);
     }
 }
 
-int dataset_replay(struct core *c, struct wf_slice record)
+int dataset_replay(struct core *c, struct wf_slice record, struct wf_effects *out)
 {
     struct wf_cursor cur;
     struct wf_msg msg;
@@ -183,9 +281,25 @@ int dataset_replay(struct core *c, struct wf_slice record)
     if (msg.type == WF_MSG_dataset_rec) {
         return wf_map_get(c->data.datasets.by_seq, &number, sizeof number) != NULL
                    ? 0
-                   : replay_head(c, number, &msg.u.dataset_rec);
+                   : replay_head(c, number, &msg.u.dataset_rec, out);
     }
     return msg.type == WF_MSG_dataset_part_rec
-               ? replay_part(c, number, &msg.u.dataset_part_rec)
+               ? replay_part(c, number, &msg.u.dataset_part_rec, out)
                : WEFT_EPROTO;
+}
+
+/* Those of which not all records are there were cut off while they were written, and not
+ * told to anybody. */
+void datasets_loaded(struct core *c, struct wf_effects *out)
+{
+    struct wf_list_node *n, *next;
+
+    for (n = wf_list_first(&c->data.drafts); n != NULL; n = next) {
+        struct dataset *d = CONTAINER_OF(n, struct dataset, in_all);
+
+        next = wf_list_next(&c->data.drafts, n);
+        if (d->draft_peer == 0) {
+            dataset_doom(c, d, out);
+        }
+    }
 }

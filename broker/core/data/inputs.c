@@ -1,12 +1,13 @@
 #include "broker/core/data/inputs.h"
 
 #include "common/err.h"
-#include "common/str.h"
 #include "proto/name.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define BOOT_RETRY_MS 500u
 
 static int label_says(const struct dataset *d, const char *label)
 {
@@ -28,73 +29,83 @@ int dataset_may_see(const struct session *s, const struct dataset *d)
 }
 
 /* What no dataset has is known by its digest alone: who knows that was told. */
-int blob_may_see(const struct session *s, const struct blob *b)
+int blob_may_see(const struct session *s, const struct blob *b, unsigned *looks)
 {
     if (s->role == WF_ROLE_OPERATOR || wf_list_empty(&b->members)) {
         return 1;
     }
-    for (struct wf_list_node *n = wf_list_first(&b->members); n != NULL;
+    for (struct wf_list_node *n = wf_list_first(&b->members); n != NULL && *looks > 0;
          n = wf_list_next(&b->members, n)) {
-        if (dataset_may_see(s, CONTAINER_OF(n, struct dataset_file, of_blob)->dataset)) {
+        --*looks;
+        if (dataset_may_see(s, CONTAINER_OF(n, struct member, of_blob)->dataset)) {
             return 1;
         }
     }
     return 0;
 }
 
-const char *blob_residency(const struct blob *b)
-{
-    for (struct wf_list_node *n = wf_list_first(&b->members); n != NULL;
-         n = wf_list_next(&b->members, n)) {
-        const struct dataset *d = CONTAINER_OF(n, struct dataset_file, of_blob)->dataset;
-
-        if (d->residency[0] != '\0') {
-            return d->residency;
-        }
-    }
-    return "";
-}
-
-const char *agent_region(const struct agent *a)
-{
-    char room[32];
-    const char *v = agent_attribute(a, wf_slice_of("residency"), room, sizeof room);
-
-    return v != NULL ? v : "";
-}
-
 /* -- resolving -------------------------------------------------------------------------
  */
+
+/* What a submit's inputs are resolved with. */
+struct resolving {
+    struct turn *t;
+    unsigned looks;
+    char *residency;
+    char room[WF_REF_MAX + 1]; /* of the reference as it is kept */
+};
 
 static int refuse_input(struct turn *t, int code, const struct wf_input_row *row,
                         const char *why)
 {
-    char ref[WF_REF_MAX + 1];
+    char ref[101]; /* a longer one is cut, for the reader */
 
     wf_slice_str(row->ref, ref, sizeof ref);
-    refuse(t, code, 0, &t->msg->u.submit.job, 0, "input `%.100s`: %s", ref, why);
+    refuse(t, code, 0, &t->msg->u.submit.job, 0, "input `%s`: %s", ref, why);
     return code;
 }
 
-static int resolve_digest(struct turn *t, const struct wf_input_row *row,
-                          const struct wf_digest *digest, struct wf_need_row *need,
-                          const char **ret_residency)
+/* A blob by its digest alone.  0 and the blob, or the code of the refusal that was sent:
+ * agents that come back after the broker's start may have it. */
+static int find_blob(struct resolving *r, const struct wf_digest *digest,
+                     struct blob **ret_blob)
 {
-    const struct blob *b = catalogue_get(&t->c->data.catalogue, digest);
+    struct core *c = r->t->c;
+    struct blob *b = catalogue_get(&c->data.catalogue, digest);
+    char hex[WF_DIGEST_TEXT];
 
-    if (b == NULL || !blob_may_see(t->s, b)) {
-        return refuse_input(t, WEFT_ENOENT, row, "no agent holds such a blob");
+    if (b != NULL && blob_may_see(r->t->s, b, &r->looks)) {
+        *ret_blob = b;
+        return 0;
     }
-    *need = (struct wf_need_row){
-        .name = row->name, .digest = *digest, .size = b->size, .files = 1};
-    *ret_residency = blob_residency(b);
-    return 0;
+    if (b == NULL && c->now_us - c->started_us < c->cfg.lease_ms * 1000) {
+        refuse(r->t, WEFT_EBUSY, 0, &r->t->msg->u.submit.job, BOOT_RETRY_MS,
+               "the broker has just started and waits for its agents");
+        return WEFT_EBUSY;
+    }
+    refuse(r->t, WEFT_ENOENT, 0, &r->t->msg->u.submit.job, 0,
+           "no agent holds a blob %.16s...: put it first", wf_digest_text(digest, hex));
+    return WEFT_ENOENT;
 }
 
-static int resolve_dataset(struct turn *t, const struct wf_input_row *row,
-                           const struct wf_data_ref *ref, struct wf_need_row *need,
-                           char room[WF_REF_MAX + 1], const char **ret_residency)
+static int resolve_digest(struct resolving *r, const struct wf_input_row *row,
+                          const struct wf_digest *digest, struct wf_need_row *need)
 {
+    struct blob *b;
+    int rc = find_blob(r, digest, &b);
+
+    if (rc == 0) {
+        *need = (struct wf_need_row){
+            .name = row->name, .digest = *digest, .size = b->size, .files = 1};
+        residency_of_blob(b, r->residency);
+    }
+    return rc;
+}
+
+static int resolve_dataset(struct resolving *r, const struct wf_input_row *row,
+                           const struct wf_data_ref *ref, struct wf_need_row *need)
+{
+    struct turn *t = r->t;
     const struct dataset *d = dataset_get(&t->c->data.datasets, ref->name, ref->version);
     size_t first, n;
 
@@ -110,22 +121,19 @@ static int resolve_dataset(struct turn *t, const struct wf_input_row *row,
     if (dataset_is_file(d, ref->path, first, n)) {
         need->digest = d->files[first].blob->digest;
     }
-    for (size_t i = first; i < first + n; i++) {
-        need->size += d->files[i].blob->size;
-    }
-    (void) snprintf(room, WF_REF_MAX + 1, "%s@%" PRIu32 "%s%.*s", d->name, d->version,
+    (void) snprintf(r->room, sizeof r->room, "%s%s%.*s", d->key,
                     ref->path.len != 0 ? "/" : "", (int) ref->path.len,
                     (const char *) ref->path.p);
     need->name = row->name;
-    need->ref = wf_slice_of(room);
+    need->ref = wf_slice_of(r->room);
+    need->size = dataset_bytes(d, first, n);
     need->files = n;
-    *ret_residency = d->residency;
+    residency_narrow(r->residency, wf_slice_of(d->residency));
     return 0;
 }
 
-static int resolve(struct turn *t, const struct wf_input_row *row,
-                   struct wf_need_row *need, char room[WF_REF_MAX + 1],
-                   const char **ret_residency)
+static int resolve(struct resolving *r, const struct wf_input_row *row,
+                   struct wf_need_row *need)
 {
     struct wf_digest digest;
     struct wf_data_ref ref;
@@ -133,18 +141,18 @@ static int resolve(struct turn *t, const struct wf_input_row *row,
 
     *need = (struct wf_need_row){{0}};
     if (!wf_name_ok(row->name)) {
-        return refuse_input(t, WEFT_EINVAL, row,
+        return refuse_input(r->t, WEFT_EINVAL, row,
                             "an input needs a name of a-z 0-9 . _ -");
     }
     wf_slice_str(row->ref, text, sizeof text);
     if (wf_digest_parse(text, &digest) == 0) {
-        return resolve_digest(t, row, &digest, need, ret_residency);
+        return resolve_digest(r, row, &digest, need);
     }
     if (wf_data_ref_parse(row->ref, &ref) != 0) {
-        return refuse_input(t, WEFT_EINVAL, row,
+        return refuse_input(r->t, WEFT_EINVAL, row,
                             "it is neither DATASET[@VERSION][/PATH] nor a digest");
     }
-    return resolve_dataset(t, row, &ref, need, room, ret_residency);
+    return resolve_dataset(r, row, &ref, need);
 }
 
 static int is_named_twice(struct wf_rows rows, struct wf_slice name)
@@ -158,38 +166,51 @@ static int is_named_twice(struct wf_rows rows, struct wf_slice name)
     return n > 1;
 }
 
+static int resolve_payload(struct resolving *r, const struct wf_submit *m)
+{
+    struct blob *b;
+    int rc = find_blob(r, &m->payload_blob, &b);
+
+    if (rc == 0 && b->size != m->payload_size) {
+        refuse(r->t, WEFT_EINVAL, 0, &m->job, 0, "the payload has another size");
+        return WEFT_EINVAL;
+    }
+    if (rc == 0) {
+        residency_of_blob(b, r->residency);
+    }
+    return rc;
+}
+
 int inputs_resolve(struct turn *t, const struct wf_submit *m, struct wf_buf *store,
                    struct wf_rows *ret_needs, char residency[WF_LABEL_MAX + 1])
 {
+    struct resolving r = {.t = t, .looks = BLOB_LOOKS, .residency = residency};
     struct wf_rows rows = m->inputs;
     struct wf_input_row row;
-    char room[WF_REF_MAX + 1];
+    int rc = 0;
 
     residency[0] = '\0';
     *ret_needs = (struct wf_rows){0};
-    while (wf_rows_next(&rows, wf_desc_input_row(), &row)) {
+    while (rc == 0 && wf_rows_next(&rows, wf_desc_input_row(), &row)) {
         struct wf_need_row need;
-        const char *where = "";
-        int rc = resolve(t, &row, &need, room, &where);
 
-        if (rc != 0) {
-            return rc;
+        rc = resolve(&r, &row, &need);
+        if (rc == 0 && is_named_twice(m->inputs, row.name)) {
+            rc = refuse_input(t, WEFT_EINVAL, &row, "two inputs have one name");
         }
-        if (is_named_twice(m->inputs, row.name)) {
-            return refuse_input(t, WEFT_EINVAL, &row, "two inputs have one name");
+        if (rc == 0 && residency_is_nowhere(residency)) {
+            rc = refuse_input(t, WEFT_EINVAL, &row,
+                              "its residency and that of the others have no region in "
+                              "common");
         }
-        if (where[0] != '\0' && residency[0] != '\0' && strcmp(where, residency) != 0) {
-            return refuse_input(t, WEFT_EINVAL, &row,
-                                "its residency is not that of the other inputs");
-        }
-        if (where[0] != '\0') {
-            (void) wf_str_copy(residency, WF_LABEL_MAX + 1, where);
-        }
-        if (wf_rows_add(store, ret_needs, wf_desc_need_row(), &need) != 0) {
-            return refuse_input(t, WEFT_ETOOBIG, &row, "the inputs are too many");
+        if (rc == 0 && wf_rows_add(store, ret_needs, wf_desc_need_row(), &need) != 0) {
+            rc = refuse_input(t, WEFT_ETOOBIG, &row, "the inputs are too many");
         }
     }
-    return 0;
+    if (rc == 0 && !wf_digest_is_zero(&m->payload_blob)) {
+        rc = resolve_payload(&r, m);
+    }
+    return rc;
 }
 
 /* A row as submitted and one as resolved: the same, whatever version was the newest? */
@@ -229,148 +250,83 @@ int inputs_match(const struct job *j, const struct wf_submit *m)
     return 1;
 }
 
-/* -- weighing --------------------------------------------------------------------------
+/* -- what a job refers to --------------------------------------------------------------
  */
 
-static void add(struct inputs_at *at, struct agent *a, uint64_t have)
+/* It was put after the job was accepted: the name is the same, the data is not.  Numbers
+ * tell within one life of a broker, clocks between brokers that share a store. */
+static int is_newer(const struct dataset *d, const struct job *j)
 {
-    unsigned i = 0;
-
-    while (i < at->n && at->v[i].agent != a) {
-        i++;
-    }
-    if (i == at->n) {
-        if (at->n == INPUTS_HOLDERS) {
-            return;
-        }
-        at->v[at->n].agent = a;
-        at->v[at->n++].have = 0;
-    }
-    at->v[i].have += have;
+    return d->seq > j->seq &&
+           (d->seq >> 40 == j->seq >> 40 || d->created_ms > j->accepted_ms);
 }
 
-static void add_blob(struct inputs_at *at, const struct blob *b)
-{
-    for (struct wf_list_node *n = b != NULL ? wf_list_first(&b->shares) : NULL; n != NULL;
-         n = wf_list_next(&b->shares, n)) {
-        const struct share *s = CONTAINER_OF(n, struct share, of_blob);
-
-        add(at, s->agent, s->have);
-    }
-}
-
-static const struct dataset *dataset_of(const struct core *c,
+/* The dataset of an input, NULL: it has none, or that is gone. */
+static const struct dataset *dataset_of(const struct core *c, const struct job *j,
                                         const struct wf_need_row *need,
                                         struct wf_data_ref *ret_ref)
 {
-    return need->ref.len != 0 && wf_data_ref_parse(need->ref, ret_ref) == 0
-               ? dataset_get(&c->data.datasets, ret_ref->name, ret_ref->version)
-               : NULL;
+    const struct dataset *d;
+
+    if (need->ref.len == 0 || wf_data_ref_parse(need->ref, ret_ref) != 0) {
+        return NULL;
+    }
+    d = dataset_get(&c->data.datasets, ret_ref->name, ret_ref->version);
+    return d != NULL && !is_newer(d, j) ? d : NULL;
 }
 
-static void add_folder(const struct core *c, const struct wf_need_row *need,
-                       struct inputs_at *at)
-{
-    struct wf_data_ref ref;
-    const struct dataset *d = dataset_of(c, need, &ref);
-    size_t first, n;
-
-    if (d == NULL) {
-        return;
-    }
-    if (ref.path.len == 0) {
-        for (struct wf_list_node *x = wf_list_first(&d->shares); x != NULL;
-             x = wf_list_next(&d->shares, x)) {
-            const struct dataset_share *s = CONTAINER_OF(x, struct dataset_share, node);
-
-            add(at, s->agent, s->bytes);
-        }
-        return;
-    }
-    n = dataset_range(d, ref.path, &first);
-    for (size_t i = first; i < first + n; i++) {
-        add_blob(at, d->files[i].blob);
-    }
-}
-
-void inputs_gather(const struct core *c, const struct job *j, struct inputs_at *ret)
+int inputs_gone(const struct core *c, const struct job *j, struct wf_slice *ret_ref)
 {
     struct wf_rows rows = j->inputs;
     struct wf_need_row need;
+    struct wf_data_ref ref;
 
-    ret->residency = j->residency;
-    ret->total = 0;
-    ret->n = 0;
     while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
-        ret->total += need.size;
-        if (wf_digest_is_zero(&need.digest)) {
-            add_folder(c, &need, ret);
-        } else {
-            add_blob(ret, catalogue_get(&c->data.catalogue, &need.digest));
+        if (need.ref.len != 0 && dataset_of(c, j, &need, &ref) == NULL) {
+            *ret_ref = need.ref;
+            return 1;
         }
     }
-    if (!wf_digest_is_zero(&j->payload_blob)) {
-        ret->total += j->payload_size;
-        add_blob(ret, catalogue_get(&c->data.catalogue, &j->payload_blob));
-    }
-}
-
-uint64_t inputs_missing(const struct inputs_at *at, const struct agent *a)
-{
-    for (unsigned i = 0; i < at->n; i++) {
-        if (at->v[i].agent == a) {
-            return at->total - wf_min_u64(at->total, at->v[i].have);
-        }
-    }
-    return at->total;
+    return 0;
 }
 
 int inputs_have_dataset(const struct core *c, const struct job *j,
                         const struct dataset *d)
 {
+    const size_t len = strlen(d->key);
     struct wf_rows rows = j->inputs;
     struct wf_need_row need;
     struct wf_data_ref ref;
 
     while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
-        if (dataset_of(c, &need, &ref) == d) {
+        if (need.ref.len >= len && memcmp(need.ref.p, d->key, len) == 0 &&
+            dataset_of(c, j, &need, &ref) == d) {
             return 1;
         }
     }
     return 0;
 }
 
-/* Is it one of the files at or below the path? */
-static int folder_has(const struct dataset *d, struct wf_slice path, const struct blob *b)
-{
-    for (struct wf_list_node *n = wf_list_first(&b->members); n != NULL;
-         n = wf_list_next(&b->members, n)) {
-        const struct dataset_file *f = CONTAINER_OF(n, struct dataset_file, of_blob);
-
-        if (f->dataset == d &&
-            (path.len == 0 ||
-             (strncmp(f->path, (const char *) path.p, path.len) == 0 &&
-              (f->path[path.len] == '/' || f->path[path.len] == '\0')))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int inputs_have(const struct core *c, const struct job *j, const struct blob *b)
+int inputs_have(const struct core *c, const struct job *j, const struct wf_digest *digest)
 {
     struct wf_rows rows = j->inputs;
     struct wf_need_row need;
 
-    if (wf_digest_eq(&j->payload_blob, &b->digest)) {
+    if (wf_digest_eq(&j->payload_blob, digest)) {
         return 1;
     }
     while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
+        const struct dataset *d;
         struct wf_data_ref ref;
-        const struct dataset *d = dataset_of(c, &need, &ref);
 
-        if (wf_digest_eq(&need.digest, &b->digest) ||
-            (d != NULL && folder_has(d, ref.path, b))) {
+        if (!wf_digest_is_zero(&need.digest)) {
+            if (wf_digest_eq(&need.digest, digest)) {
+                return 1;
+            }
+            continue;
+        }
+        d = dataset_of(c, j, &need, &ref);
+        if (d != NULL && dataset_has(d, ref.path, digest)) {
             return 1;
         }
     }

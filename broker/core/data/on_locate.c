@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define HOLDERS_OF_BLOB 4u /* told about */
+#define HOLDERS_OF_BLOB 4u   /* told about */
+#define HOLDERS_LOOKED  256u /* of one blob, in turn */
 
 /* -- holdings --------------------------------------------------------------------------
  */
@@ -19,10 +20,12 @@ void on_holdings(struct turn *t)
     struct agent *a = t->s->principal->agent;
     struct wf_rows rows = m->rows;
     struct wf_hold_row row;
+    int came;
 
     if (a == NULL || a->session != t->s) {
         return;
     }
+    came = m->reset || !a->holdings_known;
     if (m->reset) {
         catalogue_forget(&c->data.catalogue, a);
     }
@@ -34,7 +37,9 @@ void on_holdings(struct turn *t)
     a->data_used = m->used;
     a->data_room = m->room;
     a->holdings_known = 1;
-    stages_go_on(c, t->out);
+    if (came) {
+        stages_offer(c, a, t->out);
+    }
 }
 
 /* -- locate ----------------------------------------------------------------------------
@@ -50,18 +55,19 @@ struct search {
     struct ticket *tickets[WF_HOLDERS_MAX];
     struct wf_buf *at_store;
     struct wf_rows at;
+    unsigned looks; /* at datasets, that are left */
 };
 
-static int may_fetch(const struct search *q, const struct blob *b)
+static int may_fetch(struct search *q, const struct blob *b)
 {
     const struct session *s = q->t->s;
 
     if (s->role == WF_ROLE_AGENT) {
         return (q->stage != NULL && stage_has(q->stage, &b->digest)) ||
-               (q->job != NULL && inputs_have(q->t->c, q->job, b));
+               (q->job != NULL && inputs_have(q->t->c, q->job, &b->digest));
     }
     return (q->job != NULL && wf_digest_eq(&q->job->blob, &b->digest)) ||
-           blob_may_see(s, b);
+           blob_may_see(s, b, &q->looks);
 }
 
 /* Index of the holder among those of the reply; -1: no room for it. */
@@ -88,10 +94,10 @@ static int need_holder(struct search *q, struct session *holder)
 static void add_at(struct search *q, const struct blob *b, struct session *holder,
                    uint64_t have)
 {
-    int i = need_holder(q, holder);
+    int i = q->at.count < WF_AT_MAX ? need_holder(q, holder) : -1;
     const struct wf_at_row row = {b->digest, b->size, (uint64_t) i, have};
 
-    if (i >= 0 && q->at.count < WF_AT_MAX) {
+    if (i >= 0) {
         (void) wf_rows_add(q->at_store, &q->at, wf_desc_at_row(), &row);
     }
 }
@@ -119,34 +125,59 @@ static int can_give(const struct search *q, const struct share *s)
 }
 
 /* The best few, by insertion into a short sorted list. */
-static void add_holders(struct search *q, const struct blob *b)
+struct best {
+    const struct share *v[HOLDERS_OF_BLOB];
+    uint64_t distance[HOLDERS_OF_BLOB];
+    unsigned n;
+};
+
+static void insert(struct best *best, const struct share *s, uint64_t distance)
 {
-    const struct share *best[HOLDERS_OF_BLOB];
-    unsigned n = 0;
+    unsigned i = best->n;
 
-    for (struct wf_list_node *x = wf_list_first(&b->shares); x != NULL;
-         x = wf_list_next(&b->shares, x)) {
-        const struct share *s = CONTAINER_OF(x, struct share, of_blob);
-        unsigned i;
+    while (i > 0 && distance < best->distance[i - 1]) {
+        i--;
+    }
+    if (i == HOLDERS_OF_BLOB) {
+        return;
+    }
+    best->n += best->n < HOLDERS_OF_BLOB;
+    for (unsigned k = best->n - 1; k > i; k--) {
+        best->v[k] = best->v[k - 1];
+        best->distance[k] = best->distance[k - 1];
+    }
+    best->v[i] = s;
+    best->distance[i] = distance;
+}
 
-        if (!can_give(q, s)) {
-            continue;
-        }
-        for (i = n; i > 0 && distance(q, s) < distance(q, best[i - 1]); i--) {
-            if (i < HOLDERS_OF_BLOB) {
-                best[i] = best[i - 1];
-            }
-        }
-        if (i < HOLDERS_OF_BLOB) {
-            best[i] = s;
-            n += n < HOLDERS_OF_BLOB;
+/* Of a blob that very many have others are looked at each time. */
+static void find_best(const struct search *q, struct blob *b, struct best *ret)
+{
+    struct wf_list_node *last = b->shares.prev, *n = NULL;
+
+    ret->n = 0;
+    for (unsigned i = 0;
+         i < HOLDERS_LOOKED && n != last && (n = wf_list_first(&b->shares)) != NULL;
+         i++) {
+        const struct share *s = CONTAINER_OF(n, struct share, of_blob);
+
+        wf_list_remove(n);
+        wf_list_push_back(&b->shares, n);
+        if (can_give(q, s)) {
+            insert(ret, s, distance(q, s));
         }
     }
-    for (unsigned i = 0; i < n; i++) {
-        add_at(q, b, best[i]->agent->session, best[i]->have);
+}
+
+static void add_holders(struct search *q, struct blob *b)
+{
+    struct best best;
+
+    find_best(q, b, &best);
+    for (unsigned i = 0; i < best.n; i++) {
+        add_at(q, b, best.v[i]->agent->session, best.v[i]->have);
     }
-    if (q->stage != NULL && q->stage->mine && q->stage->session != NULL &&
-        stage_has(q->stage, &b->digest)) {
+    if (q->stage != NULL && q->stage->mine && q->stage->session != NULL) {
         add_at(q, b, q->stage->session, b->size);
     }
 }
@@ -162,11 +193,19 @@ static const char *region_of(const struct session *s)
 static int may_be_there(const struct search *q, const struct blob *b)
 {
     const struct session *s = q->t->s;
+    char residency[WF_LABEL_MAX + 1] = "";
 
-    return s->role != WF_ROLE_AGENT ||
-           (wf_residency_ok(wf_slice_of(blob_residency(b)), wf_slice_of(region_of(s))) &&
-            (q->stage == NULL || wf_residency_ok(wf_slice_of(q->stage->residency),
-                                                 wf_slice_of(region_of(s)))));
+    if (s->role != WF_ROLE_AGENT) {
+        return 1;
+    }
+    residency_of_blob(b, residency);
+    if (q->stage != NULL) {
+        residency_narrow(residency, wf_slice_of(q->stage->residency));
+    }
+    if (q->job != NULL) {
+        residency_narrow(residency, wf_slice_of(q->job->residency));
+    }
+    return residency_allows(residency, s->principal->agent);
 }
 
 /* One grant covers blobs of one residency, which the holder checks again. */
@@ -176,6 +215,7 @@ static void tell_holder(const struct search *q, unsigned i)
     struct wf_rows at = q->at;
     struct wf_at_row row;
     struct wf_buf *store = core_rows(c, 2);
+    char residency[WF_LABEL_MAX + 1] = "", other[WF_LABEL_MAX + 1];
     struct wf_grant m = {.ticket = q->tickets[i]->number,
                          .to = q->t->s->principal->key,
                          .name = wf_slice_of(q->t->s->principal->name),
@@ -184,20 +224,23 @@ static void tell_holder(const struct search *q, unsigned i)
 
     while (wf_rows_next(&at, wf_desc_at_row(), &row)) {
         const struct wf_digest_row d = {row.digest, row.size};
-        struct wf_slice residency;
 
         if (row.holder != i) {
             continue;
         }
-        residency = wf_slice_of(
-            blob_residency(catalogue_get(&c->data.catalogue, &row.digest)));
-        if (m.rows.count != 0 && !wf_slice_eq(residency, m.residency)) {
+        other[0] = '\0';
+        residency_of_blob(catalogue_get(&c->data.catalogue, &row.digest), other);
+        if (m.rows.count != 0 && strcmp(other, residency) != 0) {
             wf_effects_send(q->t->out, q->holders[i]->peer, WF_MSG_grant, &m);
             wf_buf_clear(store);
             m.rows = (struct wf_rows){0};
         }
-        m.residency = residency;
-        (void) wf_rows_add(store, &m.rows, wf_desc_digest_row(), &d);
+        memcpy(residency, other, sizeof residency);
+        m.residency = wf_slice_of(residency);
+        if (wf_rows_add(store, &m.rows, wf_desc_digest_row(), &d) != 0) {
+            q->t->out->err = WEFT_ENOMEM; /* located would tell more than is granted */
+            return;
+        }
     }
     wf_effects_send(q->t->out, q->holders[i]->peer, WF_MSG_grant, &m);
 }
@@ -249,44 +292,57 @@ static int find_reason(struct search *q, const struct wf_locate *m)
         return 1;
     }
     q->job = j != NULL && j->occupies && j->agent == s->principal->agent ? j : NULL;
-    q->stage = o != NULL && o->agent == s->principal->agent ? o->stage : NULL;
+    q->stage = o != NULL && o->state == ORDER_SENT && o->agent == s->principal->agent
+                   ? o->stage
+                   : NULL;
     return q->job != NULL || q->stage != NULL;
+}
+
+/* Why none of what was asked for is told. */
+static void refuse_all(struct turn *t, unsigned outside)
+{
+    if (data_may_alarm(t->c, t->s)) {
+        core_news(t->c, t->out, WF_LOG_WARN, "fetch-denied", t->s->principal->name, NULL,
+                  "%s asked for blobs that %s", t->s->principal->name,
+                  outside != 0 ? "must not be where it is" : "it may not see");
+    }
+    reply_no(t, WEFT_EPERM,
+             outside != 0 ? "their residency forbids them there"
+                          : "they belong to somebody else");
 }
 
 void on_locate(struct turn *t)
 {
     struct core *c = t->c;
     const struct wf_locate *m = &t->msg->u.locate;
-    struct search q = {.t = t, .at_store = core_rows(c, 1)};
+    struct search q = {.t = t, .at_store = core_rows(c, 1), .looks = BLOB_LOOKS};
     struct wf_rows rows = m->rows;
     struct wf_digest_row row;
-    unsigned forbidden = 0, outside = 0;
+    unsigned forbidden = 0, outside = 0, allowed = 0;
 
     if (!find_reason(&q, m)) {
         reply_no(t, WEFT_EPERM, "no attempt and no order of this node needs them");
         return;
     }
-    while (wf_rows_next(&rows, wf_desc_digest_row(), &row)) {
-        const struct blob *b = catalogue_get(&c->data.catalogue, &row.digest);
+    data_expire(c, t->s);
+    /* What there was no time to look at is as if it were nowhere: it is asked again. */
+    while (q.looks > 0 && wf_rows_next(&rows, wf_desc_digest_row(), &row)) {
+        struct blob *b = catalogue_get(&c->data.catalogue, &row.digest);
 
-        if (b == NULL) {
+        if (b == NULL || b->size != row.size) {
             continue;
         }
         if (!may_fetch(&q, b)) {
-            forbidden++;
+            forbidden += q.looks > 0;
         } else if (!may_be_there(&q, b)) {
             outside++;
         } else {
+            allowed++;
             add_holders(&q, b);
         }
     }
-    if (q.at.count == 0 && forbidden + outside != 0) {
-        core_news(c, t->out, WF_LOG_WARN, "fetch-denied", t->s->principal->name, NULL,
-                  "%s asked for blobs that %s", t->s->principal->name,
-                  outside != 0 ? "must not be where it is" : "it may not see");
-        reply_no(t, WEFT_EPERM,
-                 outside != 0 ? "their residency forbids them there"
-                              : "they belong to somebody else");
+    if (allowed == 0 && forbidden + outside != 0) {
+        refuse_all(t, outside);
         return;
     }
     reply(&q, m->req);

@@ -1,4 +1,5 @@
 /* Bringing data to agents: what clients give, and datasets ahead of need. */
+#include "broker/core/data/choose.h"
 #include "broker/core/data/inputs.h"
 #include "broker/core/need.h"
 
@@ -7,34 +8,51 @@
 #include "common/str.h"
 #include "proto/name.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define TRIES_MAX 3u /* orders of one stage that may fail */
-#define TELL_US   300000u
+#define TRIES_MAX  3u /* orders of one stage that may fail, unless it goes everywhere */
+#define TELL_US    300000u
+#define SAY_FIRST  16u /* messages of an order at once, */
+#define SAY_ORDERS 64u /* then one each of so many orders, tick by tick */
 
 /* -- telling ---------------------------------------------------------------------------
  */
 
+static int is_everywhere(const struct stage *g)
+{
+    return g->copies == WF_NODES_ALL;
+}
+
+/* To how many agents it goes, at most; and as far as that is known. */
+static unsigned most_of(const struct stage *g)
+{
+    return is_everywhere(g) ? UINT32_MAX : (unsigned) wf_max_u64(g->copies, 1);
+}
+
+static unsigned wanted_of(const struct stage *g)
+{
+    return is_everywhere(g) ? (unsigned) wf_max_u64(g->sent + g->done, 1) : most_of(g);
+}
+
 static void tell(struct core *c, struct stage *g, int over, const char *node,
                  const char *text, struct wf_effects *out)
 {
+    unsigned wanted = wanted_of(g);
     struct wf_stage_info m = {.req = g->req,
                               .over = over != 0,
                               .code = over ? (uint64_t) -g->code : 0,
                               .text = wf_slice_of(text),
-                              .bytes = g->done_bytes,
-                              .moved = g->moved,
                               .nodes = g->done,
-                              .total = g->total * wf_max_u64(g->copies, 1),
+                              .total = g->total > UINT64_MAX / wanted ? UINT64_MAX
+                                                                      : g->total * wanted,
                               .node = wf_slice_of(node)};
 
     for (struct wf_list_node *n = wf_list_first(&g->orders); n != NULL;
          n = wf_list_next(&g->orders, n)) {
         const struct order *o = CONTAINER_OF(n, struct order, of_stage);
 
-        m.bytes += o->bytes;
-        m.moved += o->moved;
+        m.bytes = wf_add_sat(m.bytes, o->state != ORDER_FAILED ? o->bytes : 0);
+        m.moved = wf_add_sat(m.moved, o->moved);
     }
     g->told_us = c->now_us;
     if (g->session != NULL) {
@@ -50,261 +68,164 @@ static void end(struct core *c, struct stage *g, int code, const char *node,
     stage_free(&c->data.stages, &c->data.catalogue, g);
 }
 
-/* -- choosing --------------------------------------------------------------------------
- */
-
-static uint64_t held_by(const struct stage *g, const struct agent *a)
-{
-    uint64_t have = 0;
-
-    for (struct wf_list_node *n = wf_list_first(&a->shares); n != NULL;
-         n = wf_list_next(&a->shares, n)) {
-        const struct share *s = CONTAINER_OF(n, struct share, of_agent);
-
-        have += stage_has(g, &s->blob->digest) ? s->have : 0;
-    }
-    return have;
-}
-
-static int needs_met(const struct stage *g, const struct agent *a)
-{
-    struct wf_rows rows = g->needs;
-    struct wf_label_row row;
-    char room[32];
-
-    while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
-        struct need need;
-
-        if (need_parse(row.text, &need) != 0 ||
-            !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* Residency of what is staged: what the submitter says, and what the datasets that have
- * the blobs say. */
-static int may_be_at(const struct stage *g, const struct agent *a)
-{
-    struct wf_slice region = wf_slice_of(agent_region(a));
-
-    if (!wf_residency_ok(wf_slice_of(g->residency), region)) {
-        return 0;
-    }
-    for (size_t i = 0; i < g->n; i++) {
-        if (!wf_residency_ok(wf_slice_of(blob_residency(g->blobs[i])), region)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int has_order(const struct stage *g, const struct agent *a)
+static void stop_orders(const struct stage *g, struct wf_effects *out)
 {
     for (struct wf_list_node *n = wf_list_first(&g->orders); n != NULL;
          n = wf_list_next(&g->orders, n)) {
-        if (CONTAINER_OF(n, struct order, of_stage)->agent == a) {
-            return 1;
+        const struct order *o = CONTAINER_OF(n, struct order, of_stage);
+        const struct wf_fetch m = {.req = o->number, .end = 1};
+
+        if (o->state == ORDER_SENT && o->agent->session != NULL) {
+            wf_effects_send(out, o->agent->session->peer, WF_MSG_fetch, &m);
         }
     }
-    return 0;
 }
 
-static int offers(const struct agent *a, const char *capability)
+void stage_cancel(struct core *c, struct stage *g, struct wf_effects *out)
 {
-    for (unsigned i = 0; i < a->noffers; i++) {
-        if (strcmp(a->offers[i].capability->name, capability) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Why no agent will do, for the submitter. */
-struct lack {
-    unsigned known, elsewhere, outside, full, away;
-};
-
-/* Fewer bytes to move is better, then what the submitter would rather have, then near. */
-struct rank {
-    uint64_t missing, other, rtt_us;
-};
-
-static int is_better(const struct rank *a, const struct rank *b)
-{
-    return a->other != b->other       ? a->other < b->other
-           : a->missing != b->missing ? a->missing < b->missing
-                                      : a->rtt_us < b->rtt_us;
-}
-
-static int is_possible(const struct stage *g, const struct agent *a, struct lack *lack,
-                       struct rank *ret_rank)
-{
-    uint64_t have;
-
-    lack->known++;
-    if ((g->node[0] != '\0' && strcmp(g->node, a->principal->name) != 0) ||
-        !needs_met(g, a)) {
-        lack->elsewhere++;
-        return 0;
-    }
-    if (a->session != NULL && a->data_cap == 0) {
-        lack->full++;
-        return 0;
-    }
-    if (a->session == NULL || a->state != AGENT_UP || !a->holdings_known) {
-        lack->away++;
-        return 0;
-    }
-    if (!may_be_at(g, a)) {
-        lack->outside++;
-        return 0;
-    }
-    have = held_by(g, a);
-    ret_rank->missing = g->total - wf_min_u64(g->total, have);
-    if (ret_rank->missing > a->data_room) {
-        lack->full++;
-        return 0;
-    }
-    ret_rank->other = g->capability[0] != '\0' && !offers(a, g->capability);
-    ret_rank->rtt_us = wf_ewma_mean(&a->rtt_us);
-    return 1;
-}
-
-static struct agent *choose(const struct core *c, const struct stage *g,
-                            struct lack *ret_lack)
-{
-    struct agent *best = NULL;
-    struct rank rank, best_rank = {0};
-
-    *ret_lack = (struct lack){0};
-    for (struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
-         n = wf_list_next(&c->agents.all, n)) {
-        struct agent *a = CONTAINER_OF(n, struct agent, in_all);
-
-        if (a->principal->state != WF_KEY_ACTIVE || has_order(g, a) || g->tried == a ||
-            !is_possible(g, a, ret_lack, &rank)) {
-            continue;
-        }
-        if (best == NULL || is_better(&rank, &best_rank)) {
-            best = a;
-            best_rank = rank;
-        }
-    }
-    return best;
-}
-
-static const char *why_nobody(const struct stage *g, const struct lack *lack)
-{
-    if (lack->known == 0) {
-        return "no further agent is enrolled; `weft nodes` lists them";
-    }
-    if (lack->elsewhere == lack->known) {
-        return g->node[0] != '\0' ? "no such node, or it is not an agent"
-                                  : "no agent meets these needs; see `weft nodes`";
-    }
-    if (lack->outside != 0 && lack->full == 0) {
-        return "the residency of the data forbids every agent that would do";
-    }
-    return "no agent has room for it: raise data_cap, unpin or remove data there";
+    stop_orders(g, out);
+    stage_free(&c->data.stages, &c->data.catalogue, g);
 }
 
 /* -- ordering --------------------------------------------------------------------------
  */
 
-static void send_fetch(struct core *c, const struct order *o, struct wf_effects *out)
+/* One message with the blobs that come next. */
+static void say(struct core *c, struct order *o, struct wf_effects *out)
 {
     const struct stage *g = o->stage;
-    size_t i = 0;
+    struct wf_buf *store = core_rows(c, 3);
+    struct wf_fetch m = {.req = o->number,
+                         .pin = g->pin != 0,
+                         .residency = wf_slice_of(g->residency),
+                         .what = wf_slice_of(g->what)};
 
-    do {
-        struct wf_buf *store = core_rows(c, 3);
-        struct wf_fetch m = {.req = o->number,
-                             .pin = g->pin != 0,
-                             .residency = wf_slice_of(g->residency),
-                             .what = wf_slice_of(g->what)};
+    for (; o->said < g->n && m.rows.count < WF_PAGE_MAX; o->said++) {
+        const struct blob *b = g->blobs[o->said];
+        const struct wf_digest_row row = {b->digest, b->size};
 
-        for (; i < g->n && m.rows.count < WF_PAGE_MAX; i++) {
-            const struct wf_digest_row row = {g->blobs[i]->digest, g->blobs[i]->size};
-
-            (void) wf_rows_add(store, &m.rows, wf_desc_digest_row(), &row);
+        if (wf_rows_add(store, &m.rows, wf_desc_digest_row(), &row) != 0) {
+            out->err = WEFT_ENOMEM; /* an order with a hole is worse than none */
+            return;
         }
-        m.more = i < g->n;
-        wf_effects_send(out, o->agent->session->peer, WF_MSG_fetch, &m);
-    } while (i < g->n);
-}
-
-static void cancel(const struct order *o, struct wf_effects *out)
-{
-    const struct wf_fetch m = {.req = o->number, .end = 1};
-
-    if (o->agent->session != NULL) {
-        wf_effects_send(out, o->agent->session->peer, WF_MSG_fetch, &m);
+    }
+    m.more = o->said < g->n;
+    wf_effects_send(out, o->agent->session->peer, WF_MSG_fetch, &m);
+    if (!m.more) {
+        wf_list_remove(&o->in_saying);
     }
 }
 
-static void cancel_all(const struct stage *g, struct wf_effects *out)
+void stages_say(struct core *c, struct wf_effects *out)
 {
-    for (struct wf_list_node *n = wf_list_first(&g->orders); n != NULL;
-         n = wf_list_next(&g->orders, n)) {
-        cancel(CONTAINER_OF(n, struct order, of_stage), out);
+    struct wf_list_node *n;
+
+    for (unsigned i = 0;
+         i < SAY_ORDERS && (n = wf_list_first(&c->data.stages.saying)) != NULL; i++) {
+        struct order *o = CONTAINER_OF(n, struct order, in_saying);
+
+        wf_list_remove(n);
+        wf_list_push_back(&c->data.stages.saying, n);
+        say(c, o, out);
     }
 }
 
-static unsigned count_orders(const struct stage *g)
+static int order(struct core *c, struct stage *g, struct agent *a, struct wf_effects *out)
 {
-    unsigned count = 0;
+    struct order *o;
+    int rc = order_new(&c->data.stages, g, a, &o);
 
-    for (struct wf_list_node *n = wf_list_first(&g->orders); n != NULL;
-         n = wf_list_next(&g->orders, n)) {
-        count++;
+    if (rc != 0) {
+        return rc;
     }
-    return count;
+    wf_list_push_back(&c->data.stages.saying, &o->in_saying);
+    for (unsigned i = 0; i < SAY_FIRST && !wf_list_empty(&o->in_saying); i++) {
+        say(c, o, out);
+        if (out->err != 0) {
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Order as many as there are agents for.  0, or why one could not be made. */
+static int order_more(struct core *c, struct stage *g, struct lack *ret_lack,
+                      struct wf_effects *out)
+{
+    struct agent *a;
+    int rc = 0;
+
+    while (rc == 0 && g->sent + g->done < most_of(g) &&
+           (a = stage_choose(&c->agents, g, ret_lack)) != NULL) {
+        rc = order(c, g, a, out);
+    }
+    return rc;
+}
+
+/* For an agent that is away. */
+static void wait(struct core *c, struct stage *g, struct wf_effects *out)
+{
+    wf_list_push_back(&c->data.stages.waiting, &g->in_waiting);
+    if (g->sent == 0) {
+        tell(c, g, 0, g->node, "waits for an agent that is away", out);
+    }
+}
+
+/* No order is under way, and no further agent will do. */
+static void conclude(struct core *c, struct stage *g, const struct lack *lack, int rc,
+                     struct wf_effects *out)
+{
+    int enough =
+        is_everywhere(g) ? g->done != 0 && g->failed == 0 : g->done >= most_of(g);
+
+    if (enough) {
+        end(c, g, 0, g->node, "", out);
+    } else if (g->failed != 0) {
+        end(c, g, g->code, g->node, g->text, out);
+    } else {
+        end(c, g, WEFT_EFULL, g->node,
+            rc != 0 ? wf_err_sentence(rc) : stage_lacks(g, lack), out);
+    }
 }
 
 void stage_go_on(struct core *c, struct stage *g, struct wf_effects *out)
 {
-    unsigned wanted = (unsigned) wf_max_u64(g->copies, 1);
+    struct lack lack = {0};
+    int rc, may_wait;
 
     if (!g->running) {
         return;
     }
-    while (count_orders(g) + g->done < wanted) {
-        struct lack lack;
-        struct agent *a = choose(c, g, &lack);
-        struct order *o;
-
-        if (a == NULL && lack.away != 0) {
-            tell(c, g, 0, g->node, "waits for an agent that is away", out);
-            return;
-        }
-        if (a == NULL) {
-            if (count_orders(g) + g->done != 0 && g->copies == WF_NODES_ALL) {
-                break; /* all that there are */
-            }
-            cancel_all(g, out);
-            end(c, g, g->failed != 0 ? g->code : WEFT_EFULL, g->node,
-                g->failed != 0 ? g->text : why_nobody(g, &lack), out);
-            return;
-        }
-        if (order_new(&c->data.stages, g, a, &o) != 0) {
-            return; /* the next report of an agent tries again */
-        }
-        send_fetch(c, o, out);
+    wf_list_remove(&g->in_waiting);
+    if (!is_everywhere(g) && g->failed >= TRIES_MAX) {
+        stop_orders(g, out);
+        end(c, g, g->code, g->node, g->text, out);
+        return;
     }
-    if (wf_list_empty(&g->orders)) {
-        end(c, g, 0, g->node, "", out);
+    rc = order_more(c, g, &lack, out);
+    /* What goes everywhere goes to those that are there; nobody waits for what its
+     * submitter left. */
+    may_wait = lack.away != 0 && g->sent + g->done < most_of(g) &&
+               !(is_everywhere(g) && g->sent + g->done != 0) &&
+               (g->session != NULL || g->sent != 0);
+    if (may_wait) {
+        wait(c, g, out);
+    } else if (g->sent == 0) {
+        conclude(c, g, &lack, rc, out);
     }
 }
 
-void stages_go_on(struct core *c, struct wf_effects *out)
+void stages_offer(struct core *c, const struct agent *a, struct wf_effects *out)
 {
     struct wf_list_node *n, *next;
 
-    for (n = wf_list_first(&c->data.stages.all); n != NULL; n = next) {
-        next = wf_list_next(&c->data.stages.all, n);
-        stage_go_on(c, CONTAINER_OF(n, struct stage, in_all), out);
+    for (n = wf_list_first(&c->data.stages.waiting); n != NULL; n = next) {
+        struct stage *g = CONTAINER_OF(n, struct stage, in_waiting);
+
+        next = wf_list_next(&c->data.stages.waiting, n);
+        if (stage_fits(g, a)) {
+            stage_go_on(c, g, out);
+        }
     }
 }
 
@@ -325,13 +246,12 @@ static int take_dataset(struct turn *t, struct stage *g, const struct wf_stage *
     if (d == NULL || !dataset_may_see(t->s, d)) {
         return WEFT_ENOENT;
     }
-    for (size_t i = 0; rc == 0 && i < d->nfiles; i++) {
-        rc = stage_add(g, &c->data.catalogue, &d->files[i].blob->digest,
-                       d->files[i].blob->size);
+    for (size_t i = 0; rc == 0 && i < d->nmembers; i++) {
+        const struct blob *b = d->members[i].blob;
+
+        rc = stage_add(&c->data.stages, g, &c->data.catalogue, &b->digest, b->size);
     }
-    if (g->residency[0] == '\0') {
-        (void) wf_str_copy(g->residency, sizeof g->residency, d->residency);
-    }
+    residency_narrow(g->residency, wf_slice_of(d->residency));
     return rc;
 }
 
@@ -340,15 +260,16 @@ static int take_rows(struct turn *t, struct stage *g, const struct wf_stage *m)
     struct core *c = t->c;
     struct wf_rows rows = m->rows;
     struct wf_digest_row row;
+    unsigned looks = BLOB_LOOKS;
     int rc = 0;
 
     while (rc == 0 && wf_rows_next(&rows, wf_desc_digest_row(), &row)) {
         const struct blob *b = catalogue_get(&c->data.catalogue, &row.digest);
 
-        if (!m->mine && (b == NULL || !blob_may_see(t->s, b))) {
+        if (!g->mine && (b == NULL || !blob_may_see(t->s, b, &looks))) {
             return WEFT_ENOENT;
         }
-        rc = stage_add(g, &c->data.catalogue, &row.digest, row.size);
+        rc = stage_add(&c->data.stages, g, &c->data.catalogue, &row.digest, row.size);
     }
     return rc;
 }
@@ -394,6 +315,20 @@ static const char *why_not(int code)
     }
 }
 
+/* A new stage, with the terms of its first page; NULL after a refusal. */
+static struct stage *begin(struct turn *t, const struct wf_stage *m, int *ret_rc)
+{
+    struct stage *g;
+
+    if (stage_new(&t->c->data.stages, t->s, m->req, &g) != 0) {
+        data_refuse_pages(t->s, m->req, m->more != 0);
+        refuse(t, WEFT_EBUSY, m->req, NULL, 1000, "too much is being staged already");
+        return NULL;
+    }
+    *ret_rc = take_terms(g, m);
+    return g;
+}
+
 void on_stage(struct turn *t)
 {
     struct core *c = t->c;
@@ -401,28 +336,27 @@ void on_stage(struct turn *t)
     struct stage *g = stage_of(t->s, m->req);
     int rc = 0;
 
-    if (m->end) {
-        if (g != NULL) {
-            cancel_all(g, t->out);
-            stage_free(&c->data.stages, &c->data.catalogue, g);
+    if (m->end || data_skip_page(t->s, m->req, m->more != 0)) {
+        if (m->end && g != NULL) {
+            stage_cancel(c, g, t->out);
         }
         return;
     }
+    if (g != NULL && g->running) {
+        return; /* said twice */
+    }
     if (g == NULL) {
-        rc = stage_new(&c->data.stages, t->s, m->req, &g);
-        if (rc != 0) {
-            refuse(t, WEFT_EBUSY, m->req, NULL, 1000, "too much is being staged already");
+        g = begin(t, m, &rc);
+        if (g == NULL) {
             return;
         }
-        rc = take_terms(g, m);
-    } else if (g->running) {
-        return; /* said twice */
     }
     if (rc == 0) {
         rc = m->dataset.len != 0 && m->rows.count == 0 ? take_dataset(t, g, m)
                                                        : take_rows(t, g, m);
     }
     if (rc != 0) {
+        data_refuse_pages(t->s, m->req, m->more != 0);
         end(c, g, rc, "", why_not(rc), t->out);
         return;
     }
@@ -438,34 +372,26 @@ static void report_bad(struct turn *t, const struct wf_fetched *m)
     char text[WF_TEXT_MAX + 1], from[WF_NAME_MAX + 1];
 
     t->c->count.corrupt_chunks++;
-    core_news(t->c, t->out, WF_LOG_ERROR, "corrupt-data",
-              wf_slice_str(m->from, from, sizeof from), NULL, "%s: %s",
-              t->s->principal->name, wf_slice_str(m->text, text, sizeof text));
+    if (data_may_alarm(t->c, t->s)) {
+        core_news(t->c, t->out, WF_LOG_ERROR, "corrupt-data",
+                  wf_slice_str(m->from, from, sizeof from), NULL, "%s: %s",
+                  t->s->principal->name, wf_slice_str(m->text, text, sizeof text));
+    }
 }
 
 static void order_over(struct core *c, struct order *o, const struct wf_fetched *m,
                        struct wf_effects *out)
 {
     struct stage *g = o->stage;
-    struct agent *a = o->agent;
-    const char *node = a->principal->name;
 
-    g->moved += m->moved;
-    order_free(&c->data.stages, o);
     if (m->code == 0) {
-        g->done++;
-        g->done_bytes += g->total;
-        tell(c, g, 0, node, "", out);
+        order_end(o, ORDER_DONE);
+        o->bytes = g->total;
+        tell(c, g, 0, o->agent->principal->name, "", out);
     } else {
-        g->failed++;
+        order_end(o, ORDER_FAILED);
         g->code = -(int) m->code;
-        g->tried = a;
         wf_slice_str(m->text, g->text, sizeof g->text);
-        if (g->failed >= TRIES_MAX || g->node[0] != '\0') {
-            cancel_all(g, out);
-            end(c, g, g->code, node, g->text, out);
-            return;
-        }
     }
     stage_go_on(c, g, out);
 }
@@ -480,7 +406,7 @@ void on_fetched(struct turn *t)
         report_bad(t, m);
         return;
     }
-    if (o == NULL || o->agent != t->s->principal->agent) {
+    if (o == NULL || o->state != ORDER_SENT || o->agent != t->s->principal->agent) {
         return;
     }
     o->bytes = wf_min_u64(m->bytes, o->stage->total);
@@ -488,9 +414,9 @@ void on_fetched(struct turn *t)
     if (m->over) {
         order_over(c, o, m, t->out);
     } else if (c->now_us - o->stage->told_us >= TELL_US) {
-        char from[WF_NAME_MAX + 1];
+        char text[WF_TEXT_MAX + 1];
 
         tell(c, o->stage, 0, o->agent->principal->name,
-             wf_slice_str(m->text, from, sizeof from), t->out);
+             wf_slice_str(m->text, text, sizeof text), t->out);
     }
 }

@@ -2,8 +2,8 @@
  *
  * One ticket a pair of fetcher and holder: further blobs are added to it by further
  * grants.  It lives as long as both sessions and is renewed by each locate.  Holders know
- * which blobs it covers; the broker knows only the pair, which is what the relay needs.
- * docs/spec/7-data.md, 7.4.
+ * which blobs it covers; the broker knows only the pair, which is what the relay needs,
+ * and what is on its way through that.  docs/spec/7-data.md, 7.4.
  */
 #ifndef BROKER_CORE_DATA_TICKETS_H
 #define BROKER_CORE_DATA_TICKETS_H
@@ -20,8 +20,12 @@ struct ticket {
     struct session *fetcher, *holder; /* borrowed */
     struct wf_list_node of_fetcher, of_holder;
     uint64_t expires_us;
-    uint64_t outstanding; /* bytes wanted through the relay and not come yet */
-    uint64_t relayed;     /* bytes that went through the relay */
+
+    /* See relay.h. */
+    struct wf_list_node asks;    /* relay_ask.of_ticket; empty when it is dropped */
+    struct wf_list_node in_busy; /* relay.busy: it has some */
+    uint64_t moved_us;           /* when the relay saw the last of it */
+    uint64_t relayed;            /* bytes that went through it */
 };
 
 struct tickets {
@@ -36,9 +40,15 @@ void tickets_fini(struct tickets *t);
 int ticket_need(struct tickets *t, struct session *fetcher, struct session *holder,
                 uint64_t now_us, struct ticket **ret_ticket);
 
-/* The live ticket of that number, or NULL. */
-struct ticket *ticket_get(const struct tickets *t, uint64_t number, uint64_t now_us);
+/* The ticket of that number, over or not, or NULL. */
+struct ticket *ticket_get(const struct tickets *t, uint64_t number);
 
+static inline int ticket_is_live(const struct ticket *x, uint64_t now_us)
+{
+    return now_us < x->expires_us;
+}
+
+/* The relay has settled it. */
 void ticket_drop(struct tickets *t, struct ticket *x);
 
 #endif

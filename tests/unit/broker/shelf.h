@@ -9,7 +9,7 @@
 #include "broker/core/ledger.h"
 #include "tests/unit/broker/bed.h"
 
-#define ROWS 512
+#define ROWS 4096
 
 /* The records, as a store would hold them: in order of keys; the last write of a
  * key wins. */
@@ -17,12 +17,29 @@ struct shelf {
     struct {
         unsigned table;
         size_t key, len;
-        uint8_t bytes[1024];
+        uint8_t *bytes; /* of shelf_bytes */
     } rows[ROWS];
     size_t n;
 };
 
 static struct shelf shelf;
+
+/* What was ever put: kept to the end, so that a shelf may be copied. */
+static struct shelf_bytes {
+    struct shelf_bytes *next;
+    uint8_t p[];
+} * shelf_bytes;
+
+__attribute__((unused)) static uint8_t *keep_bytes(const uint8_t *p, size_t len)
+{
+    struct shelf_bytes *x = malloc(sizeof *x + len);
+
+    must(x != NULL);
+    memcpy(x->p, p, len);
+    x->next = shelf_bytes;
+    shelf_bytes = x;
+    return x->p;
+}
 
 __attribute__((unused)) static size_t key_len(unsigned table)
 {
@@ -70,11 +87,10 @@ __attribute__((unused)) static uint64_t put(const struct bed *b)
             continue;
         }
         at = place_for(x->peer, p);
-        must(x->len <= sizeof shelf.rows[at].bytes);
         shelf.rows[at].table = x->peer;
         shelf.rows[at].key = key_len(x->peer);
         shelf.rows[at].len = x->len;
-        memcpy(shelf.rows[at].bytes, p, x->len);
+        shelf.rows[at].bytes = keep_bytes(p, x->len);
     }
     return lsn;
 }

@@ -1,0 +1,166 @@
+/* Datasets: listed, and shown with their files and where they are. */
+#include "broker/core/data/inputs.h"
+
+#include "common/err.h"
+#include "proto/name.h"
+
+#include <stdio.h>
+
+static const char *labels_text(const struct dataset *d, char *dst, size_t cap)
+{
+    struct wf_rows rows = {d->labels.p, (uint32_t) d->labels.len, d->nlabels};
+    struct wf_label_row row;
+    size_t used = 0;
+
+    dst[0] = '\0';
+    while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
+        if (row.text.len + 2 > cap - used) {
+            break;
+        }
+        used += (size_t) snprintf(dst + used, cap - used, "%s%.*s", used != 0 ? " " : "",
+                                  (int) row.text.len, (const char *) row.text.p);
+    }
+    return dst;
+}
+
+static struct wf_dataset_row row_of(const struct core *c, const struct dataset *d,
+                                    char labels[WF_TEXT_MAX + 1])
+{
+    return (struct wf_dataset_row){
+        .name = wf_slice_of(d->name),
+        .version = d->version,
+        .owner = wf_slice_of(d->owner->name),
+        .labels = wf_slice_of(labels_text(d, labels, WF_TEXT_MAX + 1)),
+        .files = d->nfiles,
+        .bytes = d->bytes,
+        .copies = d->copies,
+        .age_ms = c->wall_ms - wf_min_u64(c->wall_ms, d->created_ms)};
+}
+
+/* Those from number `after` on that the session may see; the number where it ended. */
+static uint64_t add_page(struct turn *t, uint64_t after, uint64_t limit,
+                         struct wf_datasets_page *page)
+{
+    const struct datasets *ds = &t->c->data.datasets;
+    struct wf_buf *store = core_rows(t->c, 0);
+    char labels[WF_TEXT_MAX + 1];
+    uint64_t at = 0;
+
+    for (size_t i = 0; i < ds->nnames; i++) {
+        const struct wf_list_node *head = &ds->names[i]->versions;
+
+        for (struct wf_list_node *n = wf_list_first(head); n != NULL;
+             n = wf_list_next(head, n), at++) {
+            const struct dataset *d = CONTAINER_OF(n, struct dataset, in_series);
+            struct wf_dataset_row row;
+
+            if (at < after || !dataset_may_see(t->s, d)) {
+                continue;
+            }
+            row = row_of(t->c, d, labels);
+            if (page->rows.count == limit ||
+                wf_rows_add(store, &page->rows, wf_desc_dataset_row(), &row) != 0) {
+                return at;
+            }
+        }
+    }
+    return 0;
+}
+
+void query_datasets(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_datasets_page page = {.req = q->req};
+
+    page.more = add_page(t, q->after, q->limit != 0 ? q->limit : WF_PAGE_MAX, &page);
+    wf_effects_send(t->out, t->s->peer, WF_MSG_datasets_page, &page);
+}
+
+static void add_shares(struct core *c, const struct dataset *d,
+                       struct wf_dataset_info *info)
+{
+    struct wf_buf *store = core_rows(c, 1);
+
+    for (struct wf_list_node *x = wf_list_first(&d->shares);
+         x != NULL && info->shares.count < WF_PAGE_MAX; x = wf_list_next(&d->shares, x)) {
+        const struct dataset_share *s = CONTAINER_OF(x, struct dataset_share, node);
+        const struct wf_share_row row = {.node = wf_slice_of(s->agent->principal->name),
+                                         .site = wf_slice_of(s->agent->principal->site),
+                                         .bytes = s->bytes,
+                                         .files = s->files,
+                                         .pinned = s->pinned,
+                                         .age_ms =
+                                             (c->now_us - s->agent->heard_us) / 1000};
+
+        (void) wf_rows_add(store, &info->shares, wf_desc_share_row(), &row);
+    }
+}
+
+/* A page of files, which is never empty but of the last: who reads it must not take it
+ * for that.  WEFT_ENOMEM. */
+static int add_files(struct core *c, const struct dataset *d, uint64_t after,
+                     struct wf_dataset_info *info)
+{
+    struct wf_buf *store = core_rows(c, 2);
+
+    for (uint64_t i = after; i < d->nfiles; i++) {
+        const struct dataset_file *f = &d->files[i];
+        const struct wf_file_row row = {wf_slice_of(f->path), f->blob->digest,
+                                        f->blob->size};
+
+        if (info->files.count == WF_DATASET_PAGE || store->len > WF_FRAME_TARGET / 2) {
+            info->more = i;
+            break;
+        }
+        if (wf_rows_add(store, &info->files, wf_desc_file_row(), &row) != 0) {
+            return WEFT_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* An agent may see the datasets that its attempts need. */
+static int agent_may_see(const struct core *c, const struct session *s,
+                         const struct dataset *d)
+{
+    const struct agent *a = s->principal->agent;
+
+    for (struct wf_list_node *n = a != NULL ? wf_list_first(&a->attempts) : NULL;
+         n != NULL; n = wf_list_next(&a->attempts, n)) {
+        if (inputs_have_dataset(c, CONTAINER_OF(n, struct job, in_agent), d)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void query_dataset(struct turn *t)
+{
+    struct core *c = t->c;
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_dataset_info info = {.req = q->req};
+    struct wf_data_ref ref;
+    const struct dataset *d = NULL;
+    char labels[WF_TEXT_MAX + 1];
+    struct wf_dataset_row row;
+
+    if (wf_data_ref_parse(q->key, &ref) == 0) {
+        d = dataset_get(&c->data.datasets, ref.name, ref.version);
+    }
+    if (d == NULL || !(t->s->role == WF_ROLE_AGENT ? agent_may_see(c, t->s, d)
+                                                   : dataset_may_see(t->s, d))) {
+        refuse(t, WEFT_ENOENT, q->req, NULL, 0,
+               "no such dataset; `weft data ls` lists them");
+        return;
+    }
+    row = row_of(c, d, labels);
+    (void) wf_rows_add(core_rows(c, 0), &info.dataset, wf_desc_dataset_row(), &row);
+    if (q->after == 0) {
+        add_shares(c, d, &info);
+    }
+    if (add_files(c, d, q->after, &info) != 0) {
+        refuse(t, WEFT_EBUSY, q->req, NULL, 1000, "out of memory");
+        return;
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_dataset_info, &info);
+}

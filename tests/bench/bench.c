@@ -13,6 +13,8 @@
 
 /* For starting up and shutting down, on top of the seconds measured. */
 #define MARGIN_S    30
+#define MIB_S       0.2 /* and for a MiB of data */
+#define MIB_MAX     65536
 #define WINDOW_MAX  65536
 #define SECONDS_MAX 3600
 
@@ -27,7 +29,7 @@ static void run_system(void *arg)
     struct child *c = arg;
     int rc = c->system->run(&c->run);
 
-    if (rc == 0) {
+    if (rc == 0 && !c->run.printed) {
         load_print(&c->run.load, c->bench, c->system->name);
     }
     fflush(stdout);
@@ -63,7 +65,9 @@ static int supervise(pid_t pid, double seconds, const sigset_t *set)
 
 static int usage(const char *name, const struct bench_system *systems, size_t n)
 {
-    fprintf(stderr, "usage: bench-%s SYSTEM [--window N] [--seconds S]\nsystems:", name);
+    fprintf(
+        stderr,
+        "usage: bench-%s SYSTEM [--window N] [--seconds S] [--mib N]\nsystems:", name);
     for (size_t i = 0; i < n; i++) {
         fprintf(stderr, " %s", systems[i].name);
     }
@@ -78,17 +82,20 @@ static int parse_options(struct bench_run *r, int argc, char **argv)
 
     r->window = 1;
     r->seconds = 1;
+    r->mib = 1;
     for (a = 2; a + 1 < argc; a += 2) {
         if (strcmp(argv[a], "--window") == 0) {
             r->window = (uint32_t) strtoul(argv[a + 1], NULL, 10);
         } else if (strcmp(argv[a], "--seconds") == 0) {
             r->seconds = strtod(argv[a + 1], NULL);
+        } else if (strcmp(argv[a], "--mib") == 0) {
+            r->mib = (uint32_t) strtoul(argv[a + 1], NULL, 10);
         } else {
             return -1;
         }
     }
     return a == argc && r->window != 0 && r->window <= WINDOW_MAX && r->seconds > 0 &&
-                   r->seconds <= SECONDS_MAX
+                   r->seconds <= SECONDS_MAX && r->mib != 0 && r->mib <= MIB_MAX
                ? 0
                : -1;
 }
@@ -113,7 +120,7 @@ static int run_child(struct child *c)
     sigprocmask(SIG_BLOCK, &set, NULL);
     proc_adopt();
     pid = proc_fork(run_system, c);
-    rc = supervise(pid, c->run.seconds, &set);
+    rc = supervise(pid, c->run.seconds + c->run.mib * MIB_S, &set);
     proc_reap_all();
     proc_tmp_remove(tmp);
     return rc;

@@ -1,10 +1,10 @@
 /* bench.h - what the programs of the benchmarks share: options, the child that does the
  * work, and the end of everything in time
  *
- *   bench-NAME SYSTEM [--window N] [--seconds S]
+ *   bench-NAME SYSTEM [--window N] [--seconds S] [--mib N]
  *
- * runs one system once and prints one JSON object.  The work is done in a child process,
- * so that this one can end everything in time and remove what was left.
+ * runs one system once and prints a JSON object for each row.  The work is done in a
+ * child process, so that this one can end everything in time and remove what was left.
  */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
@@ -20,8 +20,10 @@
 struct bench_run {
     uint32_t window;
     double seconds;
+    uint32_t mib;    /* how much data is moved, where data is */
     const char *tmp; /* scratch folder, gone when the program ends */
     struct load load;
+    int printed; /* the system has printed its rows itself */
 };
 
 /* A system under test: starts its servers as processes of its own, is the client itself

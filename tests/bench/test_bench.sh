@@ -1,18 +1,19 @@
 #!/bin/sh
 # The harness itself: that it runs, prints what was agreed, and says what it does not know.
-# Usage: test_bench.sh BENCH_ECHO BENCH_DURABLE
+# Usage: test_bench.sh BENCH_ECHO BENCH_DURABLE BENCH_DATA
 #
 # The scratch folder is beside the programs, so that durable systems write where a build
 # does, which mostly is a disk.
 set -u
 bench=$1
 durable=$2
+data=$3
 built=$(cd "$(dirname "$durable")" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d "$built/test-XXXXXX") || exit 99
 # Root's PostgreSQL runs as another user, who must get through to the folder of its data.
 chmod 711 "$tmp"
-PATH=$built/../../broker:$built/../../agent:$PATH
+PATH=$built/../../broker:$built/../../agent:$built/../../agent/runner:$PATH
 trap 'rm -rf "$tmp"' EXIT
 n=0
 
@@ -39,12 +40,37 @@ runs() {
     ok $? "$2 $3 prints one JSON object: $(tail -n 1 "$tmp/row")"
 }
 
+# moves SYSTEM ROW...: the system of bench-data prints these rows, with these figures.
+moves() {
+    system=$1
+    shift
+    TMPDIR=$tmp "$data" "$system" --mib 4 --seconds 0.1 >"$tmp/row" 2>"$tmp/err"
+    rc=$?
+    if [ $rc -eq 77 ]; then
+        n=$((n + 1))
+        echo "ok $n - data $system # SKIP $(tail -n 1 "$tmp/err")"
+        return
+    fi
+    ok $rc "data $system runs: $(tail -n 1 "$tmp/err")"
+    for row in "$@"; do
+        grep -qE "^\{\"bench\":\"data\",\"system\":\"${row%%:*}\"(,\"[a-z0-9_]+\":[0-9.]+)*\}$" "$tmp/row" &&
+            grep -qE "\"${row%%:*}\".*\"${row#*:}\":[0-9.]*[1-9]" "$tmp/row"
+        ok $? "data $system prints ${row#*:} of ${row%%:*}: $(tr '\n' ' ' <"$tmp/row")"
+    done
+}
+
 for system in relay relay-curve; do
     runs "$bench" echo "$system"
 done
 for system in weft weft-fast raw raw-rewrite beanstalkd jetstream postgres-each postgres-batch; do
     runs "$durable" durable "$system"
 done
+
+for system in raw-curve tcp weft-direct weft-relay; do
+    moves $system $system:mb_per_s
+done
+moves ping ping-idle:p99_us ping-bulk:p99_us
+moves small-files small-files:per_s
 
 test -z "$(ls -d "$tmp"/weft-bench-* 2>/dev/null)"
 ok $? "no scratch folder is left behind"
@@ -83,4 +109,20 @@ grep -qE "^ *256  jetstream .* 2.00  \(acks before fsync\)$" "$tmp/out" &&
     grep -q "weft / raw at 256: 0.75" "$tmp/out" &&
     grep -q "weft / postgres at 256: 1.50" "$tmp/out"
 ok $? "the table of durable submits has ratios to raw and says who acks early"
+
+cat >"$tmp/rows" <<ROWS
+{"bench":"data","system":"weft-direct","mb_per_s":300.0,"cpu_s_per_gb":4.0}
+{"bench":"data","system":"raw-curve","mb_per_s":400.0,"cpu_s_per_gb":2.0}
+{"bench":"data","system":"ping-idle","p50_us":100.0,"p99_us":200.0,"pings":10}
+{"bench":"data","system":"ping-bulk","p50_us":100.0,"p99_us":500.0,"pings":10}
+{"bench":"data","system":"raw-curve","mb_per_s":600.0,"cpu_s_per_gb":2.0}
+{"bench":"data","system":"raw-curve","mb_per_s":500.0,"cpu_s_per_gb":2.0}
+ROWS
+python3 "$here/table.py" --json "$tmp/rows" >"$tmp/out"
+test "$(head -n 1 "$tmp/out")" = '{"bench":"data","system":"raw-curve","mb_per_s":500.0,"cpu_s_per_gb":2.0}'
+ok $? "the table of data takes the median of each figure: $(head -n 1 "$tmp/out")"
+python3 "$here/table.py" "$tmp/rows" >"$tmp/out"
+grep -q "^mb_per_s weft-direct / raw-curve: 0.75$" "$tmp/out" &&
+    grep -q "^p99_us ping-bulk / ping-idle: 2.50$" "$tmp/out"
+ok $? "the table of data has ratios to the raw connection and to idle pings"
 echo "1..$n"

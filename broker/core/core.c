@@ -1,4 +1,5 @@
 #include "broker/core/ledger.h"
+#include "broker/core/reclaim.h"
 #include "broker/core/replay.h"
 #include "broker/core/work.h"
 
@@ -314,17 +315,8 @@ void reply_done(struct turn *t, uint64_t req, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_done, &m);
 }
 
-void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+static void handle(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
-    uint64_t lsn = c->lsn;
-
-    /* Time never goes back in here, whatever the shell was told. */
-    c->now_us = wf_max_u64(c->now_us, ev->now_us + AHEAD_US);
-    c->wall_ms = ev->wall_ms;
-    c->bus = ev->bus;
-    if (c->started_us == 0) {
-        c->started_us = c->now_us;
-    }
     switch (ev->kind) {
     case BROKER_PEER_UP:
         on_peer_up(c, ev->peer, &ev->key, out);
@@ -353,7 +345,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
     case BROKER_TICK:
         on_sessions_tick(c, out);
         if (!c->rolled_back) {
-            replay_tick(c, out);
+            reclaim_tick(c, out);
             work_tick(c, out);
         }
         break;
@@ -370,7 +362,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         replay_record(c, ev, out);
         break;
     case BROKER_LOADED:
-        replay_loaded(c, out);
+        reclaim_begin(c, out);
         break;
     case BROKER_FORGETFUL:
         on_forgetful(c, out);
@@ -379,6 +371,20 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         on_stopping(c, out);
         break;
     }
+}
+
+void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    uint64_t lsn = c->lsn;
+
+    /* Time never goes back in here, whatever the shell was told. */
+    c->now_us = wf_max_u64(c->now_us, ev->now_us + AHEAD_US);
+    c->wall_ms = ev->wall_ms;
+    c->bus = ev->bus;
+    if (c->started_us == 0) {
+        c->started_us = c->now_us;
+    }
+    handle(c, ev, out);
     if (!c->rolled_back && (c->loaded || !c->cfg.durable)) {
         work_retain(c, 0, out);
     }

@@ -1,6 +1,6 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
 #include "broker/core/ledger.h"
-#include "broker/core/replay.h"
+#include "broker/core/reclaim.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -79,7 +79,7 @@ static void match_held(struct turn *t, const struct agent *a)
 
         if (j != NULL && j->attempt == row.attempt &&
             ((j->agent == a && j->occupies) ||
-             replay_claim(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
+             reclaim_attempt(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
             j->confirmed = 1;
             work_came_back(t->c, j);
         } else if (row.state == WF_RUN_FINISHED) {
@@ -141,7 +141,7 @@ void on_resync(struct turn *t)
     }
     a->synced = 1;
     a->restarted = 0;
-    replay_agent_synced(c, a, t->out);
+    reclaim_agent_synced(c, a, t->out);
     work_feed(c, a, t->out);
 }
 

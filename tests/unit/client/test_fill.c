@@ -150,10 +150,81 @@ static void test_empty(void)
     }
 }
 
+static void test_job_data(void)
+{
+    const struct wf_need_row need = {.name = wf_slice_of("in"),
+                                     .ref = wf_slice_of("maps@3/lyon"),
+                                     .size = 5000,
+                                     .files = 2};
+    struct wf_buf rows = WF_BUF_INIT(4096), bytes = WF_BUF_INIT(8192);
+    struct wf_job_info m = {.fetch_done = 43,
+                            .fetch_total = 100,
+                            .fetch_left_ms = 12000,
+                            .fetch_from = wf_slice_of("nvr-02"),
+                            .result_blob = {{7}},
+                            .fetched = 99};
+    struct wf_msg msg;
+    struct weft_job_full *j;
+    void *made = NULL;
+    size_t wire;
+
+    must(wf_rows_add(&rows, &m.inputs, wf_desc_need_row(), &need) == 0);
+    wire = carry(&bytes, WF_MSG_job_info, &m, &msg);
+    must(make_job(&msg, wire, &made) == 0);
+    j = made;
+    is_int(j->ninputs, 1, "inputs");
+    is_str(j->inputs[0].name, "in", "with name");
+    is_str(j->inputs[0].ref, "maps@3/lyon", "and what they are");
+    is_int(j->inputs[0].files, 2, "of so many files");
+    ok(j->fetch_done == 43 && j->fetch_total == 100 && j->fetch_left_ms == 12000,
+       "how far they are fetched");
+    is_str(j->fetch_from, "nvr-02", "from whom");
+    is_int(j->result_blob.bytes[0], 7, "a result that is a blob");
+    is_int(j->fetched, 99, "what was moved");
+    weft_free(j);
+    wf_buf_fini(&rows);
+    wf_buf_fini(&bytes);
+}
+
+static void test_dataset(void)
+{
+    const union fill_row d = {.dataset = {.name = wf_slice_of("maps"),
+                                          .version = 3,
+                                          .owner = wf_slice_of("alice"),
+                                          .labels = wf_slice_of("source=osm"),
+                                          .files = 2,
+                                          .bytes = 5000,
+                                          .copies = 1}};
+    const union fill_row f = {
+        .file = {.path = wf_slice_of("a/b"), .digest = {{9}}, .size = 17}};
+    const union fill_row s = {
+        .share = {.node = wf_slice_of("n1"), .bytes = 17, .files = 1, .pinned = 1}};
+    struct weft_dataset dataset = {0};
+    struct weft_file file = {0};
+    struct weft_share share = {0};
+    struct rows r;
+
+    must(rows_init(&r, 1, 0, 200) == 0);
+    fill_dataset(&r, &d, &dataset);
+    fill_file(&r, &f, &file);
+    fill_share(&r, &s, &share);
+    is_str(dataset.name, "maps", "a dataset's name");
+    is_str(dataset.labels, "source=osm", "its labels");
+    ok(dataset.version == 3 && dataset.files == 2 && dataset.copies == 1, "its numbers");
+    is_str(file.path, "a/b", "a file's path");
+    ok(file.digest.bytes[0] == 9 && file.size == 17, "its blob");
+    is_str(share.node, "n1", "a node that has some of it");
+    ok(share.bytes == 17 && share.pinned == 1, "how much");
+    is_str(share.site, "", "what is not said is empty");
+    weft_rows_free(r.base);
+}
+
 int main(void)
 {
     test_node();
     test_job();
+    test_job_data();
+    test_dataset();
     test_status();
     test_empty();
     return done();

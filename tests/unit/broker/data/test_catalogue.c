@@ -142,14 +142,18 @@ static void popular(void)
         list_hold(&l, i, KIB, KIB, 0);
     }
     for (unsigned a = 1; a <= 200; a++) {
-        struct wf_holdings m = {.seq = 1, .reset = 1, .rows = l.rows, .room = MIB};
-        struct wf_msg msg = {.type = WF_MSG_holdings};
-        struct broker_event ev = {.kind = BROKER_MSG, .msg = &msg};
         char name[16];
 
         (void) snprintf(name, sizeof name, "a%u", a);
         bed_enrol(&b, (uint8_t) a, WF_ROLE_AGENT, name);
-        ev.peer = bed_hello(&b, (uint8_t) a, WF_ROLE_AGENT, a);
+        (void) bed_hello(&b, (uint8_t) a, WF_ROLE_AGENT, a);
+    }
+    for (unsigned a = 1; a <= 200; a++) {
+        struct wf_holdings m = {.seq = 1, .reset = 1, .rows = l.rows, .room = MIB};
+        struct wf_msg msg = {.type = WF_MSG_holdings};
+        struct broker_event ev = {.kind = BROKER_MSG, .msg = &msg};
+
+        ev.peer = a;
         ev.now_us = b.now_us;
         ev.wall_ms = b.wall_ms;
         msg.u.holdings = m;

@@ -24,9 +24,9 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#define BLOB_NAME    96 /* "objects/ab/" and 64 hex digits and more */
-#define HANDLES_MAX  1024
-#define FILES_MAX    32 /* handles with open files */
+#define BLOB_NAME    96   /* "objects/ab/" and 64 hex digits and more */
+#define HANDLES_MAX  4096 /* more than a fetcher begins at once */
+#define FILES_MAX    32   /* handles with open files */
 #define NOTES_MAX    (1u << 20)
 #define NOTES_USED   4096        /* of blobs that are not held: more are written down */
 #define MAP_MAX      (16u << 20) /* bytes of the maps of all handles */

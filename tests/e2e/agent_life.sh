@@ -92,7 +92,8 @@ kill -TERM "${pid[one]}"
 await "the drain" has "$tmp/one.log" event=stopping 2
 kill -TERM "${pid[one]}"
 within 1500 "a second signal ends it at once" ended "${pid[one]}"
-is "$(ls "$tmp/one/state/scratch" | wc -l)" 0 "no run left its folder behind"
+is "$(find "$tmp/one/state/scratch" -mindepth 1 ! -name results | wc -l)" 0 \
+    "no run left its folder or its result behind"
 unset 'pid[one]'
 
 agent_run one 4

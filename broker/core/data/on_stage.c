@@ -183,8 +183,11 @@ static void conclude(struct core *c, struct stage *g, const struct lack *lack, i
     } else if (g->failed != 0) {
         end(c, g, g->code, g->node, g->text, out);
     } else {
-        end(c, g, WEFT_EFULL, g->node,
-            rc != 0 ? wf_err_sentence(rc) : stage_lacks(g, lack), out);
+        end(c, g,
+            rc != 0           ? rc
+            : lack->full != 0 ? WEFT_EFULL
+                              : WEFT_ENOAGENT,
+            g->node, rc != 0 ? wf_err_sentence(rc) : stage_lacks(g, lack), out);
     }
 }
 

@@ -220,7 +220,7 @@ void data_step(struct core *c, struct wf_effects *out)
     if (c->now_us >= c->data_due_us && data_due(c)) {
         stages_say(c, out);
         keeps_go_on(c, out);
-        c->data_due_us = c->now_us + DATA_TICK_US;
+        c->data_due_us = c->now_us + (data_due(c) ? DATA_TICK_US : 0);
     }
 }
 

@@ -171,6 +171,13 @@ static void wait(struct core *c, struct stage *g, struct wf_effects *out)
     }
 }
 
+static int lack_code(const struct lack *lack)
+{
+    return lack->known == lack->elsewhere ? WEFT_ENOENT
+           : lack->full != 0              ? WEFT_EFULL
+                                          : WEFT_ENOAGENT;
+}
+
 /* No order is under way, and no further agent will do. */
 static void conclude(struct core *c, struct stage *g, const struct lack *lack, int rc,
                      struct wf_effects *out)
@@ -183,11 +190,8 @@ static void conclude(struct core *c, struct stage *g, const struct lack *lack, i
     } else if (g->failed != 0) {
         end(c, g, g->code, g->node, g->text, out);
     } else {
-        end(c, g,
-            rc != 0           ? rc
-            : lack->full != 0 ? WEFT_EFULL
-                              : WEFT_ENOAGENT,
-            g->node, rc != 0 ? wf_err_sentence(rc) : stage_lacks(g, lack), out);
+        end(c, g, rc != 0 ? rc : lack_code(lack), g->node,
+            rc != 0 ? wf_err_sentence(rc) : stage_lacks(g, lack), out);
     }
 }
 

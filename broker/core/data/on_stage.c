@@ -118,15 +118,15 @@ static void say(struct core *c, struct order *o, struct wf_effects *out)
 
 void stages_say(struct core *c, struct wf_effects *out)
 {
-    struct wf_list_node *n;
+    struct wf_list_node *const head = &c->data.stages.saying;
+    const struct wf_list_node *last = head->prev;
+    struct wf_list_node *n = NULL;
 
-    for (unsigned i = 0;
-         i < SAY_ORDERS && (n = wf_list_first(&c->data.stages.saying)) != NULL; i++) {
-        struct order *o = CONTAINER_OF(n, struct order, in_saying);
-
+    for (unsigned i = 0; i < SAY_ORDERS && n != last && (n = wf_list_first(head)) != NULL;
+         i++) {
         wf_list_remove(n);
-        wf_list_push_back(&c->data.stages.saying, n);
-        say(c, o, out);
+        wf_list_push_back(head, n);
+        say(c, CONTAINER_OF(n, struct order, in_saying), out);
     }
 }
 
@@ -173,9 +173,9 @@ static void wait(struct core *c, struct stage *g, struct wf_effects *out)
 
 static int lack_code(const struct lack *lack)
 {
-    return lack->known == lack->elsewhere ? WEFT_ENOENT
-           : lack->full != 0              ? WEFT_EFULL
-                                          : WEFT_ENOAGENT;
+    return lack->known != 0 && lack->known == lack->elsewhere ? WEFT_ENOENT
+           : lack->full != 0                                  ? WEFT_EFULL
+                                                              : WEFT_ENOAGENT;
 }
 
 /* No order is under way, and no further agent will do. */

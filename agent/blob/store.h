@@ -162,9 +162,11 @@ void blob_intake_free(struct blob_intake *in);
 /* -- giving out ------------------------------------------------------------------------
  */
 
-/* One chunk, verified; `cap` is at least its length.  WEFT_EIO: it was damaged, and the
- * blob is a part now or gone; WEFT_ESTATE: the file in place changed, the blob is
- * withdrawn; WEFT_EAGAIN: this chunk of a part is not there. */
+/* One chunk, verified, for somebody who verifies it once more: so a file in place is read
+ * without hashing it again, when it was not written to since it was.  `cap` is at least
+ * its length.  WEFT_EIO: it was damaged, and the blob is a part now or gone; WEFT_ESTATE:
+ * the file in place changed, the blob is withdrawn; WEFT_EAGAIN: this chunk of a part is
+ * not there. */
 int blob_read(struct blob_store *s, const struct wf_digest *d, uint64_t chunk, void *dst,
               size_t cap, size_t *ret_len, struct wf_err *err);
 

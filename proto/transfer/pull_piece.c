@@ -277,7 +277,8 @@ static int continues(struct wf_pull *p, uint64_t now_us, struct pull_ask *a,
 static int append(struct pull_ask *a, const struct wf_piece *m)
 {
     if (a->buf == NULL) {
-        a->buf = wf_calloc(1, (size_t) m->total);
+        /* All of it is written before it is looked at. */
+        a->buf = wf_realloc(NULL, (size_t) m->total);
         if (a->buf == NULL) {
             return WEFT_ENOMEM;
         }

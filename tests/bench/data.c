@@ -17,7 +17,7 @@ void data_fail(const char *what, const char *why)
 static double cpu_of(pid_t pid)
 {
     char path[64], line[1024];
-    unsigned long user, system;
+    unsigned long user = 0, system = 0;
     const char *p = NULL;
     FILE *f;
 

@@ -22,7 +22,8 @@
 enum blobs_op {
     BLOBS_BEGIN,  /* size - size, have, flags; bytes: the map unless whole */
     BLOBS_LEAVES, /* bytes: leaves, one after another - as BEGIN */
-    BLOBS_WRITE,  /* chunk, bytes, coding - flags: BLOB_WHOLE when this was the last */
+    BLOBS_WRITE,  /* chunk, bytes, coding, size: it is begun again if it was let go (0: it
+                   * is not) - flags: BLOB_WHOLE when this was the last */
     BLOBS_READ,   /* chunk, coding: ZSTD if it pays - bytes, coding, total */
     BLOBS_MAP,    /* - as BEGIN */
     BLOBS_READ_LEAVES, /* chunk: the first, count - bytes */

@@ -114,8 +114,8 @@ static int unpack(struct work *w, struct blob_store *s, struct squeeze *z,
     return 0;
 }
 
-static int do_write(struct work *w, struct blob_store *s, struct squeeze *z,
-                    struct wf_err *err)
+static int write_once(struct work *w, struct blob_store *s, struct squeeze *z,
+                      struct wf_err *err)
 {
     int whole = 0;
     int rc = w->q.coding == BLOBS_ZSTD ? unpack(w, s, z, err) : 0;
@@ -124,6 +124,20 @@ static int do_write(struct work *w, struct blob_store *s, struct squeeze *z,
         rc = blob_write(s, &w->q.digest, w->q.chunk, w->bytes, w->len, &whole, err);
     }
     w->d.flags = whole ? BLOB_WHOLE : 0;
+    return rc;
+}
+
+/* What was begun may have been let go for others since. */
+static int do_write(struct work *w, struct blob_store *s, struct squeeze *z,
+                    struct wf_err *err)
+{
+    struct blob_info info;
+    int rc = write_once(w, s, z, err);
+
+    if ((rc == WEFT_ENOENT || rc == WEFT_ESTATE) && w->q.size != 0) {
+        rc = blob_begin(s, &w->q.digest, w->q.size, &info, err);
+        rc = rc == 0 ? write_once(w, s, z, err) : rc;
+    }
     return rc;
 }
 

@@ -190,6 +190,32 @@ static void all_ways(struct loop_bed *l)
     sample_free(&x);
 }
 
+/* The store lets go of small blobs that were begun when it has too many of them, or
+ * rests; after that it is as if they had never been. */
+static void let_go(struct loop_bed *l)
+{
+    struct blobs_ask q = {.op = BLOBS_WRITE, .coding = BLOBS_ZSTD};
+    struct sample x = sample_of(1, 100), y = sample_of(2, 200);
+    uint8_t coded[200];
+    size_t n = ZSTD_compress(coded, sizeof coded, x.p, x.len, 1);
+
+    must(!ZSTD_isError(n));
+    up(l, 0);
+    q.digest = x.d;
+    is_int(one(l, q, coded, n), WEFT_ENOENT, "a chunk of what was not begun");
+    q.size = x.len;
+    is_int(one(l, q, coded, n), 0, "where its size is known it is begun again");
+    is_int(l->last.flags, BLOB_WHOLE, "and whole");
+    q = (struct blobs_ask){.op = BLOBS_WRITE, .digest = y.d};
+    is_int(one(l, q, y.p, y.len), WEFT_ESTATE, "a plain one that was not begun");
+    q.size = y.len;
+    is_int(one(l, q, y.p, y.len), 0, "too");
+    ok(l->last.flags == BLOB_WHOLE, "is begun again");
+    down(l);
+    sample_free(&x);
+    sample_free(&y);
+}
+
 static void packed(struct loop_bed *l)
 {
     static char text[100 * KIB], back[64 * KIB];
@@ -327,6 +353,7 @@ int main(void)
     down(&l);
     ok(access(l.b.dir, F_OK) != 0, "nobody asked: nothing is written");
     all_ways(&l);
+    let_go(&l);
     packed(&l);
     many(&l);
     bounded(&l);

@@ -27,7 +27,7 @@ struct agent {
     uint64_t info_seq;
     uint64_t slots, assigned; /* over all capabilities */
     uint64_t running;         /* of these, as far as it told */
-    uint64_t bytes;           /* of their payloads */
+    uint64_t bytes;           /* of their payloads and inputs */
     uint64_t done, failed;
     struct wf_list_node attempts; /* job.in_agent: jobs that occupy a slot here */
     struct wf_list_node in_all;   /* agents.all */

@@ -19,7 +19,7 @@ static void check_agent(const struct core *c, const struct agent *a)
         WF_CHECK(a->state != AGENT_OFFLINE || j->cut_us != 0 || c->rolled_back);
         held++;
         running += j->started_us != 0;
-        bytes += j->payload_len;
+        bytes += job_weight(j);
     }
     for (unsigned i = 0; i < a->noffers; i++) {
         offered += a->offers[i].assigned;

@@ -162,6 +162,12 @@ struct job_data {
 int jobs_add(struct jobs *t, const struct wf_submit *m, const struct job_data *data,
              struct job **ret_job);
 
+/* Bytes that its assignment takes, about. */
+static inline size_t job_weight(const struct job *j)
+{
+    return j->payload_len + j->inputs.len;
+}
+
 /* 1 when it says what becomes of it when its agent is cut off. */
 static inline int job_has_policy(const struct job *j)
 {

@@ -33,7 +33,7 @@ static int has_room(const struct job *j, const struct offer *o)
     const struct agent *a = o->agent;
 
     return o->assigned < o->slots + o->queue && a->assigned < a->slots + o->queue &&
-           (a->assigned < AGENT_FEW || a->bytes + j->payload_len <= AGENT_BYTES);
+           (a->assigned < AGENT_FEW || a->bytes + job_weight(j) <= AGENT_BYTES);
 }
 
 unsigned place_filter(const struct job *j, const struct offer *o)

@@ -25,7 +25,7 @@ static void wait_for_keeper(struct core *c, struct job *j)
     j->occupies = 1;
     j->cut_us = j->disconnect == WF_KEEP ? UINT64_MAX : c->now_us + ms * 1000;
     j->agent->assigned++;
-    j->agent->bytes += j->payload_len;
+    j->agent->bytes += job_weight(j);
     wf_list_push_back(&j->agent->attempts, &j->in_agent);
     (void) job_plan(&c->jobs, j);
 }
@@ -178,7 +178,7 @@ int reclaim_attempt(struct core *c, struct agent *a, struct job *j, unsigned run
     j->occupies = 1;
     j->started_us = 0;
     a->assigned++;
-    a->bytes += j->payload_len;
+    a->bytes += job_weight(j);
     wf_list_push_back(&a->attempts, &j->in_agent);
     if (o != NULL) {
         j->ran_version = o->version;

@@ -61,7 +61,7 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     j->fetch_total = 0;
     o->assigned++;
     a->assigned++;
-    a->bytes += j->payload_len;
+    a->bytes += job_weight(j);
     wf_list_push_back(&a->attempts, &j->in_agent);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
@@ -218,7 +218,7 @@ void work_release(struct job *j)
     j->unsent = 0;
     wf_list_remove(&j->in_agent);
     a->assigned--;
-    a->bytes -= j->payload_len;
+    a->bytes -= job_weight(j);
     a->running -= j->started_us != 0;
     o = agent_offer(a, j->capability, j->ran_version);
     if (o != NULL) {

@@ -42,6 +42,7 @@ static void tell(struct core *c, struct stage *g, int over, const char *node,
                               .over = over != 0,
                               .code = over ? (uint64_t) -g->code : 0,
                               .text = wf_slice_of(text),
+                              .moved = g->moved,
                               .nodes = g->done,
                               .total = g->total > UINT64_MAX / wanted ? UINT64_MAX
                                                                       : g->total * wanted,

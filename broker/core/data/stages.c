@@ -246,6 +246,7 @@ void order_end(struct order *o, unsigned state)
 void order_free(struct stages *t, struct order *o)
 {
     --*counter(o);
+    o->stage->moved = wf_add_sat(o->stage->moved, o->moved);
     (void) wf_map_take(t->orders, &o->number, sizeof o->number);
     wf_list_remove(&o->of_stage);
     wf_list_remove(&o->of_agent);

@@ -45,6 +45,7 @@ struct stage {
     unsigned nholders;
     struct wf_list_node orders; /* order.of_stage, those that are over among them */
     unsigned sent, done, failed;
+    uint64_t moved; /* for orders that ended with their agents' sessions */
     uint64_t told_us;
 };
 

@@ -10,6 +10,10 @@
 #include "common/mem.h"
 #include "common/str.h"
 
+/* Of what was received so much may not be on the disk yet: less than the store queues,
+ * and what a kill costs at most. */
+#define INFLIGHT ((size_t) 8 << 20)
+
 struct plane {
     const struct agent_config *config;
     const struct log_sink *log;
@@ -177,6 +181,7 @@ void plane_configure(const struct plane *p, struct node_config *cfg)
                                                     : lanes_endpoint(p->lanes));
     (void) wf_str_copy(cfg->pull.site, sizeof cfg->pull.site, p->site);
     cfg->pull.zstd = 1;
+    cfg->pull.max_inflight = INFLIGHT;
     cfg->pull.limits =
         (struct wf_pull_limits){c->data_rate, c->data_day, c->metered != 0};
     cfg->pull.day_used = p->day.pulled;

@@ -54,20 +54,19 @@ static void count_timers(struct wf_loop *l)
 }
 
 /* Those that are due now; what they start waits for the next turn. */
-static void clock_fired(uv_poll_t *h, int status, int events)
+static void call_due(struct wf_loop *l, bool fired)
 {
-    struct wf_loop *l = h->data;
     uint64_t now_us = wf_now_us();
     struct wf_list_node *node;
 
-    (void) status;
-    (void) events;
     while (first_us(l) <= now_us) {
         node = wf_list_first(&l->timers);
         wf_list_remove(node);
         wf_list_push_back(&l->due, node);
     }
-    set_clock(l, first_us(l));
+    if (fired || first_us(l) < l->set_us) {
+        set_clock(l, first_us(l));
+    }
     while ((node = wf_list_first(&l->due)) != NULL) {
         struct wf_timer *t = CONTAINER_OF(node, struct wf_timer, link);
 
@@ -75,6 +74,38 @@ static void clock_fired(uv_poll_t *h, int status, int events)
         t->on_time(t->arg);
     }
     count_timers(l);
+}
+
+static void clock_fired(uv_poll_t *h, int status, int events)
+{
+    (void) status;
+    (void) events;
+    call_due(h->data, true);
+}
+
+/* Only makes the time the loop may block 0. */
+static void hurry_cb(uv_idle_t *h)
+{
+    (void) h;
+}
+
+static void hurry(struct wf_loop *l)
+{
+    if (!l->hurries) {
+        l->hurries = true;
+        (void) uv_idle_start(&l->hurry, hurry_cb);
+    }
+}
+
+static void turned_cb(uv_check_t *h)
+{
+    struct wf_loop *l = h->data;
+
+    if (l->hurries) {
+        l->hurries = false;
+        (void) uv_idle_stop(&l->hurry);
+        call_due(l, false);
+    }
 }
 
 static int start_clock(struct wf_loop *l, struct wf_err *err)
@@ -95,6 +126,13 @@ static int start_clock(struct wf_loop *l, struct wf_err *err)
     wf_list_init(&l->timers);
     wf_list_init(&l->due);
     (void) uv_poll_start(&l->clock, UV_READABLE, clock_fired);
+    (void) uv_check_init(&l->uv, &l->turned);
+    (void) uv_idle_init(&l->uv, &l->hurry);
+    l->turned.data = l;
+    (void) uv_check_start(&l->turned, turned_cb);
+    /* They are no reason to run. */
+    uv_unref((uv_handle_t *) &l->turned);
+    uv_unref((uv_handle_t *) &l->hurry);
     count_timers(l);
     return 0;
 }
@@ -190,6 +228,8 @@ void wf_loop_fini(struct wf_loop *l)
         l->has_signals = false;
     }
     uv_close((uv_handle_t *) &l->clock, NULL);
+    uv_close((uv_handle_t *) &l->turned, NULL);
+    uv_close((uv_handle_t *) &l->hurry, NULL);
     /* Close callbacks run at the end of a turn and may close more: a few turns do. */
     for (int i = 0; (rc = uv_loop_close(&l->uv)) == UV_EBUSY && i < 16; i++) {
         (void) uv_run(&l->uv, UV_RUN_NOWAIT);
@@ -247,7 +287,11 @@ void wf_timer_start_at(struct wf_timer *t, uint64_t at_us)
         }
         wf_list_push_front(node, &t->link);
         if (at_us < l->set_us) {
-            set_clock(l, at_us);
+            if (at_us <= wf_now_us()) {
+                hurry(l);
+            } else {
+                set_clock(l, at_us);
+            }
         }
     }
     count_timers(l);

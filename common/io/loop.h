@@ -8,7 +8,8 @@
  * Timers share one descriptor that the kernel makes readable, instead of the time that a
  * wait may take: a wait without an end costs less than one with, by what it takes to set
  * the clock and to stop it again.  The descriptor is set when a timer becomes the first,
- * not when the first one is stopped or put off: it then fires once in vain.
+ * not when the first one is stopped or put off: it then fires once in vain.  What is due
+ * already when it is started is called at the end of the turn, without the descriptor.
  *
  * Driven by a foreign poll loop: wait for wf_loop_fd() to be readable or for
  * wf_loop_timeout_ms() to pass, then call wf_loop_turn().  Call it once before the first
@@ -30,6 +31,9 @@ struct wf_loop {
     unsigned next_id; /* names of inproc endpoints */
     int clock_fd;
     uv_poll_t clock;
+    uv_check_t turned; /* the end of a turn */
+    uv_idle_t hurry;   /* the next turn does not wait */
+    bool hurries;
     struct wf_list_node timers; /* started; the first is due first */
     struct wf_list_node due;    /* about to be called */
     uint64_t set_us;            /* when the descriptor fires; UINT64_MAX: not set */

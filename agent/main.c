@@ -429,6 +429,9 @@ int main(int argc, char **argv)
     }
     /* One heap: arenas for each thread of ZeroMQ cost more than they give here. */
     (void) mallopt(M_ARENA_MAX, 1);
+    /* Chunks of blobs come and go: their memory is given back when the data rests. */
+    (void) mallopt(M_MMAP_THRESHOLD, 2 << 20);
+    (void) mallopt(M_TRIM_THRESHOLD, 8 << 20);
     (void) signal(SIGPIPE, SIG_IGN);
     if (keys_init() != 0) {
         rc = wf_err_set(&err, WEFT_EIO, "libsodium does not start");

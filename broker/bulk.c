@@ -69,36 +69,91 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
     }
 }
 
-/* "tcp://HOST:" of an address, and its port (0: any). */
+/* "tcp://HOST" of an address, and its port (0: any). */
 static unsigned split(const char *endpoint, char *host, size_t cap)
 {
     const char *colon = strrchr(endpoint, ':');
     uint64_t port = 0;
 
+    if (colon == NULL) {
+        host[0] = '\0';
+        return 0;
+    }
     (void) snprintf(host, cap, "%.*s", (int) (colon - endpoint), endpoint);
     return wf_parse_u64(colon + 1, &port) == 0 && port < 65535 ? (unsigned) port : 0;
 }
 
-static int bind_default(struct bulk *b, const char *control, struct wf_err *err)
+static int is_every_host(const char *host)
 {
-    char host[WF_ENDPOINT_MAX + 1], next[WF_ENDPOINT_MAX + 16];
-    unsigned port = split(control, host, sizeof host);
-    int rc = WEFT_ECONF;
+    return strcmp(host, "tcp://*") == 0 || strcmp(host, "tcp://0.0.0.0") == 0 ||
+           strcmp(host, "tcp://[::]") == 0;
+}
 
-    if (port != 0) {
-        (void) snprintf(next, sizeof next, "%s:%u", host, port + 1);
-        rc = router_bind(b->router, next, err);
-    }
-    if (rc != 0) {
-        (void) snprintf(next, sizeof next, "%s:*", host);
-        rc = router_bind(b->router, next, err);
+static int bind_at(struct bulk *b, const char *host, unsigned port, struct wf_err *err)
+{
+    char next[WF_ENDPOINT_MAX + 16];
+
+    (void) snprintf(next, sizeof next, port != 0 ? "%s:%u" : "%s:*", host, port);
+    return router_bind(b->router, next, err);
+}
+
+/* Peers know one port, on the host that each of them connected to. */
+static int bind_others(struct bulk *b, const struct wf_conf_list *control,
+                       const char *bound, struct wf_err *err)
+{
+    char host[WF_ENDPOINT_MAX + 1], other[WF_ENDPOINT_MAX + 1];
+    char endpoint[WF_ENDPOINT_MAX + 1] = "";
+    unsigned port;
+    int rc = 0;
+
+    (void) router_endpoint(b->router, endpoint, sizeof endpoint);
+    port = split(endpoint, host, sizeof host);
+    for (size_t i = 0; rc == 0 && port != 0 && i < control->n; i++) {
+        size_t k = 0;
+
+        (void) split(control->item[i], host, sizeof host);
+        do {
+            (void) split(control->item[k], other, sizeof other);
+        } while (strcmp(host, other) != 0 && ++k < i);
+        if (k == i && strcmp(host, bound) != 0) {
+            rc = bind_at(b, host, port, err);
+        }
     }
     return rc;
 }
 
+/* As it is written, not as it was bound: that may be another name. */
+static void choose_host(const struct bulk_where *w, char *host, size_t cap)
+{
+    char other[WF_ENDPOINT_MAX + 1];
+
+    for (size_t i = 0; i < w->control->n; i++) {
+        (void) split(w->control->item[i], other, sizeof other);
+        if (i == 0 || is_every_host(other)) {
+            (void) snprintf(host, cap, "%s", other);
+        }
+    }
+}
+
+static int bind_default(struct bulk *b, const struct bulk_where *w, struct wf_err *err)
+{
+    char host[WF_ENDPOINT_MAX + 1];
+    unsigned port = split(w->bound, host, sizeof host);
+    int rc = WEFT_ECONF;
+
+    choose_host(w, host, sizeof host);
+    if (port != 0) {
+        rc = bind_at(b, host, port + 1, err);
+    }
+    if (rc != 0) {
+        rc = bind_at(b, host, 0, err);
+    }
+    return rc == 0 && !is_every_host(host) ? bind_others(b, w->control, host, err) : rc;
+}
+
 int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
-             const struct wf_conf_list *listen, const char *control, bulk_event_fn *fn,
-             void *arg, struct bulk **ret_bulk, struct wf_err *err)
+             const struct bulk_where *where, bulk_event_fn *fn, void *arg,
+             struct bulk **ret_bulk, struct wf_err *err)
 {
     static const struct router_cbs cbs = {on_peer, on_frame, on_gone, NULL, on_room};
     const struct router_opts opts = {.keys = keys, .pending_cap = PENDING_CAP};
@@ -111,11 +166,11 @@ int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
     b->fn = fn;
     b->arg = arg;
     rc = router_new(loop, zmq, &opts, &cbs, b, &b->router, err);
-    for (size_t i = 0; rc == 0 && i < listen->n; i++) {
-        rc = router_bind(b->router, listen->item[i], err);
+    for (size_t i = 0; rc == 0 && i < where->listen->n; i++) {
+        rc = router_bind(b->router, where->listen->item[i], err);
     }
-    if (rc == 0 && listen->n == 0) {
-        rc = bind_default(b, control, err);
+    if (rc == 0 && where->listen->n == 0) {
+        rc = bind_default(b, where, err);
     }
     if (rc != 0) {
         bulk_free(b);

@@ -15,11 +15,18 @@ struct bulk;
 
 typedef void bulk_event_fn(void *arg, struct broker_event *ev);
 
-/* Listen.  `listen` empty: on the hosts of `control`, one port above its first, or on a
- * free one when that is taken.  WEFT_ECONF, WEFT_EIO, WEFT_ENOMEM. */
+/* Where to listen. */
+struct bulk_where {
+    const struct wf_conf_list *listen;  /* of the bulk lane; empty: */
+    const struct wf_conf_list *control; /* on all hosts of the control lane, */
+    const char *bound;                  /* one port above this one of them, or on a free
+                                           one when that is taken */
+};
+
+/* WEFT_ECONF, WEFT_EIO, WEFT_ENOMEM. */
 int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
-             const struct wf_conf_list *listen, const char *control, bulk_event_fn *fn,
-             void *arg, struct bulk **ret_bulk, struct wf_err *err);
+             const struct bulk_where *where, bulk_event_fn *fn, void *arg,
+             struct bulk **ret_bulk, struct wf_err *err);
 
 /* NULL is allowed. */
 void bulk_free(struct bulk *b);

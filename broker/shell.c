@@ -370,10 +370,10 @@ static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *e
 static int open_bulk(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     char control[WF_ENDPOINT_MAX + 1] = "";
+    const struct bulk_where where = {&cfg->bulk_listen, &cfg->listen, control};
 
     (void) router_endpoint(sh->router, control, sizeof control);
-    return bulk_new(&sh->loop, sh->zmq, &sh->keys, &cfg->bulk_listen, control, on_lane,
-                    sh, &sh->bulk, err);
+    return bulk_new(&sh->loop, sh->zmq, &sh->keys, &where, on_lane, sh, &sh->bulk, err);
 }
 
 static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *err)

@@ -350,6 +350,7 @@ void on_result(struct turn *t)
         j->ack_attempt = (uint32_t) m->attempt;
     }
     if (a != NULL) {
+        data_result_told(c, a, &m->blob, t->out);
         work_feed(c, a, t->out);
     }
 }

@@ -203,6 +203,20 @@ void data_job_gone(struct core *c, struct job *j, struct wf_effects *out)
     }
 }
 
+void data_result_told(struct core *c, const struct agent *a,
+                      const struct wf_digest *digest, struct wf_effects *out)
+{
+    const struct blob *b = catalogue_get(&c->data.catalogue, digest);
+    struct wf_keep m = {.action = WF_KEEP_UNPIN};
+    const struct wf_digest_row row = {*digest, b != NULL ? b->size : 0};
+
+    if (wf_digest_is_zero(digest) || a->session == NULL || (b != NULL && b->uses != 0)) {
+        return;
+    }
+    (void) wf_rows_add(core_rows(c, 3), &m.rows, wf_desc_digest_row(), &row);
+    wf_effects_send(out, a->session->peer, WF_MSG_keep, &m);
+}
+
 /* -- steps -----------------------------------------------------------------------------
  */
 

@@ -42,6 +42,10 @@ int data_result(struct core *c, struct job *j, const struct wf_digest *digest,
                 uint64_t size);
 void data_job_gone(struct core *c, struct job *j, struct wf_effects *out);
 
+/* An agent told of a result: when it is no job's it need not keep it. */
+void data_result_told(struct core *c, const struct agent *a,
+                      const struct wf_digest *digest, struct wf_effects *out);
+
 /* The end of a step: what waits for its turn, or for the store.  1 when more is to be
  * done soon. */
 void data_step(struct core *c, struct wf_effects *out);

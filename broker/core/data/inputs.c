@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BOOT_RETRY_MS 500u
+#define BOOT_RETRY_MS   500u
+#define CLOCKS_APART_MS 60000u
 
 static int label_says(const struct dataset *d, const char *label)
 {
@@ -254,11 +255,12 @@ int inputs_match(const struct job *j, const struct wf_submit *m)
  */
 
 /* It was put after the job was accepted: the name is the same, the data is not.  Numbers
- * tell within one life of a broker, clocks between brokers that share a store. */
-static int is_newer(const struct dataset *d, const struct job *j)
+ * tell, as far as they were given by one broker; between brokers that share a store their
+ * clocks do, which are a little apart. */
+static int is_newer(const struct core *c, const struct dataset *d, const struct job *j)
 {
-    return d->seq > j->seq &&
-           (d->seq >> 40 == j->seq >> 40 || d->created_ms > j->accepted_ms);
+    return d->seq > j->seq && (!c->cfg.shared || d->seq >> 40 == j->seq >> 40 ||
+                               d->created_ms > j->accepted_ms + CLOCKS_APART_MS);
 }
 
 /* The dataset of an input, NULL: it has none, or that is gone. */
@@ -272,7 +274,7 @@ static const struct dataset *dataset_of(const struct core *c, const struct job *
         return NULL;
     }
     d = dataset_get(&c->data.datasets, ret_ref->name, ret_ref->version);
-    return d != NULL && !is_newer(d, j) ? d : NULL;
+    return d != NULL && !is_newer(c, d, j) ? d : NULL;
 }
 
 int inputs_gone(const struct core *c, const struct job *j, struct wf_slice *ret_ref)

@@ -313,6 +313,63 @@ static void bad_result(void)
     bed_fini(&b);
 }
 
+/* Of an attempt that does not count any more. */
+static void late_result(void)
+{
+    struct wf_result r = {.job = bed_id(1), .attempt = 1, .blob_size = 9 * KIB};
+    uint32_t ann, agent;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = stock_agent(&b, 1, "one", NULL);
+    ann = bed_client(&b, ANN, "ann");
+    stock_has(&b, agent, 9);
+    bed_submit(&b, ann, 1);
+    bed_say(&b, ann, WF_MSG_cancel, &(struct wf_cancel){1, bed_id(1)});
+    r.blob = stock_digest(9);
+    bed_say(&b, agent, WF_MSG_result, &r);
+    ok(stock_kept(&b, agent, WF_KEEP_UNPIN, 9), "nobody needs what comes too late");
+    bed_submit(&b, ann, 2);
+    r.job = bed_id(2);
+    bed_say(&b, agent, WF_MSG_result, &r);
+    ok(bed_state(&b, 2) == WF_JOB_OK && bed_count(&b, agent, WF_MSG_keep) == 0,
+       "what comes in time stays");
+    r.job = bed_id(1);
+    bed_say(&b, agent, WF_MSG_result, &r);
+    is_int(bed_count(&b, agent, WF_MSG_keep), 0, "also when others have the same");
+    bed_fini(&b);
+}
+
+/* Numbers of brokers that share a store do not tell which came first. */
+static void put_elsewhere(void)
+{
+    const struct wf_dataset_rec rec = {
+        .owner = bed_key(ANN), .name = wf_slice_of("pics"), .version = 1};
+    uint8_t record[256] = {0x7f};
+    struct wf_buf room = {record, 8, sizeof record, sizeof record, 0};
+    struct broker_event ev = {.kind = BROKER_RECORD, .table = LEDGER_DATASETS};
+    uint32_t ann;
+    struct bed b;
+
+    for (int shared = 1; shared >= 0; shared--) {
+        start(&b);
+        b.c->cfg.shared = shared;
+        ann = client_of(&b, ANN, "ann");
+        (void) stock_agent(&b, 1, "one", NULL);
+        room.len = 8;
+        must(wf_msg_encode(&room, WF_MSG_dataset_rec, &rec) == 0);
+        ev.record = wf_slice_make(record, room.len);
+        bed_step(&b, &ev);
+        stock_submit(&b, ann, 1, "in", "pics");
+        sync_all(&b);
+        is_int(bed_state(&b, 1), shared ? WF_JOB_ASSIGNED : WF_JOB_DEAD,
+               shared ? "another broker's dataset may have a higher number"
+                      : "with one broker it was put later");
+        bed_fini(&b);
+    }
+}
+
 /* The dataset goes while the job waits. */
 static void removed(void)
 {
@@ -401,6 +458,8 @@ int main(void)
     retries();
     reuse();
     bad_result();
+    late_result();
+    put_elsewhere();
     removed();
     after_restart();
     return done();

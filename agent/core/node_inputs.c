@@ -464,7 +464,7 @@ static void tell(struct node *n, struct run_data *rd, uint64_t rate,
             m.from = wf_slice_of(s->from);
         }
     }
-    m.left_ms = rate == 0 ? UINT64_MAX : (m.total - m.bytes) / (rate / 1000 + 1);
+    m.left_ms = rate == 0 ? 0 : (m.total - m.bytes) / (rate / 1000 + 1);
     if (rd->told_us == 0 || m.bytes != rd->told_have) {
         node_send(n, out, WF_MSG_fetching, &m);
     }

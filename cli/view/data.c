@@ -68,6 +68,11 @@ int data_fail(struct cli *cli, int code, const char *ref, const char *why)
     case WEFT_EEXIST:
         return cli_fail_next(cli, code, "choose another name, or a newer version",
                              "%s%s%s", ref, colon, why);
+    case WEFT_ENOAGENT:
+        return cli_fail_next(cli, code,
+                             "`weft nodes` and `weft node show NODE` tell which agents "
+                             "there are, and their labels",
+                             "%s%s%s", ref, colon, why);
     case WEFT_ESTATE:
         return cli_fail_next(cli, code, "try it again when nobody writes to the files",
                              "%s%s%s", ref, colon, why);

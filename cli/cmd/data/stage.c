@@ -23,6 +23,8 @@ static const struct opt opts[] = {
 static void print(struct cli *cli, const struct weft_moved *m, uint64_t ms)
 {
     struct json json;
+    /* Without a name where everybody had it already. */
+    int named = m->nodes == 1 && *m->node != '\0';
 
     if (cli->json) {
         json_begin(&json, cli->out.f, "stage");
@@ -36,8 +38,8 @@ static void print(struct cli *cli, const struct weft_moved *m, uint64_t ms)
         return;
     }
     cli_note(cli, "%s: at %" PRIu64 " node%s%s%s, %s moved in %s", m->dataset, m->nodes,
-             m->nodes == 1 ? "" : "s", m->nodes == 1 ? ": " : "",
-             m->nodes == 1 ? m->node : "", fmt_size(m->moved).s, fmt_ms(ms).s);
+             m->nodes == 1 ? "" : "s", named ? ": " : "", named ? m->node : "",
+             fmt_size(m->moved).s, fmt_ms(ms).s);
 }
 
 static int stage(struct cli *cli, const struct weft_stage *what, struct move *move)

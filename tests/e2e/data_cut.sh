@@ -29,25 +29,9 @@ sum_of() { (cd "$1" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256
 
 # -- the link ---------------------------------------------------------------------------
 
-# link PORT...: one that ends at these ports of this machine; sets $ports.
-link() {
-    start link python3 "$top/tests/lib/link.py" "$@"
-    await "the link" has "$tmp/link.log" '^ready'
-    ports=$(sed -n 's/^ready //p' "$tmp/link.log")
-}
-
-signal() {
-    local n
-    n=$(grep -c '^passed' "$tmp/link.log")
-    kill "-$1" "${pid[link]}"
-    await "the link to hear" has "$tmp/link.log" '^passed' $((n + 1))
-}
-
-passed() { sed -n '$s/passed //p' "$tmp/link.log"; }
-
 has_passed() {
-    signal HUP
-    [ "$(passed)" -ge "$1" ]
+    link_passed
+    [ "$passed" -ge "$1" ]
 }
 
 # behind_link NAME: an agent that reaches the broker only over it.
@@ -60,9 +44,9 @@ times() { grep -c "event=$2" "$tmp/$1.log"; }
 sever() {
     local up down
     up=$(times "$1" connected) down=$(times "$1" disconnected)
-    signal USR1
+    link_signal USR1
     await "the loss to be noticed" has "$tmp/$1.log" event=disconnected $((down + 1))
-    signal USR2
+    link_signal USR2
     await "the return of $1" has "$tmp/$1.log" event=connected $((up + 1))
 }
 
@@ -76,8 +60,8 @@ killed() {
 # moves FROM TO: the dataset, with what goes wrong on the way.
 moves() {
     local step=0 from what
-    signal HUP
-    from=$(passed)
+    link_passed
+    from=$passed
     start stage weft data stage set --to "$2" --json
     for what in "sever $2" "killed $2" "sever $2" "killed $1" "sever $2"; do
         step=$((step + 1))
@@ -88,8 +72,8 @@ moves() {
     wait "${pid[stage]}"
     is $? 0 "it arrives"
     unset 'pid[stage]'
-    signal HUP
-    passed=$(($(passed) - from)) moved=$(value moved < "$tmp/stage.log")
+    link_passed
+    passed=$((passed - from)) moved=$(value moved < "$tmp/stage.log")
     note "$passed bytes over the link for $size, $moved told"
     ok "all of it came over the link" test "$passed" -ge "$size"
     ok "less than 5 % of it was sent again" test "$passed" -lt "$most"

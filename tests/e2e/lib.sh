@@ -15,7 +15,7 @@
 # to pass: `await` waits for a condition and gives up the test after $patience seconds.
 #
 # Assertions: ok, is, like, unlike, within.  Doing: run, await, has, start, stop, broker,
-# agent, join, context, token.
+# agent, join, context, token, link.
 
 build=${1:-${WEFT_BUILD:-build}}
 build=$(cd "$build" && pwd) || exit 2
@@ -285,4 +285,25 @@ agent_run() {
     again "$1" weft-agent --config "$tmp/$1/agent.conf"
     await "agent $1" has "$tmp/$1.log" event=connected "${2:-1}"
     await "agent $1 to be up" node_is "$1" up
+}
+
+# link PORT...: what tests/lib/link.py says; sets $ports, as they came out.
+link() {
+    start link python3 "$top/tests/lib/link.py" "$@"
+    await "the link" has "$tmp/link.log" '^ready'
+    ports=$(sed -n 's/^ready //p' "$tmp/link.log")
+}
+
+# link_signal NAME: USR1 cuts, USR2 mends, HUP asks.
+link_signal() {
+    local n
+    n=$(grep -c '^passed' "$tmp/link.log")
+    kill "-$1" "${pid[link]}"
+    await "the link to hear" has "$tmp/link.log" '^passed' $((n + 1))
+}
+
+# link_passed: sets $passed, bytes so far.
+link_passed() {
+    link_signal HUP
+    passed=$(sed -n '$s/passed //p' "$tmp/link.log")
 }

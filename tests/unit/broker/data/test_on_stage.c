@@ -17,7 +17,6 @@ static void open_world(struct world *w)
     w->two = stock_agent(&w->b, 2, "two", "residency=eu");
 }
 
-/* Give blobs 1 to n. */
 static struct wf_stage gift(struct list *l, unsigned n)
 {
     for (unsigned i = 1; i <= n; i++) {
@@ -30,9 +29,9 @@ static struct wf_stage gift(struct list *l, unsigned n)
 static uint64_t ordered(const struct world *w, uint32_t peer)
 {
     struct wf_msg m;
+    int was = bed_told(&w->b, peer, WF_MSG_fetch, 0, &m);
 
-    return bed_told(&w->b, peer, WF_MSG_fetch, 0, &m) && !m.u.fetch.end ? m.u.fetch.req
-                                                                        : 0;
+    return was && !m.u.fetch.end ? m.u.fetch.req : 0;
 }
 
 static int cancelled(const struct world *w, uint32_t peer)
@@ -495,13 +494,11 @@ static void pages(void)
     ok(ended(&w, WEFT_EPROTO), "a blob has one size");
     m.more = 0;
     bed_say(&w.b, w.ann, WF_MSG_stage, &m);
-    ok(!told(&w, &info) && w.b.c->data.stages.n == 1,
-       "what follows a refusal is skipped");
+    ok(!told(&w, &info) && w.b.c->data.stages.n == 1, "the rest of it is skipped");
     list_fini(&l);
     bed_fini(&w.b);
 }
 
-/* An order of more blobs than one step says. */
 static void long_orders(void)
 {
     struct wf_stage m = {.req = 4, .mine = 1};

@@ -287,7 +287,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
                            .data = too_big ? wf_slice_make(NULL, 0) : m->data};
 
     if (code == 0) {
-        code = data_result(c, j, &m->blob, m->blob_size);
+        code = data_result_at(c, j, j->agent, m);
     }
     wf_slice_str(m->reason, reason, sizeof reason);
     j->fetched = wf_add_sat(j->fetched, m->fetched);

@@ -171,6 +171,21 @@ int data_result(struct core *c, struct job *j, const struct wf_digest *digest,
     return rc;
 }
 
+int data_result_at(struct core *c, struct job *j, struct agent *a,
+                   const struct wf_result *m)
+{
+    const struct wf_hold_row row = {.digest = m->blob,
+                                    .size = m->blob_size,
+                                    .have = m->blob_size,
+                                    .flags = WF_HOLD_PINNED};
+    int rc = data_result(c, j, &m->blob, m->blob_size);
+
+    if (rc == 0 && !wf_digest_is_zero(&m->blob)) {
+        (void) catalogue_hold(&c->data.catalogue, a, &row);
+    }
+    return rc;
+}
+
 /* Nothing needs it any more: who has it may let it go. */
 static void let_go(struct core *c, const struct blob *b, struct wf_effects *out)
 {

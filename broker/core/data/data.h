@@ -40,6 +40,10 @@ void data_agent_back(struct core *c, const struct agent *a, struct wf_effects *o
  * it may go when it is no other job's. */
 int data_result(struct core *c, struct job *j, const struct wf_digest *digest,
                 uint64_t size);
+
+/* The same, as the agent told it, which has that blob. */
+int data_result_at(struct core *c, struct job *j, struct agent *a,
+                   const struct wf_result *m);
 void data_job_gone(struct core *c, struct job *j, struct wf_effects *out);
 
 /* An agent told of a result: when it is no job's it need not keep it. */

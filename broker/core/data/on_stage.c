@@ -12,8 +12,9 @@
 
 #define TRIES_MAX  3u /* orders of one stage that may fail, unless it goes everywhere */
 #define TELL_US    300000u
-#define SAY_FIRST  16u /* messages of an order at once, */
-#define SAY_ORDERS 64u /* then one each of so many orders, tick by tick */
+#define NOTE_MAX   4096u /* blobs of one order */
+#define SAY_FIRST  16u   /* messages of an order at once, */
+#define SAY_ORDERS 64u   /* then one each of so many orders, tick by tick */
 
 /* -- telling ---------------------------------------------------------------------------
  */
@@ -387,6 +388,22 @@ static void report_bad(struct turn *t, const struct wf_fetched *m)
     }
 }
 
+/* What was fetched is there, also before the agent's next report: whoever gave it may use
+ * it at once. */
+static void note_held(struct core *c, const struct order *o)
+{
+    const struct stage *g = o->stage;
+
+    for (size_t i = 0; i < g->n && i < NOTE_MAX; i++) {
+        const struct wf_hold_row row = {.digest = g->blobs[i]->digest,
+                                        .size = g->blobs[i]->size,
+                                        .have = g->blobs[i]->size,
+                                        .flags = g->pin ? WF_HOLD_PINNED : 0};
+
+        (void) catalogue_hold(&c->data.catalogue, o->agent, &row);
+    }
+}
+
 static void order_over(struct core *c, struct order *o, const struct wf_fetched *m,
                        struct wf_effects *out)
 {
@@ -395,6 +412,7 @@ static void order_over(struct core *c, struct order *o, const struct wf_fetched 
     if (m->code == 0) {
         order_end(o, ORDER_DONE);
         o->bytes = g->total;
+        note_held(c, o);
         tell(c, g, 0, o->agent->principal->name, "", out);
     } else {
         order_end(o, ORDER_FAILED);

@@ -84,6 +84,27 @@ static void clients(void)
     bed_fini(&w.b);
 }
 
+/* Who has a digest alone does not know how large it is. */
+static void no_size(void)
+{
+    struct list l = LIST;
+    struct wf_locate m = {.req = 3};
+    struct wf_at_row row;
+    struct world w;
+    struct wf_msg told;
+
+    open_world(&w);
+    stock_has(&w.b, w.one, 5);
+    list_blob(&l, 5, 0);
+    m.rows = l.rows;
+    bed_say(&w.b, w.ann, WF_MSG_locate, &m);
+    must(bed_told(&w.b, w.ann, WF_MSG_located, 0, &told));
+    ok(wf_rows_next(&told.u.located.rows, wf_desc_at_row(), &row) && row.size == 5 * KIB,
+       "a digest is enough, and the size is told");
+    list_fini(&l);
+    bed_fini(&w.b);
+}
+
 static void only_what_may(void)
 {
     struct list l = LIST;
@@ -157,11 +178,11 @@ static void results(void)
     stock_submit(&w.b, w.ann, 1, "in", "none");
     bed_submit(&w.b, w.ann, 1);
     at = bed_job(&w.b, 1)->agent->session->peer;
-    stock_has(&w.b, at, 9);
     stock_simple(&w.b, w.bob, "his", NULL, 9, 1);
     r.blob = stock_digest(9);
     bed_say(&w.b, at, WF_MSG_result, &r);
     is_int(locate(&w, w.ann, 9, 1, 0, &m), 0, "the result of one's own job");
+    is_int(m.u.located.rows.count, 1, "is there, before its agent reports it");
     is_int(locate(&w, w.ann, 9, 0, 0, &m), WEFT_EPERM, "as that alone");
     bed_fini(&w.b);
 }
@@ -360,6 +381,7 @@ static void full_answers(void)
 int main(void)
 {
     clients();
+    no_size();
     only_what_may();
     agents();
     results();

@@ -44,6 +44,7 @@ static void close_files(struct blob_store *s, struct handle *h)
         (void) close(h->lfd);
     }
     h->fd = h->lfd = -1;
+    wf_list_remove(&h->opened);
 }
 
 void handle_close_files(struct blob_store *s)
@@ -123,6 +124,10 @@ struct handle *handle_find(struct blob_store *s, const struct wf_digest *d)
     if (h != NULL) {
         wf_list_remove(&h->lru);
         wf_list_push_back(&s->lru, &h->lru);
+        if (h->fd >= 0) {
+            wf_list_remove(&h->opened);
+            wf_list_push_back(&s->opened, &h->opened);
+        }
     }
     return h;
 }
@@ -150,6 +155,7 @@ int handle_new(struct blob_store *s, const struct blob_row *row, struct handle *
     h->row = *row;
     h->fd = h->lfd = -1;
     wf_list_init(&h->lru);
+    wf_list_init(&h->opened);
     make_room(s, row->state == ROW_PART ? map_len(h) : 0);
     if (row->state == ROW_PART && (h->map = wf_calloc(1, map_len(h))) == NULL) {
         wf_free(h);
@@ -204,10 +210,17 @@ void handle_have(struct blob_store *s, struct handle *h, uint64_t have)
 
 static void close_oldest(struct blob_store *s)
 {
-    for (struct wf_list_node *n = wf_list_first(&s->lru);
-         n != NULL && s->files >= FILES_MAX; n = wf_list_next(&s->lru, n)) {
-        close_files(s, OF(n));
+    struct wf_list_node *n;
+
+    while (s->files >= FILES_MAX && (n = wf_list_first(&s->opened)) != NULL) {
+        close_files(s, CONTAINER_OF(n, struct handle, opened));
     }
+}
+
+static void note_open(struct blob_store *s, struct handle *h)
+{
+    s->files++;
+    wf_list_push_back(&s->opened, &h->opened);
 }
 
 /* Where the end came between moving the file and telling the index it is in the other
@@ -244,7 +257,7 @@ static int open_place(struct blob_store *s, struct handle *h, struct wf_err *err
     if (h->fd < 0) {
         return lost(s, h, "the file in place is not what it was: withdrawn", err);
     }
-    s->files++;
+    note_open(s, h);
     return 0;
 }
 
@@ -257,7 +270,7 @@ static int open_object(struct blob_store *s, struct handle *h, struct wf_err *er
         return errno == ENOENT ? lost(s, h, "the file of a blob is gone: dropped", err)
                                : disk_fail(s, "open", &h->row.digest, err);
     }
-    s->files++;
+    note_open(s, h);
     if (fstat(h->fd, &st) != 0) {
         return disk_fail(s, "look at", &h->row.digest, err);
     }

@@ -36,6 +36,7 @@ int blob_open(const struct blob_options *o, struct blob_store **ret_store,
     s->o.cap_bytes = o->cap_bytes != 0 ? o->cap_bytes : UINT64_MAX;
     s->dir_fd = s->lock_fd = s->scrub.fd = -1;
     wf_list_init(&s->lru);
+    wf_list_init(&s->opened);
     n = o->key_file != NULL ? snprintf(s->key_file, sizeof s->key_file, "%s", o->key_file)
                             : snprintf(s->key_file, sizeof s->key_file, "%s/key", o->dir);
     if (n >= (int) sizeof s->key_file ||

@@ -36,8 +36,9 @@
 
 struct handle {
     struct wf_list_node lru;
-    struct blob_row row; /* id 0: begun, small, and not in the index yet */
-    int fd, lfd;         /* -1: not open */
+    struct wf_list_node opened; /* its file is open */
+    struct blob_row row;        /* id 0: begun, small, and not in the index yet */
+    int fd, lfd;                /* -1: not open */
     int sealed;
     int leaves;      /* the file of leaves was checked, or there need not be one */
     uint8_t *map;    /* of a part; owned */
@@ -76,6 +77,7 @@ struct blob_store {
 
     struct wf_map *handles, *notes; /* NULL: none yet */
     struct wf_list_node lru;
+    struct wf_list_node opened; /* of handles, the longest unused first */
     size_t files, maps_bytes;
     uint8_t *chunk, *box; /* a chunk, plain and sealed; owned */
     size_t chunk_cap, box_cap;

@@ -20,106 +20,38 @@
  *
  * Exit code 1 when something awaited does not come within 20 s.
  */
-#include "common/io/keys.h"
 #include "common/str.h"
 #include "proto/words.h"
+#include "tests/lib/dealer.h"
 #include "tests/lib/gen.h"
 #include "tests/lib/raw.h"
 
-#include <errno.h>
 #include <zmq.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define PATIENCE_MS 20000
 #define NOISE_BATCH 8 /* messages until a look at what came of them */
 
 struct peer {
-    void *ctx, *sock, *events;
+    void *ctx;
+    struct dealer line;
     struct keys keys;
     uint8_t broker[KEY_BYTES];
     const char *endpoint, *id;
-    unsigned role, dials, cuts;
-    int closed, quiet;
+    unsigned role, cuts;
+    int quiet;
     struct wf_buf out; /* the frame to send */
 };
 
-static _Noreturn void die(const char *what, const char *detail)
-{
-    (void) fflush(stdout);
-    (void) fprintf(stderr, "peer: %s %s\n", what, detail);
-    exit(1);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
-}
-
-/* -- the connection ---------------------------------------------------------------------
- */
-
-static void hang_up(struct peer *p)
-{
-    if (p->sock != NULL) {
-        (void) zmq_socket_monitor(p->sock, NULL, 0);
-        (void) zmq_close(p->sock);
-        (void) zmq_close(p->events);
-        p->sock = p->events = NULL;
-    }
-}
-
-static void set(void *sock, int option, const void *value, size_t len)
-{
-    if (zmq_setsockopt(sock, option, value, len) != 0) {
-        die("option", zmq_strerror(errno));
-    }
-}
-
 static void dial(struct peer *p)
 {
-    const int none = -1, zero = 0;
-    char address[64];
-
-    hang_up(p);
-    p->closed = 0;
-    p->sock = zmq_socket(p->ctx, ZMQ_DEALER);
-    set(p->sock, ZMQ_CURVE_SERVERKEY, p->broker, KEY_BYTES);
-    set(p->sock, ZMQ_CURVE_PUBLICKEY, p->keys.pub, KEY_BYTES);
-    set(p->sock, ZMQ_CURVE_SECRETKEY, p->keys.sec, KEY_BYTES);
-    set(p->sock, ZMQ_RECONNECT_IVL, &none, sizeof none);
-    set(p->sock, ZMQ_LINGER, &zero, sizeof zero);
-    if (p->id != NULL) {
-        set(p->sock, ZMQ_ROUTING_ID, p->id, strlen(p->id));
-    }
-    (void) snprintf(address, sizeof address, "inproc://events-%u", p->dials++);
-    p->events = zmq_socket(p->ctx, ZMQ_PAIR);
-    if (zmq_socket_monitor(p->sock, address, ZMQ_EVENT_ALL) != 0 ||
-        zmq_connect(p->events, address) != 0 || zmq_connect(p->sock, p->endpoint) != 0) {
-        die("connect", zmq_strerror(errno));
-    }
+    dealer_dial(&p->line, p->ctx, &p->keys, p->broker, p->endpoint, p->id);
 }
 
-static void take_event(struct peer *p)
-{
-    uint8_t first[6];
-    char second[256];
-    uint16_t event;
-
-    if (zmq_recv(p->events, first, sizeof first, 0) != sizeof first) {
-        die("monitor", zmq_strerror(errno));
-    }
-    (void) zmq_recv(p->events, second, sizeof second, 0);
-    memcpy(&event, first, sizeof event);
-    p->closed |= event == ZMQ_EVENT_DISCONNECTED || event == ZMQ_EVENT_CLOSED ||
-                 event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-}
+/* -- what comes -------------------------------------------------------------------------
+ */
 
 /* Print the messages of a frame.  1 when one of them is called `name`. */
 static int take_frame(struct peer *p, const char *name)
@@ -131,7 +63,7 @@ static int take_frame(struct peer *p, const char *name)
     int found = 0;
 
     (void) zmq_msg_init(&frame);
-    if (zmq_msg_recv(&frame, p->sock, 0) < 2) {
+    if (zmq_msg_recv(&frame, p->line.sock, 0) < 2) {
         die("the broker's frame", "is too short");
     }
     wf_cur_init(&c, (uint8_t *) zmq_msg_data(&frame) + 2, zmq_msg_size(&frame) - 2);
@@ -152,16 +84,7 @@ static int take_frame(struct peer *p, const char *name)
 /* Wait a little for news.  1 when a message called `name` came. */
 static int turn(struct peer *p, const char *name, int timeout_ms)
 {
-    zmq_pollitem_t items[] = {{p->events, 0, ZMQ_POLLIN, 0}, {p->sock, 0, ZMQ_POLLIN, 0}};
-    int found = 0;
-
-    (void) zmq_poll(items, 2, timeout_ms);
-    if (items[1].revents != 0) {
-        found = take_frame(p, name);
-    } else if (items[0].revents != 0) {
-        take_event(p);
-    }
-    return found;
+    return dealer_turn(&p->line, timeout_ms) && take_frame(p, name);
 }
 
 static void await(struct peer *p, const char *name)
@@ -169,8 +92,8 @@ static void await(struct peer *p, const char *name)
     uint64_t end_ms = now_ms() + PATIENCE_MS;
 
     while (!turn(p, name, 50)) {
-        if (p->closed || now_ms() > end_ms) {
-            die(p->closed ? "closed before" : "never came:", name);
+        if (p->line.closed || now_ms() > end_ms) {
+            die(p->line.closed ? "closed before" : "never came:", name);
         }
     }
 }
@@ -179,7 +102,7 @@ static void await_closed(struct peer *p)
 {
     uint64_t end_ms = now_ms() + PATIENCE_MS;
 
-    while (!p->closed) {
+    while (!p->line.closed) {
         if (now_ms() > end_ms) {
             die("still open", "");
         }
@@ -193,15 +116,12 @@ static void await_closed(struct peer *p)
 
 static void begin(struct peer *p)
 {
-    wf_buf_clear(&p->out);
-    raw_hex(&p->out, "7701");
+    dealer_begin(&p->out);
 }
 
 static void part(struct peer *p, int flags)
 {
-    if (zmq_send(p->sock, p->out.p, p->out.len, flags) < 0) {
-        die("send", zmq_strerror(errno));
-    }
+    dealer_send(&p->line, &p->out, flags);
 }
 
 static void hello(struct peer *p, const char *role)
@@ -257,13 +177,13 @@ static void noise_session(struct peer *p)
 {
     uint64_t end_ms = now_ms() + PATIENCE_MS;
 
-    while (p->sock == NULL || p->closed) {
+    while (p->line.sock == NULL || p->line.closed) {
         int welcome = 0;
 
-        p->cuts += p->sock != NULL;
+        p->cuts += p->line.sock != NULL;
         dial(p);
         hello(p, wf_role_name(p->role));
-        while (!welcome && !p->closed) {
+        while (!welcome && !p->line.closed) {
             welcome = turn(p, "welcome", 50);
             if (now_ms() > end_ms) {
                 die("no new session", "");
@@ -275,7 +195,8 @@ static void noise_session(struct peer *p)
 /* A cut connection takes nothing any more, and its end may not be known yet. */
 static void noise_part(struct peer *p)
 {
-    while (!p->closed && zmq_send(p->sock, p->out.p, p->out.len, ZMQ_DONTWAIT) < 0) {
+    while (!p->line.closed &&
+           zmq_send(p->line.sock, p->out.p, p->out.len, ZMQ_DONTWAIT) < 0) {
         (void) turn(p, "", 10);
     }
 }
@@ -290,7 +211,7 @@ static void noise_settle(struct peer *p)
     begin(p);
     (void) wf_msg_encode(&p->out, WF_MSG_ping, &ping);
     noise_part(p);
-    while (!heard && !p->closed) {
+    while (!heard && !p->line.closed) {
         heard = turn(p, "pong", 50);
         if (now_ms() > end_ms) {
             die("neither answered nor closed", "");
@@ -414,7 +335,7 @@ int main(int argc, char **argv)
         command(&p, word, &at);
         (void) fflush(stdout);
     }
-    hang_up(&p);
+    dealer_hang_up(&p.line);
     (void) zmq_ctx_term(p.ctx);
     wf_buf_fini(&p.out);
     return 0;

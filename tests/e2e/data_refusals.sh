@@ -85,7 +85,7 @@ is "$(weft -C bob data ls --names)" "" "others do not see it"
 refused 5 'ENOENT: ' "nor by its name" weft -C bob data show set
 refused 5 'ENOENT: .*set: no such dataset' "they cannot get it" \
     weft -C bob data get set -o "$tmp/got"
-refused 5 "ENOENT: .*$digest: no node" "nor its blobs, although they know the digest" \
+refused 4 "EPERM: .*$digest: they belong to somebody" "nor its blobs, although they know the digest" \
     weft -C bob data get "$digest" -o "$tmp/got"
 refused 5 'ENOENT: .*`set/one`: no such dataset' "nor have their jobs read it" \
     weft -C bob run hash --data x --input x=set/one

@@ -40,7 +40,9 @@
 #define WF_RUNS_MAX    8192u /* attempts held by one agent */
 #define WF_PAGE_MAX    256u  /* rows of one reply page */
 #define WF_TRIES_MAX   16u   /* attempts told about in one job_info */
-#define WF_SCORED_MAX  8u    /* candidates told about in one why_info */
+#define WF_PREFERS_MAX 8u    /* soft preferences of one job */
+#define WF_NEARS_MAX   4u    /* affinities of one job */
+#define WF_SCORED_MAX  24u   /* candidates told about in one why_info */
 
 /* One ZeroMQ frame: two header bytes, then messages.  A batch is cut at the target; a
  * single message may be longer, up to the hard limit that MAXMSGSIZE enforces. */

@@ -6,6 +6,7 @@ static const char *const roles[] = {"none", "agent", "client", "operator", "brok
 static const char *const tiers[] = {"none", "edge", "onprem", "cloud"};
 static const char *const handlers[] = {"none", "exec", "worker", "inproc"};
 static const char *const classes[] = {"best", "fast", "durable"};
+static const char *const goals[] = {"none", "latency", "balanced", "throughput", "cost"};
 static const char *const disconnects[] = {"replace-after", "keep", "stop-after"};
 static const char *const job_states[] = {"ACCEPTED", "QUEUED",    "ASSIGNED",
                                          "RUNNING",  "OK",        "FAILED",
@@ -47,6 +48,7 @@ NAMES(wf_node_state_name, node_states)
 NAMES(wf_key_state_name, key_states)
 NAMES(wf_metric_name, metrics)
 NAMES(wf_disconnect_name, disconnects)
+NAMES(wf_goal_name, goals)
 
 int wf_role_parse(const char *s)
 {
@@ -66,4 +68,9 @@ int wf_class_parse(const char *s)
 int wf_disconnect_parse(const char *s)
 {
     return number_of(disconnects, ARRAY_LEN(disconnects), s);
+}
+
+int wf_goal_parse(const char *s)
+{
+    return number_of(goals, ARRAY_LEN(goals), s);
 }

@@ -23,6 +23,21 @@ enum wf_handler_kind {
 };
 enum wf_job_class { WF_CLASS_BEST, WF_CLASS_FAST, WF_CLASS_DURABLE };
 
+/* What a job is placed for: how much money a second is worth to it. */
+enum wf_goal {
+    WF_GOAL_NONE,
+    WF_GOAL_LATENCY,
+    WF_GOAL_BALANCED,
+    WF_GOAL_THROUGHPUT,
+    WF_GOAL_COST,
+    WF_GOALS
+};
+
+enum wf_near_kind { WF_NEAR_NONE, WF_NEAR_JOB, WF_NEAR_DATA, WF_FAR_JOB };
+enum wf_spread { WF_SPREAD_NONE, WF_SPREAD, WF_PACK };
+enum wf_link_source { WF_LINK_NONE, WF_LINK_MEASURED, WF_LINK_ESTIMATED, WF_LINK_SITE };
+enum wf_price_kind { WF_PRICE_NONE, WF_PRICE_NODE, WF_PRICE_TIERS, WF_PRICE_SITES };
+
 /* What becomes of an attempt whose agent is cut off: the broker assigns another one after
  * a while (its agent goes on; the first result counts), or waits for as long as it takes,
  * or the agent stops it after a while and the broker assigns another one then. */
@@ -88,7 +103,9 @@ enum wf_query_kind {
     WF_QUERY_TOKENS,
     WF_QUERY_LOGS, /* the kept tail of a job's output, as output messages, then done */
     WF_QUERY_DATASETS,
-    WF_QUERY_DATASET /* key "NAME[@VERSION]"; `after`: number of the first file */
+    WF_QUERY_DATASET, /* key "NAME[@VERSION]"; `after`: number of the first file */
+    WF_QUERY_LINKS,   /* key: a node's name; empty: all */
+    WF_QUERY_PRICES
 };
 
 enum wf_node_action {
@@ -121,12 +138,14 @@ const char *wf_node_state_name(uint64_t v);
 const char *wf_key_state_name(uint64_t v);
 const char *wf_metric_name(uint64_t v);
 const char *wf_disconnect_name(uint64_t v);
+const char *wf_goal_name(uint64_t v);
 
 /* The number of a name, or -1. */
 int wf_role_parse(const char *s);
 int wf_tier_parse(const char *s);
 int wf_class_parse(const char *s);
 int wf_disconnect_parse(const char *s);
+int wf_goal_parse(const char *s);
 
 static inline int wf_job_is_final(unsigned state)
 {

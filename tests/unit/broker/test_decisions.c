@@ -33,7 +33,7 @@ static void keeps_the_best(void)
     add(&d, 1, 1, 0);
     ok(d.rows[4].full && d.rows[4].score.total_us == 1,
        "one without room comes last, however good");
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 30; i++) {
         add(&d, 50, 0, 0);
     }
     is_int(d.nrows, WF_SCORED_MAX, "no more than are told about");

@@ -325,7 +325,9 @@ static void test_dump(void)
            "wall_ms=0 deadline_ms=0 max_attempts=0 needs=[0] node=\"\" name=\"\" "
            "detached=0 disconnect=0 disconnect_ms=0 reuse_ms=0 "
            "inputs=[0] payload_blob=00000000000000000000000000000000"
-           "00000000000000000000000000000000 payload_size=0",
+           "00000000000000000000000000000000 payload_size=0 "
+           "goal=0 rho_pusd=0 max_cost_pusd=0 prefers=[0] nears=[0] spread=0 "
+           "group=\"\" hedge=0",
            "a dump is one readable line");
     full = strlen(line);
     for (size_t cap = 1; cap <= full + 1; cap++) {

@@ -56,6 +56,37 @@ int wf_parse_u64(const char *s, uint64_t *ret)
     return 0;
 }
 
+int wf_parse_decimal(const char *s, unsigned places, uint64_t *ret)
+{
+    uint64_t v, fraction = 0;
+    const char *point;
+    unsigned given = 0;
+
+    if (digits(&s, &v) != 0) {
+        return WEFT_EINVAL;
+    }
+    if (*s == '.') {
+        point = ++s;
+        if (digits(&s, &fraction) != 0 || s - point > (ptrdiff_t) places) {
+            return WEFT_EINVAL;
+        }
+        given = (unsigned) (s - point);
+    }
+    for (unsigned i = 0; i < places; i++) {
+        if (v > UINT64_MAX / 10) {
+            return WEFT_EINVAL;
+        }
+        v *= 10;
+        /* What there is of the fraction stands in its own place already. */
+        fraction *= i >= given ? 10 : 1;
+    }
+    if (*s != '\0' || v > UINT64_MAX - fraction) {
+        return WEFT_EINVAL;
+    }
+    *ret = v + fraction;
+    return 0;
+}
+
 static int scale(uint64_t v, const char *name, const struct unit *units, size_t n,
                  uint64_t *ret)
 {

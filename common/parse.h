@@ -17,6 +17,10 @@ int wf_parse_duration_ms(const char *s, uint64_t *ret_ms);
 /* Bytes: "4096", "64K", "4M", "1G", "2T"; powers of 1024, either case. */
 int wf_parse_size(const char *s, uint64_t *ret_bytes);
 
+/* "0.08", "3": a decimal fraction times 10^places, exactly; more than `places` digits
+ * behind the point are refused. */
+int wf_parse_decimal(const char *s, unsigned places, uint64_t *ret);
+
 /* yes/no, true/false, on/off, 1/0 in lower case: *ret becomes 1 or 0. */
 int wf_parse_bool(const char *s, int *ret);
 

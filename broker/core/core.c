@@ -76,6 +76,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
         capabilities_init(&c->capabilities, CAPABILITIES_MAX, seed + 2) != 0 ||
         jobs_init(&c->jobs, JOBS_MAX, cfg->log_bytes, seed + 3) != 0 ||
         decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0 ||
+        pricing_init(&c->pricing, seed + 4) != 0 ||
         data_init(&c->data, cfg->max_blobs, &c->rng, seed + 10) != 0) {
         core_free(c);
         return WEFT_ENOMEM;
@@ -103,6 +104,7 @@ void core_free(struct core *c)
     capabilities_fini(&c->capabilities);
     registry_fini(&c->registry);
     decisions_fini(&c->decisions);
+    pricing_fini(&c->pricing);
     news_fini(&c->news);
     for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
         wf_buf_fini(&c->row_store[i]);
@@ -363,6 +365,9 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
         break;
     case BROKER_LOADED:
         reclaim_begin(c, out);
+        break;
+    case BROKER_PRICES:
+        on_prices(c, ev, out);
         break;
     case BROKER_FORGETFUL:
         on_forgetful(c, out);

@@ -11,6 +11,7 @@
 #include "broker/core/data/data.h"
 #include "broker/core/decisions.h"
 #include "broker/core/news.h"
+#include "broker/core/pricing.h"
 #include "common/rng.h"
 
 /* Everything that is refused, dropped or lost is counted under a name. */
@@ -87,6 +88,7 @@ struct core {
     struct capabilities capabilities;
     struct jobs jobs;
     struct decisions decisions;
+    struct pricing pricing;
     struct data data;
     uint64_t data_due_us; /* when what it has to say goes on */
     struct news news;
@@ -158,6 +160,10 @@ void query_node(struct turn *t);
 void query_job(struct turn *t);
 void query_why(struct turn *t);
 void query_logs(struct turn *t);
+
+/* on_prices.c */
+void on_prices(struct core *c, const struct broker_event *ev, struct wf_effects *out);
+void query_prices(struct turn *t);
 
 /* on_admin.c */
 void on_token_put(struct turn *t);

@@ -8,6 +8,7 @@
 #ifndef BROKER_CORE_EVENT_H
 #define BROKER_CORE_EVENT_H
 
+#include "broker/core/pricing.h"
 #include "proto/msg.h"
 
 enum broker_event_kind {
@@ -24,6 +25,7 @@ enum broker_event_kind {
     BROKER_TAKEN,       /* lsn: that job was not written, another broker has its id */
     BROKER_RECORD,      /* table, record: one stored record; at start-up, or of others */
     BROKER_LOADED,      /* start-up: these were all records */
+    BROKER_PRICES,      /* prices, nprices: a new price book, in place of the old */
     BROKER_FORGETFUL,   /* effects of the last step were lost for want of memory */
     BROKER_STOPPING     /* no new work: the process is about to end */
 };
@@ -59,6 +61,8 @@ struct broker_event {
     uint64_t queued;
     struct wf_slice record;       /* key, then value, as in WF_EFFECT_APPEND */
     const struct bus_counts *bus; /* for views; may be NULL */
+    const struct price_line *prices;
+    size_t nprices;
 };
 
 #endif

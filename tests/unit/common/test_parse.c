@@ -27,6 +27,46 @@ static void test_u64(void)
     ok(wf_parse_u64("007", &v) == 0 && v == 7, "leading zeros");
 }
 
+static void test_decimal(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {
+        {"0", 0},        {"3", 3000},       {"0.08", 80},
+        {"1.500", 1500}, {"007.001", 7001}, {"18446744073709551.615", UINT64_MAX},
+    };
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "1.",
+                                      ".5",
+                                      "0.0800",
+                                      "1.2.3",
+                                      "-1",
+                                      "+1",
+                                      "1e3",
+                                      "0,08",
+                                      "1.5 ",
+                                      "1.-5",
+                                      "$1",
+                                      "18446744073709551.616",
+                                      "18446744073709552",
+                                      "99999999999999999999"};
+    uint64_t v;
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        ok(wf_parse_decimal(good[i].text, 3, &v) == 0 && v == good[i].value, "%s",
+           good[i].text);
+    }
+    v = 7;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        is_int(wf_parse_decimal(bad[i], 3, &v), WEFT_EINVAL, bad[i]);
+    }
+    is_int(v, 7, "untouched by failures");
+    ok(wf_parse_decimal("12", 0, &v) == 0 && v == 12, "no places");
+    is_int(wf_parse_decimal("12.0", 0, &v), WEFT_EINVAL, "are no places");
+}
+
 static void test_duration(void)
 {
     static const struct {
@@ -116,6 +156,7 @@ static void test_format(void)
 int main(void)
 {
     test_u64();
+    test_decimal();
     test_duration();
     test_size();
     test_bool();

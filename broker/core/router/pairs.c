@@ -1,0 +1,166 @@
+#include "broker/core/router/pairs.h"
+
+#include "common/mem.h"
+
+#define WAYS      4u
+#define SECOND_US 1000000u
+#define KIB       1024u
+
+/* Ages are seconds counted from 1; 0: never.  Rates are KiB a second: 4 TiB/s fit. */
+struct set {
+    uint64_t key[WAYS]; /* lower node, then the higher one; equal ones: empty */
+    uint32_t touched_s[WAYS];
+    uint32_t rtt_s[WAYS], rtt_us[WAYS];
+    uint32_t rate_s[2][WAYS], rate_kib[2][WAYS]; /* [1]: from the higher node */
+};
+
+struct pairs {
+    uint32_t mask;
+    struct set sets[];
+};
+
+struct pairs *pairs_new(uint32_t cap)
+{
+    uint32_t nsets = 1;
+    struct pairs *p;
+
+    while (nsets < (cap + WAYS - 1) / WAYS && nsets < UINT32_MAX / 2) {
+        nsets *= 2;
+    }
+    p = wf_calloc(1, sizeof *p + (size_t) nsets * sizeof p->sets[0]);
+    if (p != NULL) {
+        p->mask = nsets - 1;
+    }
+    return p;
+}
+
+void pairs_free(struct pairs *p)
+{
+    wf_free(p);
+}
+
+static uint64_t key_of(uint32_t a, uint32_t b)
+{
+    return a < b ? (uint64_t) a << 32 | b : (uint64_t) b << 32 | a;
+}
+
+/* The finisher of splitmix64: numbers that follow each other spread over all sets. */
+static uint32_t hash(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t) (z ^ z >> 31);
+}
+
+static uint32_t second(uint64_t now_us)
+{
+    return (uint32_t) wf_min_u64(now_us / SECOND_US + 1, UINT32_MAX);
+}
+
+static int fresh(uint32_t at_s, uint64_t now_us)
+{
+    uint32_t now_s = second(now_us);
+
+    return at_s != 0 && (at_s >= now_s || now_s - at_s < PAIRS_TTL_S);
+}
+
+/* The way of the set that holds this pair, or WAYS. */
+static unsigned find(const struct set *s, uint64_t key)
+{
+    unsigned w = 0;
+
+    while (w < WAYS && s->key[w] != key) {
+        w++;
+    }
+    return w;
+}
+
+static void clear(struct set *s, unsigned w)
+{
+    s->key[w] = 0;
+    s->touched_s[w] = s->rtt_s[w] = s->rtt_us[w] = 0;
+    for (unsigned d = 0; d < 2; d++) {
+        s->rate_s[d][w] = s->rate_kib[d][w] = 0;
+    }
+}
+
+/* A way for this pair: its own, or the one touched longest ago, emptied. */
+static unsigned take(struct set *s, uint64_t key)
+{
+    unsigned w = find(s, key);
+
+    if (w == WAYS) {
+        w = 0;
+        for (unsigned i = 1; i < WAYS; i++) {
+            if (s->touched_s[i] < s->touched_s[w]) {
+                w = i;
+            }
+        }
+        clear(s, w);
+        s->key[w] = key;
+    }
+    return w;
+}
+
+void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,
+               uint64_t rate, uint64_t now_us)
+{
+    uint64_t key = key_of(from, to);
+    struct set *s = &p->sets[hash(key) & p->mask];
+    unsigned d = from > to;
+    unsigned w;
+
+    if (from == to || (rtt_us == 0 && rate == 0)) {
+        return;
+    }
+    w = take(s, key);
+    s->touched_s[w] = second(now_us);
+    if (rtt_us != 0) {
+        s->rtt_us[w] = rtt_us;
+        s->rtt_s[w] = s->touched_s[w];
+    }
+    if (rate != 0) {
+        s->rate_kib[d][w] = (uint32_t) wf_min_u64(wf_max_u64(rate / KIB, 1), UINT32_MAX);
+        s->rate_s[d][w] = s->touched_s[w];
+    }
+}
+
+uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us)
+{
+    uint64_t key = key_of(a, b);
+    const struct set *s = &p->sets[hash(key) & p->mask];
+    unsigned w = find(s, key);
+
+    return a != b && w < WAYS && fresh(s->rtt_s[w], now_us) ? s->rtt_us[w] : 0;
+}
+
+uint64_t pairs_rate(const struct pairs *p, uint32_t from, uint32_t to, uint64_t now_us)
+{
+    uint64_t key = key_of(from, to);
+    const struct set *s = &p->sets[hash(key) & p->mask];
+    unsigned w = find(s, key);
+    unsigned d = from > to;
+
+    return from != to && w < WAYS && fresh(s->rate_s[d][w], now_us)
+               ? (uint64_t) s->rate_kib[d][w] * KIB
+               : 0;
+}
+
+void pairs_forget(struct pairs *p, uint32_t node)
+{
+    for (uint32_t i = 0; i <= p->mask; i++) {
+        struct set *s = &p->sets[i];
+
+        for (unsigned w = 0; w < WAYS; w++) {
+            if (s->key[w] != 0 &&
+                ((uint32_t) s->key[w] == node || (uint32_t) (s->key[w] >> 32) == node)) {
+                clear(s, w);
+            }
+        }
+    }
+}
+
+size_t pairs_bytes(const struct pairs *p)
+{
+    return sizeof *p + ((size_t) p->mask + 1) * sizeof p->sets[0];
+}

@@ -1,0 +1,39 @@
+/* pairs.h - what was measured between two nodes, for ten minutes
+ *
+ * Every transfer measures a pair, and what was measured beats what is estimated.  The RTT
+ * belongs to the pair, a rate to one direction of it.  The newest sample wins.  A table
+ * of fixed size in sets of four: a pair has one set, found by its hash, and when that is
+ * full the entry there that was touched longest ago makes way.  Nothing is allocated
+ * after pairs_new(); asking costs one or two cache lines.
+ *
+ * Nodes are the router's numbers; rates are bytes a second; times are those of the
+ * caller's monotonic clock, kept in whole seconds.  Pure; not thread-safe.
+ */
+#ifndef BROKER_CORE_ROUTER_PAIRS_H
+#define BROKER_CORE_ROUTER_PAIRS_H
+
+#include "common/defs.h"
+
+#define PAIRS_TTL_S 600u
+
+struct pairs;
+
+/* Room for about `cap` pairs, 32 bytes each.  NULL: out of memory. */
+struct pairs *pairs_new(uint32_t cap);
+void pairs_free(struct pairs *p);
+
+/* A sample: the RTT, and the rate of bytes that went from -> to; 0: not measured, what
+ * was known of it stays.  A node and itself are no pair: ignored. */
+void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,
+               uint64_t rate, uint64_t now_us);
+
+/* 0: not measured in the last ten minutes. */
+uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us);
+uint64_t pairs_rate(const struct pairs *p, uint32_t from, uint32_t to, uint64_t now_us);
+
+/* A node's number is to be used again: drop all its pairs.  Goes through the table. */
+void pairs_forget(struct pairs *p, uint32_t node);
+
+size_t pairs_bytes(const struct pairs *p);
+
+#endif

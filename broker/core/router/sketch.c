@@ -95,7 +95,7 @@ static uint64_t ranked(const struct sketch *s, unsigned rank)
 
 uint64_t sketch_quantile(const struct sketch *s, unsigned pm)
 {
-    unsigned rank = ((s->total + 1u) * pm + 999) / 1000;
+    unsigned rank = ((s->total + 1u) * pm + (pm > 500 ? 999 : 0)) / 1000;
 
     if (s->total == 0) {
         return 0;

@@ -32,8 +32,8 @@ struct sketch {
 void sketch_add(struct sketch *s, uint64_t us);
 
 /* The value that `pm` per mille of the samples do not exceed: of n samples the one of
- * rank (n + 1) * pm / 1000, rounded up, as a few samples rarely hold the extremes.  0
- * when it is empty. */
+ * rank (n + 1) * pm / 1000, as a few samples rarely hold the extremes; rounded away from
+ * the middle, and down at the median itself.  0 when it is empty. */
 uint64_t sketch_quantile(const struct sketch *s, unsigned pm);
 
 /* The median of those samples that are above `us`, 0: there is none. */

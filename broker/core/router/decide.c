@@ -1,0 +1,168 @@
+/* One decision: filters, scores, the best. */
+#include "broker/core/router/router_int.h"
+
+#include "proto/words.h"
+
+#define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
+#define LATE_PM      900u   /* deadlines are promised on this quantile of the run */
+
+uint64_t route_rho(unsigned goal)
+{
+    switch (goal) {
+    case WF_GOAL_LATENCY:
+        return UINT64_C(10000000000); /* 1e-2 $ a second */
+    case WF_GOAL_COST:
+        return UINT64_C(30000000); /* 3e-5 */
+    default:
+        return UINT64_C(100000000); /* 1e-4 */
+    }
+}
+
+static struct run_key key_of(const struct rnode *n, const struct route_job *job)
+{
+    return (struct run_key){job->capability, job->version, n->class_, job->size};
+}
+
+uint64_t router_work(const struct router *r, uint32_t node, const struct route_job *job)
+{
+    const struct run_key key = key_of(&r->nodes[node], job);
+    struct run_guess guess;
+
+    runtimes_guess(r->runtimes, &key, &guess);
+    return guess.mean_us;
+}
+
+/* The node's slots serve all its capabilities, the offer has some of its own: the longer
+ * of the two queues is the one to wait for. */
+static uint64_t wait_us(const struct rnode *n, const struct entry *e, uint64_t work_us,
+                        struct route_row *row)
+{
+    const struct route_load load = load_view(&n->load);
+    const uint64_t own =
+        score_wait(e->assigned, wf_min_u64(e->assigned * work_us, load.work_us), e->slots,
+                   n->speed_pm);
+
+    row->ahead = (uint32_t) wf_min_u64(load.jobs, UINT32_MAX);
+    return wf_max_u64(own, score_wait(load.jobs, load.work_us, n->slots, n->speed_pm));
+}
+
+static int is_full(const struct rnode *n, const struct entry *e)
+{
+    return e->assigned >= (uint64_t) e->slots + e->queue ||
+           load_view(&n->load).jobs >= (uint64_t) n->slots + e->queue;
+}
+
+/* With what is likely at worst: would it be too late? */
+static int is_late(const struct router *r, const struct route_job *job,
+                   const struct rnode *n, const struct score *s)
+{
+    const struct run_key key = key_of(n, job);
+    struct score late = *s;
+
+    late.link_us += 2 * (uint64_t) n->dev_us;
+    late.run_us = score_run(runtimes_quantile(r->runtimes, &key, LATE_PM), n->speed_pm);
+    late.money_us = late.soft_us = 0;
+    return score_total(&late, 0) > job->left_us;
+}
+
+static unsigned filter_of(const struct router *r, const struct route_job *job,
+                          const struct entry *e, struct route_row *row)
+{
+    const struct rnode *n = &r->nodes[e->node];
+    unsigned f = PLACE_PASSED;
+
+#ifndef WEFT_PLANT_SKIP_FILTER
+    if (job->filter != NULL) {
+        f = job->filter(job->arg, e->node, e->ref, &row->score.soft_us);
+    }
+#endif
+    if (f != PLACE_PASSED) {
+        return f;
+    }
+    if (!n->open) {
+        return PLACE_OFFLINE;
+    }
+    if (job->max_pusd != 0 && row->cost_pusd > job->max_pusd) {
+        return PLACE_COST;
+    }
+    if (is_full(n, e)) {
+        return PLACE_FULL;
+    }
+    return PLACE_PASSED;
+}
+
+static void score_row(const struct router *r, const struct route_job *job,
+                      const struct entry *e, uint64_t now_us, struct route_decision *d,
+                      struct route_row *row)
+{
+    const struct rnode *n = &r->nodes[e->node];
+    const struct fetch_plan fetch = fetch_plan(r, job, e->node, now_us);
+    const uint64_t work_us = router_work(r, e->node, job);
+    struct score *s = &row->score;
+
+    *row = (struct route_row){.node = e->node,
+                              .from = fetch.from,
+                              .report_ms = (uint32_t) wf_min_u64(
+                                  (now_us - n->load.reported_us) / 1000, UINT32_MAX),
+                              .fetch_bytes = fetch.bytes,
+                              .ref = e->ref};
+    s->link_us =
+        wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
+    s->wait_us = wait_us(n, e, work_us, row);
+    s->fetch_us = fetch.us;
+    s->warm_us =
+        e->warm ? 0 : runtimes_warm_guess(r->runtimes, job->capability, n->class_);
+    s->run_us = score_run(work_us, n->speed_pm);
+    row->cost_pusd =
+        wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch.pusd);
+    s->money_us = score_money(row->cost_pusd, d->rho_pusd_s);
+    if (n->spot) {
+        s->risk_us = score_risk(prices_hazard(r->prices, n->class_),
+                                s->run_us + wf_max_u64(s->wait_us, s->fetch_us));
+    }
+    row->filter = (uint8_t) filter_of(r, job, e, row);
+    s->total_us = score_total(s, d->occupies);
+    if (row->filter == PLACE_PASSED && job->left_us != 0 && is_late(r, job, n, s)) {
+        row->filter = PLACE_DEADLINE;
+    }
+}
+
+/* Where it failed last comes after every other that has room. */
+static int is_better(const struct route_job *job, const struct route_row *a,
+                     const struct route_row *b)
+{
+    int avoid_a = a->node == job->avoid, avoid_b = b->node == job->avoid;
+
+    return avoid_a != avoid_b ? avoid_b : a->score.total_us < b->score.total_us;
+}
+
+void router_decide(struct router *r, const struct route_job *job, uint64_t now_us,
+                   struct route_decision *ret)
+{
+    struct entry *entries[ROUTE_ROWS_MAX];
+    unsigned n = candidates_pick(r, job, now_us, entries);
+
+    ret->at_us = now_us;
+    ret->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
+    ret->occupies = job->goal == WF_GOAL_THROUGHPUT;
+    ret->offers = r->caps[job->capability].n;
+    ret->passed = 0;
+    ret->nrows = n;
+    ret->best = ret->runner_up = -1;
+    for (unsigned i = 0; i < n; i++) {
+        struct route_row *row = &ret->rows[i];
+
+        score_row(r, job, entries[i], now_us, ret, row);
+        if (row->filter != PLACE_PASSED) {
+            continue;
+        }
+        ret->passed++;
+        if (ret->best < 0 || is_better(job, row, &ret->rows[ret->best])) {
+            ret->runner_up = ret->best;
+            ret->best = (int) i;
+        } else if (ret->runner_up < 0 ||
+                   is_better(job, row, &ret->rows[ret->runner_up])) {
+            ret->runner_up = (int) i;
+        }
+    }
+}

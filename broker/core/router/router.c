@@ -1,0 +1,443 @@
+#include "broker/core/router/router_int.h"
+
+#include "common/err.h"
+#include "common/mem.h"
+
+#include <string.h>
+
+#define NODES_FIRST 64u
+#define PAIRS_MAX   65536u
+#define FLOWS_MAX   (1u << 20)
+
+int router_new(const struct router_config *cfg, struct prices *prices,
+               struct runtimes *runtimes, struct router **ret_router)
+{
+    struct router *r = wf_calloc(1, sizeof *r);
+
+    if (r == NULL) {
+        return WEFT_ENOMEM;
+    }
+    r->cfg = *cfg;
+    r->cfg.brokers = cfg->brokers != 0 ? cfg->brokers : 1;
+    r->cfg.sample = cfg->sample != 0 ? (uint32_t) wf_min_u64(cfg->sample, ROUTE_ROWS_MAX)
+                                     : ROUTE_SAMPLE;
+    r->prices = prices;
+    r->runtimes = runtimes;
+    r->rng.s = cfg->seed;
+    r->caps = wf_calloc(cfg->max_capabilities, sizeof *r->caps);
+    r->around = wf_calloc(AROUND_SLOTS, sizeof *r->around);
+    r->pairs =
+        pairs_new((uint32_t) wf_min_u64(PAIRS_MAX, (uint64_t) cfg->max_nodes * 16));
+    if (r->caps == NULL || r->around == NULL || r->pairs == NULL) {
+        router_free(r);
+        return WEFT_ENOMEM;
+    }
+    for (uint32_t i = 0; i < AROUND_SLOTS; i++) {
+        r->around[i].holder = ROUTE_NONE;
+    }
+    *ret_router = r;
+    return 0;
+}
+
+void router_free(struct router *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < r->nnodes; i++) {
+        wf_free(r->nodes[i].places);
+    }
+    for (uint32_t i = 0; r->caps != NULL && i < r->cfg.max_capabilities; i++) {
+        wf_free(r->caps[i].v);
+    }
+    pairs_free(r->pairs);
+    wf_free(r->block);
+    wf_free(r->site_heads);
+    wf_free(r->free_nodes);
+    wf_free(r->caps);
+    wf_free(r->around);
+    wf_free(r);
+}
+
+size_t router_bytes(const struct router *r)
+{
+    size_t n = sizeof *r + r->cap_nodes * (sizeof *r->nodes + sizeof *r->free_nodes) +
+               r->cfg.max_capabilities * sizeof *r->caps +
+               AROUND_SLOTS * sizeof *r->around + pairs_bytes(r->pairs);
+
+    for (uint32_t i = 0; i < r->nnodes; i++) {
+        n += r->nodes[i].cap_places * sizeof *r->nodes[i].places;
+    }
+    for (uint32_t i = 0; i < r->cfg.max_capabilities; i++) {
+        n += r->caps[i].cap * sizeof *r->caps[i].v;
+    }
+    return n;
+}
+
+/* -- nodes ----------------------------------------------------------------------------
+ */
+
+/* Records begin at a cache line, whatever the allocator does. */
+static struct rnode *aligned(void *block)
+{
+    const uintptr_t line = _Alignof(struct rnode);
+
+    return (struct rnode *) (((uintptr_t) block + line - 1) / line * line);
+}
+
+static int grow_nodes(struct router *r)
+{
+    uint32_t cap = r->cap_nodes != 0 ? r->cap_nodes * 2 : NODES_FIRST;
+    uint32_t *free_nodes;
+    void *block;
+
+    cap = (uint32_t) wf_min_u64(cap, r->cfg.max_nodes);
+    free_nodes = wf_realloc(r->free_nodes, cap * sizeof *free_nodes);
+    if (free_nodes == NULL) {
+        return WEFT_ENOMEM;
+    }
+    r->free_nodes = free_nodes;
+    block = wf_calloc((size_t) cap + 1, sizeof *r->nodes);
+    if (block == NULL) {
+        return WEFT_ENOMEM;
+    }
+    if (r->nnodes != 0) {
+        memcpy(aligned(block), r->nodes, r->nnodes * sizeof *r->nodes);
+    }
+    wf_free(r->block);
+    r->block = block;
+    r->nodes = aligned(block);
+    r->cap_nodes = cap;
+    return 0;
+}
+
+int router_add(struct router *r, uint32_t *ret_node)
+{
+    struct rnode *n;
+    uint32_t id;
+
+    if (r->nfree != 0) {
+        id = r->free_nodes[--r->nfree];
+    } else {
+        if (r->nnodes >= r->cfg.max_nodes) {
+            return WEFT_EFULL;
+        }
+        if (r->nnodes == r->cap_nodes && grow_nodes(r) != 0) {
+            return WEFT_ENOMEM;
+        }
+        id = r->nnodes++;
+    }
+    n = &r->nodes[id];
+    memset(n, 0, sizeof *n);
+    load_init(&n->load);
+    n->slots = 1;
+    n->speed_pm = 1000;
+    n->used = 1;
+    n->site_next = n->site_prev = id;
+    *ret_node = id;
+    return 0;
+}
+
+/* A node that is alone has a ring of its own. */
+static void leave_site(struct router *r, uint32_t node)
+{
+    struct rnode *n = &r->nodes[node];
+
+    if (n->site < r->nsites && r->site_heads[n->site] == node) {
+        r->site_heads[n->site] = n->site_next != node ? n->site_next : ROUTE_NONE;
+    }
+    r->nodes[n->site_prev].site_next = n->site_next;
+    r->nodes[n->site_next].site_prev = n->site_prev;
+    n->site_next = n->site_prev = node;
+    n->site = 0;
+}
+
+/* Without memory for its ring the site still counts, only its nodes are found less. */
+static int need_sites(struct router *r, uint32_t site)
+{
+    uint32_t *heads = r->site_heads;
+    uint32_t n = r->nsites;
+
+    if (site < n) {
+        return 0;
+    }
+    n = (uint32_t) wf_max_u64((uint64_t) site + 1, (uint64_t) n * 2);
+    heads = site < ROUTE_SITES_MAX ? wf_realloc(heads, n * sizeof *heads) : NULL;
+    if (heads == NULL) {
+        return WEFT_ENOMEM;
+    }
+    for (uint32_t i = r->nsites; i < n; i++) {
+        heads[i] = ROUTE_NONE;
+    }
+    r->site_heads = heads;
+    r->nsites = n;
+    return 0;
+}
+
+static void join_site(struct router *r, uint32_t node, uint32_t site)
+{
+    struct rnode *n = &r->nodes[node];
+    uint32_t head;
+
+    n->site = site;
+    if (site == 0 || need_sites(r, site) != 0) {
+        return;
+    }
+    head = r->site_heads[site];
+    r->site_heads[site] = node;
+    if (head != ROUTE_NONE) {
+        n->site_next = head;
+        n->site_prev = r->nodes[head].site_prev;
+        r->nodes[n->site_prev].site_next = node;
+        r->nodes[head].site_prev = node;
+    }
+}
+
+void router_remove(struct router *r, uint32_t node)
+{
+    struct rnode *n = &r->nodes[node];
+
+    while (n->nplaces != 0) {
+        router_withdraw(r, node, n->places[n->nplaces - 1].capability);
+    }
+    leave_site(r, node);
+    pairs_forget(r->pairs, node);
+    for (uint32_t i = 0; i < AROUND_SLOTS; i++) {
+        if (r->around[i].holder == node) {
+            r->around[i].holder = ROUTE_NONE;
+        }
+    }
+    wf_free(n->places);
+    n->places = NULL;
+    n->cap_places = 0;
+    n->used = n->open = 0;
+    r->free_nodes[r->nfree++] = node;
+}
+
+static uint32_t weight_of(const struct rnode *n, uint32_t slots)
+{
+    return (uint32_t) wf_max_u64(
+        1, wf_min_u64(UINT32_MAX, wf_min_u64(n->slots, slots) * (uint64_t) n->speed_pm));
+}
+
+static void reweigh(struct router *r, uint32_t node)
+{
+    const struct rnode *n = &r->nodes[node];
+
+    for (uint32_t i = 0; i < n->nplaces; i++) {
+        struct rcap *c = &r->caps[n->places[i].capability];
+        struct entry *e = &c->v[n->places[i].at];
+
+        e->weight = weight_of(n, e->slots);
+        c->max_weight = (uint32_t) wf_max_u64(c->max_weight, e->weight);
+    }
+}
+
+void router_describe(struct router *r, uint32_t node, const struct route_about *about)
+{
+    struct rnode *n = &r->nodes[node];
+
+    if (n->site != about->site) {
+        leave_site(r, node);
+        join_site(r, node, about->site);
+    }
+    n->class_ = about->class_;
+    n->tier = about->tier;
+    n->metered = about->metered;
+    n->spot = about->spot;
+    n->slots = (uint32_t) wf_max_u64(1, about->slots);
+    n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;
+    n->price_pusd_s = about->price_pusd_s;
+    reweigh(r, node);
+}
+
+void router_measured(struct router *r, uint32_t node, const struct route_links *links)
+{
+    struct rnode *n = &r->nodes[node];
+
+    /* A distance that hardly changed leaves the order of the near ones as it is. */
+    if (links->rtt_us / 1000 != n->rtt_us / 1000) {
+        for (uint32_t i = 0; i < n->nplaces; i++) {
+            r->caps[n->places[i].capability].near_stale = 1;
+        }
+    }
+    n->rtt_us = links->rtt_us;
+    n->dev_us = links->dev_us;
+    n->up = links->up;
+    n->down = links->down;
+    memcpy(n->to_broker, links->to_broker, sizeof n->to_broker);
+}
+
+void router_pair(struct router *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
+                 uint64_t rate, uint64_t now_us)
+{
+    pairs_set(r->pairs, holder, getter, rtt_us, rate, now_us);
+}
+
+void router_open(struct router *r, uint32_t node, int open)
+{
+    r->nodes[node].open = open != 0;
+}
+
+struct distance router_distance(const struct router *r, uint32_t a, uint32_t b,
+                                uint64_t now_us)
+{
+    const struct rnode *x = &r->nodes[a], *y = &r->nodes[b];
+    const struct distance_end ends[2] = {{x->to_broker, x->site, 0},
+                                         {y->to_broker, y->site, 0}};
+
+    return distance_between(&ends[0], &ends[1],
+                            (unsigned) wf_min_u64(r->cfg.brokers, ROUTE_BROKERS_MAX),
+                            pairs_rtt_us(r->pairs, a, b, now_us));
+}
+
+/* -- offers ---------------------------------------------------------------------------
+ */
+
+static struct place *place_of(const struct rnode *n, uint32_t capability)
+{
+    for (uint32_t i = 0; i < n->nplaces; i++) {
+        if (n->places[i].capability == capability) {
+            return &n->places[i];
+        }
+    }
+    return NULL;
+}
+
+struct entry *router_entry(const struct router *r, uint32_t node, uint32_t capability)
+{
+    const struct place *p = place_of(&r->nodes[node], capability);
+
+    return p != NULL ? &r->caps[capability].v[p->at] : NULL;
+}
+
+static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
+{
+    uint32_t more = *cap != 0 ? *cap * 2 : 4;
+    void *p;
+
+    if (n < *cap) {
+        return 0;
+    }
+    p = wf_realloc(*v, more * size);
+    if (p == NULL) {
+        return WEFT_ENOMEM;
+    }
+    *v = p;
+    *cap = more;
+    return 0;
+}
+
+int router_offer(struct router *r, uint32_t node, uint32_t capability, uint32_t slots,
+                 uint32_t queue, int warm, void *ref)
+{
+    struct rnode *n = &r->nodes[node];
+    struct rcap *c = &r->caps[capability];
+    struct entry *e = router_entry(r, node, capability);
+
+    if (e == NULL) {
+        if (grow((void **) &n->places, n->nplaces, &n->cap_places, sizeof *n->places) !=
+                0 ||
+            grow((void **) &c->v, c->n, &c->cap, sizeof *c->v) != 0) {
+            return WEFT_ENOMEM;
+        }
+        n->places[n->nplaces++] = (struct place){capability, c->n};
+        e = &c->v[c->n++];
+        *e = (struct entry){.node = node};
+        c->near_stale = 1;
+    }
+    e->slots = (uint32_t) wf_max_u64(1, slots);
+    e->queue = queue;
+    e->warm = warm;
+    e->ref = ref;
+    e->weight = weight_of(n, e->slots);
+    c->max_weight = (uint32_t) wf_max_u64(c->max_weight, e->weight);
+    return 0;
+}
+
+void router_withdraw(struct router *r, uint32_t node, uint32_t capability)
+{
+    struct rnode *n = &r->nodes[node];
+    struct rcap *c = &r->caps[capability];
+    struct place *p = place_of(n, capability);
+
+    if (p == NULL) {
+        return;
+    }
+    /* The last entry moves to where this one was. */
+    c->n--;
+    if (p->at != c->n) {
+        c->v[p->at] = c->v[c->n];
+        place_of(&r->nodes[c->v[p->at].node], capability)->at = p->at;
+    }
+    *p = n->places[--n->nplaces];
+    c->near_stale = 1;
+}
+
+/* -- load -----------------------------------------------------------------------------
+ */
+
+void router_report(struct router *r, uint32_t node, const struct route_report *report,
+                   uint64_t now_us)
+{
+    struct rnode *n = &r->nodes[node];
+    const struct load_report l = {.jobs = report->jobs,
+                                  .work_us = report->work_us,
+                                  .arrived = report->arrived,
+                                  .own_jobs = report->own_jobs,
+                                  .own_work_us = report->own_work_us};
+
+    load_report(&n->load, &l, r->cfg.brokers, now_us);
+    n->up_flows = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
+    n->down_flows = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
+}
+
+void router_sent(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us)
+{
+    struct entry *e = router_entry(r, node, capability);
+
+    load_sent(&r->nodes[node].load, work_us);
+    if (e != NULL) {
+        e->assigned++;
+    }
+}
+
+void router_ended(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us,
+                  int covered)
+{
+    struct entry *e = router_entry(r, node, capability);
+
+    load_ended(&r->nodes[node].load, work_us, covered);
+    if (e != NULL && e->assigned != 0) {
+        e->assigned--;
+    }
+}
+
+static void add_flows(uint32_t *flows, int by)
+{
+    *flows = by < 0 ? *flows - (uint32_t) wf_min_u64(*flows, (uint64_t) -by)
+                    : (uint32_t) wf_min_u64(*flows + (uint64_t) by, FLOWS_MAX);
+}
+
+void router_flow(struct router *r, uint32_t holder, uint32_t getter, int by)
+{
+#ifdef WEFT_PLANT_NO_FLOWS
+    return;
+#endif
+    add_flows(&r->nodes[holder].up_flows, by);
+    add_flows(&r->nodes[getter].down_flows, by);
+}
+
+struct route_load router_load(const struct router *r, uint32_t node)
+{
+    return load_view(&r->nodes[node].load);
+}
+
+void router_tick(struct router *r, uint64_t now_us)
+{
+    /* A share of the capabilities each time. */
+    for (uint32_t i = 0; i < 64 && i < r->cfg.max_capabilities; i++) {
+        r->tick_at = (r->tick_at + 1) % r->cfg.max_capabilities;
+        near_refresh(r, &r->caps[r->tick_at], now_us);
+    }
+}

@@ -1,0 +1,187 @@
+/* router.h - where a piece of work goes: nodes, what they offer and hold, how far they
+ * are
+ *
+ * The router knows nodes and capabilities by number, not by session: the core tells it
+ * what it hears, asks it to decide, and tells it what was sent and what ended.  A
+ * decision looks at about 20 candidates out of indexes: holders of the data, near ones,
+ * nodes near the data, the rest at random by capacity.  It allocates nothing and takes
+ * the same time with 100 nodes and with 100,000.
+ *
+ * Times are microseconds, money is 1e-12 $ (pusd).  "Work" is run time on a node of speed
+ * 1: a node of speed 1500 per mille does 1.5 seconds of it a second in each slot.  Pure;
+ * not thread-safe.
+ */
+#ifndef BROKER_CORE_ROUTER_ROUTER_H
+#define BROKER_CORE_ROUTER_ROUTER_H
+
+#include "broker/core/router/filters.h"
+#include "broker/core/router/load.h"
+#include "broker/core/router/score.h"
+#include "common/rng.h"
+
+#define ROUTE_BROKERS_MAX 32u /* to which a node may tell its distance */
+#define ROUTE_HOLDERS_MAX 8u  /* of one input that are looked at */
+#define ROUTE_INPUTS_MAX  16u /* as many as a job may have */
+#define ROUTE_SAMPLE      20u /* candidates, about */
+#define ROUTE_ROWS_MAX    24u /* candidates, at most */
+#define ROUTE_NONE        UINT32_MAX
+
+struct router;
+struct prices;
+struct runtimes;
+
+struct router_config {
+    uint32_t max_nodes, max_capabilities;
+    uint32_t brokers; /* that may send to the same nodes; at least 1 */
+    uint32_t sample;  /* candidates; 0: ROUTE_SAMPLE */
+    uint64_t seed;
+};
+
+/* What a node is. */
+struct route_about {
+    uint32_t site;   /* a number of the caller's; 0: none */
+    uint32_t class_; /* node class: of the price book and the run times */
+    uint8_t tier;    /* enum wf_tier */
+    uint8_t metered, spot;
+    uint32_t slots, speed_pm;
+    uint64_t price_pusd_s; /* of a slot-second */
+};
+
+/* How far it is, as measured.  0: not known. */
+struct route_links {
+    uint32_t rtt_us, dev_us;               /* to this broker */
+    uint64_t up, down;                     /* bytes a second */
+    uint16_t to_broker[ROUTE_BROKERS_MAX]; /* RTT to each, in 0.1 ms */
+};
+
+/* WEFT_ENOMEM.  Prices and run times are borrowed; they may be shared by routers. */
+int router_new(const struct router_config *cfg, struct prices *prices,
+               struct runtimes *runtimes, struct router **ret_router);
+void router_free(struct router *r);
+
+/* -- nodes ----------------------------------------------------------------------------
+ */
+
+/* A number that is free; WEFT_EFULL. */
+int router_add(struct router *r, uint32_t *ret_node);
+void router_remove(struct router *r, uint32_t node);
+
+void router_describe(struct router *r, uint32_t node, const struct route_about *about);
+void router_measured(struct router *r, uint32_t node, const struct route_links *links);
+
+/* A pair of nodes was measured: the RTT, and the rate from holder to getter (0: not). */
+void router_pair(struct router *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
+                 uint64_t rate, uint64_t now_us);
+
+/* It may get work, or not at present. */
+void router_open(struct router *r, uint32_t node, int open);
+
+/* It offers a capability (a number below max_capabilities), with so many slots and warm
+ * or not; again to change it.  `ref` comes back with the decision.  WEFT_ENOMEM. */
+int router_offer(struct router *r, uint32_t node, uint32_t capability, uint32_t slots,
+                 uint32_t queue, int warm, void *ref);
+void router_withdraw(struct router *r, uint32_t node, uint32_t capability);
+
+/* -- load -----------------------------------------------------------------------------
+ */
+
+/* A report of the node's: jobs there and their expected work, assignments it ever took;
+ * and of what this broker sent, what the report does not cover yet. */
+struct route_report {
+    uint32_t jobs;
+    uint64_t work_us;
+    uint64_t arrived;
+    uint32_t own_jobs;
+    uint64_t own_work_us;
+    uint32_t up_flows, down_flows;
+};
+
+void router_report(struct router *r, uint32_t node, const struct route_report *report,
+                   uint64_t now_us);
+
+/* A job was sent there; it ended, or never arrived.  `covered`: the last report counted
+ * it. */
+void router_sent(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us);
+void router_ended(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us,
+                  int covered);
+
+/* A transfer to `getter` began, or is over: both links are shared. */
+void router_flow(struct router *r, uint32_t holder, uint32_t getter, int by);
+
+/* What this broker believes, now. */
+struct route_load router_load(const struct router *r, uint32_t node);
+
+/* -- decisions ------------------------------------------------------------------------
+ */
+
+struct route_holder {
+    uint32_t node;
+    uint64_t have; /* bytes */
+};
+
+struct route_input {
+    uint64_t bytes;
+    unsigned nholders;
+    struct route_holder holders[ROUTE_HOLDERS_MAX];
+};
+
+struct route_job {
+    uint32_t capability, version;
+    uint64_t size;       /* what may explain its run time: bytes of payload and inputs */
+    unsigned goal;       /* enum wf_goal */
+    uint64_t rho_pusd_s; /* what a second is worth; 0: as the goal */
+    uint64_t client_rtt_us;
+    uint64_t left_us;  /* until its deadline; 0: none */
+    uint64_t max_pusd; /* 0: no limit */
+    uint64_t result_bytes;
+    unsigned ninputs;
+    const struct route_input *inputs;
+    uint32_t avoid; /* where it failed last, or ROUTE_NONE */
+    uint32_t sure;  /* looked at in any case, or ROUTE_NONE */
+    /* Further filters of the caller's, and what is not as the job would have it; NULL:
+     * none.  PLACE_PASSED or the number of the filter; *soft_us is added to. */
+    unsigned (*filter)(void *arg, uint32_t node, void *ref, uint64_t *soft_us);
+    void *arg;
+};
+
+/* One candidate, with all that is needed to score it again. */
+struct route_row {
+    uint32_t node;
+    uint32_t from;      /* the holder that it would fetch most from, or ROUTE_NONE */
+    uint8_t filter;     /* 0: it passed */
+    uint32_t ahead;     /* jobs there before it */
+    uint32_t report_ms; /* age of its report */
+    uint64_t fetch_bytes, cost_pusd;
+    struct score score;
+    void *ref;
+};
+
+struct route_decision {
+    uint64_t at_us;
+    uint64_t rho_pusd_s;
+    uint32_t offers; /* nodes that offer the capability */
+    uint32_t passed; /* candidates that no filter refused */
+    uint32_t nrows;
+    int occupies;  /* see score.h */
+    int best;      /* index of a row, or -1 */
+    int runner_up; /* or -1 */
+    struct route_row rows[ROUTE_ROWS_MAX];
+};
+
+/* Fill `ret`, all of which but rows beyond nrows is written. */
+void router_decide(struct router *r, const struct route_job *job, uint64_t now_us,
+                   struct route_decision *ret);
+
+/* Expected work, microseconds, of a job of this kind at a node. */
+uint64_t router_work(const struct router *r, uint32_t node, const struct route_job *job);
+
+/* What a second is worth to a job by its goal, in pusd. */
+uint64_t route_rho(unsigned goal);
+
+/* Upkeep of the indexes: as often as a tick comes, bounded. */
+void router_tick(struct router *r, uint64_t now_us);
+
+/* The bytes that the tables take. */
+size_t router_bytes(const struct router *r);
+
+#endif

@@ -1,0 +1,121 @@
+/* router_int.h - the tables of the router, for the files beside it
+ *
+ * What a decision looks at of a node stands in three cache lines; what it rarely needs is
+ * apart.
+ */
+#ifndef BROKER_CORE_ROUTER_ROUTER_INT_H
+#define BROKER_CORE_ROUTER_ROUTER_INT_H
+
+#include "broker/core/router/distance.h"
+#include "broker/core/router/filters.h"
+#include "broker/core/router/pairs.h"
+#include "broker/core/router/prices.h"
+#include "broker/core/router/router.h"
+#include "broker/core/router/runtimes.h"
+
+#define ROUTE_SITES_MAX 65536u
+/* Of each capability's nodes, the nearest are kept in order, */
+#define NEAR_KEPT 64u
+/* and looked through at most so far for those that are idle. */
+#define NEAR_LOOKS 16u
+/* Nodes near to one that holds data: kept, and how many may be looked at to find them. */
+#define AROUND_KEPT  12u
+#define AROUND_LOOKS 512u
+#define AROUND_SLOTS 4096u /* holders for which they are kept; a power of two */
+#define FRESH_US     UINT64_C(10000000)
+
+/* A node's offer of a capability, in the capability's table. */
+struct entry {
+    uint32_t node;
+    uint32_t weight; /* slots x speed: for sampling */
+    uint32_t slots, queue;
+    uint32_t assigned; /* by this broker, not ended */
+    int warm;
+    void *ref;
+};
+
+struct rcap {
+    struct entry *v; /* owned */
+    uint32_t n, cap;
+    uint32_t max_weight;
+    uint32_t near[NEAR_KEPT]; /* nodes, the nearest first */
+    uint32_t nnear;
+    int near_stale;
+    uint64_t near_us; /* when they were found */
+};
+
+/* Where a node stands in the table of a capability that it offers. */
+struct place {
+    uint32_t capability, at;
+};
+
+struct rnode {
+    struct load load;
+    uint32_t rtt_us, dev_us;
+
+    uint64_t up, down; /* bytes a second */
+    uint64_t price_pusd_s;
+    uint32_t slots, speed_pm;
+    uint32_t up_flows, down_flows;
+    uint32_t site, class_;
+    uint32_t seen; /* number of the decision that looked at it last */
+    uint8_t tier, used, open, metered, spot;
+
+    uint16_t to_broker[ROUTE_BROKERS_MAX];
+
+    struct place *places; /* owned */
+    uint32_t nplaces, cap_places;
+    uint32_t site_next, site_prev; /* ring of its site's nodes */
+} __attribute__((aligned(64)));
+
+struct around {
+    uint32_t holder; /* ROUTE_NONE: free */
+    uint32_t n;
+    uint64_t found_us;
+    uint32_t v[AROUND_KEPT];
+};
+
+struct router {
+    struct router_config cfg;
+    struct prices *prices;     /* borrowed */
+    struct runtimes *runtimes; /* borrowed */
+    struct pairs *pairs;       /* owned */
+    struct wf_rng rng;
+    void *block;         /* owned; in it, from a cache line on: */
+    struct rnode *nodes; /* grows by doubling */
+    uint32_t nnodes, cap_nodes;
+    uint32_t *free_nodes; /* owned */
+    uint32_t nfree;
+    uint32_t *site_heads; /* owned; a node of each site, or ROUTE_NONE */
+    uint32_t nsites;
+    struct rcap *caps;     /* owned; max_capabilities of them */
+    struct around *around; /* owned */
+    uint32_t decision;
+    uint32_t tick_at; /* the capability whose turn it is */
+};
+
+/* The entry of a node's offer, or NULL. */
+struct entry *router_entry(const struct router *r, uint32_t node, uint32_t capability);
+
+/* RTT between two nodes, and a rank to compare with. */
+struct distance router_distance(const struct router *r, uint32_t a, uint32_t b,
+                                uint64_t now_us);
+
+/* Candidates of a decision, into `ret`, of which there is room for ROUTE_ROWS_MAX. */
+unsigned candidates_pick(struct router *r, const struct route_job *job, uint64_t now_us,
+                         struct entry **ret);
+
+/* near.c: find them anew if that is due. */
+void near_refresh(struct router *r, struct rcap *c, uint64_t now_us);
+const struct around *around_of(struct router *r, uint32_t holder, uint64_t now_us);
+
+/* X and the bytes and money of it. */
+struct fetch_plan {
+    uint64_t us, bytes, pusd;
+    uint32_t from; /* the holder of most of it */
+};
+
+struct fetch_plan fetch_plan(const struct router *r, const struct route_job *job,
+                             uint32_t node, uint64_t now_us);
+
+#endif

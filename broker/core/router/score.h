@@ -1,0 +1,43 @@
+/* score.h - how soon one node is expected to finish one job, and at what price
+ *
+ *     score = T + M / rho + P        T = L + max(Q, X, C) + R + S
+ *
+ * DESIGN section 6: L link, Q wait, X fetch, C warm-up, R run, S risk of losing a spot
+ * node, M money, P soft preferences that are not met.  max, not sum: inputs are fetched
+ * and handlers warmed while a job queues.  A job that is placed for throughput pays for
+ * the link that it occupies as well: T + X.  Microseconds, lower is better.
+ *
+ * Pure functions of their arguments, in saturating integers: the same terms give the same
+ * score on every machine, so a decision can be checked from its explanation.
+ */
+#ifndef BROKER_CORE_ROUTER_SCORE_H
+#define BROKER_CORE_ROUTER_SCORE_H
+
+#include "common/defs.h"
+
+struct score {
+    uint64_t link_us, wait_us, fetch_us, warm_us, run_us, risk_us, money_us, soft_us;
+    uint64_t total_us;
+};
+
+/* The total of the other terms.  `occupies`: for throughput. */
+uint64_t score_total(const struct score *s, int occupies);
+
+/* Q: `jobs` of so much expected work in all are there, in so many slots, each of which
+ * does speed_pm / 1000 of work a second. */
+uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t speed_pm);
+
+/* R: the time of so much work there. */
+uint64_t score_run(uint64_t work_us, uint32_t speed_pm);
+
+/* S: the node is taken away `hazard` times in 10^12 seconds; what was done till then,
+ * half of it on average, is lost and must be done again. */
+uint64_t score_risk(uint64_t hazard, uint64_t busy_us);
+
+/* M / rho: money in pusd, at so many pusd a second. */
+uint64_t score_money(uint64_t pusd, uint64_t rho_pusd_s);
+
+/* a * b / c; UINT64_MAX where that does not fit or c is 0. */
+uint64_t score_mul_div(uint64_t a, uint64_t b, uint64_t c);
+
+#endif

@@ -1,0 +1,38 @@
+/* tally.h - what became of the jobs of a run, as one JSON object
+ *
+ * Jobs of the first 10 seconds warm the mesh up and are not counted.  Bytes and money are
+ * those of all counted jobs, over the number of those that finished.
+ */
+#ifndef TESTS_SIM_PLACE_TALLY_H
+#define TESTS_SIM_PLACE_TALLY_H
+
+#include "common/defs.h"
+
+#include <stdio.h>
+
+#define TALLY_WARM_NS UINT64_C(10000000000)
+
+struct tally {
+    float *took_s;        /* owned; of jobs that finished */
+    uint32_t *decided_ns; /* owned; how long decisions took */
+    size_t max;
+    size_t nfinished, ndecided;
+    uint64_t counted, refused, refused_rightly;
+    uint64_t due,
+        due_missed; /* with a deadline and not refused; too late or unfinished */
+    uint64_t with_data, local;
+    double sum_s, bytes, usd;
+    uint64_t reports;
+};
+
+/* Room for `max` jobs.  WEFT_ENOMEM. */
+int tally_init(struct tally *t, size_t max);
+void tally_fini(struct tally *t);
+
+void tally_finished(struct tally *t, double took_s);
+void tally_decided(struct tally *t, uint64_t ns);
+
+/* Print it.  Sorts what it holds. */
+void tally_print(struct tally *t, const char *policy, FILE *out);
+
+#endif

@@ -70,7 +70,7 @@ struct pull_lot *wf_pull_lot(struct wf_pull *p, const struct pull_blob *b)
 
 uint64_t wf_pull_rank(const struct pull_blob *b)
 {
-    return UINT32_MAX - (uint64_t) b->priority;
+    return UINT64_MAX - b->priority;
 }
 
 void wf_pull_unbegin(struct wf_pull *p, struct pull_blob *b)
@@ -182,7 +182,7 @@ static void set_terms(struct wf_pull *p, struct pull_blob *b,
         wf_pull_search_end(p, b);
     }
     lot->active -= begun ? 1 : 0;
-    b->priority = (unsigned) wf_max_u64(b->priority, w->priority);
+    b->priority = wf_max_u64(b->priority, w->priority);
     b->waits |= w->waits != 0;
     b->job = w->job;
     b->fetch = w->fetch;

@@ -58,7 +58,7 @@ void wf_pull_free(struct wf_pull *p);
 struct wf_pull_want {
     struct wf_digest digest;
     uint64_t size;
-    unsigned priority; /* higher first */
+    uint64_t priority; /* higher first */
     int waits;         /* something waits for it: fetched over a metered link, too */
     struct wf_id job;  /* as what it is located: for an attempt of this job; */
     uint64_t fetch;    /* or by this order of the broker; 0: neither */

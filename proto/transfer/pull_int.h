@@ -129,7 +129,7 @@ struct pull_blob {
     struct wf_blob_ref ref;
     struct wf_id job;
     uint64_t fetch;
-    unsigned priority;
+    uint64_t priority;
     int waits;
     enum pull_phase phase;
     enum pull_search search;

@@ -155,6 +155,6 @@ void wf_joiner_tick(struct wf_joiner *j, uint64_t now_us, struct wf_effects *out
         end(j, WF_JOIN_FAILED, out);
         return;
     }
-    wf_link_tick(&j->link, now_us, 0, out);
+    wf_link_tick(&j->link, now_us, out);
     after_link(j, out);
 }

@@ -14,7 +14,8 @@
 #define BYE_MIN_MS     1000u
 #define RTT_SHIFT      3 /* alpha 1/8 */
 #define RTT_MAX_US     10000000u
-#define RTT_QUICK      3 /* samples taken back to back at first */
+#define RTT_QUICK      3       /* samples taken back to back at first */
+#define REPORT_US      100000u /* between pings that tell a change of the load */
 
 static const struct wf_sm_state states[WF_LINK_STATES] = {
     [WF_LINK_IDLE] = {"idle", WF_SM_TO(WF_LINK_DIALLING) | WF_SM_TO(WF_LINK_IDLE)},
@@ -119,23 +120,42 @@ void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
             out);
 }
 
-static void ping(struct wf_link *l, uint64_t now_us, uint64_t covered,
-                 struct wf_effects *out)
+static void ping(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
     const struct wf_ping p = {.seq = ++l->ping_seq,
                               .time_us = now_us,
                               .rtt_us = l->last_rtt_us,
-                              .covered = covered};
+                              .covered = l->load.covered,
+                              .jobs = l->load.jobs,
+                              .work_us = l->load.work_us,
+                              .arrived = l->load.arrived};
 
     l->pinged_us = now_us;
+    l->told_jobs = l->load.jobs;
     wf_effects_send(out, 0, WF_MSG_ping, &p);
+}
+
+/* A change that was undone before it could be told needs no ping. */
+static uint64_t ping_due_us(const struct wf_link *l)
+{
+    uint64_t by = l->load.jobs > l->told_jobs ? l->load.jobs - l->told_jobs
+                                              : l->told_jobs - l->load.jobs;
+    int early = l->load.step != 0 && by >= l->load.step;
+
+    return l->pinged_us +
+           (early ? wf_min_u64(REPORT_US, l->heartbeat_us) : l->heartbeat_us);
 }
 
 static void plan(struct wf_link *l)
 {
     if (l->state == WF_LINK_READY) {
-        l->due_us = wf_min_u64(l->pinged_us + l->heartbeat_us, l->heard_us + l->lease_us);
+        l->due_us = wf_min_u64(ping_due_us(l), l->heard_us + l->lease_us);
     }
+}
+
+void wf_link_loaded(struct wf_link *l)
+{
+    plan(l);
 }
 
 static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *w,
@@ -159,7 +179,9 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     l->error = 0;
     wf_backoff_reset(&l->backoff);
     l->quick_pings = RTT_QUICK;
-    ping(l, now_us, 0, out);
+    l->ponged_seq = l->ping_seq;
+    l->load.covered = 0; /* assignments are counted anew */
+    ping(l, now_us, out);
     plan(l);
 }
 
@@ -168,17 +190,20 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
 {
     uint64_t rtt_us = now_us - p->time_us;
 
-    /* A sample from an older session, or an echo of what was never sent, is no sample. */
-    if (p->seq != l->ping_seq || p->time_us > now_us || rtt_us > RTT_MAX_US) {
+    /* A sample from an older session, or an echo of what was never sent, is no sample.
+     * More than one ping may be under way. */
+    if (p->seq <= l->ponged_seq || p->seq > l->ping_seq || p->time_us > now_us ||
+        rtt_us > RTT_MAX_US) {
         return;
     }
+    l->ponged_seq = p->seq;
     l->welcome.store_lsn = wf_max_u64(l->welcome.store_lsn, p->store_lsn);
     l->last_rtt_us = wf_max_u64(rtt_us, 1);
     wf_ewma_add(&l->rtt_us, l->last_rtt_us, RTT_SHIFT);
     /* A new session is measured, and the broker told, without waiting for heartbeats. */
     if (l->quick_pings > 0) {
         l->quick_pings--;
-        ping(l, now_us, 0, out);
+        ping(l, now_us, out);
     }
 }
 
@@ -242,8 +267,7 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
     }
 }
 
-void wf_link_tick(struct wf_link *l, uint64_t now_us, uint64_t covered,
-                  struct wf_effects *out)
+void wf_link_tick(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
     switch (l->state) {
     case WF_LINK_WAITING:
@@ -260,8 +284,8 @@ void wf_link_tick(struct wf_link *l, uint64_t now_us, uint64_t covered,
     case WF_LINK_READY:
         if (now_us >= l->heard_us + l->lease_us) {
             give_up(l, now_us, WEFT_EUNREACH, "the broker fell silent", out);
-        } else if (now_us >= l->pinged_us + l->heartbeat_us) {
-            ping(l, now_us, covered, out);
+        } else if (now_us >= ping_due_us(l)) {
+            ping(l, now_us, out);
         }
         plan(l);
         break;

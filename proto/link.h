@@ -39,6 +39,15 @@ struct wf_link_config {
     uint64_t seed;    /* of the jitter */
 };
 
+/* What an agent tells with every ping; its owner keeps it true.  All 0 for others. */
+struct wf_link_load {
+    uint64_t covered; /* highest assign.seq of this session, whose jobs count below */
+    uint64_t jobs;    /* it holds, waiting and running */
+    uint64_t work_us; /* expected, of those */
+    uint64_t arrived; /* taken, ever */
+    uint64_t step;    /* a change of `jobs` by so much is told early; 0: none is */
+};
+
 /* What the broker said in welcome. */
 struct wf_link_welcome {
     char broker[WF_NAME_MAX + 1];
@@ -62,6 +71,9 @@ struct wf_link {
     uint64_t heartbeat_us, lease_us;
     uint64_t heard_us, pinged_us;
     uint64_t ping_seq, dials;
+    uint64_t ponged_seq; /* newest ping that was answered; older answers do not count */
+    uint64_t told_jobs;  /* load.jobs, as of the last ping */
+    struct wf_link_load load;
     unsigned quick_pings; /* left of those sent back to back on a new session */
     struct wf_ewma rtt_us;
     uint64_t last_rtt_us;
@@ -90,8 +102,11 @@ enum wf_link_verdict {
 enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
                                  const struct wf_msg *msg, struct wf_effects *out);
 
-/* Heartbeats, leases, redialling.  `covered` goes into the ping. */
-void wf_link_tick(struct wf_link *l, uint64_t now_us, uint64_t covered,
-                  struct wf_effects *out);
+/* Heartbeats, leases, redialling. */
+void wf_link_tick(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+
+/* `load` was changed.  When the change is large the next ping is due early, but no more
+ * than ten go out in a second; that tick also covers what comes until then. */
+void wf_link_loaded(struct wf_link *l);
 
 #endif

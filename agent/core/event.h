@@ -24,6 +24,8 @@ enum node_event_kind {
     NODE_RUN_OUTPUT,  /* run, stream, data */
     NODE_RUN_DONE,    /* run, end: exactly once for each START, also after KILL */
     NODE_DRAIN,       /* on: take no new work; the owner of the machine asks */
+    NODE_NOTICE,      /* left_ms: then the machine is taken away */
+    NODE_WARM,        /* cap, on: workers of a capability are up, or none is any more */
     NODE_RECORD,      /* before START: key, value, lsn: what an APPEND had kept */
     NODE_STORE_ERROR, /* lsn: what was appended from it on is not kept */
     NODE_STOP,        /* hang up */
@@ -53,6 +55,7 @@ struct run_end {
     struct wf_slice data;
     int has_data;
     uint64_t cpu_us, rss, cut;
+    uint64_t warm_us; /* of the run: its handler was not ready before */
     /* One that is too large for a message is in the store, and pinned there, before its
      * end is told; `data` is empty then. */
     int has_blob;
@@ -99,6 +102,8 @@ struct node_event {
     struct wf_slice key, value;
     uint64_t lsn;
     int on;
+    unsigned cap; /* index */
+    uint64_t left_ms;
     uint32_t lane;
     const struct wf_key *peer;
     uint64_t bytes, used, room;

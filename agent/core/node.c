@@ -34,6 +34,7 @@ int node_new(const struct node_config *cfg, struct node **ret_node)
     }
     n->cfg = *cfg;
     wf_link_init(&n->link, &cfg->link);
+    n->link.load.step = node_load_step(n);
     wf_buf_init(&n->record, NODE_SPOOL_KEY + WF_FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_init(&n->rows[i], WF_FRAME_MAX / 2);
@@ -73,114 +74,8 @@ void node_send(const struct node *n, struct wf_effects *out, enum wf_type type,
     }
 }
 
-static int is_draining(const struct node *n)
-{
-    return n->drained_by_broker || n->drained_by_owner;
-}
-
-/* -- stopping --------------------------------------------------------------------------
+/* -- taking in -------------------------------------------------------------------------
  */
-
-/* Stop a run for a reason.  One that did not start is over at once. */
-void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
-                   struct wf_effects *out)
-{
-    if (r->phase == RUN_FINISHED || r->stop_code != 0) {
-        return;
-    }
-    r->stop_code = code;
-    if (r->reason == NULL && reason != NULL) {
-        r->reason = wf_strdup(reason);
-    }
-    if (r->phase == RUN_WAITING) {
-        r->end.code = code;
-        node_finish(n, r, out);
-        return;
-    }
-    run_move(&n->runs, r, RUN_STOPPING);
-    (void) run_plan(&n->runs, r, UINT64_MAX);
-    wf_effects_add(out, WF_EFFECT_KILL, (uint32_t) n->cfg.grace_ms, r->number, NULL, 0,
-                   NULL);
-}
-
-/* -- starting --------------------------------------------------------------------------
- */
-
-/* In milliseconds that can be told in microseconds; 0: no limit. */
-static uint64_t wall_of(const struct node *n, const struct run *r)
-{
-    uint64_t own = n->cfg.caps[r->cap].wall_ms;
-    uint64_t wall_ms = own == 0          ? r->wall_ms
-                       : r->wall_ms == 0 ? own
-                                         : wf_min_u64(own, r->wall_ms);
-
-    return wf_min_u64(wall_ms, UINT64_MAX / MS);
-}
-
-/* When being cut off ends a run, which counts from when the broker was last heard. */
-static uint64_t cut_due_us(const struct node *n, const struct run *r)
-{
-#ifdef WEFT_PLANT_STOP_AFTER_IGNORED
-    return UINT64_MAX;
-#endif
-    return node_is_open(n) || r->stop_after_ms == 0
-               ? UINT64_MAX
-               : wf_add_sat(n->cut_us,
-                            wf_min_u64(r->stop_after_ms, UINT64_MAX / MS) * MS);
-}
-
-/* The next thing a run wants: its stream to begin, or one of its limits. */
-static void plan(struct node *n, struct run *r)
-{
-    uint64_t wall_ms = wall_of(n, r);
-    uint64_t due_us = cut_due_us(n, r);
-
-    if (r->phase == RUN_RUNNING && wall_ms != 0) {
-        due_us = wf_min_u64(due_us, wf_add_sat(r->started_us, wall_ms * MS));
-    }
-    if (r->phase == RUN_RUNNING && !r->told_started) {
-        due_us = wf_min_u64(due_us, r->started_us + n->cfg.stream_after_ms * MS);
-    }
-    if (run_plan(&n->runs, r, due_us) != 0) {
-        n->failed++;
-    }
-}
-
-static void start(struct node *n, struct run *r, struct wf_effects *out)
-{
-    r->started_us = n->now_us;
-    n->running_of[r->cap]++;
-    run_move(&n->runs, r, RUN_RUNNING);
-    node_inputs_started(n, r, out);
-    plan(n, r);
-    wf_effects_add(out, WF_EFFECT_START, 0, r->number, NULL, 0, r);
-}
-
-/* Start what waits and has its data, by priority, then age, as far as slots go. */
-static void fill(struct node *n, struct wf_effects *out)
-{
-    while (n->runs.nwaiting != 0 && n->runs.nrunning < n->cfg.slots) {
-        struct run *best = NULL;
-
-        for (struct wf_list_node *x = wf_list_first(&n->runs.waiting); x != NULL;
-             x = wf_list_next(&n->runs.waiting, x)) {
-            struct run *r = CONTAINER_OF(x, struct run, node);
-
-            if (n->running_of[r->cap] >= n->cfg.caps[r->cap].slots) {
-                continue;
-            }
-            if (!node_inputs_ready(r)) {
-                node_inputs_starved(n, r);
-            } else if (best == NULL || r->priority > best->priority) {
-                best = r;
-            }
-        }
-        if (best == NULL) {
-            return;
-        }
-        start(n, best, out);
-    }
-}
 
 static int find_cap(const struct node *n, const struct wf_assign *m)
 {
@@ -228,13 +123,14 @@ static void admit(struct node *n, const struct wf_assign *m, unsigned cap,
         return;
     }
     n->held_of[cap]++;
+    n->link.load.arrived++;
     rc = node_inputs_take(n, r, m, out);
     if (rc != 0) {
         node_refuse_run(n, r, rc == WEFT_EFULL ? WEFT_EBUSY : rc, wf_err_sentence(rc),
                         out);
         return;
     }
-    fill(n, out);
+    node_fill(n, out);
 }
 
 static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effects *out)
@@ -245,7 +141,7 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
     const char *text = NULL;
     int rc;
 
-    n->covered = wf_max_u64(n->covered, m->seq);
+    n->link.load.covered = wf_max_u64(n->link.load.covered, m->seq);
     if (r != NULL) {
         if (r->phase == RUN_FINISHED) {
             node_tell_result(n, r, out);
@@ -254,7 +150,7 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
     }
     if (cap < 0) {
         refuse(n, m, WEFT_ENOCAP, "this node does not offer that", out);
-    } else if (is_draining(n)) {
+    } else if (node_is_draining(n)) {
         refuse(n, m, WEFT_EDRAIN, "this node is draining", out);
     } else if (n->held_of[cap] >= c->slots + c->queue) {
         refuse(n, m, WEFT_EBUSY, "no slot is free", out);
@@ -314,7 +210,7 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
         node_unkeep(n, r, out);
     }
     node_finish(n, r, out);
-    fill(n, out);
+    node_fill(n, out);
 }
 
 /* -- the broker speaks -----------------------------------------------------------------
@@ -334,7 +230,6 @@ static void on_opened(struct node *n, struct wf_effects *out)
     const struct run *r;
     size_t it = 0;
 
-    n->covered = 0;
     n->sent_known = 0;
     n->drained_by_broker = 0; /* until it says so in this session */
     node_tell_info(n, out);
@@ -372,7 +267,7 @@ static void on_cut(struct node *n, struct wf_effects *out)
             struct run *r = CONTAINER_OF(x, struct run, node);
 
             if (r->stop_after_ms != 0 && r->phase != RUN_STOPPING) {
-                plan(n, r);
+                node_plan(n, r);
             }
         }
     }
@@ -396,11 +291,7 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
         on_assign(n, &msg->u.assign, out);
         break;
     case WF_MSG_stop:
-        r = runs_get(&n->runs, &msg->u.stop.job, msg->u.stop.attempt);
-        if (r != NULL) {
-            node_stop_run(n, r, -(int) msg->u.stop.code, NULL, out);
-            fill(n, out);
-        }
+        node_on_stop(n, &msg->u.stop, out);
         break;
     case WF_MSG_result_ack:
         r = runs_get(&n->runs, &msg->u.result_ack.job, msg->u.result_ack.attempt);
@@ -420,20 +311,9 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
 /* -- time ------------------------------------------------------------------------------
  */
 
-static void stop_for(struct node *n, struct run *r, int code, const char *what,
-                     uint64_t limit_ms, struct wf_effects *out)
-{
-    char text[64];
-
-    (void) snprintf(text, sizeof text, "%s %llu ms", what, (unsigned long long) limit_ms);
-    node_stop_run(n, r, code, text, out);
-}
-
 /* The timer of a run has come: it stops, or gets its next one. */
 static void run_due(struct node *n, struct run *r, struct wf_effects *out)
 {
-    uint64_t wall_ms = wall_of(n, r);
-
     if (r->phase == RUN_FINISHED) {
         node_age(n, r, out);
         return;
@@ -442,21 +322,14 @@ static void run_due(struct node *n, struct run *r, struct wf_effects *out)
         n->now_us >= r->started_us + n->cfg.stream_after_ms * MS) {
         tell_started(n, r, out);
     }
-    if (n->now_us >= cut_due_us(n, r)) {
-        stop_for(n, r, WEFT_ELOST, "was cut off for more than", r->stop_after_ms, out);
-    } else if (r->phase == RUN_RUNNING && wall_ms != 0 &&
-               n->now_us >= wf_add_sat(r->started_us, wall_ms * MS)) {
-        stop_for(n, r, WEFT_EWALL, "ran longer than", wall_ms, out);
-    } else {
-        plan(n, r);
-    }
+    node_check_limits(n, r, out);
 }
 
 static void on_tick(struct node *n, struct wf_effects *out)
 {
     struct wf_heap_node *x;
 
-    wf_link_tick(&n->link, n->now_us, n->covered, out);
+    wf_link_tick(&n->link, n->now_us, out);
     node_data_tick(n, out);
     while ((x = wf_heap_min(&n->runs.timers)) != NULL && x->key <= n->now_us) {
         run_due(n, CONTAINER_OF(x, struct run, timer), out);
@@ -465,7 +338,7 @@ static void on_tick(struct node *n, struct wf_effects *out)
 
 static void on_drain(struct node *n, int on, struct wf_effects *out)
 {
-    const struct wf_drain m = {on != 0};
+    const struct wf_drain m = {on || n->gone_us != 0};
 
     n->drained_by_owner = on;
     node_send(n, out, WF_MSG_drain, &m);
@@ -520,6 +393,12 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
     case NODE_DRAIN:
         on_drain(n, ev->on, out);
         break;
+    case NODE_NOTICE:
+        node_noticed(n, ev->left_ms, out);
+        break;
+    case NODE_WARM:
+        node_note_warm(n, ev->cap, ev->on, out);
+        break;
     case NODE_RECORD:
         node_restore(n, ev, out);
         break;
@@ -538,10 +417,11 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         on_cut(n, out);
     }
     if (node_data_after(n, out)) {
-        fill(n, out);
+        node_fill(n, out);
     }
     node_data_done(n, first, out);
     node_spool(n, out);
+    node_note_load(n);
 }
 
 uint64_t node_wakeup_us(const struct node *n)
@@ -564,9 +444,9 @@ const struct node_config *node_config_of(const struct node *n)
 
 struct node_counts node_counts(const struct node *n)
 {
-    return (struct node_counts){n->runs.nwaiting, n->runs.nrunning, n->runs.nfinished,
-                                n->done,          n->failed,        n->refused,
-                                n->cut,           is_draining(n),   n->spool};
+    return (struct node_counts){n->runs.nwaiting, n->runs.nrunning,    n->runs.nfinished,
+                                n->done,          n->failed,           n->refused,
+                                n->cut,           node_is_draining(n), n->spool};
 }
 
 void node_check(const struct node *n)
@@ -580,6 +460,7 @@ void node_check(const struct node *n)
         running += n->running_of[i];
     }
     WF_CHECK(held == n->runs.nwaiting + n->runs.nrunning);
+    WF_CHECK(held == n->link.load.jobs && (held != 0 || n->link.load.work_us == 0));
     WF_CHECK(running == n->runs.nrunning && running <= n->cfg.slots);
     for (struct wf_list_node *x = wf_list_first(&n->runs.finished); x != NULL;
          x = wf_list_next(&n->runs.finished, x)) {

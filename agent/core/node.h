@@ -55,6 +55,10 @@ struct node_config {
     uint64_t spool_age_ms;    /* older results are dropped while cut off; 0: never */
     uint64_t seed;
 
+    char class_[WF_NAME_MAX + 1]; /* node class; empty: the name of its tier */
+    uint64_t speed_pm;            /* against a node of speed 1000; 0: 1000 */
+    int metered, spot;
+
     uint64_t data_cap;              /* bytes of blobs it may hold; 0: there is no store */
     char bulk[WF_ENDPOINT_MAX + 1]; /* where others may fetch from it; empty: nowhere */
     struct wf_pull_config pull;     /* seeds are made from `seed` */

@@ -111,9 +111,9 @@ static int want_of(const struct node_blob *b, struct wf_pull_want *ret)
         } else {
             const struct run *r = s->input->reason->run;
 
-            if (!ret->waits || r->priority > ret->priority) {
+            if (!ret->waits || run_urgency(r) > ret->priority) {
                 ret->job = r->key.job;
-                ret->priority = r->priority;
+                ret->priority = run_urgency(r);
             }
             ret->waits = 1;
         }

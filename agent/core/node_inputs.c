@@ -59,7 +59,7 @@ static void pick(struct node *n, struct node_input *in, struct wf_effects *out)
         struct node_tie *t = CONTAINER_OF(x, struct node_tie, of_input);
 
         if (t->run->phase == RUN_WAITING &&
-            (best == NULL || t->run->priority > best->run->priority)) {
+            (best == NULL || run_urgency(t->run) > run_urgency(best->run))) {
             best = t;
         }
     }
@@ -124,7 +124,7 @@ static struct node_input *tie(struct run_data *rd, struct node_input *in)
 
     *t = (struct node_tie){.input = in, .run = rd->run, .moved = in->set.moved};
     wf_list_push_back(&in->ties, &t->of_input);
-    if (in->reason == NULL || rd->run->priority > in->reason->run->priority) {
+    if (in->reason == NULL || run_urgency(rd->run) > run_urgency(in->reason->run)) {
         in->reason = t;
     }
     return in;

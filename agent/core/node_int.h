@@ -11,7 +11,6 @@ struct node {
     struct node_facts facts;
     uint64_t now_us, wall_ms;
     uint64_t info_seq, telemetry_seq;
-    uint64_t covered; /* highest assign.seq of this session */
     uint64_t running_of[WF_CAPS_MAX], held_of[WF_CAPS_MAX];
     uint64_t sent[WF_METRICS];
     uint32_t sent_known;
@@ -27,6 +26,8 @@ struct node {
     int told_full;        /* that the spool is full, since the session ended */
     int stopped;
     int drained_by_broker, drained_by_owner;
+    uint64_t gone_us; /* when the machine is taken away; 0: no such notice came */
+    uint8_t warm[WF_CAPS_MAX]; /* its workers are up */
     struct wf_buf rows[3];
     char region[WF_LABEL_MAX + 1]; /* value of the own label `residency` */
     struct node_data *data;        /* owned; NULL: there is no blob store */
@@ -40,6 +41,7 @@ int node_is_open(const struct node *n);
 
 /* node_report.c: what the machine is and how it does. */
 void node_tell_info(struct node *n, struct wf_effects *out);
+void node_note_warm(struct node *n, unsigned cap, int on, struct wf_effects *out);
 void node_tell_metrics(struct node *n, uint32_t known, const uint64_t *metrics,
                        struct wf_effects *out);
 
@@ -91,9 +93,37 @@ void node_restore(struct node *n, const struct node_event *ev, struct wf_effects
 void node_plan_age(struct node *n, struct run *r);
 void node_age(struct node *n, struct run *r, struct wf_effects *out);
 
+/* node_queue.c: what waits. */
+
+/* Start what waits and has its data, as far as slots go. */
+void node_fill(struct node *n, struct wf_effects *out);
+
+/* The load that pings tell, as it is at the end of a step; and its `step`. */
+void node_note_load(struct node *n);
+uint64_t node_load_step(const struct node *n);
+
+/* node_stop.c: what ends a run from outside. */
+
 /* Stop a run for a reason.  One that did not start is over at once. */
 void node_stop_run(struct node *n, struct run *r, int code, const char *reason,
                    struct wf_effects *out);
+void node_on_stop(struct node *n, const struct wf_stop *m, struct wf_effects *out);
+
+/* Set the timer of a run for what it wants next: its stream to begin, or one of its
+ * limits.  When it has come, stop it, or set the next one. */
+void node_plan(struct node *n, struct run *r);
+void node_check_limits(struct node *n, struct run *r, struct wf_effects *out);
+
+/* No new work is taken, for whatever reason. */
+int node_is_draining(const struct node *n);
+
+/* The machine is taken away after so long: take no more, give back what did not start. */
+void node_noticed(struct node *n, uint64_t left_ms, struct wf_effects *out);
+
+/* Until it is; 0: no such notice came. */
+uint64_t node_left_ms(const struct node *n);
+
+/* node.c */
 
 /* Give back a run that waits.  It is freed. */
 void node_refuse_run(struct node *n, struct run *r, int code, const char *text,

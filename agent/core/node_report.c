@@ -17,10 +17,20 @@ static void add_caps(const struct node *n, struct wf_buf *store, struct wf_rows 
                                        .queue = c->queue,
                                        .wall_ms = c->wall_ms,
                                        .net = c->net != 0,
-                                       .warm = c->kind != WF_HANDLER_EXEC};
+                                       .warm =
+                                           c->kind == WF_HANDLER_INPROC || n->warm[i]};
 
         (void) wf_rows_add(store, rows, wf_desc_cap_row(), &row);
     }
+}
+
+/* Where none is set, what the broker calls this kind of place. */
+static struct wf_slice class_of(const struct node *n)
+{
+    if (n->cfg.class_[0] != '\0' || n->link.welcome.tier == WF_TIER_NONE) {
+        return wf_slice_of(n->cfg.class_);
+    }
+    return wf_slice_of(wf_tier_name(n->link.welcome.tier));
 }
 
 void node_tell_info(struct node *n, struct wf_effects *out)
@@ -35,9 +45,14 @@ void node_tell_info(struct node *n, struct wf_effects *out)
                               .slots = n->cfg.slots,
                               .sandbox = wf_slice_of(f->sandbox),
                               .sandbox_why = wf_slice_of(f->sandbox_why),
-                              .draining = n->drained_by_owner != 0,
+                              .draining = n->drained_by_owner || n->gone_us != 0,
                               .bulk = wf_slice_of(n->cfg.bulk),
-                              .data_cap = n->cfg.data_cap};
+                              .data_cap = n->cfg.data_cap,
+                              .class_ = class_of(n),
+                              .speed_pm = n->cfg.speed_pm,
+                              .metered = n->cfg.metered != 0,
+                              .spot = n->cfg.spot != 0,
+                              .notice_ms = node_left_ms(n)};
 
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
         wf_buf_clear(&n->rows[i]);
@@ -56,6 +71,14 @@ void node_tell_info(struct node *n, struct wf_effects *out)
         (void) wf_rows_add(&n->rows[2], &m.labels, wf_desc_label_row(), &row);
     }
     node_send(n, out, WF_MSG_agent_info, &m);
+}
+
+void node_note_warm(struct node *n, unsigned cap, int on, struct wf_effects *out)
+{
+    if (n->warm[cap] != (on != 0)) {
+        n->warm[cap] = on != 0;
+        node_tell_info(n, out);
+    }
 }
 
 static int differs(uint64_t was, uint64_t now)

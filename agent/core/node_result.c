@@ -33,7 +33,8 @@ void node_result_of(const struct run *r, struct wf_result *ret)
                               .rss = r->end.rss,
                               .cut = r->end.cut + r->cut,
                               .fetched = r->fetched,
-                              .fetch_us = r->fetch_us};
+                              .fetch_us = r->fetch_us,
+                              .warm_us = r->end.warm_us};
     if (r->end.has_blob) {
         ret->data = wf_slice_make(NULL, 0);
         ret->blob = r->end.blob;

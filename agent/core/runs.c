@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* Of an urgency, in milliseconds; the priority, at most 9, stands above them. */
+#define DEADLINE_BITS 60
+
 static const struct wf_sm_state states[RUN_PHASES] = {
     [RUN_WAITING] = {"waiting", WF_SM_TO(RUN_RUNNING) | WF_SM_TO(RUN_FINISHED)},
     [RUN_RUNNING] = {"running", WF_SM_TO(RUN_STOPPING) | WF_SM_TO(RUN_FINISHED)},
@@ -100,6 +103,7 @@ int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t n
     r->payload_len = m->payload.len;
     r->cap = cap;
     r->priority = (unsigned) m->priority;
+    r->work_us = wf_min_u64(m->work_us, UINT64_MAX / WF_RUNS_MAX);
     r->received_us = now_us;
     r->wall_ms = m->wall_ms;
     r->deadline_ms = m->deadline_ms;
@@ -111,6 +115,7 @@ int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t n
         run_free(r);
         return rc;
     }
+    t->work_us += r->work_us;
     *ret_run = r;
     return 0;
 }
@@ -188,6 +193,15 @@ void run_move(struct runs *t, struct run *r, unsigned to)
     wf_list_push_back(lists[to], &r->node);
     --*count_of(t, from);
     ++*count_of(t, to);
+    t->work_us -= to == RUN_FINISHED ? r->work_us : 0;
+}
+
+uint64_t run_urgency(const struct run *r)
+{
+    uint64_t far = (UINT64_C(1) << DEADLINE_BITS) - 1;
+    uint64_t at = r->deadline_ms != 0 ? wf_min_u64(r->deadline_ms, far) : far;
+
+    return (uint64_t) r->priority << DEADLINE_BITS | (far - at);
 }
 
 int run_plan(struct runs *t, struct run *r, uint64_t due_us)
@@ -205,6 +219,7 @@ int run_plan(struct runs *t, struct run *r, uint64_t due_us)
 
 void runs_forget(struct runs *t, struct run *r)
 {
+    t->work_us -= r->phase != RUN_FINISHED ? r->work_us : 0;
     --*count_of(t, r->phase);
     wf_heap_remove(&t->timers, &r->timer);
     (void) wf_map_take(t->by_key, &r->key, sizeof r->key);

@@ -69,9 +69,11 @@ struct run {
     uint64_t number;    /* names it to the shell; never used again */
     unsigned cap;       /* index of its capability */
     unsigned priority;
+    uint64_t work_us; /* expected, as it was assigned; what a sum of all can hold */
     uint64_t received_us, started_us, ended_us;
     uint64_t wall_ms, deadline_ms;
     uint64_t stop_after_ms; /* of being cut off; 0: it goes on */
+    uint64_t kill_us;       /* STOPPING: when its grace ends */
     int told_started;
     int stop_code;            /* why it is being stopped; 0: it is not */
     struct wf_list_node node; /* waiting, running or finished list */
@@ -113,6 +115,7 @@ struct runs {
     struct wf_list_node waiting, running, finished;
     struct wf_list_node todo; /* finished: to be sent; while cut off: to be spooled */
     size_t nwaiting, nrunning, nfinished;
+    uint64_t work_us; /* of those that wait and run */
     uint64_t next_number;
 };
 
@@ -132,6 +135,10 @@ struct run *runs_numbered(const struct runs *t, uint64_t number);
 
 /* The only writer of run.phase; keeps lists and counts. */
 void run_move(struct runs *t, struct run *r, unsigned to);
+
+/* In which order what waits is fetched for, higher first: by priority, then by deadline.
+ * Of the same urgency the older one is first. */
+uint64_t run_urgency(const struct run *r);
 
 /* Ask for a tick at `due_us`; UINT64_MAX: none.  WEFT_ENOMEM. */
 int run_plan(struct runs *t, struct run *r, uint64_t due_us);

@@ -413,7 +413,7 @@ void wf_calls_tick(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
 {
     struct wf_heap_node *first;
 
-    wf_link_tick(&c->link, now_us, 0, out);
+    wf_link_tick(&c->link, now_us, out);
     while ((first = wf_heap_min(&c->due)) != NULL && first->key <= now_us) {
         expire(c, now_us, CONTAINER_OF(first, struct wf_call, due), out);
     }

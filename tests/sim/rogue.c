@@ -227,7 +227,9 @@ static void rogue_tick(struct sim *s, struct actor *a)
 {
     struct rogue *r = CONTAINER_OF(a, struct rogue, a);
 
-    wf_link_tick(&r->link, actor_us(s, &r->a), wf_rng_next(&s->clock.rng), &a->fx);
+    r->link.load.covered = wf_rng_next(&s->clock.rng);
+    r->link.load.jobs = r->link.load.work_us = r->link.load.covered;
+    wf_link_tick(&r->link, actor_us(s, &r->a), &a->fx);
 }
 
 static uint64_t rogue_wakeup_us(const struct actor *a)

@@ -73,7 +73,7 @@ static void tick(struct bed *b, uint64_t later)
 {
     wf_effects_clear(&b->fx);
     b->now += later;
-    wf_link_tick(&b->l, b->now, 5, &b->fx);
+    wf_link_tick(&b->l, b->now, &b->fx);
 }
 
 /* Bring a fresh link to the given state. */
@@ -235,11 +235,76 @@ static void test_heartbeat(void)
     tick(&b, 0);
     tick(&b, b.l.due_us - b.now);
     ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.seq == 5 && m.u.ping.rtt_us == 800 &&
-           m.u.ping.covered == 5 && m.u.ping.time_us == b.now,
-       "the next ping tells the round trip and what the report covers");
+           m.u.ping.time_us == b.now,
+       "the next ping tells the round trip");
     is_int(b.l.due_us, b.now + SECOND, "the one after it comes a heartbeat later");
     tick(&b, SECOND / 2);
     is_int(b.fx.n, 0, "not before");
+    wf_effects_fini(&b.fx);
+}
+
+/* Sixteen jobs more are news, and are told with all that goes with them. */
+static void test_load(void)
+{
+    struct wf_msg pong = {.type = WF_MSG_pong}, m;
+    struct bed b;
+
+    reach(&b, WF_LINK_READY);
+    b.l.load = (struct wf_link_load){7, 15, 900, 20, 16};
+    wf_link_loaded(&b.l);
+    is_int(b.l.due_us, b.now + SECOND, "a small change waits for the heartbeat");
+    b.l.load.jobs++;
+    wf_link_loaded(&b.l);
+    is_int(b.l.due_us, b.now + SECOND / 10, "a large one is told soon");
+    tick(&b, SECOND / 10 - 1);
+    is_int(b.fx.n, 0, "but not at once after another ping");
+    tick(&b, 1);
+    ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.covered == 7 && m.u.ping.jobs == 16 &&
+           m.u.ping.work_us == 900 && m.u.ping.arrived == 20,
+       "all of it");
+    is_int(b.l.due_us, b.now + SECOND, "then the heartbeat is enough again");
+    b.l.load.jobs = 0;
+    wf_link_loaded(&b.l);
+    is_int(b.l.due_us, b.now + SECOND / 10, "fewer are news as well");
+    b.l.load.jobs = 1;
+    wf_link_loaded(&b.l);
+    is_int(b.l.due_us, b.now + SECOND, "what was undone meanwhile is not");
+    pong.u.pong = (struct wf_pong){.seq = 1, .time_us = b.now};
+    (void) offer(&b, &pong);
+    ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.jobs == 1 && m.u.ping.covered == 7,
+       "pings that measure tell it, too");
+    wf_link_down(&b.l, b.now, &b.fx);
+    b.l.load.jobs = 100;
+    wf_link_loaded(&b.l);
+    ok(b.l.due_us < b.now + SECOND / 5 + 1, "while waiting it changes nothing");
+    tick(&b, SECOND);
+    wf_link_up(&b.l, b.now, &b.fx);
+    must(welcome(&b) == WF_LINK_OPENED);
+    ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.covered == 0 && m.u.ping.jobs == 100,
+       "a new session begins with what is held, and covers no assignment yet");
+    wf_effects_fini(&b.fx);
+}
+
+/* With ten pings a second over a link of 300 ms several are under way. */
+static void test_far(void)
+{
+    struct wf_msg pong = {.type = WF_MSG_pong};
+    struct bed b;
+
+    reach(&b, WF_LINK_READY);
+    b.l.load.step = 1;
+    for (unsigned i = 0; i < 3; i++) {
+        b.l.load.jobs ^= 1;
+        wf_link_loaded(&b.l);
+        tick(&b, SECOND / 10);
+        must(b.fx.n == 1);
+    }
+    pong.u.pong = (struct wf_pong){.seq = 1, .time_us = b.now - 3 * SECOND / 10};
+    (void) offer(&b, &pong);
+    is_int(b.l.last_rtt_us, 3 * SECOND / 10, "the answer to an older ping counts");
+    pong.u.pong.time_us = b.now;
+    (void) offer(&b, &pong);
+    is_int(b.l.last_rtt_us, 3 * SECOND / 10, "once");
     wf_effects_fini(&b.fx);
 }
 
@@ -426,6 +491,8 @@ int main(void)
     test_moves();
     test_stop();
     test_heartbeat();
+    test_load();
+    test_far();
     test_silence();
     test_redial();
     test_spurious_news();

@@ -7,7 +7,7 @@
 #define TRIES_MAX      12u /* for one node at random */
 
 struct picker {
-    struct router *r;
+    struct routing *r;
     const struct route_job *job;
     struct rcap *cap;
     struct entry **v;
@@ -27,7 +27,7 @@ static void add_entry(struct picker *p, struct entry *e)
 
 static void add_node(struct picker *p, uint32_t node)
 {
-    struct entry *e = router_entry(p->r, node, p->job->capability);
+    struct entry *e = routing_entry(p->r, node, p->job->capability);
 
     if (e != NULL) {
         add_entry(p, e);
@@ -60,7 +60,7 @@ static void add_holders(struct picker *p)
     }
 }
 
-static int is_idle(const struct router *r, uint32_t node)
+static int is_idle(const struct routing *r, uint32_t node)
 {
     const struct rnode *n = &r->nodes[node];
 
@@ -126,7 +126,7 @@ static void add_random(struct picker *p, unsigned want)
     }
 }
 
-unsigned candidates_pick(struct router *r, const struct route_job *job, uint64_t now_us,
+unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_t now_us,
                          struct entry **ret)
 {
     struct picker p = {.r = r, .job = job, .cap = &r->caps[job->capability], .v = ret};

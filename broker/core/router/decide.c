@@ -23,7 +23,7 @@ static struct run_key key_of(const struct rnode *n, const struct route_job *job)
     return (struct run_key){job->capability, job->version, n->class_, job->size};
 }
 
-uint64_t router_work(const struct router *r, uint32_t node, const struct route_job *job)
+uint64_t routing_work(const struct routing *r, uint32_t node, const struct route_job *job)
 {
     const struct run_key key = key_of(&r->nodes[node], job);
     struct run_guess guess;
@@ -53,7 +53,7 @@ static int is_full(const struct rnode *n, const struct entry *e)
 }
 
 /* With what is likely at worst: would it be too late? */
-static int is_late(const struct router *r, const struct route_job *job,
+static int is_late(const struct routing *r, const struct route_job *job,
                    const struct rnode *n, const struct score *s)
 {
     const struct run_key key = key_of(n, job);
@@ -65,7 +65,7 @@ static int is_late(const struct router *r, const struct route_job *job,
     return score_total(&late, 0) > job->left_us;
 }
 
-static unsigned filter_of(const struct router *r, const struct route_job *job,
+static unsigned filter_of(const struct routing *r, const struct route_job *job,
                           const struct entry *e, struct route_row *row)
 {
     const struct rnode *n = &r->nodes[e->node];
@@ -91,13 +91,13 @@ static unsigned filter_of(const struct router *r, const struct route_job *job,
     return PLACE_PASSED;
 }
 
-static void score_row(const struct router *r, const struct route_job *job,
+static void score_row(const struct routing *r, const struct route_job *job,
                       const struct entry *e, uint64_t now_us, struct route_decision *d,
                       struct route_row *row)
 {
     const struct rnode *n = &r->nodes[e->node];
     const struct fetch_plan fetch = fetch_plan(r, job, e->node, now_us);
-    const uint64_t work_us = router_work(r, e->node, job);
+    const uint64_t work_us = routing_work(r, e->node, job);
     struct score *s = &row->score;
 
     *row = (struct route_row){.node = e->node,
@@ -136,8 +136,8 @@ static int is_better(const struct route_job *job, const struct route_row *a,
     return avoid_a != avoid_b ? avoid_b : a->score.total_us < b->score.total_us;
 }
 
-void router_decide(struct router *r, const struct route_job *job, uint64_t now_us,
-                   struct route_decision *ret)
+void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
+                    struct route_decision *ret)
 {
     struct entry *entries[ROUTE_ROWS_MAX];
     unsigned n = candidates_pick(r, job, now_us, entries);

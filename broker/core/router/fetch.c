@@ -17,7 +17,7 @@ static uint64_t share(uint64_t rate, uint32_t flows)
     return (rate != 0 ? rate : RATE_GUESS) / ((uint64_t) flows + 1);
 }
 
-static uint64_t rate_between(const struct router *r, uint32_t from, uint32_t to,
+static uint64_t rate_between(const struct routing *r, uint32_t from, uint32_t to,
                              uint64_t rtt_us, uint64_t now_us)
 {
     const struct rnode *h = &r->nodes[from], *a = &r->nodes[to];
@@ -39,7 +39,7 @@ static uint64_t time_of(const struct part *p)
 }
 
 /* The holder from which it would come soonest. */
-static int best_part(const struct router *r, const struct route_input *in,
+static int best_part(const struct routing *r, const struct route_input *in,
                      uint64_t missing, uint32_t node, uint64_t now_us, struct part *ret)
 {
     uint64_t best_us = UINT64_MAX;
@@ -51,7 +51,7 @@ static int best_part(const struct router *r, const struct route_input *in,
         if (p.holder == node || in->holders[i].have < missing) {
             continue;
         }
-        p.rtt_us = router_distance(r, p.holder, node, now_us).rtt_us;
+        p.rtt_us = routing_distance(r, p.holder, node, now_us).rtt_us;
         p.rate = rate_between(r, p.holder, node, p.rtt_us, now_us);
         us = time_of(&p);
         if (us < best_us) {
@@ -87,7 +87,7 @@ static void add_part(struct part *v, unsigned *n, const struct part *p)
     }
 }
 
-struct fetch_plan fetch_plan(const struct router *r, const struct route_job *job,
+struct fetch_plan fetch_plan(const struct routing *r, const struct route_job *job,
                              uint32_t node, uint64_t now_us)
 {
     const struct rnode *a = &r->nodes[node];

@@ -2,7 +2,7 @@
 #include "broker/core/router/router_int.h"
 
 /* A node that never measured its way here comes after those that did. */
-static uint64_t rtt_of(const struct router *r, uint32_t node)
+static uint64_t rtt_of(const struct routing *r, uint32_t node)
 {
     const struct rnode *n = &r->nodes[node];
 
@@ -29,7 +29,7 @@ static uint32_t keep(uint32_t *v, uint64_t *keys, uint32_t n, uint32_t max, uint
     return n < max ? n + 1 : n;
 }
 
-void near_refresh(struct router *r, struct rcap *c, uint64_t now_us)
+void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us)
 {
     uint64_t keys[NEAR_KEPT];
     uint64_t age_us = now_us - c->near_us;
@@ -48,7 +48,7 @@ void near_refresh(struct router *r, struct rcap *c, uint64_t now_us)
     }
 }
 
-static void look(struct router *r, struct around *x, uint64_t *keys, uint32_t node,
+static void look(struct routing *r, struct around *x, uint64_t *keys, uint32_t node,
                  uint64_t now_us)
 {
     const struct rnode *n = &r->nodes[node];
@@ -62,11 +62,11 @@ static void look(struct router *r, struct around *x, uint64_t *keys, uint32_t no
         }
     }
     x->n = keep(x->v, keys, x->n, AROUND_KEPT, node,
-                router_distance(r, x->holder, node, now_us).rank);
+                routing_distance(r, x->holder, node, now_us).rank);
 }
 
 /* Those of its site, and of the others all when they are few, else some at random. */
-static void find_around(struct router *r, struct around *x, uint64_t now_us)
+static void find_around(struct routing *r, struct around *x, uint64_t now_us)
 {
     uint64_t keys[AROUND_KEPT];
     uint32_t mate = r->nodes[x->holder].site_next;
@@ -85,7 +85,7 @@ static void find_around(struct router *r, struct around *x, uint64_t now_us)
     x->found_us = now_us;
 }
 
-const struct around *around_of(struct router *r, uint32_t holder, uint64_t now_us)
+const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us)
 {
     struct around *x = &r->around[holder % AROUND_SLOTS];
 

@@ -9,10 +9,10 @@
 #define PAIRS_MAX   65536u
 #define FLOWS_MAX   (1u << 20)
 
-int router_new(const struct router_config *cfg, struct prices *prices,
-               struct runtimes *runtimes, struct router **ret_router)
+int routing_new(const struct routing_config *cfg, struct prices *prices,
+                struct runtimes *runtimes, struct routing **ret_routing)
 {
-    struct router *r = wf_calloc(1, sizeof *r);
+    struct routing *r = wf_calloc(1, sizeof *r);
 
     if (r == NULL) {
         return WEFT_ENOMEM;
@@ -29,17 +29,17 @@ int router_new(const struct router_config *cfg, struct prices *prices,
     r->pairs =
         pairs_new((uint32_t) wf_min_u64(PAIRS_MAX, (uint64_t) cfg->max_nodes * 16));
     if (r->caps == NULL || r->around == NULL || r->pairs == NULL) {
-        router_free(r);
+        routing_free(r);
         return WEFT_ENOMEM;
     }
     for (uint32_t i = 0; i < AROUND_SLOTS; i++) {
         r->around[i].holder = ROUTE_NONE;
     }
-    *ret_router = r;
+    *ret_routing = r;
     return 0;
 }
 
-void router_free(struct router *r)
+void routing_free(struct routing *r)
 {
     if (r == NULL) {
         return;
@@ -59,7 +59,7 @@ void router_free(struct router *r)
     wf_free(r);
 }
 
-size_t router_bytes(const struct router *r)
+size_t routing_bytes(const struct routing *r)
 {
     size_t n = sizeof *r + r->cap_nodes * (sizeof *r->nodes + sizeof *r->free_nodes) +
                r->cfg.max_capabilities * sizeof *r->caps +
@@ -85,7 +85,7 @@ static struct rnode *aligned(void *block)
     return (struct rnode *) (((uintptr_t) block + line - 1) / line * line);
 }
 
-static int grow_nodes(struct router *r)
+static int grow_nodes(struct routing *r)
 {
     uint32_t cap = r->cap_nodes != 0 ? r->cap_nodes * 2 : NODES_FIRST;
     uint32_t *free_nodes;
@@ -111,7 +111,7 @@ static int grow_nodes(struct router *r)
     return 0;
 }
 
-int router_add(struct router *r, uint32_t *ret_node)
+int routing_add(struct routing *r, uint32_t *ret_node)
 {
     struct rnode *n;
     uint32_t id;
@@ -139,7 +139,7 @@ int router_add(struct router *r, uint32_t *ret_node)
 }
 
 /* A node that is alone has a ring of its own. */
-static void leave_site(struct router *r, uint32_t node)
+static void leave_site(struct routing *r, uint32_t node)
 {
     struct rnode *n = &r->nodes[node];
 
@@ -153,7 +153,7 @@ static void leave_site(struct router *r, uint32_t node)
 }
 
 /* Without memory for its ring the site still counts, only its nodes are found less. */
-static int need_sites(struct router *r, uint32_t site)
+static int need_sites(struct routing *r, uint32_t site)
 {
     uint32_t *heads = r->site_heads;
     uint32_t n = r->nsites;
@@ -174,7 +174,7 @@ static int need_sites(struct router *r, uint32_t site)
     return 0;
 }
 
-static void join_site(struct router *r, uint32_t node, uint32_t site)
+static void join_site(struct routing *r, uint32_t node, uint32_t site)
 {
     struct rnode *n = &r->nodes[node];
     uint32_t head;
@@ -193,12 +193,12 @@ static void join_site(struct router *r, uint32_t node, uint32_t site)
     }
 }
 
-void router_remove(struct router *r, uint32_t node)
+void routing_remove(struct routing *r, uint32_t node)
 {
     struct rnode *n = &r->nodes[node];
 
     while (n->nplaces != 0) {
-        router_withdraw(r, node, n->places[n->nplaces - 1].capability);
+        routing_withdraw(r, node, n->places[n->nplaces - 1].capability);
     }
     leave_site(r, node);
     pairs_forget(r->pairs, node);
@@ -220,7 +220,7 @@ static uint32_t weight_of(const struct rnode *n, uint32_t slots)
         1, wf_min_u64(UINT32_MAX, wf_min_u64(n->slots, slots) * (uint64_t) n->speed_pm));
 }
 
-static void reweigh(struct router *r, uint32_t node)
+static void reweigh(struct routing *r, uint32_t node)
 {
     const struct rnode *n = &r->nodes[node];
 
@@ -233,7 +233,7 @@ static void reweigh(struct router *r, uint32_t node)
     }
 }
 
-void router_describe(struct router *r, uint32_t node, const struct route_about *about)
+void routing_describe(struct routing *r, uint32_t node, const struct route_about *about)
 {
     struct rnode *n = &r->nodes[node];
 
@@ -251,7 +251,7 @@ void router_describe(struct router *r, uint32_t node, const struct route_about *
     reweigh(r, node);
 }
 
-void router_measured(struct router *r, uint32_t node, const struct route_links *links)
+void routing_measured(struct routing *r, uint32_t node, const struct route_links *links)
 {
     struct rnode *n = &r->nodes[node];
 
@@ -268,19 +268,19 @@ void router_measured(struct router *r, uint32_t node, const struct route_links *
     memcpy(n->to_broker, links->to_broker, sizeof n->to_broker);
 }
 
-void router_pair(struct router *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
-                 uint64_t rate, uint64_t now_us)
+void routing_pair(struct routing *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
+                  uint64_t rate, uint64_t now_us)
 {
     pairs_set(r->pairs, holder, getter, rtt_us, rate, now_us);
 }
 
-void router_open(struct router *r, uint32_t node, int open)
+void routing_open(struct routing *r, uint32_t node, int open)
 {
     r->nodes[node].open = open != 0;
 }
 
-struct distance router_distance(const struct router *r, uint32_t a, uint32_t b,
-                                uint64_t now_us)
+struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
+                                 uint64_t now_us)
 {
     const struct rnode *x = &r->nodes[a], *y = &r->nodes[b];
     const struct distance_end ends[2] = {{x->to_broker, x->site, 0},
@@ -304,7 +304,7 @@ static struct place *place_of(const struct rnode *n, uint32_t capability)
     return NULL;
 }
 
-struct entry *router_entry(const struct router *r, uint32_t node, uint32_t capability)
+struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability)
 {
     const struct place *p = place_of(&r->nodes[node], capability);
 
@@ -328,12 +328,12 @@ static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
     return 0;
 }
 
-int router_offer(struct router *r, uint32_t node, uint32_t capability, uint32_t slots,
-                 uint32_t queue, int warm, void *ref)
+int routing_offer(struct routing *r, uint32_t node, uint32_t capability, uint32_t slots,
+                  uint32_t queue, int warm, void *ref)
 {
     struct rnode *n = &r->nodes[node];
     struct rcap *c = &r->caps[capability];
-    struct entry *e = router_entry(r, node, capability);
+    struct entry *e = routing_entry(r, node, capability);
 
     if (e == NULL) {
         if (grow((void **) &n->places, n->nplaces, &n->cap_places, sizeof *n->places) !=
@@ -355,7 +355,7 @@ int router_offer(struct router *r, uint32_t node, uint32_t capability, uint32_t 
     return 0;
 }
 
-void router_withdraw(struct router *r, uint32_t node, uint32_t capability)
+void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
 {
     struct rnode *n = &r->nodes[node];
     struct rcap *c = &r->caps[capability];
@@ -377,8 +377,8 @@ void router_withdraw(struct router *r, uint32_t node, uint32_t capability)
 /* -- load -----------------------------------------------------------------------------
  */
 
-void router_report(struct router *r, uint32_t node, const struct route_report *report,
-                   uint64_t now_us)
+void routing_report(struct routing *r, uint32_t node, const struct route_report *report,
+                    uint64_t now_us)
 {
     struct rnode *n = &r->nodes[node];
     const struct load_report l = {.jobs = report->jobs,
@@ -392,9 +392,9 @@ void router_report(struct router *r, uint32_t node, const struct route_report *r
     n->down_flows = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
 }
 
-void router_sent(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us)
+void routing_sent(struct routing *r, uint32_t node, uint32_t capability, uint64_t work_us)
 {
-    struct entry *e = router_entry(r, node, capability);
+    struct entry *e = routing_entry(r, node, capability);
 
     load_sent(&r->nodes[node].load, work_us);
     if (e != NULL) {
@@ -402,10 +402,10 @@ void router_sent(struct router *r, uint32_t node, uint32_t capability, uint64_t 
     }
 }
 
-void router_ended(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us,
-                  int covered)
+void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
+                   uint64_t work_us, int covered)
 {
-    struct entry *e = router_entry(r, node, capability);
+    struct entry *e = routing_entry(r, node, capability);
 
     load_ended(&r->nodes[node].load, work_us, covered);
     if (e != NULL && e->assigned != 0) {
@@ -419,7 +419,7 @@ static void add_flows(uint32_t *flows, int by)
                     : (uint32_t) wf_min_u64(*flows + (uint64_t) by, FLOWS_MAX);
 }
 
-void router_flow(struct router *r, uint32_t holder, uint32_t getter, int by)
+void routing_flow(struct routing *r, uint32_t holder, uint32_t getter, int by)
 {
 #ifdef WEFT_PLANT_NO_FLOWS
     return;
@@ -428,12 +428,12 @@ void router_flow(struct router *r, uint32_t holder, uint32_t getter, int by)
     add_flows(&r->nodes[getter].down_flows, by);
 }
 
-struct route_load router_load(const struct router *r, uint32_t node)
+struct route_load routing_load(const struct routing *r, uint32_t node)
 {
     return load_view(&r->nodes[node].load);
 }
 
-void router_tick(struct router *r, uint64_t now_us)
+void routing_tick(struct routing *r, uint64_t now_us)
 {
     /* A share of the capabilities each time. */
     for (uint32_t i = 0; i < 64 && i < r->cfg.max_capabilities; i++) {

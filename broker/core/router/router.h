@@ -26,11 +26,11 @@
 #define ROUTE_ROWS_MAX    24u /* candidates, at most */
 #define ROUTE_NONE        UINT32_MAX
 
-struct router;
+struct routing;
 struct prices;
 struct runtimes;
 
-struct router_config {
+struct routing_config {
     uint32_t max_nodes, max_capabilities;
     uint32_t brokers; /* that may send to the same nodes; at least 1 */
     uint32_t sample;  /* candidates; 0: ROUTE_SAMPLE */
@@ -55,32 +55,32 @@ struct route_links {
 };
 
 /* WEFT_ENOMEM.  Prices and run times are borrowed; they may be shared by routers. */
-int router_new(const struct router_config *cfg, struct prices *prices,
-               struct runtimes *runtimes, struct router **ret_router);
-void router_free(struct router *r);
+int routing_new(const struct routing_config *cfg, struct prices *prices,
+                struct runtimes *runtimes, struct routing **ret_routing);
+void routing_free(struct routing *r);
 
 /* -- nodes ----------------------------------------------------------------------------
  */
 
 /* A number that is free; WEFT_EFULL. */
-int router_add(struct router *r, uint32_t *ret_node);
-void router_remove(struct router *r, uint32_t node);
+int routing_add(struct routing *r, uint32_t *ret_node);
+void routing_remove(struct routing *r, uint32_t node);
 
-void router_describe(struct router *r, uint32_t node, const struct route_about *about);
-void router_measured(struct router *r, uint32_t node, const struct route_links *links);
+void routing_describe(struct routing *r, uint32_t node, const struct route_about *about);
+void routing_measured(struct routing *r, uint32_t node, const struct route_links *links);
 
 /* A pair of nodes was measured: the RTT, and the rate from holder to getter (0: not). */
-void router_pair(struct router *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
-                 uint64_t rate, uint64_t now_us);
+void routing_pair(struct routing *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
+                  uint64_t rate, uint64_t now_us);
 
 /* It may get work, or not at present. */
-void router_open(struct router *r, uint32_t node, int open);
+void routing_open(struct routing *r, uint32_t node, int open);
 
 /* It offers a capability (a number below max_capabilities), with so many slots and warm
  * or not; again to change it.  `ref` comes back with the decision.  WEFT_ENOMEM. */
-int router_offer(struct router *r, uint32_t node, uint32_t capability, uint32_t slots,
-                 uint32_t queue, int warm, void *ref);
-void router_withdraw(struct router *r, uint32_t node, uint32_t capability);
+int routing_offer(struct routing *r, uint32_t node, uint32_t capability, uint32_t slots,
+                  uint32_t queue, int warm, void *ref);
+void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability);
 
 /* -- load -----------------------------------------------------------------------------
  */
@@ -96,20 +96,21 @@ struct route_report {
     uint32_t up_flows, down_flows;
 };
 
-void router_report(struct router *r, uint32_t node, const struct route_report *report,
-                   uint64_t now_us);
+void routing_report(struct routing *r, uint32_t node, const struct route_report *report,
+                    uint64_t now_us);
 
 /* A job was sent there; it ended, or never arrived.  `covered`: the last report counted
  * it. */
-void router_sent(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us);
-void router_ended(struct router *r, uint32_t node, uint32_t capability, uint64_t work_us,
-                  int covered);
+void routing_sent(struct routing *r, uint32_t node, uint32_t capability,
+                  uint64_t work_us);
+void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
+                   uint64_t work_us, int covered);
 
 /* A transfer to `getter` began, or is over: both links are shared. */
-void router_flow(struct router *r, uint32_t holder, uint32_t getter, int by);
+void routing_flow(struct routing *r, uint32_t holder, uint32_t getter, int by);
 
 /* What this broker believes, now. */
-struct route_load router_load(const struct router *r, uint32_t node);
+struct route_load routing_load(const struct routing *r, uint32_t node);
 
 /* -- decisions ------------------------------------------------------------------------
  */
@@ -169,19 +170,20 @@ struct route_decision {
 };
 
 /* Fill `ret`, all of which but rows beyond nrows is written. */
-void router_decide(struct router *r, const struct route_job *job, uint64_t now_us,
-                   struct route_decision *ret);
+void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
+                    struct route_decision *ret);
 
 /* Expected work, microseconds, of a job of this kind at a node. */
-uint64_t router_work(const struct router *r, uint32_t node, const struct route_job *job);
+uint64_t routing_work(const struct routing *r, uint32_t node,
+                      const struct route_job *job);
 
 /* What a second is worth to a job by its goal, in pusd. */
 uint64_t route_rho(unsigned goal);
 
 /* Upkeep of the indexes: as often as a tick comes, bounded. */
-void router_tick(struct router *r, uint64_t now_us);
+void routing_tick(struct routing *r, uint64_t now_us);
 
 /* The bytes that the tables take. */
-size_t router_bytes(const struct router *r);
+size_t routing_bytes(const struct routing *r);
 
 #endif

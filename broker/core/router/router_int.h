@@ -75,8 +75,8 @@ struct around {
     uint32_t v[AROUND_KEPT];
 };
 
-struct router {
-    struct router_config cfg;
+struct routing {
+    struct routing_config cfg;
     struct prices *prices;     /* borrowed */
     struct runtimes *runtimes; /* borrowed */
     struct pairs *pairs;       /* owned */
@@ -95,19 +95,19 @@ struct router {
 };
 
 /* The entry of a node's offer, or NULL. */
-struct entry *router_entry(const struct router *r, uint32_t node, uint32_t capability);
+struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability);
 
 /* RTT between two nodes, and a rank to compare with. */
-struct distance router_distance(const struct router *r, uint32_t a, uint32_t b,
-                                uint64_t now_us);
+struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
+                                 uint64_t now_us);
 
 /* Candidates of a decision, into `ret`, of which there is room for ROUTE_ROWS_MAX. */
-unsigned candidates_pick(struct router *r, const struct route_job *job, uint64_t now_us,
+unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_t now_us,
                          struct entry **ret);
 
 /* near.c: find them anew if that is due. */
-void near_refresh(struct router *r, struct rcap *c, uint64_t now_us);
-const struct around *around_of(struct router *r, uint32_t holder, uint64_t now_us);
+void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us);
+const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us);
 
 /* X and the bytes and money of it. */
 struct fetch_plan {
@@ -115,7 +115,7 @@ struct fetch_plan {
     uint32_t from; /* the holder of most of it */
 };
 
-struct fetch_plan fetch_plan(const struct router *r, const struct route_job *job,
+struct fetch_plan fetch_plan(const struct routing *r, const struct route_job *job,
                              uint32_t node, uint64_t now_us);
 
 #endif

@@ -1,5 +1,6 @@
 #include "broker/config.h"
 
+#include "broker/price_file.h"
 #include "common/io/conf_file.h"
 #include "common/str.h"
 #include "proto/name.h"
@@ -28,6 +29,9 @@ static const struct wf_conf_option options[] = {
      "File of keys, tokens and jobs, on a disk of this machine; default STATE/weft.db.  "
      "`postgres://...`: a database that the brokers of a site share.  `memory`: lost "
      "with the process."},
+    {"prices", WF_CONF_STR, AT(prices), NULL, NULL, "",
+     "File of prices of node classes and links, see below; read again when it changes, "
+     "and on SIGHUP.  Default: nothing costs anything."},
     {"log", WF_CONF_STR, AT(log), NULL, NULL, "info",
      "Least level that is logged: error, warn, info or debug."},
     {"heartbeat", WF_CONF_DURATION, AT(heartbeat_ms), "50ms", "5m", "5s",
@@ -114,9 +118,26 @@ int config_load(const char *path, struct config *ret_config, struct wf_err *err)
     return rc != 0 ? rc : check(path, ret_config, err);
 }
 
+int config_check_files(const struct config *cfg, struct wf_err *err)
+{
+    struct price_file prices;
+    int rc;
+
+    if (cfg->prices[0] == '\0') {
+        return 0;
+    }
+    rc = price_file_load(cfg->prices, &prices, err);
+    if (rc == 0) {
+        price_file_fini(&prices);
+    }
+    return rc;
+}
+
 int config_help(struct wf_buf *out)
 {
-    return wf_conf_help(options, ARRAY_LEN(options), out);
+    int rc = wf_conf_help(options, ARRAY_LEN(options), out);
+
+    return rc != 0 ? rc : price_file_help(out);
 }
 
 void config_to_core(const struct config *cfg, struct core_config *ret_core)

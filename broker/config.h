@@ -12,6 +12,7 @@ struct config {
     struct wf_conf_list listen, advertise, bulk_listen;
     char state[256];
     char store[256];
+    char prices[256];
     char log[16];
     uint64_t heartbeat_ms, lease_ms, grace_ms;
     uint64_t max_payload, max_jobs, max_bytes, max_nodes, max_connections;
@@ -22,7 +23,10 @@ struct config {
 /* Defaults, then the file.  Checks what one option alone cannot show. */
 int config_load(const char *path, struct config *ret_config, struct wf_err *err);
 
-/* The table as text for --help. */
+/* Read the files that it names: what a start would find wrong with them. */
+int config_check_files(const struct config *cfg, struct wf_err *err);
+
+/* The table as text for --help, and those of the file of prices. */
 int config_help(struct wf_buf *out);
 
 /* What of it the core wants. */

@@ -73,6 +73,16 @@ static int fail_start(const struct wf_err *err, const char *path)
     }
 }
 
+/* What a start would find wrong with the files that the configuration names. */
+static int check_files(const struct config *cfg)
+{
+    struct wf_err err = {0};
+
+    return config_check_files(cfg, &err) == 0
+               ? 0
+               : fail(&err, "correct that file, or set `prices` to another one");
+}
+
 int main(int argc, char **argv)
 {
     const char *path = NULL;
@@ -109,6 +119,10 @@ int main(int argc, char **argv)
     if (config_load(path, &cfg, &err) != 0) {
         return fail(&err, err.code == WEFT_ENOENT ? "name a file that can be read"
                                                   : wf_err_next(err.code));
+    }
+    rc = check_files(&cfg);
+    if (rc != 0) {
+        return rc;
     }
     if (check_only) {
         printf("ok  %s\n", path);

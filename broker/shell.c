@@ -2,6 +2,7 @@
 
 #include "broker/bulk.h"
 #include "broker/first.h"
+#include "broker/price_watch.h"
 #include "broker/store/store.h"
 #include "client/include/weft/version.h"
 #include "common/failpoint.h"
@@ -30,6 +31,7 @@ struct shell {
     struct zap *zap;
     struct router *router;
     struct bulk *bulk;
+    struct price_watch *prices; /* NULL: no file of prices */
     struct wf_timer *timer;
     uint64_t armed_us; /* when the timer fires; UINT64_MAX: not armed */
     struct keys keys;
@@ -211,6 +213,13 @@ static void on_repair(void *arg, const char *line)
     log_warn(sh->log, "store", "repair", "text=\"%s\"", line);
 }
 
+static void on_prices_read(void *arg, const struct price_line *lines, size_t n)
+{
+    struct broker_event ev = {.kind = BROKER_PRICES, .prices = lines, .nprices = n};
+
+    step_store(arg, &ev);
+}
+
 /* -- the bus ---------------------------------------------------------------------------
  */
 
@@ -317,7 +326,12 @@ static void on_signal(void *arg, int signum)
 
     if (signum == SIGHUP) {
         log_info(sh->log, "broker", "hangup",
-                 "text=\"nothing is reloaded: restart to change the configuration\"");
+                 "text=\"%s: restart to change the configuration\"",
+                 sh->prices != NULL ? "the prices are read again, and nothing else"
+                                    : "nothing is reloaded");
+        if (sh->prices != NULL) {
+            price_watch_look(sh->prices, 1);
+        }
         return;
     }
     if (sh->stopping++) {
@@ -481,6 +495,10 @@ static int open_all(struct shell *sh, const struct config *cfg,
     if (rc == 0) {
         rc = load(sh, err);
     }
+    if (rc == 0 && cfg->prices[0] != '\0') {
+        rc = price_watch_new(&sh->loop, cfg->prices, sh->log, on_prices_read, sh,
+                             &sh->prices, err);
+    }
     if (rc == 0 && (o->new_operator || !core_has_operator(sh->core))) {
         struct broker_event ev = {.kind = BROKER_TICK};
 
@@ -538,6 +556,7 @@ void shell_free(struct shell *sh)
     router_free(sh->router);
     zap_free(sh->zap);
     wf_timer_free(sh->timer);
+    price_watch_free(sh->prices);
     wf_loop_fini(&sh->loop);
     zctx_free(&sh->zmq);
     core_free(sh->core);

@@ -4,6 +4,7 @@
 #include "proto/words.h"
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
+#define FURTHER_MAX  512u   /* looked at when nobody of the sample may have it */
 #define LATE_PM      900u   /* deadlines are promised on this quantile of the run */
 
 uint64_t route_rho(unsigned goal)
@@ -136,6 +137,41 @@ static int is_better(const struct route_job *job, const struct route_row *a,
     return avoid_a != avoid_b ? avoid_b : a->score.total_us < b->score.total_us;
 }
 
+static void weigh(struct route_decision *d, const struct route_job *job, int i)
+{
+    const struct route_row *row = &d->rows[i];
+
+    if (row->filter != PLACE_PASSED) {
+        return;
+    }
+    d->passed++;
+    if (d->best < 0 || is_better(job, row, &d->rows[d->best])) {
+        d->runner_up = d->best;
+        d->best = i;
+    } else if (d->runner_up < 0 || is_better(job, row, &d->rows[d->runner_up])) {
+        d->runner_up = i;
+    }
+}
+
+/* None of the sample will do: the first of some more that does. */
+static void look_further(struct routing *r, const struct route_job *job, uint64_t now_us,
+                         struct route_decision *d)
+{
+    const struct rcap *c = &r->caps[job->capability];
+    struct route_row *row = &d->rows[d->nrows - 1];
+    const struct route_row last = *row;
+    uint32_t at = (uint32_t) wf_rng_below(&r->rng, c->n);
+
+    for (uint32_t i = 0; i < FURTHER_MAX && i < c->n; i++) {
+        score_row(r, job, &c->v[(at + i) % c->n], now_us, d, row);
+        if (row->filter == PLACE_PASSED) {
+            weigh(d, job, (int) d->nrows - 1);
+            return;
+        }
+    }
+    *row = last;
+}
+
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret)
 {
@@ -150,19 +186,10 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
     ret->nrows = n;
     ret->best = ret->runner_up = -1;
     for (unsigned i = 0; i < n; i++) {
-        struct route_row *row = &ret->rows[i];
-
-        score_row(r, job, entries[i], now_us, ret, row);
-        if (row->filter != PLACE_PASSED) {
-            continue;
-        }
-        ret->passed++;
-        if (ret->best < 0 || is_better(job, row, &ret->rows[ret->best])) {
-            ret->runner_up = ret->best;
-            ret->best = (int) i;
-        } else if (ret->runner_up < 0 ||
-                   is_better(job, row, &ret->rows[ret->runner_up])) {
-            ret->runner_up = (int) i;
-        }
+        score_row(r, job, entries[i], now_us, ret, &ret->rows[i]);
+        weigh(ret, job, (int) i);
+    }
+    if (ret->passed == 0 && ret->offers > n && n != 0) {
+        look_further(r, job, now_us, ret);
     }
 }

@@ -11,17 +11,24 @@ struct part {
     uint64_t bytes, rate, rtt_us;
 };
 
-/* A link shared with the flows on it already. */
-static uint64_t share(uint64_t rate, uint32_t flows)
+/* Those that this broker promised are told of later. */
+static uint32_t flows(uint32_t told, uint32_t own)
 {
-    return (rate != 0 ? rate : RATE_GUESS) / ((uint64_t) flows + 1);
+    return told > own ? told : own;
+}
+
+/* A link shared with the flows on it already. */
+static uint64_t share(uint64_t rate, uint32_t n)
+{
+    return (rate != 0 ? rate : RATE_GUESS) / ((uint64_t) n + 1);
 }
 
 static uint64_t rate_between(const struct routing *r, uint32_t from, uint32_t to,
                              uint64_t rtt_us, uint64_t now_us)
 {
     const struct rnode *h = &r->nodes[from], *a = &r->nodes[to];
-    uint64_t rate = wf_min_u64(share(h->up, h->up_flows), share(a->down, a->down_flows));
+    uint64_t rate = wf_min_u64(share(h->up, flows(h->up_told, h->up_own)),
+                               share(a->down, flows(a->down_told, a->down_own)));
     uint64_t pair = pairs_rate(r->pairs, from, to, now_us);
 
     rate = wf_min_u64(rate, score_mul_div(WINDOW_BYTES, SECOND_US, rtt_us + 1));
@@ -108,7 +115,8 @@ struct fetch_plan fetch_plan(const struct routing *r, const struct route_job *jo
         }
     }
     /* All of it comes in over the one link of this node, whoever sends it. */
-    plan.us = score_mul_div(plan.bytes, SECOND_US, share(a->down, a->down_flows));
+    plan.us = score_mul_div(plan.bytes, SECOND_US,
+                            share(a->down, flows(a->down_told, a->down_own)));
     for (unsigned i = 0; i < n; i++) {
         const struct rnode *h = &r->nodes[parts[i].holder];
         uint64_t price = prices_egress(r->prices, h->site, h->tier, a->site, a->tier);

@@ -328,8 +328,8 @@ static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
     return 0;
 }
 
-int routing_offer(struct routing *r, uint32_t node, uint32_t capability, uint32_t slots,
-                  uint32_t queue, int warm, void *ref)
+int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
+                  const struct route_offer *offer)
 {
     struct rnode *n = &r->nodes[node];
     struct rcap *c = &r->caps[capability];
@@ -343,13 +343,14 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability, uint32_
         }
         n->places[n->nplaces++] = (struct place){capability, c->n};
         e = &c->v[c->n++];
-        *e = (struct entry){.node = node};
         c->near_stale = 1;
     }
-    e->slots = (uint32_t) wf_max_u64(1, slots);
-    e->queue = queue;
-    e->warm = warm;
-    e->ref = ref;
+    *e = (struct entry){.node = node,
+                        .slots = (uint32_t) wf_max_u64(1, offer->slots),
+                        .queue = offer->queue,
+                        .assigned = offer->assigned,
+                        .warm = offer->warm,
+                        .ref = offer->ref};
     e->weight = weight_of(n, e->slots);
     c->max_weight = (uint32_t) wf_max_u64(c->max_weight, e->weight);
     return 0;
@@ -388,8 +389,8 @@ void routing_report(struct routing *r, uint32_t node, const struct route_report 
                                   .own_work_us = report->own_work_us};
 
     load_report(&n->load, &l, r->cfg.brokers, now_us);
-    n->up_flows = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
-    n->down_flows = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
+    n->up_told = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
+    n->down_told = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
 }
 
 void routing_sent(struct routing *r, uint32_t node, uint32_t capability, uint64_t work_us)
@@ -424,8 +425,8 @@ void routing_flow(struct routing *r, uint32_t holder, uint32_t getter, int by)
 #ifdef WEFT_PLANT_NO_FLOWS
     return;
 #endif
-    add_flows(&r->nodes[holder].up_flows, by);
-    add_flows(&r->nodes[getter].down_flows, by);
+    add_flows(&r->nodes[holder].up_own, by);
+    add_flows(&r->nodes[getter].down_own, by);
 }
 
 struct route_load routing_load(const struct routing *r, uint32_t node)

@@ -76,10 +76,17 @@ void routing_pair(struct routing *r, uint32_t holder, uint32_t getter, uint32_t 
 /* It may get work, or not at present. */
 void routing_open(struct routing *r, uint32_t node, int open);
 
-/* It offers a capability (a number below max_capabilities), with so many slots and warm
- * or not; again to change it.  `ref` comes back with the decision.  WEFT_ENOMEM. */
-int routing_offer(struct routing *r, uint32_t node, uint32_t capability, uint32_t slots,
-                  uint32_t queue, int warm, void *ref);
+struct route_offer {
+    uint32_t slots, queue;
+    uint32_t assigned; /* by this broker and not ended */
+    int warm;
+    void *ref; /* comes back with the decision */
+};
+
+/* It offers a capability (a number below max_capabilities); again to change it.
+ * WEFT_ENOMEM. */
+int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
+                  const struct route_offer *offer);
 void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability);
 
 /* -- load -----------------------------------------------------------------------------
@@ -93,7 +100,7 @@ struct route_report {
     uint64_t arrived;
     uint32_t own_jobs;
     uint64_t own_work_us;
-    uint32_t up_flows, down_flows;
+    uint32_t up_flows, down_flows; /* of whoever sent for them */
 };
 
 void routing_report(struct routing *r, uint32_t node, const struct route_report *report,
@@ -106,7 +113,8 @@ void routing_sent(struct routing *r, uint32_t node, uint32_t capability,
 void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
                    uint64_t work_us, int covered);
 
-/* A transfer to `getter` began, or is over: both links are shared. */
+/* A transfer was promised (by is 1), or is over (-1): both links are shared.  Counts
+ * when a report tells of fewer. */
 void routing_flow(struct routing *r, uint32_t holder, uint32_t getter, int by);
 
 /* What this broker believes, now. */

@@ -56,7 +56,7 @@ struct rnode {
     uint64_t up, down; /* bytes a second */
     uint64_t price_pusd_s;
     uint32_t slots, speed_pm;
-    uint32_t up_flows, down_flows;
+    uint32_t up_told, down_told, up_own, down_own; /* flows */
     uint32_t site, class_;
     uint32_t seen; /* number of the decision that looked at it last */
     uint8_t tier, used, open, metered, spot;

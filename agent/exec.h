@@ -87,6 +87,7 @@ struct exec_done {
     uint64_t maxrss_bytes;
     uint64_t out_cut; /* bytes that were not passed on */
     uint64_t err_cut;
+    uint64_t warm_us;      /* of wall_us: a worker's start that the job waited for */
     const uint8_t *result; /* stdout, $WEFT_RESULT or a worker's result */
     size_t result_len;
     /* Instead of the two: a file of `result_size` bytes in the scratch folder, which is
@@ -103,6 +104,8 @@ struct exec_callbacks {
     void (*on_done)(void *arg, uint64_t run, const struct exec_done *done);
     /* The runner came up or went away; may be NULL. */
     void (*on_info)(void *arg, const struct exec_info *info);
+    /* A pool's first worker is ready, or its last one is not any more; may be NULL. */
+    void (*on_warm)(void *arg, struct exec_pool *p, bool warm);
 };
 
 /* 0, WEFT_ENOMEM, WEFT_ESPAWN (the runner cannot be started at all). */

@@ -111,7 +111,8 @@ static void on_done(void *arg, uint64_t id, const struct exec_done *d)
         .has_data = !is_output,
         .cpu_us = d->user_us + d->sys_us,
         .rss = d->maxrss_bytes,
-        .cut = d->err_cut + (is_output ? 0 : d->out_cut)};
+        .cut = d->err_cut + (is_output ? 0 : d->out_cut),
+        .warm_us = d->warm_us};
     struct node_event ev = {.kind = NODE_RUN_DONE, .run = id >> CAP_BITS, .end = &end};
 
     if (end.code != 0) {
@@ -124,6 +125,17 @@ static void on_done(void *arg, uint64_t id, const struct exec_done *d)
     if (d->result_path != NULL) {
         h->cbs.on_file(h->arg, ev.run, &end, d->result_path, d->result_size);
         return;
+    }
+    h->cbs.on_event(h->arg, &ev);
+}
+
+static void on_warm(void *arg, struct exec_pool *p, bool warm)
+{
+    struct handlers *h = arg;
+    struct node_event ev = {.kind = NODE_WARM, .on = warm};
+
+    while (h->pools[ev.cap] != p) {
+        ev.cap++;
     }
     h->cbs.on_event(h->arg, &ev);
 }
@@ -258,7 +270,7 @@ int handlers_new(uv_loop_t *loop, const struct agent_config *config,
                  struct handlers **ret_handlers, struct wf_err *err)
 {
     static const struct exec_callbacks exec_cbs = {on_started, on_output, on_done,
-                                                   on_info};
+                                                   on_info, on_warm};
     char runner[PATH_MAX], inputs[CONFIG_PATH + 8];
     struct exec_opts opts = {.runner = runner,
                              .scratch = config->scratch,

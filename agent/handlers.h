@@ -15,7 +15,7 @@
 struct handlers;
 
 struct handlers_cbs {
-    /* NODE_RUN_STARTED, NODE_RUN_OUTPUT, NODE_RUN_DONE; borrowed. */
+    /* NODE_RUN_STARTED, NODE_RUN_OUTPUT, NODE_RUN_DONE, NODE_WARM; borrowed. */
     void (*on_event)(void *arg, struct node_event *ev);
     /* The runner came up or went away. */
     void (*on_info)(void *arg, const struct exec_info *info);

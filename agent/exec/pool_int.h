@@ -20,10 +20,11 @@ enum worker_state {
 struct worker {
     struct exec_pool *pool;
     enum worker_state state;
-    uint64_t id;       /* of its process */
-    uint64_t due_us;   /* it must have said HELLO or be gone by then */
-    struct peer *peer; /* NULL before its socket came */
-    unsigned protocol; /* 1 or 2; 0 before its HELLO */
+    uint64_t id;                 /* of its process */
+    uint64_t due_us;             /* it must have said HELLO or be gone by then */
+    uint64_t asked_us, ready_us; /* when it was; ready_us: 0 before its HELLO */
+    struct peer *peer;           /* NULL before its socket came */
+    unsigned protocol;           /* 1 or 2; 0 before its HELLO */
     unsigned concurrency;
     unsigned busy; /* jobs given to it */
     bool alone;    /* has one job and gets no other; at its end: had one */
@@ -43,6 +44,7 @@ struct exec_pool {
     struct slots slots;
     uint64_t retry_us;   /* no new worker before */
     uint64_t backoff_us; /* 0: the last one came up */
+    bool warm;           /* as on_warm was told */
 };
 
 /* -- jobs ---------------------------------------------------------------------------- */
@@ -85,6 +87,9 @@ void pool_pass_output(struct exec_pool *p, struct job *j, int stream, const uint
 /* -- workers ------------------------------------------------------------------------- */
 
 uint64_t pool_now_us(void);
+
+/* Tell when the first worker is ready, or the last one that was is not any more. */
+void pool_note_warm(struct exec_pool *p);
 
 /* Who is to have a job that waits, or NULL. */
 struct worker *pool_pick(struct exec_pool *p, unsigned attempt);

@@ -16,6 +16,7 @@ void pool_finish(struct exec_pool *p, struct job *j, struct exec_done *d)
 
     d->wall_us = pool_now_us() - j->begun_us;
     d->err_cut += j->err_cut;
+    d->warm_us = j->warm_us;
     if (d->text == NULL) {
         d->text = "";
     }
@@ -42,6 +43,9 @@ int pool_give(struct exec_pool *p, struct worker *w, struct job *j,
     }
     j->state = JOB_FRESH;
     j->w = w;
+    j->warm_us = w->ready_us > j->begun_us
+                     ? w->ready_us - wf_max_u64(j->begun_us, w->asked_us)
+                     : 0;
     w->busy++;
     w->alone = j->attempt > 1;
     w->fresh[w->n_fresh++] = j;
@@ -58,6 +62,7 @@ void pool_fill_in(struct exec_pool *p, struct job *j, uint64_t run,
     j->reason = WIRE_R_EXIT;
     j->text = NULL;
     j->begun_us = pool_now_us();
+    j->warm_us = 0;
     j->due_us =
         wall_ms == 0 ? UINT64_MAX : j->begun_us + wf_min_u64(wall_ms, 1u << 31) * 1000;
     j->attempt = job->attempt;
@@ -132,6 +137,9 @@ void pool_end_job(struct exec_pool *p, struct job *j, enum wire_reason why,
     case JOB_WAITING:
         pool_end_later(p, j, why, NULL);
         break;
+    case JOB_ENDING:
+        j->due_us = wf_min_u64(j->due_us, pool_now_us() + (uint64_t) grace_ms * 1000);
+        break;
     case JOB_FRESH:
     case JOB_SENT:
         (void) work_put_cancel(peer_out(j->w->peer), slots_ref(&p->slots, j));
@@ -144,7 +152,6 @@ void pool_end_job(struct exec_pool *p, struct job *j, enum wire_reason why,
         p->env.wake(p->env.arg);
         break;
     case JOB_FREE:
-    case JOB_ENDING:
     case JOB_FINISHED:
         break;
     }

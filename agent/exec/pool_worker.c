@@ -44,7 +44,8 @@ int pool_add_worker(struct exec_pool *p)
     }
     w->fresh = wf_calloc(p->slots.n, sizeof(struct job *));
     w->pool = p;
-    w->due_us = pool_now_us() + HELLO_US;
+    w->asked_us = pool_now_us();
+    w->due_us = w->asked_us + HELLO_US;
     rc = w->fresh == NULL ? WEFT_ENOMEM
                           : p->env.start(p->env.arg, w, &p->spec->u.start, &w->id);
     if (rc != 0) {
@@ -67,6 +68,21 @@ bool pool_enough_coming(const struct exec_pool *p)
     return i < p->n_workers;
 }
 
+void pool_note_warm(struct exec_pool *p)
+{
+    unsigned i = 0;
+
+    while (i < p->n_workers && p->workers[i]->state != WORKER_READY) {
+        i++;
+    }
+    if (p->warm != (i < p->n_workers)) {
+        p->warm = !p->warm;
+        if (p->env.cb.on_warm != NULL) {
+            p->env.cb.on_warm(p->env.cb_arg, p, p->warm);
+        }
+    }
+}
+
 /* No more jobs for it, and its process is ended now. */
 void pool_end_worker(struct worker *w)
 {
@@ -74,6 +90,7 @@ void pool_end_worker(struct worker *w)
     w->killed = true;
     w->due_us = UINT64_MAX;
     w->pool->env.kill(w->pool->env.arg, w->id, 0);
+    pool_note_warm(w->pool);
 }
 
 static int on_frame(void *arg, const uint8_t *frame, size_t len)
@@ -95,7 +112,9 @@ static int on_frame(void *arg, const uint8_t *frame, size_t len)
         w->concurrency = m.concurrency;
         w->due_us = UINT64_MAX;
         w->state = WORKER_READY;
+        w->ready_us = pool_now_us();
         p->backoff_us = 0;
+        pool_note_warm(p);
         pool_serve_waiting(p);
         return 0;
     }
@@ -151,6 +170,7 @@ static void on_broken(void *arg, int rc)
             w->due_us =
                 pool_now_us() + (uint64_t) w->pool->spec->u.start.limits.grace_ms * 1000;
             w->pool->env.wake(w->pool->env.arg);
+            pool_note_warm(w->pool);
         } else {
             pool_end_worker(w);
         }
@@ -257,6 +277,7 @@ void pool_worker_done(struct worker *w, const struct wire_done *d)
     w->state = WORKER_ENDING;
     pool_flush_worker(w);
     remove_worker(p, w);
+    pool_note_warm(p);
     w->alone = w->busy == 1;
     for (unsigned i = 0; i < p->slots.n; i++) {
         if (p->slots.jobs[i].w == w) {

@@ -32,7 +32,8 @@ struct job {
     uint32_t attempt;
     uint64_t run;
     uint64_t begun_us;
-    uint64_t due_us; /* wall limit or end of grace; UINT64_MAX: none */
+    uint64_t warm_us; /* that it waited for its worker to come up */
+    uint64_t due_us;  /* wall limit or end of grace; UINT64_MAX: none */
     uint64_t deadline_ms;
     struct worker *w;        /* who has it, or NULL */
     enum wire_reason reason; /* why it is to end; WIRE_R_EXIT: it is not */

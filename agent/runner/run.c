@@ -136,8 +136,13 @@ static void kill_now(struct run *r, struct run_env *e)
 
 void run_end(struct run *r, struct run_env *e, enum wire_reason why, uint32_t grace_ms)
 {
-    if (!alive(r) || r->state == RUN_KILLING ||
-        (r->state == RUN_ENDING && grace_ms != 0)) {
+    if (!alive(r) || r->state == RUN_KILLING) {
+        return;
+    }
+    if (r->state == RUN_ENDING && grace_ms != 0) {
+        /* It was asked; another order may only hurry it. */
+        r->due_us =
+            wf_min_u64(r->due_us, wf_add_sat(e->now_us, (uint64_t) grace_ms * 1000));
         return;
     }
     if (!r->decided) {

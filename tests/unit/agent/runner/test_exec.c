@@ -126,7 +126,8 @@ static void test_cancel(void)
         turn();
     }
     must(give(p, 24, "beside") == 0);
-    is_int(exec_kill(t.x, 23, 50), 0, "cancel one that does not listen");
+    is_int(exec_kill(t.x, 23, 3600000), 0, "cancel one that does not listen, with time");
+    is_int(exec_kill(t.x, 23, 50), 0, "and then in a hurry");
     wait_done(23);
     wait_done(24);
     is_int(r[23].reason, WIRE_R_KILLED, "its worker is killed");

@@ -18,6 +18,8 @@ static struct {
     unsigned started[JOBS];
     unsigned done[JOBS];
     char result[JOBS][8];
+    uint64_t warm_us[JOBS], wall_us[JOBS];
+    unsigned ups, downs; /* of the pool, as on_warm told */
 } t;
 
 static int start(void *arg, struct worker *w, const struct wire_start *spec,
@@ -61,10 +63,20 @@ static void on_done(void *arg, uint64_t run, const struct exec_done *d)
 {
     (void) arg;
     t.done[run]++;
+    t.warm_us[run] = d->warm_us;
+    t.wall_us[run] = d->wall_us;
     must(d->result_len < sizeof t.result[run]);
     if (d->result_len > 0) {
         memcpy(t.result[run], d->result, d->result_len);
     }
+}
+
+static void on_warm(void *arg, struct exec_pool *p, bool warm)
+{
+    (void) arg;
+    (void) p;
+    t.ups += warm;
+    t.downs += !warm;
 }
 
 static void give(struct exec_pool *p, uint64_t run, size_t len)
@@ -124,6 +136,43 @@ static void test_answered_at_once(struct exec_pool *p, int fd)
     is_str(t.result[2], "HI", "with its result");
 }
 
+/* A job that comes before its worker is ready waits for that; the next one does not. */
+static void test_warm(const struct pool_env *env, const struct wire_start *spec)
+{
+    static const uint8_t hello[] = {5, 0, 0, 0, WORK_HELLO, 1, 0, 1, 0};
+    static const uint8_t answer[] = {9, 0, 0, 0, WORK_RESULT, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t next[] = {9, 0, 0, 0, WORK_RESULT, 0, 16, 0, 0, 0, 0, 0, 0};
+    const struct wire_done gone = {.reason = WIRE_R_EXIT, .text = ""};
+    struct exec_pool *p;
+    int fds[2];
+
+    memset(t.done, 0, sizeof t.done);
+    t.ups = t.downs = 0;
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+    must(pool_new(env, spec, 1, 1, &p) == 0);
+    give(p, 0, 0);
+    pool_worker_started(t.w, fds[0]);
+    is_int(t.ups, 0, "a worker that has not said so is not ready");
+    say(fds[1], hello, sizeof hello);
+    turn();
+    is_int(t.ups, 1, "then it is");
+    pool_flush(p);
+    say(fds[1], answer, sizeof answer);
+    turn();
+    ok(t.done[0] == 1 && t.warm_us[0] > 0 && t.warm_us[0] <= t.wall_us[0],
+       "that its first job waited for it is told");
+    give(p, 1, 0);
+    pool_flush(p);
+    say(fds[1], next, sizeof next);
+    turn();
+    ok(t.done[1] == 1 && t.warm_us[1] == 0, "its second did not");
+    is_int(t.downs, 0, "it stays ready");
+    pool_worker_done(t.w, &gone);
+    is_int(t.downs, 1, "until it is gone");
+    pool_free(p);
+    (void) close(fds[1]);
+}
+
 int main(void)
 {
     static struct wire_start spec = {.payload_path = ""};
@@ -134,7 +183,7 @@ int main(void)
                            .wake = wake,
                            .results = &results,
                            .inputs = "/somewhere/inputs",
-                           .cb = {on_started, on_output, on_done, NULL}};
+                           .cb = {on_started, on_output, on_done, NULL, on_warm}};
     struct exec_pool *p;
     int fds[2];
 
@@ -147,6 +196,7 @@ int main(void)
     pool_worker_started(t.w, fds[0]);
     test_answered_at_once(p, fds[1]);
     pool_free(p);
+    test_warm(&env, &spec);
     while (uv_run(&t.loop, UV_RUN_DEFAULT) != 0) {
     }
     ok(uv_loop_close(&t.loop) == 0, "the loop is empty");

@@ -274,6 +274,38 @@ static void test_hostile(struct drive *v)
     outcome_fini(&o);
 }
 
+/* Asked to end with an hour to do so, it is then to end at once. */
+static void test_hurried(struct drive *v)
+{
+    static struct wire_msg m;
+    struct outcome o;
+
+    memset(&o, 0, sizeof o);
+    (void) spec(&m, 23, "sh", "-c",
+                "trap 'echo asked' TERM; mkfifo f; echo up; "
+                "while :; do read x <> f; done");
+    drive_send(v, &m);
+    while (strcmp(outcome_text(&o, 1), "up\n") != 0) {
+        static struct wire_msg got;
+
+        must(drive_next(v, &got, NULL));
+        outcome_add(&o, &got);
+    }
+    drive_kill(v, 23, 3600000);
+    while (strcmp(outcome_text(&o, 1), "up\nasked\n") != 0) {
+        static struct wire_msg got;
+
+        must(drive_next(v, &got, NULL));
+        outcome_add(&o, &got);
+    }
+    drive_kill(v, 23, 3600000);
+    drive_kill(v, 23, 20);
+    drive_wait(v, 23, &o, true);
+    ok(o.d.reason == WIRE_R_KILLED && o.d.signal == SIGKILL,
+       "a shorter grace goes over a longer one");
+    outcome_fini(&o);
+}
+
 /* Only where there is no namespace can a handler reach its supervisor. */
 static void test_supervisor_killed(struct drive *v)
 {
@@ -381,6 +413,7 @@ static void round_of(const char *name, const char *isolate, const char *sandbox,
     test_spawn_error(&v);
     test_limits(&v);
     test_hostile(&v);
+    test_hurried(&v);
     if (!boxed && v.hello.isolation == WIRE_ISO_SUBREAPER) {
         test_supervisor_killed(&v);
     }

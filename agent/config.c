@@ -4,6 +4,7 @@
 #include "agent/config/data.h"
 #include "common/io/file.h"
 #include "common/mem.h"
+#include "common/parse.h"
 #include "common/str.h"
 #include "common/zpl.h"
 #include "proto/name.h"
@@ -12,6 +13,9 @@
 #include <string.h>
 
 #define HELD_MIN (16u << 20)
+
+#define SPEED_MIN_PM 10u
+#define SPEED_MAX_PM 1000000u
 
 #define AT(field) WF_CONF_AT(struct agent_config, field)
 
@@ -37,6 +41,16 @@ static const struct wf_conf_option options[] = {
     {"metered", WF_CONF_BOOL, AT(metered), NULL, NULL, "no",
      "The link costs money: reports at most every 5 minutes, and no blob is fetched that "
      "nothing waits for."},
+    {"class", WF_CONF_STR, AT(class_), NULL, NULL, NULL,
+     "Class of this machine, by which it is priced and run times are learned: machines "
+     "of one class cost the same and run a job equally long. Empty: the name of its "
+     "tier, as enrolled."},
+    {"speed", WF_CONF_STR, AT(speed), NULL, NULL, "1",
+     "How fast it is, against a machine of speed 1: 0.01 to 1000, at most three digits "
+     "behind the point. Jobs whose run times are not known yet are placed by it."},
+    {"spot", WF_CONF_BOOL, AT(spot), NULL, NULL, "no",
+     "This machine may be taken away at short notice: what that would cost counts "
+     "against it. Tell the notice with `weft-agent notice`."},
     {"stop_timeout", WF_CONF_DURATION, AT(stop_timeout_ms), "0", "1h", "10s",
      "Time that running jobs get to end when the agent is stopped."},
     {"stream_after", WF_CONF_DURATION, AT(stream_after_ms), "0", "1h", "200ms",
@@ -151,6 +165,24 @@ static int check_folder(const struct check *k, const char *key, const char *path
                                              : check_wrong(k, key, "give a full path");
 }
 
+/* What placement goes by. */
+static int check_place(const struct check *k, struct agent_config *c)
+{
+    uint64_t *speed_pm = &c->node.speed_pm;
+
+    if (c->class_[0] != '\0' && !wf_name_ok(wf_slice_of(c->class_))) {
+        return check_wrong(k, "class", "give a-z 0-9 . _ -, at most %u", WF_NAME_MAX);
+    }
+    if (wf_parse_decimal(c->speed, 3, speed_pm) != 0 || *speed_pm < SPEED_MIN_PM ||
+        *speed_pm > SPEED_MAX_PM) {
+        return check_wrong(k, "speed", "give a number from 0.01 to 1000");
+    }
+    (void) wf_str_copy(c->node.class_, sizeof c->node.class_, c->class_);
+    c->node.metered = c->metered;
+    c->node.spot = c->spot;
+    return 0;
+}
+
 static int check_top(const struct check *k, struct agent_config *c)
 {
     static const char *const sandbox[] = {"auto", "require", "none"};
@@ -199,6 +231,9 @@ static int check_all(struct check *k, struct agent_config *c)
     c->node.spool_age_ms = c->spool_age_ms;
     c->node.max_held = wf_max_u64(c->spool_bytes, HELD_MIN);
     rc = check_top(k, c);
+    if (rc == 0) {
+        rc = check_place(k, c);
+    }
     if (rc == 0) {
         rc = data_check(k, c);
     }

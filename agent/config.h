@@ -42,7 +42,8 @@ struct agent_config {
     char data_listen[WF_ENDPOINT_MAX + 1], data_advertise[WF_ENDPOINT_MAX + 1];
     uint64_t data_cap, data_floor, data_rate, data_day;
     int data_encrypt;
-    int metered;
+    int metered, spot;
+    char class_[WF_NAME_MAX + 1], speed[16];
     struct wf_conf_list labels;
     size_t ncaps;
     struct config_capability caps[WF_CAPS_MAX];

@@ -18,6 +18,70 @@ static void introduces_itself(void)
     close_bed(&b);
 }
 
+/* What placement goes by. */
+static void says_its_class(void)
+{
+    struct wf_msg m;
+    struct bed b;
+
+    init_bed(&b, 1, 0);
+    must(node_new(&b.cfg, &b.n) == 0);
+    happens(&b, NODE_START);
+    happens(&b, NODE_LINK_UP);
+    hears(&b, WF_MSG_welcome, &(struct wf_welcome){.proto = 1, .tier = WF_TIER_EDGE});
+    ok(said(&b, WF_MSG_agent_info, 0, &m) &&
+           wf_slice_is(m.u.agent_info.class_, "edge") && m.u.agent_info.speed_pm == 0 &&
+           !m.u.agent_info.metered && !m.u.agent_info.spot,
+       "its tier is its class");
+    close_bed(&b);
+
+    init_bed(&b, 1, 0);
+    (void) snprintf(b.cfg.class_, sizeof b.cfg.class_, "c6a.large");
+    b.cfg.speed_pm = 1500;
+    b.cfg.metered = b.cfg.spot = 1;
+    start_bed(&b);
+    ok(said(&b, WF_MSG_agent_info, 0, &m) &&
+           wf_slice_is(m.u.agent_info.class_, "c6a.large") &&
+           m.u.agent_info.speed_pm == 1500 && m.u.agent_info.metered &&
+           m.u.agent_info.spot,
+       "or what is set");
+    close_bed(&b);
+}
+
+static int is_warm(const struct wf_msg *m)
+{
+    struct wf_rows rows = m->u.agent_info.caps;
+    struct wf_cap_row row;
+
+    return wf_rows_next(&rows, wf_desc_cap_row(), &row) && row.warm;
+}
+
+static void says_what_is_warm(void)
+{
+    struct node_event up = {.kind = NODE_WARM, .cap = 0, .on = 1};
+    struct node_event down = {.kind = NODE_WARM, .cap = 0, .on = 0};
+    const struct run_end end = {.warm_us = 7};
+    struct node_event ev = {.kind = NODE_RUN_DONE, .run = 1, .end = &end};
+    struct wf_msg m;
+    struct bed b;
+
+    init_bed(&b, 1, 0);
+    b.cfg.caps[0].kind = WF_HANDLER_WORKER;
+    start_bed(&b);
+    ok(said(&b, WF_MSG_agent_info, 0, &m) && !is_warm(&m), "its workers are not up");
+    step(&b, &up);
+    ok(said(&b, WF_MSG_agent_info, 0, &m) && is_warm(&m), "now they are");
+    step(&b, &up);
+    is_int(b.fx.n, 0, "which is no news");
+    step(&b, &down);
+    ok(said(&b, WF_MSG_agent_info, 0, &m) && !is_warm(&m), "and now not");
+    assign(&b, 1, 1, 4);
+    step(&b, &ev);
+    ok(said(&b, WF_MSG_result, 0, &m) && m.u.result.warm_us == 7,
+       "what that cost a run is told");
+    close_bed(&b);
+}
+
 static void runs(void)
 {
     const struct wf_result_ack ack = {id_of(1), 1};
@@ -262,6 +326,8 @@ static void survives_oom(void)
 int main(void)
 {
     introduces_itself();
+    says_its_class();
+    says_what_is_warm();
     runs();
     streams();
     keeps_limits();

@@ -71,6 +71,7 @@ static void defaults(void)
     is_str(c->node.labels[1], "disk=fast", "the second label");
     is_str(c->sandbox, "require", "bwrap means require");
     is_str(c->scratch, "/tmp/x/scratch", "scratch follows the state folder");
+    is_int(c->node.metered, 1, "and the core knows");
     is_int(c->node.stream_after_ms, 1000, "stream_after reaches the core");
     is_int(c->node.max_log, 2048, "max_log reaches the core");
     config_free(c);
@@ -199,6 +200,34 @@ static void a_worker(void)
 
 #define CAP "capability\n    name = x@1\n    command = cat\n"
 
+static void placement(void)
+{
+    struct agent_config *c = good("");
+
+    ok(c->node.class_[0] == '\0' && c->node.speed_pm == 1000 && !c->node.spot &&
+           !c->node.metered,
+       "of its tier's class, of speed 1, here to stay");
+    config_free(c);
+    c = good("class = a100.large\nspeed = 12.5\nspot = yes\n");
+    is_str(c->node.class_, "a100.large", "a class");
+    is_int(c->node.speed_pm, 12500, "a speed");
+    is_int(c->node.spot, 1, "one that may be taken away");
+    config_free(c);
+    c = good("speed = 0.01\n");
+    is_int(c->node.speed_pm, 10, "the slowest");
+    config_free(c);
+    c = good("speed = 1000\n");
+    is_int(c->node.speed_pm, 1000000, "the fastest");
+    config_free(c);
+    bad("class = \"two words\"\n", "line 1: `class`", "no name of a class");
+    bad("speed = 0\n", "line 1: `speed`: give a number from 0.01 to 1000", "speed 0");
+    bad("speed = 0.009\n", "line 1: `speed`", "slower than the slowest");
+    bad("speed = 1000.001\n", "line 1: `speed`", "faster than the fastest");
+    bad("speed = 1.2345\n", "line 1: `speed`", "a speed that is too exact");
+    bad("speed = -1\n", "line 1: `speed`", "a negative one");
+    bad("spot = maybe\n", "line 1", "spot");
+}
+
 static void mistakes(void)
 {
     bad("slots = 1\nslot = 2\n", "line 2", "unknown key");
@@ -278,6 +307,7 @@ int main(void)
     an_exec();
     files_and_versions();
     a_worker();
+    placement();
     mistakes();
     from_the_command_line();
     help();

@@ -9,6 +9,7 @@ static void reply(void *world, struct event *e)
     uint64_t at =
         w->ev.now_ns + world_half_ns(w, w->sc->brokers[spec->broker], spec->client);
 
+    wf_list_remove(&j->queued);
     reports_ended(w, j);
     if (w->policy->ended != NULL) {
         w->policy->ended(w, w->self, j);
@@ -64,6 +65,7 @@ static void end(void *world, struct event *e)
         wf_list_remove(&next->queued);
         start(w, next);
     }
+    wf_list_push_back(&h->replies, &j->queued);
     reports_changed(w, j->agent);
     events_set(&w->ev, &j->event,
                w->ev.now_ns + world_half_ns(w, w->sc->agents[j->agent],
@@ -88,6 +90,7 @@ void host_ready(struct world *w, struct job *j)
 {
     struct host *h = &w->hosts[j->agent];
 
+    j->ready_ns = w->ev.now_ns;
     if (h->busy < scenario_agent(w->sc, j->agent)->slots) {
         start(w, j);
     } else {

@@ -5,7 +5,7 @@
 static const struct policy *const policies[] = {
     &policy_random,           &policy_nearest, &policy_data_local, &policy_least_loaded,
     &policy_least_loaded_own, &policy_p2c,     &policy_p2c_own,    &policy_ect,
-    &policy_ect_all,          &policy_oracle};
+    &policy_ect_all,          &policy_oracle,  &policy_weft};
 
 const struct policy *policy_find(const char *name)
 {

@@ -138,6 +138,7 @@ static int init(struct world *w)
     }
     for (uint32_t a = 0; a < sc->nagents; a++) {
         wf_list_init(&w->hosts[a].queue);
+        wf_list_init(&w->hosts[a].replies);
     }
     return w->policy->start != NULL ? w->policy->start(w, &w->self) : 0;
 }

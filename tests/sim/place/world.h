@@ -28,15 +28,16 @@ struct world_options {
 };
 
 struct job {
-    struct event event;  /* its next step */
-    struct event notice; /* its broker hears that its inputs are there */
-    struct wf_list_node queued;
+    struct event event;         /* its next step */
+    struct event notice;        /* its broker hears that its inputs are there */
+    struct wf_list_node queued; /* or among the replies */
     const struct sc_job *spec;
     uint32_t agent;
     uint32_t missing; /* inputs */
     uint64_t work_us; /* what its broker expects on a node of speed 1 */
-    uint64_t sent_ns, arrived_ns, started_ns, ended_ns;
+    uint64_t sent_ns, arrived_ns, ready_ns, started_ns, ended_ns;
     uint32_t note; /* the policy's */
+    int heard;     /* the policy's */
 };
 
 /* An agent's side, as it is. */
@@ -48,6 +49,7 @@ struct host {
     uint64_t air_work_us;
     uint64_t arrived; /* ever */
     struct wf_list_node queue;
+    struct wf_list_node replies; /* on their way from there */
     struct event report;
 };
 

@@ -1,0 +1,348 @@
+/* The router of the broker, one for each broker of the scenario.
+ *
+ * What a router is told is what messages would carry: joins (what a node is, its round
+ * trips to the brokers and the rates that it probed), reports, the end of a job and of
+ * the transfers for it, and who holds what.  Results and reports of an agent come over
+ * one session: with a report a broker has heard of all that ended before it.
+ */
+#include "broker/core/router/distance.h"
+#include "broker/core/router/filters.h"
+#include "broker/core/router/prices.h"
+#include "broker/core/router/router.h"
+#include "broker/core/router/runtimes.h"
+#include "common/mem.h"
+#include "proto/words.h"
+#include "tests/sim/place/policy.h"
+#include "tests/sim/place/prices_of.h"
+
+#include <math.h>
+
+#define RUN_KEYS  4096u
+#define QUEUE_MAX (1u << 24) /* an agent takes all that it is sent */
+
+struct weft {
+    uint32_t nbrokers, nnodes;
+    struct routing **routers;    /* owned; of each broker */
+    struct runtimes **runtimes;  /* owned; of each broker */
+    struct prices_of prices;     /* the same for all */
+    uint32_t *numbers;           /* owned; of each node of the scenario, at the routers */
+    struct route_decision *last; /* owned */
+};
+
+static uint64_t now_us(const struct world *w)
+{
+    return w->ev.now_ns / 1000;
+}
+
+/* -- joining --------------------------------------------------------------------------
+ */
+
+static struct route_about about(const struct world *w, const struct weft *self,
+                                const struct sc_node *node)
+{
+    const struct scenario *sc = w->sc;
+    const int classless = names_text(&sc->node_classes, node->class_)[0] == '\0';
+
+    return (struct route_about){.site = prices_of_site(sc, node->site),
+                                .class_ = classless ? 0 : node->class_ + 1,
+                                .tier = self->prices.tiers[node->tier],
+                                .slots = node->slots,
+                                .speed_pm = (uint32_t) fmax(1, node->speed * 1000 + 0.5),
+                                .price_pusd_s =
+                                    (uint64_t) (node->usd_slot_s * 1e12 + 0.5)};
+}
+
+static struct route_links links(const struct world *w, uint32_t broker, uint32_t node)
+{
+    const struct scenario *sc = w->sc;
+    struct route_links l = {.rtt_us = (uint32_t) wf_max_u64(
+                                1, scenario_rtt_us(sc, sc->brokers[broker], node)),
+                            .up = (uint64_t) sc->nodes[node].up,
+                            .down = (uint64_t) sc->nodes[node].down};
+
+    for (uint32_t b = 0; b < sc->nbrokers && b < ROUTE_BROKERS_MAX; b++) {
+        l.to_broker[b] =
+            distance_entry(wf_max_u64(1, scenario_rtt_us(sc, node, sc->brokers[b])));
+    }
+    return l;
+}
+
+static int join(struct world *w, struct weft *self, uint32_t broker, uint32_t node)
+{
+    const struct sc_node *n = &w->sc->nodes[node];
+    struct routing *r = self->routers[broker];
+    const struct route_about a = about(w, self, n);
+    const struct route_links l = links(w, broker, node);
+    const struct route_offer offer = {.slots = n->slots, .queue = QUEUE_MAX, .warm = 1};
+    uint32_t number;
+    int rc = routing_add(r, &number);
+
+    if (rc != 0) {
+        return rc;
+    }
+    self->numbers[node] = number;
+    routing_describe(r, number, &a);
+    routing_measured(r, number, &l);
+    for (uint32_t i = 0; i < n->ncaps && n->role == SC_AGENT && rc == 0; i++) {
+        rc = routing_offer(r, number, n->caps[i], &offer);
+    }
+    routing_open(r, number, n->role == SC_AGENT);
+    return rc;
+}
+
+/* Agents come first, so that their number at the router is that of the scenario; others
+ * are there for what they hold. */
+static int start_broker(struct world *w, struct weft *self, uint32_t b)
+{
+    const struct scenario *sc = w->sc;
+    const struct routing_config cfg = {.max_nodes = sc->nnodes,
+                                       .max_capabilities = sc->capabilities.n + 1,
+                                       .brokers = sc->nbrokers,
+                                       .seed = w->opt.seed * 1000 + b};
+    int rc = runtimes_new(RUN_KEYS, cfg.seed, &self->runtimes[b]);
+
+    rc = rc != 0
+             ? rc
+             : routing_new(&cfg, self->prices.book, self->runtimes[b], &self->routers[b]);
+    for (uint32_t a = 0; a < sc->nagents && rc == 0; a++) {
+        rc = join(w, self, b, sc->agents[a]);
+    }
+    for (uint32_t i = 0; i < sc->nnodes && rc == 0; i++) {
+        if (sc->nodes[i].role != SC_AGENT && sc->nodes[i].up > 0) {
+            rc = join(w, self, b, i);
+        }
+    }
+    return rc;
+}
+
+static int start(struct world *w, void **ret_self)
+{
+    const uint32_t nbrokers = w->sc->nbrokers;
+    struct weft *self = wf_calloc(1, sizeof *self);
+    int rc;
+
+    *ret_self = self;
+    if (self == NULL) {
+        return WEFT_ENOMEM;
+    }
+    self->nbrokers = nbrokers;
+    self->routers = wf_calloc(nbrokers, sizeof *self->routers);
+    self->runtimes = wf_calloc(nbrokers, sizeof *self->runtimes);
+    self->numbers = wf_calloc(w->sc->nnodes, sizeof *self->numbers);
+    self->last = wf_calloc(1, sizeof *self->last);
+    if (self->routers == NULL || self->runtimes == NULL || self->numbers == NULL ||
+        self->last == NULL) {
+        self->nbrokers = self->routers != NULL && self->runtimes != NULL ? nbrokers : 0;
+        return WEFT_ENOMEM;
+    }
+    rc = prices_of(&self->prices, w->sc);
+    for (uint32_t b = 0; b < nbrokers && rc == 0; b++) {
+        rc = start_broker(w, self, b);
+    }
+    return rc;
+}
+
+static void stop(void *arg)
+{
+    struct weft *self = arg;
+
+    for (uint32_t b = 0; b < self->nbrokers; b++) {
+        routing_free(self->routers[b]);
+        runtimes_free(self->runtimes[b]);
+    }
+    prices_of_fini(&self->prices);
+    wf_free(self->routers);
+    wf_free(self->runtimes);
+    wf_free(self->numbers);
+    wf_free(self->last);
+    wf_free(self);
+}
+
+/* -- deciding -------------------------------------------------------------------------
+ */
+
+/* Of more holders than a decision looks at, those that had it first. */
+static struct route_input input(const struct world *w, const struct weft *self,
+                                uint32_t blob)
+{
+    const struct holding *of = &w->holdings.of[blob];
+    struct route_input in = {.bytes = w->sc->blobs[blob].bytes};
+
+    for (uint32_t i = 0; i < of->n && in.nholders < ROUTE_HOLDERS_MAX; i++) {
+        in.holders[in.nholders++] =
+            (struct route_holder){self->numbers[of->nodes[i]], in.bytes};
+    }
+    return in;
+}
+
+static uint64_t size_of(const struct world *w, const struct sc_job *spec)
+{
+    uint64_t bytes = spec->payload;
+
+    for (uint32_t i = 0; i < spec->nblobs; i++) {
+        bytes += w->sc->blobs[w->sc->refs[spec->first + i]].bytes;
+    }
+    return bytes;
+}
+
+static void describe(const struct world *w, const struct sc_job *spec,
+                     struct route_job *ret)
+{
+    const uint64_t gone_ns = w->ev.now_ns - spec->at_ns -
+                             world_half_ns(w, spec->client, w->sc->brokers[spec->broker]);
+    int goal = wf_goal_parse(names_text(&w->sc->job_classes, spec->class_));
+
+    *ret = (struct route_job){.capability = spec->capability,
+                              .size = size_of(w, spec),
+                              .goal = goal > 0 ? (unsigned) goal : WF_GOAL_BALANCED,
+                              .rho_pusd_s = (uint64_t) (w->opt.rho * 1e12),
+                              .client_rtt_us = scenario_rtt_us(
+                                  w->sc, w->sc->brokers[spec->broker], spec->client),
+                              .result_bytes = spec->result,
+                              .avoid = ROUTE_NONE,
+                              .sure = ROUTE_NONE};
+    if (spec->deadline_ns != 0) {
+        ret->left_us =
+            spec->deadline_ns > gone_ns + 1000 ? (spec->deadline_ns - gone_ns) / 1000 : 1;
+    }
+}
+
+static uint32_t choose(struct world *w, void *arg, struct job *j)
+{
+    struct weft *self = arg;
+    const struct sc_job *spec = j->spec;
+    struct routing *r = self->routers[spec->broker];
+    struct route_input inputs[ROUTE_INPUTS_MAX];
+    struct route_job job;
+    const struct route_row *row;
+
+    describe(w, spec, &job);
+    job.inputs = inputs;
+    for (uint32_t i = 0; i < spec->nblobs && i < ROUTE_INPUTS_MAX; i++) {
+        inputs[job.ninputs++] = input(w, self, w->sc->refs[spec->first + i]);
+    }
+    routing_decide(r, &job, now_us(w), self->last);
+    if (self->last->best < 0) {
+        return POLICY_REFUSE;
+    }
+    row = &self->last->rows[self->last->best];
+    j->work_us = routing_work(r, row->node, &job);
+    j->note = row->from;
+    return row->node;
+}
+
+/* -- hearing --------------------------------------------------------------------------
+ */
+
+static void sent(struct world *w, void *arg, struct job *j)
+{
+    const struct weft *self = arg;
+    struct routing *r = self->routers[j->spec->broker];
+
+    (void) w;
+    routing_sent(r, j->agent, j->spec->capability, j->work_us);
+    if (j->note != ROUTE_NONE) {
+        routing_flow(r, j->note, j->agent, 1);
+    }
+}
+
+/* Its broker hears of the end: with the result, or with a report that comes before. */
+static void hear_end(const struct weft *self, struct job *j, int covered)
+{
+    if (!j->heard) {
+        j->heard = 1;
+        routing_ended(self->routers[j->spec->broker], j->agent, j->spec->capability,
+                      j->work_us, covered);
+    }
+}
+
+static void reported(struct world *w, void *arg, uint32_t agent)
+{
+    const struct weft *self = arg;
+    const struct report *r = &w->reports[agent];
+    struct wf_list_node *head = &w->hosts[agent].replies;
+
+    for (struct wf_list_node *n = wf_list_first(head); n != NULL;
+         n = wf_list_next(head, n)) {
+        hear_end(self, CONTAINER_OF(n, struct job, queued), 1);
+    }
+    for (uint32_t b = 0; b < self->nbrokers; b++) {
+        const struct pair *p = world_pair(w, b, agent);
+        const struct route_report report = {.jobs = r->jobs,
+                                            .work_us = r->work_us,
+                                            .arrived = r->arrived,
+                                            .own_jobs = p->sent - p->came,
+                                            .own_work_us =
+                                                p->sent_work_us - p->came_work_us,
+                                            .up_flows = r->up_flows,
+                                            .down_flows = r->down_flows};
+
+        routing_report(self->routers[b], agent, &report, now_us(w));
+    }
+}
+
+static void ended(struct world *w, void *arg, struct job *j)
+{
+    const struct weft *self = arg;
+    const double run_us = (double) (j->ended_ns - j->started_ns) / 1e3;
+    struct route_job job;
+    struct run_key key;
+
+    hear_end(self, j, (int64_t) j->arrived_ns <= w->reports[j->agent].at_ns);
+    describe(w, j->spec, &job);
+    key =
+        (struct run_key){.capability = j->spec->capability,
+                         .class_ = about(w, self, scenario_agent(w->sc, j->agent)).class_,
+                         .size = job.size};
+    runtimes_add(self->runtimes[j->spec->broker], &key,
+                 (uint64_t) (run_us * scenario_agent(w->sc, j->agent)->speed), 0,
+                 now_us(w));
+}
+
+/* The flow was counted when it was promised, or by the last report of who gets it. */
+static void fetched(struct world *w, void *arg, struct job *j)
+{
+    const struct weft *self = arg;
+    const int64_t at_ns = w->reports[j->agent].at_ns;
+    const int counted =
+        at_ns < (int64_t) j->sent_ns ||
+        (at_ns >= (int64_t) j->arrived_ns && at_ns < (int64_t) j->ready_ns);
+
+    if (j->note != ROUTE_NONE && counted) {
+        routing_flow(self->routers[j->spec->broker], j->note, j->agent, -1);
+    }
+}
+
+static void moved(struct world *w, void *arg, const struct flow *f)
+{
+    const struct weft *self = arg;
+    const double s = (double) (w->ev.now_ns - f->began_ns) / 1e9;
+    const uint64_t rate = s > 0 ? (uint64_t) fmin(f->bytes / s, 1e15) : 0;
+
+    for (uint32_t b = 0; b < self->nbrokers; b++) {
+        routing_pair(self->routers[b], self->numbers[f->from], self->numbers[f->to],
+                     scenario_rtt_us(w->sc, f->from, f->to), rate, now_us(w));
+    }
+}
+
+static void tick(struct world *w, void *arg)
+{
+    const struct weft *self = arg;
+
+    for (uint32_t b = 0; b < self->nbrokers; b++) {
+        routing_tick(self->routers[b], now_us(w));
+        runtimes_tick(self->runtimes[b], now_us(w));
+    }
+}
+
+const struct policy policy_weft = {.name = "weft",
+                                   .eager = 1,
+                                   .start = start,
+                                   .stop = stop,
+                                   .choose = choose,
+                                   .reported = reported,
+                                   .sent = sent,
+                                   .fetched = fetched,
+                                   .ended = ended,
+                                   .tick = tick,
+                                   .moved = moved};

@@ -154,23 +154,29 @@ struct cell *cells_need(struct cells *t, const struct cell_key *key, uint64_t no
 }
 
 /* So many in a row on one side of the median come once in some thousand samples while
- * the world stays as it is, and soon when it does not: what was before is then dropped
- * but for a few. */
-static void watch(struct cell *c, struct sketch *s, uint64_t us)
+ * the world stays as it is, and soon when it does not: the mean is then that of those in
+ * the row, and the distribution is dropped but for a few. */
+static void watch(struct cell *c, struct sketch *s, uint64_t x16)
 {
-    const unsigned is = sketch_bin(us), was = sketch_bin(sketch_quantile(s, 500));
+    const unsigned is = sketch_bin(x16 / 16), was = sketch_bin(sketch_quantile(s, 500));
 
     if (s->total == 0 || is == was) {
         c->streak = 0;
         return;
     }
-    c->streak = (uint8_t) (c->streak != 0 && c->above == (is > was) ? c->streak + 1 : 1);
-    c->above = is > was;
-    if (c->streak >= CELL_STREAK) {
+    if (c->streak == 0 || c->above != (is > was)) {
+        c->streak = 0;
+        c->streak_x16 = 0;
+        c->above = is > was;
+    }
+    c->streak++;
+    c->streak_x16 += x16;
+    if (c->streak == CELL_STREAK) {
         while (s->total > STREAK_LEFT) {
             sketch_halve(s);
         }
-        c->weight = 1;
+        c->mean_x16 = c->streak_x16 / CELL_STREAK;
+        c->weight = CELL_STREAK;
         c->streak = 0;
     }
 }
@@ -188,7 +194,6 @@ void cells_add(struct cells *t, struct cell *c, uint64_t us, uint64_t now_us)
     const uint64_t off = x16 > c->mean_x16 ? x16 - c->mean_x16 : c->mean_x16 - x16;
     struct sketch *s = cells_sketch(t, c);
 
-    watch(c, s, us);
     sketch_add(s, us);
     if (c->weight == 0) {
         c->mean_x16 = x16;
@@ -198,6 +203,7 @@ void cells_add(struct cells *t, struct cell *c, uint64_t us, uint64_t now_us)
         c->mean_x16 = towards(c->mean_x16, x16, c->weight);
     }
     c->weight = (uint16_t) wf_min_u64(c->weight + 1u, CELL_WINDOW);
+    watch(c, s, x16);
     c->n = c->n == UINT32_MAX ? c->n : c->n + 1;
     c->used_us = now_us;
 }

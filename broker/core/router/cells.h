@@ -45,6 +45,7 @@ enum cell_way { WAY_PLAIN, WAY_OCTAVE, WAY_QUARTER, WAY_COUNT };
 struct cell {
     struct cell_key key;
     uint64_t mean_x16, dev_x16; /* microseconds in sixteenths */
+    uint64_t streak_x16;        /* the sum of those in the streak */
     uint32_t n;                 /* samples; those that were forgotten do not count */
     uint16_t weight;          /* samples that the mean stands for; at most CELL_WINDOW */
     uint8_t streak, above;    /* samples in a row on one side of the median; which */

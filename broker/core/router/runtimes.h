@@ -123,8 +123,8 @@ struct run_names {
     int (*number)(void *arg, enum run_noun noun, const char *name, uint32_t *ret_number);
 };
 
-/* What is known of one capability, at most `cap` bytes; of too much, what was used last.
- * WEFT_ENOMEM, WEFT_ENOENT: nothing. */
+/* What is known of one capability, at most `cap` bytes (8192 or more); of too much, the
+ * levels that others fall back on.  WEFT_ENOMEM, WEFT_ENOENT: nothing. */
 int runtimes_encode(const struct runtimes *t, uint32_t capability,
                     const struct run_names *names, uint64_t now_us, size_t cap,
                     struct wf_buf *ret);

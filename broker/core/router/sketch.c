@@ -51,11 +51,13 @@ static void shrink(struct sketch *s)
 
 void sketch_halve(struct sketch *s)
 {
-    unsigned carry = 0;
+    /* With one too many at the start the first of each two makes the pair. */
+    unsigned carry = !s->upper;
 
     if (s->total == 0) {
         return;
     }
+    s->upper = !s->upper;
     s->total = 0;
     for (unsigned i = s->lo; i <= s->hi; i++) {
         const unsigned n = s->count[i] + carry;

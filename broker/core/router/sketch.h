@@ -3,9 +3,9 @@
  * Counts in bins whose bounds grow by 2^(1/12), so the value that stands for a bin is
  * within 3 % of all that is in it (SKETCH_ERROR_PM).  It covers 64 us to 12 days; what is
  * outside counts as the nearest of these.  When SKETCH_FULL samples are in, all counts
- * are halved, so the last hundred or so are what is told, and the older ones fade: the
- * halving hands what is lost by rounding to the next bin, which moves no quantile by more
- * than one rank.  A byte a bin, no allocation.
+ * are halved, so the last hundred or so are what is told, and the older ones fade: of
+ * each two neighbours one is kept, the lower and the upper in turns, which moves no
+ * quantile by more than one rank.  A byte a bin, no allocation.
  *
  * Source: Masson, Rim, Lee, "DDSketch: a fast and fully-mergeable quantile sketch with
  * relative-error guarantees", VLDB 2019, with a fixed range instead of collapsing bins.
@@ -26,6 +26,7 @@
 struct sketch {
     uint16_t lo, hi; /* no other bins are in use; of no meaning while it is empty */
     uint16_t total;  /* below SKETCH_FULL */
+    uint8_t upper;   /* the next halving keeps the lower of each two, or the upper */
     uint8_t count[SKETCH_BINS];
 };
 

@@ -19,7 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETS_MAX 32
+#define SETS_MAX  32
+#define NOTICE_MS 120000 /* what most clouds give */
 
 enum exit_code {
     EXIT_OK,
@@ -32,11 +33,11 @@ enum exit_code {
 };
 
 struct args {
-    const char *command; /* "run", "join", "leave", "check", "data" */
+    const char *command; /* "run", "join", "leave", "check", "data", "notice" */
     const char *config;  /* NULL: none named */
     const char *name, *token_file;
     uint64_t timeout_ms;
-    struct ask_opts ask; /* data */
+    struct ask_opts ask; /* data, notice */
     size_t nsets;
     struct config_set sets[SETS_MAX];
     char keys[SETS_MAX][64];
@@ -53,6 +54,7 @@ static int help(void)
            "       weft-agent check [--config FILE]\n"
            "       weft-agent data add PATH [--in-place] [--config FILE]\n"
            "       weft-agent data ls|scrub|stats [--config FILE]\n"
+           "       weft-agent notice [--in TIME] [--config FILE]\n"
            "\n"
            "Runs jobs of a weft mesh on this machine.\n"
            "\n"
@@ -63,6 +65,9 @@ static int help(void)
            "             add a file or a folder (prints DIGEST SIZE PATH of each file), "
            "list\n"
            "             them, look for damage now, tell how much there is\n"
+           "  notice     tell the agent that runs here that this machine is taken away: "
+           "it takes\n"
+           "             no more work and gives back what did not start\n"
            "\n"
            "  --config FILE      configuration; default " CONFIG_DEFAULT "\n"
            "  --token-file FILE  join: the token; default standard input (never an "
@@ -73,6 +78,7 @@ static int help(void)
            "  --timeout TIME     join: how long to try; default 20s\n"
            "  --in-place         data add: give out the files where they are, without "
            "a copy\n"
+           "  --in TIME          notice: when; default 2m\n"
            "  --help, --version\n"
            "\n"
            "Options outside sections also go on the command line: --state DIR.\n"
@@ -121,12 +127,16 @@ static int exit_of(int code)
 static const char *next_step(const struct args *a, int code)
 {
     int joining = strcmp(a->command, "join") == 0;
+    int data = strcmp(a->command, "data") == 0;
 
-    if (strcmp(a->command, "data") == 0 && code == WEFT_EUNREACH) {
-        return "start it (with data_cap above 0), or name its --config or --state";
+    if ((data || strcmp(a->command, "notice") == 0) && code == WEFT_EUNREACH) {
+        return "start it, or name its --config or --state";
     }
-    if (strcmp(a->command, "data") == 0 && code == WEFT_ENOENT) {
+    if (data && code == WEFT_ENOENT) {
         return "name a file or a folder that is there";
+    }
+    if (data && code == WEFT_ESUPPORT) {
+        return "set data_cap above 0, and start it again";
     }
     switch (code) {
     case WEFT_EEXIST:
@@ -201,7 +211,8 @@ static int take_set(struct args *a, const char *arg, const char *value)
 
 static int take_option(struct args *a, const char *arg, const char *value)
 {
-    static const char *const own[] = {"--config", "--name", "--token-file", "--timeout"};
+    static const char *const own[] = {"--config", "--name", "--token-file", "--timeout",
+                                      "--in"};
     int joining = strcmp(a->command, "join") == 0;
 
     for (size_t i = 0; value == NULL && i < ARRAY_LEN(own); i++) {
@@ -218,6 +229,10 @@ static int take_option(struct args *a, const char *arg, const char *value)
     } else if (joining && strcmp(arg, "--timeout") == 0) {
         if (wf_parse_duration_ms(value, &a->timeout_ms) != 0) {
             return usage("--timeout takes a duration such as 30s, not ", value);
+        }
+    } else if (strcmp(a->command, "notice") == 0 && strcmp(arg, "--in") == 0) {
+        if (wf_parse_duration_ms(value, &a->ask.left_ms) != 0) {
+            return usage("--in takes a duration such as 30s, not ", value);
         }
     } else if (joining && strcmp(arg, "--token") == 0) {
         return usage("a token does not go on the command line, where others see it: ",
@@ -249,7 +264,8 @@ static int take_word(struct args *a, const char *arg)
 
 static int parse(int argc, char **argv, struct args *a)
 {
-    static const char *const commands[] = {"run", "join", "leave", "check", "data"};
+    static const char *const commands[] = {"run",   "join", "leave",
+                                           "check", "data", "notice"};
     int i = 1;
 
     if (argc > 1 && argv[1][0] != '-') {
@@ -415,9 +431,26 @@ static int data(struct args *a, const struct agent_config *c, struct wf_err *err
     return ask_run(&a->ask, err);
 }
 
+static int notice(struct args *a, const struct agent_config *c, struct wf_err *err)
+{
+    char in[WF_FORMAT_NUMBER];
+    int rc;
+
+    a->ask.state = c->state;
+    a->ask.action = "notice";
+    rc = ask_run(&a->ask, err);
+    if (rc == 0) {
+        printf("ok  taken away in %s: no more work is taken, what did not start is given "
+               "back\n",
+               wf_format_duration_ms(in, sizeof in, a->ask.left_ms));
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
-    struct args a = {.command = "run", .timeout_ms = 20000};
+    struct args a = {
+        .command = "run", .timeout_ms = 20000, .ask = {.left_ms = NOTICE_MS}};
     struct agent_config *c = NULL;
     struct wf_err err = {0, ""};
     int rc;
@@ -442,11 +475,12 @@ int main(int argc, char **argv)
         rc = WEFT_ECONF;
     }
     if (rc == 0) {
-        rc = strcmp(a.command, "join") == 0    ? join(&a, c, &err)
-             : strcmp(a.command, "leave") == 0 ? join_leave(c->state, &err)
-             : strcmp(a.command, "check") == 0 ? check(&a, c, &err)
-             : strcmp(a.command, "data") == 0  ? data(&a, c, &err)
-                                               : run(&a, c, &err);
+        rc = strcmp(a.command, "join") == 0     ? join(&a, c, &err)
+             : strcmp(a.command, "leave") == 0  ? join_leave(c->state, &err)
+             : strcmp(a.command, "check") == 0  ? check(&a, c, &err)
+             : strcmp(a.command, "data") == 0   ? data(&a, c, &err)
+             : strcmp(a.command, "notice") == 0 ? notice(&a, c, &err)
+                                                : run(&a, c, &err);
     }
     config_free(c);
     return rc == 0 ? EXIT_OK : fail(&a, rc, &err);

@@ -1,10 +1,12 @@
 #include "agent/shell.h"
 
+#include "agent/data/door.h"
 #include "agent/data/plane.h"
 #include "agent/footprint.h"
 #include "agent/handlers.h"
 #include "agent/keeper.h"
 #include "agent/linklog.h"
+#include "agent/reload.h"
 #include "agent/sampler.h"
 #include "client/include/weft/version.h"
 #include "common/check.h"
@@ -41,6 +43,7 @@ struct shell {
     struct uplink *uplink;
     struct handlers *handlers;
     struct plane *plane; /* NULL: this machine holds no data */
+    struct door *door;   /* NULL: it could not be opened */
     uint64_t epoch;
     struct sampler *sampler;
     struct keeper keeper;
@@ -407,37 +410,13 @@ static void on_info(void *arg, const struct exec_info *info)
 /* -- signals ----------------------------------------------------------------------------
  */
 
-static int same_labels(const struct node_config *a, const struct node_config *b)
-{
-    return a->nlabels == b->nlabels &&
-           memcmp(a->labels, b->labels, sizeof a->labels) == 0;
-}
-
-static void reload(struct shell *sh)
-{
-    struct agent_config *c = NULL;
-    struct wf_err err = {0, ""};
-
-    if (sh->opts.reload == NULL || sh->opts.reload(sh->opts.arg, &c, &err) != 0) {
-        log_error(sh->log, "agent", "reload-failed", "text=\"%s; nothing was changed\"",
-                  err.text);
-        return;
-    }
-    sh->log->level = c->log_level;
-    log_info(sh->log, "agent", "reloaded", "log=%s text=\"%s\"", c->log,
-             same_labels(&c->node, &sh->config->node) && c->ncaps == sh->config->ncaps
-                 ? "the log level is in force; other changes need a restart"
-                 : "the log level is in force; labels and capabilities need a restart");
-    config_free(c);
-}
-
 static void on_signal(void *arg, int signum)
 {
     struct shell *sh = arg;
     struct node_counts c = node_counts(sh->node);
 
     if (signum == SIGHUP) {
-        reload(sh);
+        reload(&sh->opts);
         return;
     }
     notify_stopping();
@@ -450,6 +429,20 @@ static void on_signal(void *arg, int signum)
     sh->phase = DRAINING;
     sh->stop_us = wf_add_sat(wf_now_us(), sh->config->stop_timeout_ms * 1000);
     step_kind(sh, NODE_DRAIN, 1);
+}
+
+/* -- the door ---------------------------------------------------------------------------
+ */
+
+static void on_notice(void *arg, uint64_t left_ms)
+{
+    struct shell *sh = arg;
+    struct node_event ev = {.kind = NODE_NOTICE, .left_ms = left_ms};
+
+    log_warn(sh->log, "agent", "notice",
+             "left_ms=%llu text=\"this machine is taken away: it takes no more work\"",
+             (unsigned long long) left_ms);
+    step(sh, &ev);
 }
 
 /* -- the beginning and the end ----------------------------------------------------------
@@ -559,6 +552,8 @@ int shell_new(const struct shell_opts *opts, struct shell **ret_shell, struct wf
     }
     keeper_load(&sh->keeper);
     plane_begin(sh->plane, sh->handlers);
+    sh->door = door_open(&sh->loop, sh->config->state, plane_data(sh->plane), on_notice,
+                         sh, sh->log);
     *ret_shell = sh;
     return 0;
 }
@@ -585,6 +580,7 @@ void shell_free(struct shell *sh)
     }
     handlers_free(sh->handlers);
     plane_free(sh->plane);
+    door_free(sh->door);
     uplink_free(sh->uplink);
     wf_timer_free(sh->timer);
     wf_loop_fini(&sh->loop);

@@ -3,6 +3,7 @@
 #include "agent/data/door.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,10 @@ static int request_of(const struct ask_opts *o, char line[DOOR_LINE], struct wf_
 {
     char path[PATH_MAX];
 
+    if (strcmp(o->action, "notice") == 0) {
+        (void) snprintf(line, DOOR_LINE, "notice %" PRIu64 "\n", o->left_ms);
+        return 0;
+    }
     if (strcmp(o->action, "add") != 0) {
         int known = strcmp(o->action, "ls") == 0 || strcmp(o->action, "scrub") == 0 ||
                     strcmp(o->action, "stats") == 0;
@@ -78,9 +83,7 @@ static int call(const char *state, const char *line, FILE **ret_file, struct wf_
                                 "that user or as root",
                                 state)
                    : wf_err_set(err, WEFT_EUNREACH,
-                                "no weft-agent that keeps data runs with state folder "
-                                "%.128s",
-                                state);
+                                "no weft-agent runs with state folder %.128s", state);
     }
     f = fdopen(fd, "r");
     if (f == NULL || send(fd, line, len, MSG_NOSIGNAL) != (ssize_t) len) {

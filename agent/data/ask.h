@@ -1,9 +1,10 @@
-/* ask.h - `weft-agent data`: asking the agent that runs here, through its door
+/* ask.h - `weft-agent data` and `notice`: asking the agent that runs here, at its door
  *
  *     add PATH [--in-place]   stdout: DIGEST SIZE PATH, a file a line
  *     ls                      stdout: DIGEST SIZE HAVE FLAGS, a blob a line
  *     scrub                   stdout: BYTES DAMAGED FOUND RECODED, while it goes on
  *     stats                   stdout: NAME VALUE, a number a line
+ *     notice                  this machine is taken away after left_ms
  *
  * Files that cannot be added are told on stderr, each in a line.
  */
@@ -14,9 +15,10 @@
 
 struct ask_opts {
     const char *state;  /* the agent's state folder */
-    const char *action; /* add, ls, scrub or stats */
+    const char *action; /* add, ls, scrub, stats or notice */
     const char *path;   /* add; may be relative */
     int in_place;
+    uint64_t left_ms;
 };
 
 /* 0; WEFT_EINVAL: not such a call; WEFT_EUNREACH: no agent runs with this state folder;

@@ -2,6 +2,7 @@
 
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/parse.h"
 #include "common/str.h"
 
 #include <inttypes.h>
@@ -24,7 +25,9 @@ struct caller {
 
 struct door {
     uv_pipe_t pipe;
-    struct data *data;
+    struct data *data; /* NULL: there is none */
+    void (*on_notice)(void *arg, uint64_t left_ms);
+    void *arg;
     char path[256];
     struct wf_list_node callers;
     unsigned ncallers;
@@ -256,6 +259,18 @@ static void on_stats(void *arg, struct blobs_done *d)
     end(c, d->code, d->text);
 }
 
+static void do_notice(struct caller *c, const char *ms)
+{
+    uint64_t left_ms;
+
+    if (wf_parse_u64(ms, &left_ms) != 0) {
+        end(c, WEFT_EINVAL, "give milliseconds");
+        return;
+    }
+    c->door->on_notice(c->door->arg, left_ms);
+    end(c, 0, "");
+}
+
 static void do_add(struct caller *c, const char *path, int in_place)
 {
     const struct blobs_ask q = {.op = BLOBS_ADD, .path = path, .in_place = in_place};
@@ -269,10 +284,14 @@ static void do_add(struct caller *c, const char *path, int in_place)
 
 static void do_line(struct caller *c)
 {
-    static const char add[] = "add ", in_place[] = "add-in-place ";
+    static const char add[] = "add ", in_place[] = "add-in-place ", notice[] = "notice ";
     struct blobs_ask q = {0};
 
-    if (strncmp(c->line, add, sizeof add - 1) == 0) {
+    if (strncmp(c->line, notice, sizeof notice - 1) == 0) {
+        do_notice(c, c->line + sizeof notice - 1);
+    } else if (c->door->data == NULL) {
+        end(c, WEFT_ESUPPORT, "this agent keeps no data: its data_cap is 0");
+    } else if (strncmp(c->line, add, sizeof add - 1) == 0) {
         do_add(c, c->line + sizeof add - 1, 0);
     } else if (strncmp(c->line, in_place, sizeof in_place - 1) == 0) {
         do_add(c, c->line + sizeof in_place - 1, 1);
@@ -286,7 +305,7 @@ static void do_line(struct caller *c)
         q.op = BLOBS_STATS;
         ask(c, &q, on_stats);
     } else {
-        end(c, WEFT_EINVAL, "ask for add, add-in-place, ls, scrub or stats");
+        end(c, WEFT_EINVAL, "ask for add, add-in-place, ls, scrub, stats or notice");
     }
 }
 
@@ -364,6 +383,7 @@ static int listen_at(struct door *d, struct wf_err *err)
 }
 
 int door_new(struct wf_loop *loop, const char *state, struct data *data,
+             void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
              struct door **ret_door, struct wf_err *err)
 {
     struct door *d = wf_calloc(1, sizeof *d);
@@ -375,6 +395,8 @@ int door_new(struct wf_loop *loop, const char *state, struct data *data,
     }
     d->pipe.data = d;
     d->data = data;
+    d->on_notice = on_notice;
+    d->arg = arg;
     wf_list_init(&d->callers);
     (void) snprintf(d->path, sizeof d->path, "%s/" DOOR_NAME, state);
     /* What sockaddr_un holds; uv would cut it short. */
@@ -388,6 +410,20 @@ int door_new(struct wf_loop *loop, const char *state, struct data *data,
     }
     *ret_door = d;
     return 0;
+}
+
+struct door *door_open(struct wf_loop *loop, const char *state, struct data *data,
+                       void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
+                       const struct log_sink *log)
+{
+    struct door *d = NULL;
+    struct wf_err err = {0, ""};
+
+    if (door_new(loop, state, data, on_notice, arg, &d, &err) != 0) {
+        log_warn(log, "agent", "no-door",
+                 "text=\"%s; `weft-agent data` and `notice` will not work\"", err.text);
+    }
+    return d;
 }
 
 static void on_door_closed(uv_handle_t *h)

@@ -9,6 +9,7 @@
  *     ls                  blob DIGEST SIZE HAVE FLAGS ...   (p: pinned, i: in place)
  *     scrub               scrub BYTES DAMAGED FOUND RECODED ...
  *     stats               stat NAME VALUE ...
+ *     notice MS           (this machine is taken away after so long)
  *
  *     end CODE TEXT       CODE: OK, or the name of an error
  *
@@ -26,9 +27,16 @@
 
 struct door;
 
-/* `data` is borrowed.  WEFT_EIO, WEFT_ENOMEM, WEFT_ECONF: the path is too long. */
+/* `data` is borrowed; NULL: this machine keeps none, and whoever asks for it is told so.
+ * WEFT_EIO, WEFT_ENOMEM, WEFT_ECONF: the path is too long. */
 int door_new(struct wf_loop *loop, const char *state, struct data *data,
+             void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
              struct door **ret_door, struct wf_err *err);
+
+/* The same; what goes wrong is logged, and NULL: jobs run without it. */
+struct door *door_open(struct wf_loop *loop, const char *state, struct data *data,
+                       void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
+                       const struct log_sink *log);
 
 /* After the desk is gone; also removes the socket.  NULL is allowed. */
 void door_free(struct door *d);

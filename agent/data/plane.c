@@ -2,7 +2,6 @@
 
 #include "agent/data/data.h"
 #include "agent/data/day.h"
-#include "agent/data/door.h"
 #include "agent/data/inputs.h"
 #include "agent/data/lanes.h"
 #include "agent/data/results.h"
@@ -23,7 +22,6 @@ struct plane {
     struct data *data;
     struct inputs *inputs;
     struct results *results;
-    struct door *door; /* NULL: it could not be opened */
     struct handlers *handlers;
     int opened; /* what is known of the broker is of this session */
     struct day day;
@@ -111,17 +109,6 @@ static int open_parts(struct plane *p, struct wf_loop *loop,
     return rc;
 }
 
-/* Jobs run without it. */
-static void open_door(struct plane *p, struct wf_loop *loop)
-{
-    struct wf_err err = {0, ""};
-
-    if (door_new(loop, p->config->state, p->data, &p->door, &err) != 0) {
-        log_warn(p->log, "agent", "no-door",
-                 "text=\"%s; `weft-agent data` will not work\"", err.text);
-    }
-}
-
 int plane_new(struct wf_loop *loop, const struct plane_opts *opts,
               const struct plane_cbs *cbs, void *arg, struct plane **ret_plane,
               struct wf_err *err)
@@ -147,7 +134,6 @@ int plane_new(struct wf_loop *loop, const struct plane_opts *opts,
         plane_free(p);
         return rc;
     }
-    open_door(p, loop);
     if (p->config->data_day != 0) {
         day_load(&p->day, p->config->state, wf_wall_ms());
     }
@@ -162,9 +148,13 @@ void plane_free(struct plane *p)
         data_free(p->data);
         inputs_free(p->inputs);
         results_free(p->results);
-        door_free(p->door);
         wf_free(p);
     }
+}
+
+struct data *plane_data(const struct plane *p)
+{
+    return p != NULL ? p->data : NULL;
 }
 
 void plane_configure(const struct plane *p, struct node_config *cfg)

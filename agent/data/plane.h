@@ -1,7 +1,7 @@
 /* plane.h - an agent's data, all of it, as the shell sees it
  *
- * The parts of this folder put together: lanes, the store, inputs of runs, their results,
- * the door for this machine.  There is none where data_cap is 0: NULL is allowed
+ * The parts of this folder put together: lanes, the store, inputs of runs, their results.
+ * There is none where data_cap is 0: NULL is allowed
  * everywhere, and then nothing is done.
  */
 #ifndef AGENT_DATA_PLANE_H
@@ -13,6 +13,7 @@
 #include "common/io/log.h"
 #include "common/io/loop.h"
 
+struct data;
 struct plane;
 
 struct plane_opts {
@@ -36,6 +37,9 @@ int plane_new(struct wf_loop *loop, const struct plane_opts *opts,
 
 /* After the handlers. */
 void plane_free(struct plane *p);
+
+/* Its store, for the door; NULL where there is none. */
+struct data *plane_data(const struct plane *p);
 
 /* What the core is to know of it from the beginning. */
 void plane_configure(const struct plane *p, struct node_config *cfg);

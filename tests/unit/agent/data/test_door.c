@@ -18,6 +18,8 @@ struct bed {
     struct door *door;
     unsigned held;
     struct node_hold hold;
+    unsigned notices;
+    uint64_t left_ms;
 };
 
 static void on_event(void *arg, struct node_event *ev)
@@ -30,12 +32,20 @@ static void on_event(void *arg, struct node_event *ev)
     }
 }
 
+static void on_notice(void *arg, uint64_t left_ms)
+{
+    struct bed *t = arg;
+
+    t->notices++;
+    t->left_ms = left_ms;
+}
+
 static void bed_init(struct bed *t)
 {
     memset(t, 0, sizeof *t);
     disk_init(&t->d, NULL);
     must(data_new(&t->d.loop, t->d.config, &t->d.log, on_event, t, &t->data, NULL) == 0);
-    must(door_new(&t->d.loop, t->d.dir, t->data, &t->door, NULL) == 0);
+    must(door_new(&t->d.loop, t->d.dir, t->data, on_notice, t, &t->door, NULL) == 0);
 }
 
 static void bed_fini(struct bed *t)
@@ -169,7 +179,7 @@ static void *ask_on(void *arg)
 static int ask(struct bed *t, const char *action, const char *path, int in_place,
                struct wf_err *ret_err)
 {
-    struct asker a = {.o = {t->d.dir, action, path, in_place}};
+    struct asker a = {.o = {t->d.dir, action, path, in_place, 30000}};
     pthread_t thread;
 
     must(pthread_create(&thread, NULL, ask_on, &a) == 0);
@@ -217,10 +227,30 @@ static void test_asking(void)
     is_int(ask(&t, "add", NULL, 0, &err), WEFT_EINVAL, "no folder");
     is_int(ask(&t, "frob", NULL, 0, &err), WEFT_EINVAL, "no such action");
     is_int(ask(&t, "ls", "/tmp", 0, &err), WEFT_EINVAL, "one word too many");
+    is_int(ask(&t, "notice", NULL, 0, &err), 0, "this machine is taken away");
+    ok(t.notices == 1 && t.left_ms == 30000, "in 30 s");
     t.d.dir[strlen(t.d.dir) - 1] ^= 1;
     is_int(ask(&t, "ls", NULL, 0, &err), WEFT_EUNREACH, "no agent there");
     t.d.dir[strlen(t.d.dir) - 1] ^= 1;
     bed_fini(&t);
+}
+
+/* An agent that keeps no data has a door all the same. */
+static void test_without_data(void)
+{
+    struct bed t;
+
+    memset(&t, 0, sizeof t);
+    disk_init(&t.d, NULL);
+    must(door_new(&t.d.loop, t.d.dir, NULL, on_notice, &t, &t.door, NULL) == 0);
+    is_str(say(&t, "ls\n"), "end ESUPPORT this agent keeps no data: its data_cap is 0\n",
+           "nothing to list");
+    is_str(say(&t, "notice soon\n"), "end EINVAL give milliseconds\n", "when?");
+    is_int(t.notices, 0, "nobody knows");
+    is_str(say(&t, "notice 1500\n"), "end OK \n", "it hears that its end is near");
+    ok(t.notices == 1 && t.left_ms == 1500, "how near");
+    door_free(t.door);
+    disk_fini(&t.d);
 }
 
 static void test_day(void)
@@ -250,6 +280,7 @@ int main(void)
     (void) signal(SIGPIPE, SIG_IGN); /* as the agent does */
     test_lines();
     test_asking();
+    test_without_data();
     test_day();
     return done();
 }

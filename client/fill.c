@@ -131,6 +131,18 @@ void fill_share(struct rows *r, const union fill_row *from, void *to)
     s->age_ms = x->age_ms;
 }
 
+void fill_price(struct rows *r, const union fill_row *from, void *to)
+{
+    const struct wf_price_row *x = &from->price;
+    struct weft_price *p = to;
+
+    p->kind = (enum weft_price_kind) x->kind;
+    p->from = rows_text(r, x->from);
+    p->to = rows_text(r, x->to);
+    p->pusd = x->pusd;
+    p->events_day = x->events_day;
+}
+
 static const char **fill_labels(struct rows *r, struct wf_rows from, size_t *ret_n)
 {
     const char **to = rows_array(r, from.count, sizeof *to);
@@ -324,6 +336,12 @@ int make_job(const struct wf_msg *msg, size_t wire, void **ret_object)
     j->fetch_from = rows_text(&r, x->fetch_from);
     memcpy(j->result_blob.bytes, x->result_blob.b, sizeof j->result_blob.bytes);
     j->fetched = x->fetched;
+    j->goal = (enum weft_goal) x->goal;
+    j->second_pusd = x->rho_pusd;
+    j->max_cost_pusd = x->max_cost_pusd;
+    j->cost_pusd = x->cost_pusd;
+    j->hedged = x->hedged;
+    j->preempted = x->preempted;
     *ret_object = j;
     return 0;
 }
@@ -346,7 +364,14 @@ static void fill_scored(struct rows *r, struct wf_rows from, struct weft_why *to
                                                      .money_us = row.money_us,
                                                      .score_us = row.score_us,
                                                      .ahead = row.ahead,
-                                                     .report_ms = row.report_ms};
+                                                     .report_ms = row.report_ms,
+                                                     .cost_pusd = row.cost_pusd,
+                                                     .fetch_bytes = row.fetch_bytes,
+                                                     .free_slots = row.free,
+                                                     .filter = (unsigned) row.filter,
+                                                     .refused = rows_text(r, row.refused),
+                                                     .site = rows_text(r, row.site),
+                                                     .tier = wf_tier_name(row.tier)};
     }
 }
 
@@ -380,6 +405,16 @@ int make_why(const struct wf_msg *msg, size_t wire, void **ret_object)
     w->took_wait_us = x->took_wait_us;
     w->took_run_us = x->took_run_us;
     w->chosen = x->chosen != 0;
+    w->plan = x->plan != 0;
+    w->goal = (enum weft_goal) x->goal;
+    w->second_pusd = x->rho_pusd;
+    w->broker = rows_text(&r, x->broker);
+    w->decided_ns = x->decided_ns;
+    w->took_us = x->took_us;
+    w->took_fetched = x->took_fetched;
+    w->took_cost_pusd = x->took_cost_pusd;
+    w->data_bytes = x->data_bytes;
+    w->deadline_left_ms = x->deadline_left_ms;
     *ret_object = w;
     return 0;
 }

@@ -49,11 +49,10 @@ struct weft_client {
     int down_why;  /* what the transport said last */
     unsigned refs; /* futures, and 1 until weft_close() */
     size_t nspare;
-    struct weft_future *spare;  /* freed futures to be used again */
-    struct weft_future *follow; /* of weft_follow_events(); owned */
-    struct wf_buf needs;        /* scratch of submit */
-    struct wf_buf inputs;       /* the same */
-    struct data *data;          /* owned; NULL: it moved none yet */
+    struct weft_future *spare;                   /* freed futures to be used again */
+    struct weft_future *follow;                  /* of weft_follow_events(); owned */
+    struct wf_buf needs, inputs, prefers, nears; /* scratch of submit */
+    struct data *data;                           /* owned; NULL: it moved none yet */
     struct id_pool ids;
 };
 

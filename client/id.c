@@ -61,3 +61,8 @@ const char *weft_class_name(enum weft_class job_class)
 {
     return wf_class_name((uint64_t) job_class);
 }
+
+const char *weft_goal_name(enum weft_goal goal)
+{
+    return wf_goal_name((uint64_t) goal);
+}

@@ -52,6 +52,9 @@ static struct wf_rows page_rows(const struct wf_msg *msg, uint64_t *ret_more)
     case WF_MSG_keys_page:
         *ret_more = msg->u.keys_page.more;
         return msg->u.keys_page.rows;
+    case WF_MSG_prices_page:
+        *ret_more = msg->u.prices_page.more;
+        return msg->u.prices_page.rows;
     case WF_MSG_datasets_page:
         *ret_more = msg->u.datasets_page.more;
         return msg->u.datasets_page.rows;
@@ -209,6 +212,20 @@ int weft_datasets(weft_client *c, int timeout_ms, struct weft_dataset **ret_rows
     void *rows = NULL;
     int rc = list(c, timeout_ms, &q, WF_MSG_datasets_page, SIZE_MAX, sizeof **ret_rows,
                   wf_desc_dataset_row(), fill_dataset, &rows, ret_n);
+
+    if (rc == 0) {
+        *ret_rows = rows;
+    }
+    return rc;
+}
+
+int weft_prices(weft_client *c, int timeout_ms, struct weft_price **ret_rows,
+                size_t *ret_n)
+{
+    struct wf_query q = {.kind = WF_QUERY_PRICES};
+    void *rows = NULL;
+    int rc = list(c, timeout_ms, &q, WF_MSG_prices_page, SIZE_MAX, sizeof **ret_rows,
+                  wf_desc_price_row(), fill_price, &rows, ret_n);
 
     if (rc == 0) {
         *ret_rows = rows;

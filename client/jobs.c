@@ -1,131 +1,12 @@
 #include "client/ask.h"
 #include "client/data/put.h"
 #include "client/handle.h"
-#include "client/include/weft/job.h"
+#include "client/job.h"
 #include "common/io/file.h"
-#include "common/str.h"
-#include "proto/name.h"
 #include "proto/words.h"
 
 #include <string.h>
 #include <sys/stat.h>
-
-#define PAYLOAD_COPY_MAX ((size_t) 1 << 30) /* of payloads in memory */
-
-/* -- checking ----------------------------------------------------------------------- */
-
-/* A program made with an older header gives fewer fields: the rest keeps its default. */
-static int take_job(const struct weft_job *given, struct weft_job *job)
-{
-    if (given == NULL || given->size < offsetof(struct weft_job, payload_len) ||
-        given->size > sizeof *job) {
-        return WEFT_EINVAL;
-    }
-    memcpy(job, given, given->size);
-    if (job->capability == NULL || job->priority > 9 || job->max_attempts > 100 ||
-        (job->payload == NULL && job->payload_len != 0) ||
-        (job->needs == NULL && job->nneeds != 0) || job->nneeds > WF_LABELS_MAX ||
-        (unsigned) job->job_class > WEFT_CLASS_DURABLE ||
-        (unsigned) job->disconnect > WEFT_DISCONNECT_STOP ||
-        (job->inputs == NULL && job->ninputs != 0) || job->ninputs > WF_INPUTS_MAX ||
-        (job->payload_file != NULL && job->payload_len != 0)) {
-        return WEFT_EINVAL;
-    }
-    return job->payload_len > PAYLOAD_COPY_MAX ? WEFT_ETOOBIG : 0;
-}
-
-static int is_text(const char *s, size_t most)
-{
-    size_t len = strlen(s);
-
-    return len <= most && wf_utf8_ok(s, len);
-}
-
-static int pack_needs(struct weft_client *c, const struct weft_job *job,
-                      struct wf_rows *ret)
-{
-    wf_buf_clear(&c->needs);
-    for (size_t i = 0; i < job->nneeds; i++) {
-        struct wf_label_row row;
-        int rc;
-
-        if (job->needs[i] == NULL || job->needs[i][0] == '\0' ||
-            !is_text(job->needs[i], WF_LABEL_MAX)) {
-            return WEFT_EINVAL;
-        }
-        row.text = wf_slice_of(job->needs[i]);
-        rc = wf_rows_add(&c->needs, ret, wf_desc_label_row(), &row);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-static int is_input(const struct weft_input *x)
-{
-    struct wf_digest digest;
-    struct wf_data_ref ref;
-
-    return x->name != NULL && x->ref != NULL && wf_name_ok(wf_slice_of(x->name)) &&
-           strlen(x->ref) <= WF_REF_MAX &&
-           (wf_digest_parse(x->ref, &digest) == 0 ||
-            wf_data_ref_parse(wf_slice_of(x->ref), &ref) == 0);
-}
-
-static int pack_inputs(struct weft_client *c, const struct weft_job *job,
-                       struct wf_rows *ret)
-{
-    wf_buf_clear(&c->inputs);
-    for (size_t i = 0; i < job->ninputs; i++) {
-        struct wf_input_row row;
-        int rc;
-
-        if (!is_input(&job->inputs[i])) {
-            return WEFT_EINVAL;
-        }
-        row.name = wf_slice_of(job->inputs[i].name);
-        row.ref = wf_slice_of(job->inputs[i].ref);
-        rc = wf_rows_add(&c->inputs, ret, wf_desc_input_row(), &row);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-/* Borrows from `job`, `name` and the client's scratch. */
-static int make_submit(struct weft_client *c, const struct weft_job *job,
-                       char name[WF_CAP_NAME_MAX + 1], struct wf_submit *ret)
-{
-    uint32_t version = 0;
-    int rc = wf_capability_parse(job->capability, name, &version);
-
-    if (rc != 0 || (job->name != NULL && !is_text(job->name, WF_NAME_MAX)) ||
-        (job->node != NULL && !wf_name_ok(wf_slice_of(job->node)))) {
-        return WEFT_EINVAL;
-    }
-    *ret = (struct wf_submit){.capability = wf_slice_of(name),
-                              .version = version,
-                              .payload = wf_slice_make(job->payload, job->payload_len),
-                              .class_ = (uint64_t) job->job_class,
-                              .priority = job->priority,
-                              .wall_ms = job->timeout_ms,
-                              .deadline_ms = job->deadline_ms,
-                              .max_attempts = job->max_attempts,
-                              .node = wf_slice_of(job->node),
-                              .name = wf_slice_of(job->name),
-                              .detached = job->detached != 0,
-                              .disconnect = (uint64_t) job->disconnect,
-                              .disconnect_ms = job->disconnect_ms,
-                              .reuse_ms = job->reuse_ms};
-    memcpy(ret->job.b, job->id.bytes, sizeof ret->job.b);
-    if (wf_id_is_zero(&ret->job)) {
-        id_pool_take(&c->ids, &ret->job);
-    }
-    rc = pack_needs(c, job, &ret->needs);
-    return rc == 0 ? pack_inputs(c, job, &ret->inputs) : rc;
-}
 
 /* -- payloads --------------------------------------------------------------------------
  */
@@ -191,7 +72,7 @@ static int submit_call(struct weft_client *c, uint64_t now_us, const struct weft
     char name[WF_CAP_NAME_MAX + 1];
     struct wf_submit submit;
     struct weft_future *f;
-    int rc = make_submit(c, job, name, &submit);
+    int rc = job_submit(c, job, name, &submit);
 
     if (rc != 0) {
         return rc;
@@ -226,7 +107,7 @@ static int submit_one(struct weft_client *c, uint64_t now_us,
 {
     struct wf_buf bytes = WF_BUF_INIT(0);
     struct weft_job job = WEFT_JOB_INIT;
-    int rc = take_job(given, &job), apart;
+    int rc = job_take(given, &job), apart;
 
     if (rc == 0 && job.payload_file != NULL) {
         rc = read_payload(c, &job, &bytes);

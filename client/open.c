@@ -193,6 +193,8 @@ static int client_new(const struct weft_options *o, struct weft_client **ret_cli
     c->timer_us = UINT64_MAX;
     wf_buf_init(&c->needs, WF_LABELS_MAX * (WF_LABEL_MAX + 8u));
     wf_buf_init(&c->inputs, WF_INPUTS_MAX * (WF_NAME_MAX + WF_REF_MAX + 16u));
+    wf_buf_init(&c->prefers, WF_PREFERS_MAX * (WF_LABEL_MAX + 16u));
+    wf_buf_init(&c->nears, WF_NEARS_MAX * (WF_REF_MAX + 24u));
     wf_effects_init(&c->fx[0]);
     wf_effects_init(&c->fx[1]);
     *ret_client = c;
@@ -212,6 +214,8 @@ static void client_free(struct weft_client *c)
     wf_effects_fini(&c->fx[1]);
     wf_buf_fini(&c->needs);
     wf_buf_fini(&c->inputs);
+    wf_buf_fini(&c->prefers);
+    wf_buf_fini(&c->nears);
     (void) pthread_cond_destroy(&c->cond);
     (void) pthread_mutex_destroy(&c->mutex);
     wf_free(c);

@@ -68,7 +68,8 @@ int wf_call_hold_submit(struct wf_call *call, const struct wf_submit *submit)
     struct wf_buf *b = &call->bytes;
     uint64_t need = (uint64_t) submit->capability.len + submit->payload.len +
                     submit->needs.len + submit->node.len + submit->name.len +
-                    submit->inputs.len;
+                    submit->inputs.len + submit->prefers.len + submit->nears.len +
+                    submit->group.len;
 
     wf_buf_clear(b);
     if (wf_buf_extend(b, (size_t) need + 1) == NULL) {
@@ -82,6 +83,9 @@ int wf_call_hold_submit(struct wf_call *call, const struct wf_submit *submit)
     hold(b, &s->node.p, s->node.len);
     hold(b, &s->name.p, s->name.len);
     hold(b, &s->inputs.p, s->inputs.len);
+    hold(b, &s->prefers.p, s->prefers.len);
+    hold(b, &s->nears.p, s->nears.len);
+    hold(b, &s->group.p, s->group.len);
     call->id = s->job;
     move(call, WF_CALL_OPEN);
     return 0;
@@ -164,6 +168,7 @@ void wf_call_end_outcome(struct wf_call *call, const struct wf_outcome *o)
     to->len = o->data.len;
     memcpy(to->blob.bytes, o->blob.b, sizeof to->blob.bytes);
     to->fetched = o->fetched;
+    to->cost_pusd = o->cost_pusd;
     if (!wf_digest_is_zero(&o->blob)) {
         to->data = NULL;
         to->len = (size_t) wf_min_u64(o->blob_size, SIZE_MAX);

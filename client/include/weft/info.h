@@ -105,6 +105,11 @@ struct weft_job_full {
     const char *fetch_from;           /* who gives most of it */
     weft_digest result_blob;          /* the result, when it is a blob; else zero */
     uint64_t fetched;                 /* bytes of inputs that had to be moved */
+    enum weft_goal goal;
+    uint64_t second_pusd, max_cost_pusd;
+    uint64_t cost_pusd; /* so far */
+    uint64_t hedged;    /* second copies that were started */
+    uint64_t preempted; /* times that it had to make way for another job */
 };
 
 struct weft_count {
@@ -113,11 +118,16 @@ struct weft_count {
 };
 
 /* One candidate of a placement decision; all times in microseconds.
- * score = link + max(wait, fetch, warm) + run + risk + money */
+ * score = link + max(wait, fetch, warm) + run + risk + money, less what is preferred.
+ * `money_us` is `cost_pusd` by what a second is worth. */
 struct weft_scored {
     const char *node;
     uint64_t link_us, wait_us, fetch_us, warm_us, run_us, risk_us, money_us, score_us;
     uint64_t ahead, report_ms;
+    uint64_t cost_pusd, fetch_bytes, free_slots;
+    unsigned filter;     /* what refused it, counted from 1; 0: it passed */
+    const char *refused; /* the name of that filter */
+    const char *site, *tier;
 };
 
 struct weft_why {
@@ -132,6 +142,27 @@ struct weft_why {
     size_t nfilters;
     struct weft_scored *rows;
     size_t nrows;
+    int plan; /* nothing runs: what would be decided now */
+    enum weft_goal goal;
+    uint64_t second_pusd; /* what a second was worth; 0: not told */
+    const char *broker;   /* that decided */
+    uint64_t decided_ns;  /* what the decision took; 0: not measured */
+    uint64_t took_us, took_fetched, took_cost_pusd; /* acceptance to outcome, bytes; 0
+                                                       while unknown */
+    uint64_t data_bytes;                            /* of its inputs */
+    uint64_t deadline_left_ms;
+};
+
+/* A line of the price book.  CLASS: `from` is a node class, `to` how it is paid, and
+ * `pusd` for a slot-second; TIERS, SITES: `pusd` for a byte from one to the other, where
+ * "*" is any. */
+enum weft_price_kind { WEFT_PRICE_CLASS = 1, WEFT_PRICE_TIERS, WEFT_PRICE_SITES };
+
+struct weft_price {
+    enum weft_price_kind kind;
+    const char *from, *to;
+    uint64_t pusd;
+    uint64_t events_day; /* how often a node is taken away, in 1e-6 a day */
 };
 
 struct weft_status {
@@ -171,6 +202,17 @@ WEFT_API int weft_job_show(weft_client *client, const char *prefix, int timeout_
                            struct weft_job_full **ret_job);
 WEFT_API int weft_job_why(weft_client *client, const char *prefix, int timeout_ms,
                           struct weft_why **ret_why);
+
+/* Where would this job go?  Decided as if it were submitted now; nothing runs.  `without`
+ * (NULL with n 0): as if these were away, "node=NAME" or "site=SITE", at most 32.  Of the
+ * payload only its length is told.  Also WEFT_ENOCAP. */
+WEFT_API int weft_plan(weft_client *client, const struct weft_job *job,
+                       const char *const *without, size_t n, int timeout_ms,
+                       struct weft_why **ret_why);
+
+/* The price book that holds at the broker, line by line. */
+WEFT_API int weft_prices(weft_client *client, int timeout_ms,
+                         struct weft_price **ret_rows, size_t *ret_n);
 
 WEFT_API int weft_status(weft_client *client, int timeout_ms,
                          struct weft_status **ret_status);

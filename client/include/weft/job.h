@@ -62,6 +62,40 @@ struct weft_input {
     const char *name, *ref;
 };
 
+/* Money is in 1e-12 dollars (pusd), whole numbers: WEFT_USD / 500 is 0.002 $. */
+#define WEFT_USD UINT64_C(1000000000000)
+
+/* What a job is placed for: how much money a second is worth to it.  LATENCY takes dear
+ * nodes for milliseconds, COST waits for cheap ones, BALANCED is between; THROUGHPUT
+ * values a second as BALANCED does, and keeps slots and links busy for the least time.
+ * NONE: the broker's default. */
+enum weft_goal {
+    WEFT_GOAL_NONE,
+    WEFT_GOAL_LATENCY,
+    WEFT_GOAL_BALANCED,
+    WEFT_GOAL_THROUGHPUT,
+    WEFT_GOAL_COST
+};
+
+/* A soft preference: a node that meets the need counts as so much sooner. */
+struct weft_prefer {
+    const char *need; /* "site=lyon" */
+    uint64_t ms;
+};
+
+/* The same node as a job's, the same as a dataset's, another than a job's: counts as so
+ * much sooner; with ms 0 it is a must. */
+enum weft_near_kind { WEFT_NEAR_JOB = 1, WEFT_NEAR_DATA, WEFT_FAR_JOB };
+
+struct weft_near {
+    enum weft_near_kind kind;
+    const char *what; /* id or name of a job; name of a dataset */
+    uint64_t ms;
+};
+
+/* Jobs of one group on nodes of their own as far as there are, or together. */
+enum weft_spread { WEFT_SPREAD_NONE, WEFT_SPREAD, WEFT_PACK };
+
 /* What to run.  Set with WEFT_JOB_INIT.  Everything pointed to is copied by the call.  A
  * payload larger than weft_max_payload() travels as a blob before the job is submitted,
  * to an agent that offers the capability; it may have up to 1 GiB, `payload_file` (NULL:
@@ -93,12 +127,24 @@ struct weft_job {
     const struct weft_input *inputs; /* at most 16 */
     size_t ninputs;
     const char *payload_file;
+    enum weft_goal goal;
+    uint64_t second_pusd;              /* what a second is worth; 0: as the goal says */
+    uint64_t max_cost_pusd;            /* not where it would cost more; 0: no limit */
+    const struct weft_prefer *prefers; /* at most 8 */
+    size_t nprefers;
+    const struct weft_near *nears; /* at most 4 */
+    size_t nnears;
+    enum weft_spread spread;
+    const char *group; /* of SPREAD and PACK; NULL: the owner's jobs of its capability */
+    int hedge; /* 1: it may run twice; a second copy may be started when the first is
+                  slow, and the first outcome counts */
 };
 
 #define WEFT_JOB_INIT                                                                    \
     {                                                                                    \
         sizeof(struct weft_job), {{0}}, NULL, NULL, 0, WEFT_CLASS_BEST, 4, 0, 0, 0,      \
-            NULL, 0, NULL, NULL, 0, WEFT_DISCONNECT_REPLACE, 0, 0, 30000, NULL, 0, NULL  \
+            NULL, 0, NULL, NULL, 0, WEFT_DISCONNECT_REPLACE, 0, 0, 30000, NULL, 0, NULL, \
+            WEFT_GOAL_NONE, 0, 0, NULL, 0, NULL, 0, WEFT_SPREAD_NONE, NULL, 0            \
     }
 
 /* How a job ended.  Owned by its future. */
@@ -116,10 +162,11 @@ struct weft_outcome {
     size_t len;
     uint64_t wait_us; /* accepted to started */
     uint64_t run_us;
-    uint64_t cut;     /* bytes of output that were dropped at a limit */
-    weft_id reused;   /* the like job that really ran; all zero: this one */
-    weft_digest blob; /* the result, when it is too large to be in `data`; else zero */
-    uint64_t fetched; /* bytes of inputs that had to be moved for it */
+    uint64_t cut;       /* bytes of output that were dropped at a limit */
+    weft_id reused;     /* the like job that really ran; all zero: this one */
+    weft_digest blob;   /* the result, when it is too large to be in `data`; else zero */
+    uint64_t fetched;   /* bytes of inputs that had to be moved for it */
+    uint64_t cost_pusd; /* what its attempts and its data cost */
 };
 
 /* Called once when the future reaches its end.  The future is still the caller's. */
@@ -218,6 +265,7 @@ WEFT_API int weft_id_parse(const char *text, weft_id *ret_id);
 WEFT_API const char *weft_state_name(enum weft_state state);
 WEFT_API const char *weft_class_name(enum weft_class job_class);
 WEFT_API const char *weft_disconnect_name(enum weft_disconnect disconnect);
+WEFT_API const char *weft_goal_name(enum weft_goal goal);
 
 #ifdef __cplusplus
 }

@@ -19,17 +19,26 @@ static struct wf_submit job(const char *payload)
 
 static void test_holds_copies(void)
 {
-    char payload[] = "payload";
+    char payload[] = "payload", group[] = "web", needs[] = "rows of it";
     struct wf_submit s = job(payload);
     struct wf_call call;
 
+    s.group = wf_slice_of(group);
+    s.prefers = (struct wf_rows){.p = (uint8_t *) needs, .len = 4, .count = 1};
+    s.nears = (struct wf_rows){.p = (uint8_t *) needs + 5, .len = 5, .count = 1};
     wf_call_init(&call);
     is_int(wf_call_hold_submit(&call, &s), 0, "a submit is held");
     memset(payload, 'x', sizeof payload - 1);
+    memset(group, 'x', sizeof group - 1);
+    memset(needs, 'x', sizeof needs - 1);
     ok(wf_slice_is(call.submit.payload, "payload"), "its payload is a copy");
     ok(wf_slice_is(call.submit.capability, "echo"), "so is its capability");
     ok(wf_slice_is(call.submit.node, "n1"), "its node");
     ok(wf_slice_is(call.submit.name, "label"), "and its name");
+    ok(wf_slice_is(call.submit.group, "web") &&
+           memcmp(call.submit.prefers.p, "rows", 4) == 0 &&
+           memcmp(call.submit.nears.p, "of it", 5) == 0,
+       "and where it would rather go");
     is_int(call.state, WF_CALL_OPEN, "the call is open");
     wf_call_fini(&call);
 }
@@ -44,7 +53,8 @@ static void test_outcome(void)
                                  .node = wf_slice_of("n1"),
                                  .reason = wf_slice_of("it broke"),
                                  .data = wf_slice_make("a\0b", 3),
-                                 .run_us = 9};
+                                 .run_us = 9,
+                                 .cost_pusd = 77};
     struct wf_submit s = job("x");
     struct wf_call call;
 
@@ -58,6 +68,7 @@ static void test_outcome(void)
     is_int(call.outcome.len, 3, "the data has its length");
     ok(memcmp(call.outcome.data, "a\0b", 4) == 0, "and a zero byte behind it");
     is_str(call.outcome.node, "n1", "node");
+    is_int(call.outcome.cost_pusd, 77, "what it cost");
     is_str(call.outcome.reason, "it broke", "reason");
     is_str(wf_call_text(&call), "", "an outcome has no error text");
     wf_call_fini(&call);

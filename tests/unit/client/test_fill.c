@@ -2,6 +2,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "proto/words.h"
 #include "tests/lib/tap.h"
 
 #include <string.h>
@@ -80,7 +81,13 @@ static void test_job(void)
                             .reused = {{9}},
                             .crashes = 3,
                             .lost = 1,
-                            .stored = 1};
+                            .stored = 1,
+                            .goal = 4,
+                            .rho_pusd = 30,
+                            .max_cost_pusd = 40,
+                            .cost_pusd = 50,
+                            .hedged = 1,
+                            .preempted = 2};
     struct wf_msg msg;
     struct weft_job_full *j;
     void *made = NULL;
@@ -100,6 +107,10 @@ static void test_job(void)
     is_int(j->reused.bytes[0], 9, "what it reuses");
     is_int(j->crashes, 3, "crashes");
     is_int(j->lost, 1, "lost attempts");
+    is_str(weft_goal_name(j->goal), "cost", "what it is placed for");
+    ok(j->second_pusd == 30 && j->max_cost_pusd == 40 && j->cost_pusd == 50,
+       "what a second is worth, what it may cost and what it did");
+    ok(j->hedged == 1 && j->preempted == 2, "second copies and preemptions");
     weft_free(j);
     wf_buf_fini(&rows);
     wf_buf_fini(&bytes);
@@ -123,6 +134,75 @@ static void test_status(void)
     is_int(s->live, 5, "live jobs");
     weft_free(s);
     wf_buf_fini(&bytes);
+}
+
+static void test_why(void)
+{
+    const struct wf_scored_row rows[] = {
+        {.node = wf_slice_of("n1"),
+         .money_us = 120,
+         .score_us = 620,
+         .cost_pusd = 12000000,
+         .fetch_bytes = 5000,
+         .site = wf_slice_of("lyon"),
+         .tier = WF_TIER_EDGE,
+         .free = 3},
+        {.node = wf_slice_of("n2"), .filter = 6, .refused = wf_slice_of("offline")}};
+    struct wf_buf b = WF_BUF_INIT(4096), bytes = WF_BUF_INIT(8192);
+    struct wf_why_info m = {.plan = 1,
+                            .goal = 2,
+                            .rho_pusd = 100000000,
+                            .broker = wf_slice_of("br-fra"),
+                            .decided_ns = 1700,
+                            .took_us = 700000,
+                            .took_fetched = 4000,
+                            .took_cost_pusd = 13000000,
+                            .data_bytes = 9000,
+                            .deadline_left_ms = 5};
+    struct wf_msg msg;
+    struct weft_why *w;
+    void *made = NULL;
+    size_t wire;
+
+    must(wf_rows_add(&b, &m.rows, wf_desc_scored_row(), &rows[0]) == 0);
+    must(wf_rows_add(&b, &m.rows, wf_desc_scored_row(), &rows[1]) == 0);
+    wire = carry(&bytes, WF_MSG_why_info, &m, &msg);
+    must(make_why(&msg, wire, &made) == 0);
+    w = made;
+    ok(w->plan && w->goal == WEFT_GOAL_BALANCED && w->second_pusd == WEFT_USD / 10000,
+       "a plan, and what a second is worth in it");
+    ok(strcmp(w->broker, "br-fra") == 0 && w->decided_ns == 1700, "who decided it");
+    ok(w->took_us == 700000 && w->took_fetched == 4000 && w->took_cost_pusd == 13000000,
+       "what it took");
+    ok(w->data_bytes == 9000 && w->deadline_left_ms == 5, "what it needs");
+    ok(w->rows[0].cost_pusd == 12000000 && w->rows[0].fetch_bytes == 5000 &&
+           w->rows[0].free_slots == 3 && w->rows[0].filter == 0,
+       "what a candidate would cost");
+    is_str(w->rows[0].site, "lyon", "where it stands");
+    is_str(w->rows[0].tier, "edge", "in which tier");
+    ok(w->rows[1].filter == 6 && strcmp(w->rows[1].refused, "offline") == 0,
+       "what refused another");
+    weft_free(w);
+    wf_buf_fini(&b);
+    wf_buf_fini(&bytes);
+}
+
+static void test_price(void)
+{
+    const union fill_row from = {.price = {.kind = WF_PRICE_NODE,
+                                           .from = wf_slice_of("c6"),
+                                           .to = wf_slice_of("spot"),
+                                           .pusd = 9,
+                                           .events_day = 1000000}};
+    struct weft_price to;
+    struct rows r;
+
+    must(rows_init(&r, 1, 0, 64) == 0);
+    fill_price(&r, &from, &to);
+    ok(to.kind == WEFT_PRICE_CLASS && strcmp(to.from, "c6") == 0 &&
+           strcmp(to.to, "spot") == 0 && to.pusd == 9 && to.events_day == 1000000,
+       "a line of the price book");
+    weft_rows_free(r.base);
 }
 
 /* An answer with nothing in it, as a broker gone mad might send, is no crash. */
@@ -226,6 +306,8 @@ int main(void)
     test_job_data();
     test_dataset();
     test_status();
+    test_why();
+    test_price();
     test_empty();
     return done();
 }

@@ -1,6 +1,6 @@
 /* Inputs on their way to agents: from the best holder, each on its own. */
 #include "common/mem.h"
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 static void hear_fetched(void *world, struct event *e)
 {

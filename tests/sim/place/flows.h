@@ -9,7 +9,7 @@
 
 #include "common/list.h"
 #include "tests/sim/place/events.h"
-#include "tests/sim/place/scenario.h"
+#include "tests/sim/place/scenario/scenario.h"
 
 #define FLOW_WINDOW 8e6 /* bytes under way at most, so window / RTT bytes a second */
 

@@ -1,6 +1,6 @@
 #include "tests/sim/place/holdings.h"
 
-#include "tests/sim/place/vec.h"
+#include "tests/sim/place/scenario/vec.h"
 
 int holdings_init(struct holdings *h, const struct scenario *sc)
 {

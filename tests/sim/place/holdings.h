@@ -2,7 +2,7 @@
 #ifndef TESTS_SIM_PLACE_HOLDINGS_H
 #define TESTS_SIM_PLACE_HOLDINGS_H
 
-#include "tests/sim/place/scenario.h"
+#include "tests/sim/place/scenario/scenario.h"
 
 struct holding {
     uint32_t *nodes; /* owned */

@@ -1,5 +1,5 @@
 /* Agents at work: a queue in front of their slots, and the way back of a result. */
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 static void reply(void *world, struct event *e)
 {

@@ -1,6 +1,6 @@
 /* weft-place: how a placement policy does on a scenario; see scenario.h and policy.h */
 #include "common/parse.h"
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 #include <stdlib.h>
 #include <string.h>

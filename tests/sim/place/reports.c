@@ -1,5 +1,5 @@
 /* What agents tell brokers of their load, and what brokers count themselves. */
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 #define LEAST_NS (100 * EV_MS) /* between reports of what changed */
 

@@ -2,8 +2,8 @@
 
 #include "client/include/weft/error.h"
 #include "common/mem.h"
-#include "tests/sim/place/estimate.h"
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/estimate.h"
+#include "tests/sim/place/policy/policy.h"
 
 #include <string.h>
 #include <time.h>

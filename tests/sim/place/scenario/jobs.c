@@ -1,6 +1,6 @@
 /* Blobs, who holds them, and the jobs that need them. */
-#include "tests/sim/place/scenario_int.h"
-#include "tests/sim/place/vec.h"
+#include "tests/sim/place/scenario/int.h"
+#include "tests/sim/place/scenario/vec.h"
 
 #include <math.h>
 #include <stdlib.h>

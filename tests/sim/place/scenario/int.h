@@ -1,9 +1,9 @@
-/* scenario_int.h - what the readers of a scenario's files share */
+/* int.h - what the readers of a scenario's files share */
 #ifndef TESTS_SIM_PLACE_SCENARIO_INT_H
 #define TESTS_SIM_PLACE_SCENARIO_INT_H
 
-#include "tests/sim/place/csv.h"
-#include "tests/sim/place/scenario.h"
+#include "tests/sim/place/scenario/csv.h"
+#include "tests/sim/place/scenario/scenario.h"
 
 #define SC_MS_MAX    1e9 /* of a time */
 #define SC_BYTES_MAX 1e15

@@ -4,8 +4,8 @@
  * --stale-ms, what it sent itself, measured round trips and rates, who holds what.  The
  * world's own state is for `exact` ones alone.
  */
-#ifndef TESTS_SIM_PLACE_POLICY_H
-#define TESTS_SIM_PLACE_POLICY_H
+#ifndef TESTS_SIM_PLACE_POLICY_POLICY_H
+#define TESTS_SIM_PLACE_POLICY_POLICY_H
 
 #include "tests/sim/place/world.h"
 

@@ -1,6 +1,6 @@
 /* vec.h - arrays that grow by doubling, for what is read from files */
-#ifndef TESTS_SIM_PLACE_VEC_H
-#define TESTS_SIM_PLACE_VEC_H
+#ifndef TESTS_SIM_PLACE_SCENARIO_VEC_H
+#define TESTS_SIM_PLACE_SCENARIO_VEC_H
 
 #include "common/defs.h"
 #include "common/mem.h"

@@ -12,8 +12,8 @@
 #include "broker/core/router/runtimes.h"
 #include "common/mem.h"
 #include "proto/words.h"
-#include "tests/sim/place/policy.h"
-#include "tests/sim/place/prices_of.h"
+#include "tests/sim/place/policy/policy.h"
+#include "tests/sim/place/policy/prices_of.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "tests/sim/place/scenario_int.h"
+#include "tests/sim/place/scenario/int.h"
 
 #include "common/mem.h"
 

@@ -1,5 +1,5 @@
 /* Policies that look at one thing alone. */
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 static uint32_t by_chance(struct world *w, const struct sc_capability *cap)
 {

@@ -1,6 +1,6 @@
 /* Nodes, how far they are from each other, and what bytes between them cost. */
-#include "tests/sim/place/scenario_int.h"
-#include "tests/sim/place/vec.h"
+#include "tests/sim/place/scenario/int.h"
+#include "tests/sim/place/scenario/vec.h"
 
 #include <math.h>
 #include <string.h>

@@ -12,11 +12,11 @@
  * Everything is a number from 0 on: nodes in the order of nodes.csv, agents and brokers
  * among their own.  A scenario does not change once it is read.
  */
-#ifndef TESTS_SIM_PLACE_SCENARIO_H
-#define TESTS_SIM_PLACE_SCENARIO_H
+#ifndef TESTS_SIM_PLACE_SCENARIO_SCENARIO_H
+#define TESTS_SIM_PLACE_SCENARIO_SCENARIO_H
 
 #include "common/err.h"
-#include "tests/sim/place/names.h"
+#include "tests/sim/place/scenario/names.h"
 
 enum sc_role { SC_BROKER, SC_AGENT, SC_CLIENT };
 

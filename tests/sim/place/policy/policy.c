@@ -1,4 +1,4 @@
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 #include <string.h>
 

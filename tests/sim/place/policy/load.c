@@ -1,6 +1,6 @@
 /* Policies that look at load alone: all agents, or two of them. */
-#include "tests/sim/place/estimate.h"
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/estimate.h"
+#include "tests/sim/place/policy/policy.h"
 
 #define TIE_S     1e-9 /* what chance adds */
 #define PER_JOB_S 1e-3 /* so that free agents differ by how full they are */

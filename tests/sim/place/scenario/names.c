@@ -1,7 +1,7 @@
-#include "tests/sim/place/names.h"
+#include "tests/sim/place/scenario/names.h"
 
 #include "client/include/weft/error.h"
-#include "tests/sim/place/vec.h"
+#include "tests/sim/place/scenario/vec.h"
 
 #include <string.h>
 

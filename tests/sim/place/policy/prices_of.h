@@ -1,8 +1,8 @@
 /* prices_of.h - the price book that an operator would have written for a scenario */
-#ifndef TESTS_SIM_PLACE_PRICES_OF_H
-#define TESTS_SIM_PLACE_PRICES_OF_H
+#ifndef TESTS_SIM_PLACE_POLICY_PRICES_OF_H
+#define TESTS_SIM_PLACE_POLICY_PRICES_OF_H
 
-#include "tests/sim/place/scenario.h"
+#include "tests/sim/place/scenario/scenario.h"
 
 struct prices;
 

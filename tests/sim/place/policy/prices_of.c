@@ -1,4 +1,4 @@
-#include "tests/sim/place/prices_of.h"
+#include "tests/sim/place/policy/prices_of.h"
 
 #include "broker/core/router/prices.h"
 #include "common/mem.h"

@@ -1,6 +1,6 @@
-#include "tests/sim/place/estimate.h"
+#include "tests/sim/place/policy/estimate.h"
 
-#include "tests/sim/place/policy.h"
+#include "tests/sim/place/policy/policy.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* names.h - texts to numbers from 0 on, in the order in which they come first */
-#ifndef TESTS_SIM_PLACE_NAMES_H
-#define TESTS_SIM_PLACE_NAMES_H
+#ifndef TESTS_SIM_PLACE_SCENARIO_NAMES_H
+#define TESTS_SIM_PLACE_SCENARIO_NAMES_H
 
 #include "common/map.h"
 

@@ -1,6 +1,6 @@
-#include "tests/sim/place/csv.h"
+#include "tests/sim/place/scenario/csv.h"
 
-#include "tests/sim/place/vec.h"
+#include "tests/sim/place/scenario/vec.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,8 +4,8 @@
  * world as it is instead of what was reported; so does every policy when reports are
  * never stale.
  */
-#ifndef TESTS_SIM_PLACE_ESTIMATE_H
-#define TESTS_SIM_PLACE_ESTIMATE_H
+#ifndef TESTS_SIM_PLACE_POLICY_ESTIMATE_H
+#define TESTS_SIM_PLACE_POLICY_ESTIMATE_H
 
 #include "tests/sim/place/world.h"
 

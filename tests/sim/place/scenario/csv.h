@@ -4,8 +4,8 @@
  * breaks inside).  Columns come in any order; those not asked for are skipped, as are
  * empty lines.  Errors name the file and the line and say what to do.
  */
-#ifndef TESTS_SIM_PLACE_CSV_H
-#define TESTS_SIM_PLACE_CSV_H
+#ifndef TESTS_SIM_PLACE_SCENARIO_CSV_H
+#define TESTS_SIM_PLACE_SCENARIO_CSV_H
 
 #include "common/err.h"
 

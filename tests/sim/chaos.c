@@ -303,8 +303,10 @@ void chaos_heal(struct sim *s)
     }
     for (unsigned i = 0; i < s->ndevices; i++) {
         s->devices[i].spool.failing = 0;
-        if (s->swarm.on[FAULT_SPOOL] || s->swarm.on[FAULT_AGENT_MEMORY]) {
-            /* What was not deleted is offered once more by the next process. */
+        if (s->swarm.on[FAULT_SPOOL] || s->swarm.on[FAULT_AGENT_MEMORY] ||
+            s->devices[i].noticed) {
+            /* What was not deleted is offered once more by the next process; and a
+             * machine that was to be taken away is. */
             actor_crash(s, &s->devices[i].a);
         }
     }

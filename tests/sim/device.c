@@ -462,6 +462,24 @@ static void drain(struct sim *s, struct device *d, int on)
     node_do(s, d, &ev);
 }
 
+static void notice(struct sim *s, struct device *d)
+{
+    struct node_event ev = {.kind = NODE_NOTICE, .left_ms = below(&s->clock, 5000)};
+
+    d->noticed = 1;
+    sim_log(s, d->a.name, "is to be taken away");
+    node_do(s, d, &ev);
+}
+
+static void warm(struct sim *s, struct device *d)
+{
+    struct node_event ev = {.kind = NODE_WARM,
+                            .cap = (unsigned) below(&s->clock, d->cfg.ncaps),
+                            .on = percent(&s->clock, 70)};
+
+    node_do(s, d, &ev);
+}
+
 static void device_work(struct sim *s, struct actor *a)
 {
     struct device *d = CONTAINER_OF(a, struct device, a);
@@ -474,9 +492,15 @@ static void device_work(struct sim *s, struct actor *a)
         }
     } else if (d->node != NULL && s->swarm.operator_acts && !s->healed &&
                percent(&s->clock, 10)) {
-        drain(s, d, !d->drained);
+        if (percent(&s->clock, 20)) {
+            notice(s, d);
+        } else {
+            drain(s, d, !d->drained);
+        }
     } else if (d->node != NULL && s->healed && d->drained) {
         drain(s, d, 0);
+    } else if (d->node != NULL && d->cfg.ncaps != 0 && percent(&s->clock, 10)) {
+        warm(s, d);
     } else if (d->node != NULL) {
         report(s, d);
     }
@@ -490,7 +514,7 @@ static void device_start(struct sim *s, struct actor *a)
     struct device *d = CONTAINER_OF(a, struct device, a);
 
     memset(d->runs, 0, sizeof d->runs);
-    d->drained = 0;
+    d->drained = d->noticed = 0;
     d->joining = 0;
     if (a->enrolled) {
         node_begin(s, d);

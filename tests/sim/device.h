@@ -34,6 +34,7 @@ struct device {
     unsigned tokens; /* asked for */
     int has_token, asks;
     int drained; /* by the owner of the machine */
+    int noticed; /* the machine is to be taken away: it is of no use until that */
     uint64_t starts;
     struct spool spool;
     uint64_t cut_us; /* by its own clock: no session since; 0: there is one */

@@ -174,6 +174,10 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     to->store = w->store;
     to->store_lsn = w->store_lsn;
     to->bulk_port = (unsigned) w->bulk_port;
+    to->probe_port = w->probe.len == sizeof to->probe ? (unsigned) w->probe_port : 0;
+    if (to->probe_port != 0) {
+        memcpy(to->probe, w->probe.p, sizeof to->probe);
+    }
     l->heartbeat_us = wf_max_u64(wf_min_u64(w->heartbeat_ms, 3600000), 10) * MS;
     l->lease_us = wf_max_u64(wf_min_u64(w->lease_ms, 3 * 3600000), 30) * MS;
     l->error = 0;

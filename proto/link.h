@@ -19,6 +19,7 @@
 #include "common/ewma.h"
 #include "common/rng.h"
 #include "proto/effects.h"
+#include "proto/probe.h"
 
 enum wf_link_state {
     WF_LINK_IDLE,
@@ -58,6 +59,8 @@ struct wf_link_welcome {
     uint64_t max_payload;
     uint64_t store, store_lsn; /* what the broker said that it has on stable storage */
     unsigned bulk_port;        /* of its bulk lane; 0: there is none */
+    unsigned probe_port;       /* where it answers probes; 0: nowhere */
+    uint8_t probe[WF_PROBE_COOKIE];
 };
 
 struct wf_link {

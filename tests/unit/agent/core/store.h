@@ -43,6 +43,7 @@ struct world {
     int unlisted;       /* code of the broker's refusal to list */
     unsigned queries;
     uint64_t asked_after;
+    unsigned begun[WORLD_BLOBS], nbegun; /* blobs, in the order of their first BEGIN */
 };
 
 /* Byte `i` of blob `n`. */
@@ -239,7 +240,9 @@ WF_UNUSED static void begin_blob(struct world *w, const struct wf_blob_ref *ref)
     struct world_blob *x = blob_of(w, &ref->digest);
     struct node_event ev = {.kind = NODE_BLOB_BEGUN, .ref = ref};
 
-    x->begins++;
+    if (x->begins++ == 0) {
+        w->begun[w->nbegun++] = (unsigned) (x - w->blobs);
+    }
     if (w->full) {
         ev.code = WEFT_EFULL;
     } else if (x->map == world_all(x)) {

@@ -56,6 +56,70 @@ static void fetches_while_others_run(void)
     close_world(&w);
 }
 
+static void needs(struct world *w, uint8_t id, unsigned n, unsigned priority,
+                  uint64_t deadline_ms)
+{
+    struct wf_assign m = {.job = id_of(id),
+                          .attempt = 1,
+                          .seq = id,
+                          .capability = wf_slice_of("echo"),
+                          .version = 1,
+                          .priority = priority,
+                          .deadline_ms = deadline_ms,
+                          .payload_blob = w->blobs[n].digest,
+                          .payload_size = w->blobs[n].size};
+
+    say(w, WF_MSG_assign, &m);
+}
+
+/* The slot is busy, and the broker says where all of it is only after the last came. */
+static void fetches_in_order(void)
+{
+    static const unsigned want[] = {3, 4, 1, 2, 0, 5};
+    struct world w;
+
+    open_world(&w, 1, 8);
+    assign(&w.b, 99, 1, 9);
+    gather(&w);
+    w.deaf = 1;
+    needs(&w, 1, 0, 4, 0);
+    needs(&w, 2, 1, 4, 5000);
+    needs(&w, 3, 2, 4, 9000);
+    needs(&w, 4, 3, 5, 9000);
+    needs(&w, 5, 4, 5, 0);
+    needs(&w, 6, 5, 0, 1);
+    settle(&w);
+    w.deaf = 0;
+    pass(&w, 60000);
+    ok(w.nbegun == 6 && memcmp(w.begun, want, sizeof want) == 0,
+       "by priority, then by deadline: %u %u %u %u %u %u", w.begun[0], w.begun[1],
+       w.begun[2], w.begun[3], w.begun[4], w.begun[5]);
+    is_int(w.b.nstarted, 1, "all while the slot was busy");
+    close_world(&w);
+}
+
+/* What two need is fetched for the more urgent of them. */
+static void hurries_what_is_shared(void)
+{
+    static const unsigned want[] = {0, 2, 1};
+    struct world w;
+
+    open_world(&w, 1, 8);
+    assign(&w.b, 99, 1, 9);
+    gather(&w);
+    w.deaf = 1;
+    needs(&w, 1, 0, 4, 0);
+    needs(&w, 2, 1, 4, 8000);
+    needs(&w, 3, 2, 4, 7000);
+    needs(&w, 4, 0, 4, 6000);
+    settle(&w);
+    w.deaf = 0;
+    pass(&w, 60000);
+    ok(w.nbegun == 3 && memcmp(w.begun, want, sizeof want) == 0, "first: %u %u %u",
+       w.begun[0], w.begun[1], w.begun[2]);
+    close_world(&w);
+}
+
 static void counts_the_wait(void)
 {
     struct wf_msg m;
@@ -353,6 +417,8 @@ static void reports_who_gave_wrong_bytes(void)
 int main(void)
 {
     fetches_while_others_run();
+    fetches_in_order();
+    hurries_what_is_shared();
     counts_the_wait();
     fetches_once();
     takes_payloads();

@@ -90,10 +90,10 @@ void tally_print(struct tally *t, const char *policy, FILE *out)
         t->ndecided != 0 ? t->decided_ns[t->ndecided / 2] / 1e3 : 0, 3);
     (void) fprintf(out,
                    "\"jobs\":%" PRIu64 ",\"finished\":%zu,\"refused\":%" PRIu64
-                   ",\"refused_rightly\":%" PRIu64 ",\"deadline_jobs\":%" PRIu64
-                   ",\"deadline_missed\":%" PRIu64 ",",
-                   t->counted, t->nfinished, t->refused, t->refused_rightly, t->due,
-                   t->due_missed);
+                   ",\"refused_rightly\":%" PRIu64 ",\"refused_expected\":%" PRIu64
+                   ",\"deadline_jobs\":%" PRIu64 ",\"deadline_missed\":%" PRIu64 ",",
+                   t->counted, t->nfinished, t->refused, t->refused_rightly,
+                   t->refused_expected, t->due, t->due_missed);
     put(out, "local", 1,
         t->with_data != 0 ? (double) t->local / (double) t->with_data : 0, 4);
     (void) fprintf(out, "\"reports\":%" PRIu64 "}\n", t->reports);

@@ -17,7 +17,9 @@ struct tally {
     uint32_t *decided_ns; /* owned; how long decisions took */
     size_t max;
     size_t nfinished, ndecided;
-    uint64_t counted, refused, refused_rightly;
+    uint64_t counted, refused;
+    uint64_t refused_rightly;  /* nobody could have ended it in time */
+    uint64_t refused_expected; /* nor a job that runs as long as its like do on average */
     uint64_t due,
         due_missed; /* with a deadline and not refused; too late or unfinished */
     uint64_t with_data, local;

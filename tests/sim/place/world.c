@@ -60,11 +60,14 @@ static uint64_t clock_ns(void)
     return (uint64_t) t.tv_sec * EV_S + (uint64_t) t.tv_nsec;
 }
 
+/* Was that right?  For one who knows all but how long the job runs, and all. */
 static void refuse(struct world *w, const struct job *j)
 {
     if (world_counts(j)) {
         w->tally.refused++;
-        w->tally.refused_rightly += estimate_late(w, j);
+        w->tally.refused_rightly += estimate_late(w, j, (double) j->spec->run_ns);
+        w->tally.refused_expected +=
+            estimate_late(w, j, w->sc->caps[j->spec->capability].mean_us * 1e3);
         w->tally.due -= j->spec->deadline_ns != 0;
         w->tally.due_missed -= j->spec->deadline_ns != 0;
     }

@@ -71,15 +71,21 @@ static void put_inputs(struct draws *d, FILE *f, int gpu)
     }
 }
 
-/* Generous ones leave time to queue; tight ones are met by a good choice, or by none. */
+/* Half of them leave time to queue; three in ten are tight, met by a good choice and some
+ * luck; the rest cannot be met by anyone. */
 static double draw_deadline_s(struct draws *d, double mean_s)
 {
+    double kind, u;
+
     if (d->m->opt->deadlines == 0 || wf_rng_below(&d->rng, 100) >= d->m->opt->deadlines) {
         return 0;
     }
-    return wf_rng_chance(&d->rng, 1, 2)
-               ? 5 + 20 * mean_s
-               : 0.2 + mean_s * (0.6 + 2.4 * chance_unit(&d->rng));
+    kind = chance_unit(&d->rng);
+    u = chance_unit(&d->rng);
+    if (kind < 0.5) {
+        return 5 + 20 * mean_s;
+    }
+    return kind < 0.8 ? 0.2 + mean_s * (1 + 2 * u) : 0.001 + mean_s * 0.1 * u;
 }
 
 static const char *class_of(const struct draws *d, uint64_t number)

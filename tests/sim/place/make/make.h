@@ -21,7 +21,7 @@ struct make_options {
     uint64_t seed, world;
     uint64_t brokers, agents, clients;
     uint64_t inputs;    /* of a job with data, at most */
-    uint64_t deadlines; /* % of jobs that have one: half of them generous, half tight */
+    uint64_t deadlines; /* % of jobs that have one: generous, tight or hopeless */
     int gpu;            /* a few agents also do long jobs with inputs of gigabytes */
     int equal;          /* all agents are on-prem, and no job needs data */
 };

@@ -94,7 +94,7 @@ double estimate_run_s(const struct world *w, const struct job *j, uint32_t agent
            scenario_agent(w->sc, agent)->speed;
 }
 
-int estimate_late(const struct world *w, const struct job *j)
+int estimate_late(const struct world *w, const struct job *j, double run_ns)
 {
     const struct sc_job *spec = j->spec;
     const struct sc_capability *cap = &w->sc->caps[spec->capability];
@@ -106,7 +106,7 @@ int estimate_late(const struct world *w, const struct job *j)
         const uint32_t a = cap->agents[i];
         double took_s = gone_s + scenario_rtt_us(w->sc, broker, w->sc->agents[a]) / 1e6 +
                         fmax(exact_load(w, a).wait_s, fetch_s(w, j, a, 1)) +
-                        (double) spec->run_ns / 1e9 / scenario_agent(w->sc, a)->speed;
+                        run_ns / 1e9 / scenario_agent(w->sc, a)->speed;
 
         if (took_s * 1e9 <= (double) spec->deadline_ns) {
             return 0;

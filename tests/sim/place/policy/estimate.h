@@ -23,8 +23,8 @@ double estimate_fetch_s(const struct world *w, const struct job *j, uint32_t age
 /* Run time there by the mean of the capability. */
 double estimate_run_s(const struct world *w, const struct job *j, uint32_t agent);
 
-/* 1 when no agent could end a job in time, if it were sent now by one who knows the state
- * of everything and the job's own run time. */
-int estimate_late(const struct world *w, const struct job *j);
+/* 1 when no agent could end a job that runs so long in time, if it were sent now by one
+ * who knows the state of everything. */
+int estimate_late(const struct world *w, const struct job *j, double run_ns);
 
 #endif

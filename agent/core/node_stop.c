@@ -62,10 +62,23 @@ static void kill_in(struct node *n, struct run *r, uint64_t grace_ms,
     wf_effects_add(out, WF_EFFECT_KILL, (uint32_t) grace_ms, r->number, NULL, 0, NULL);
 }
 
+/* A grace does not outlast the run's own limit. */
+static uint64_t grace_of(const struct node *n, const struct run *r, uint64_t grace_ms)
+{
+    uint64_t wall_ms = wall_of(n, r);
+    uint64_t ran_ms = (n->now_us - r->started_us) / MS;
+    uint64_t left_ms = wall_ms == 0       ? UINT32_MAX
+                       : wall_ms > ran_ms ? wall_ms - ran_ms
+                                          : 0;
+
+    return wf_min_u64(grace_ms,
+                      wf_min_u64(wf_max_u64(left_ms, n->cfg.grace_ms), UINT32_MAX));
+}
+
 static void stop(struct node *n, struct run *r, int code, const char *reason,
                  uint64_t grace_ms, struct wf_effects *out)
 {
-    grace_ms = wf_min_u64(grace_ms, UINT32_MAX);
+    grace_ms = grace_of(n, r, grace_ms);
     if (r->phase == RUN_STOPPING && n->now_us + grace_ms * MS < r->kill_us) {
         kill_in(n, r, grace_ms, out);
     }

@@ -75,8 +75,17 @@ static void makes_way(void)
 
     open_bed(&b, 1, 0);
     assign(&b, 1, 1, 4);
+    b.now_us += 1000 * MS;
     stop(&b, 1, WEFT_ECANCELLED, UINT64_MAX, 0);
-    is_int(grace(&b, b.started[0]), UINT32_MAX, "an absurd one is as long as can be");
+    is_int(grace(&b, b.started[0]), 4000, "no grace outlasts the limit of a run");
+    close_bed(&b);
+
+    init_bed(&b, 1, 0);
+    b.cfg.caps[0].wall_ms = 0;
+    start_bed(&b);
+    assign(&b, 1, 1, 4);
+    stop(&b, 1, WEFT_ECANCELLED, UINT64_MAX, 0);
+    is_int(grace(&b, b.started[0]), UINT32_MAX, "without one it is as long as can be");
     close_bed(&b);
 }
 

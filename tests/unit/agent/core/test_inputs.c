@@ -98,6 +98,27 @@ static void fetches_in_order(void)
     close_world(&w);
 }
 
+/* What is still fetched for has not started: it can be had back. */
+static void gives_back_what_fetches(void)
+{
+    const struct wf_stop recall = {
+        .job = id_of(1), .attempt = 1, .code = (uint64_t) -WEFT_ECANCELLED, .waiting = 1};
+    struct world w;
+
+    open_world(&w, 1, 1);
+    w.mute = 1;
+    assign_with(&w, 1, 7, "");
+    settle(&w);
+    is_int(node_data_counts(w.b.n).pull.active, 1, "its data is on the way");
+    say(&w, WF_MSG_stop, &recall);
+    ok(refused_with(&w, WEFT_ERECALLED) && node_counts(w.b.n).waiting == 0,
+       "it is given back");
+    settle(&w);
+    ok(node_data_counts(w.b.n).pull.active == 0 && node_data_counts(w.b.n).lists == 0,
+       "and its data left alone");
+    close_world(&w);
+}
+
 /* What two need is fetched for the more urgent of them. */
 static void hurries_what_is_shared(void)
 {
@@ -418,6 +439,7 @@ int main(void)
 {
     fetches_while_others_run();
     fetches_in_order();
+    gives_back_what_fetches();
     hurries_what_is_shared();
     counts_the_wait();
     fetches_once();

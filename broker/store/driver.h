@@ -23,6 +23,7 @@ enum store_table {
     STORE_OUTCOMES,
     STORE_EVENTS,
     STORE_DATASETS,
+    STORE_ESTIMATES,
     STORE_TABLES
 };
 

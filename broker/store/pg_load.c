@@ -120,13 +120,19 @@ static int repair(struct pg *pg, struct pg_reading *r, struct wf_err *err)
     return rc;
 }
 
-static void send_common(struct pg *pg, unsigned first, unsigned last)
+/* Read the rows of some tables, all of which are common, or ours. */
+static void send_read(struct pg *pg, unsigned first, unsigned last)
 {
     struct pg_args a = {0};
 
     pg_arg_int(&a, first);
     pg_arg_int(&a, last);
-    pg_send(pg, PG_READ_COMMON, &a);
+    if (pg_is_common(first)) {
+        pg_send(pg, PG_READ_COMMON, &a);
+    } else {
+        pg_arg_text(&a, pg->name);
+        pg_send(pg, PG_READ_OURS, &a);
+    }
 }
 
 struct load {
@@ -149,7 +155,6 @@ int pg_load(void *db, store_row_fn *fn, void *arg, struct wf_err *err)
 {
     struct pg *pg = db;
     struct load l = {{fn, arg, WF_BUF_INIT(PG_DAMAGED_MAX)}, pg};
-    struct pg_args name = {0};
     int rc = pg_ready(pg, err), bad;
 
     if (rc != 0) {
@@ -161,11 +166,11 @@ int pg_load(void *db, store_row_fn *fn, void *arg, struct wf_err *err)
     if (rc != 0) {
         return rc;
     }
-    pg_arg_text(&name, pg->name);
     pg_send_fence(pg, 0);
-    send_common(pg, STORE_KEYS, STORE_TOKENS);
-    pg_send(pg, PG_READ_OURS, &name);
-    send_common(pg, STORE_DATASETS, STORE_DATASETS);
+    send_read(pg, STORE_KEYS, STORE_TOKENS);
+    send_read(pg, STORE_JOBS, STORE_EVENTS);
+    send_read(pg, STORE_DATASETS, STORE_DATASETS);
+    send_read(pg, STORE_ESTIMATES, STORE_ESTIMATES);
     rc = pg_run_rows(pg, on_load, &l, err);
     if (rc == 0 && pg->repair && l.reading.damaged.len > 0) {
         rc = repair(pg, &l.reading, err);

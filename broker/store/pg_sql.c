@@ -1,11 +1,12 @@
 /* pg_sql.c - what stands in the database: the schema and every statement */
 #include "broker/store/pg.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* Joins are avoided where `record` is one side: statements of commits are planned once,
  * maybe while it is empty, and only arrays are sure to go through the index later, too.
- * Tables 1, 2 and 7 are the common ones (pg_is_common), 3 to 5 those of jobs, 6 events.
+ * Tables 1, 2 and 7 are the common ones (pg_is_common), 3 to 5 those of jobs, 6 events,
+ * 8 estimates.
  */
 const char *const pg_sql[PG_STATEMENTS] = {
     [PG_BEGIN] = "BEGIN",
@@ -64,7 +65,8 @@ const char *const pg_sql[PG_STATEMENTS] = {
                        " ORDER BY tbl, key",
     [PG_READ_OURS] = "SELECT tbl, CASE WHEN tbl = 6 THEN substr(key, 1, 8) ELSE key END"
                      " || value, sum FROM weft.record"
-                     " WHERE broker = $1::text AND tbl BETWEEN 3 AND 6 ORDER BY tbl, key",
+                     " WHERE broker = $3::text AND tbl BETWEEN $1::bigint AND $2::bigint"
+                     " ORDER BY tbl, key",
 
     [PG_NEWS] = "SELECT tbl, key || value, sum FROM weft.record"
                 " WHERE ver <> 0 AND ver >= $2::bigint AND tbl IN (1, 2, 7)"
@@ -138,8 +140,14 @@ static const char *const to_2[] = {
     NULL,
 };
 
+/* Estimates: the same. */
+static const char *const to_3[] = {
+    "UPDATE weft.schema_version SET version = 3",
+    NULL,
+};
+
 /* Entry n brings version n to n + 1 and ends with the new number in schema_version. */
-static const char *const *const steps[SCHEMA_VERSION] = {to_1, to_2};
+static const char *const *const steps[SCHEMA_VERSION] = {to_1, to_2, to_3};
 
 struct version {
     int64_t version, id;

@@ -1,8 +1,8 @@
 /* postgres.c - the store in a PostgreSQL database that several brokers may share
  *
  * Jobs, attempts and outcomes belong to the broker that accepted them, or took them over;
- * keys, tokens and datasets are common; each has its own events.  pg.h says how the
- * driver is divided.
+ * keys, tokens and datasets are common; each has its own events and estimates.  pg.h says
+ * how the driver is divided.
  */
 #include "broker/store/pg.h"
 #include "common/mem.h"

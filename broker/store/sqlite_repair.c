@@ -120,7 +120,8 @@ static uint64_t boot_of_rows(struct sqlite *s)
 {
     int64_t top = sqlite_ask(s, "SELECT max(ifnull((SELECT max(key) FROM jobs), 0), "
                                 "ifnull((SELECT max(key) FROM events), 0), "
-                                "ifnull((SELECT max(key) FROM datasets), 0)) >> 40");
+                                "ifnull((SELECT max(key) FROM datasets), 0), "
+                                "ifnull((SELECT max(key) FROM estimates), 0)) >> 40");
 
     return top > 0 ? (uint64_t) top : 0;
 }

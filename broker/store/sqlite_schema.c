@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define APPLICATION "0x77656674" /* "weft", for file(1) */
-#define SET_VERSION "PRAGMA user_version=3"
+#define SET_VERSION "PRAGMA user_version=4"
 
 /* A table by its name; keys of 32 bytes, and of 8. */
 #define BY_NAME(name)                                                                    \
@@ -21,7 +21,7 @@ static const struct {
     [0] = {"facts", "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, "
                     "boot INTEGER, lsn INTEGER, keys INTEGER, tokens INTEGER, "
                     "jobs INTEGER, attempts INTEGER, outcomes INTEGER, events INTEGER, "
-                    "datasets INTEGER, row_sum INTEGER)"},
+                    "datasets INTEGER, estimates INTEGER, row_sum INTEGER)"},
     [STORE_KEYS] = {"keys", BY_NAME("keys")},
     [STORE_TOKENS] = {"tokens", BY_NAME("tokens")},
     [STORE_JOBS] = {"jobs", BY_SEQ("jobs")},
@@ -29,16 +29,22 @@ static const struct {
     [STORE_OUTCOMES] = {"outcomes", BY_SEQ("outcomes")},
     [STORE_EVENTS] = {"events", BY_SEQ("events")},
     [STORE_DATASETS] = {"datasets", BY_SEQ("datasets")},
+    [STORE_ESTIMATES] = {"estimates", BY_SEQ("estimates")},
     [STORE_TABLES] = {"damaged", "CREATE TABLE damaged (n INTEGER PRIMARY KEY, "
                                  "boot INTEGER, tbl TEXT, key BLOB, value BLOB, "
                                  "why TEXT)"},
 };
 
-/* Version 2 had the same tables, without datasets. */
+/* Version 2 had the same tables, without datasets; version 3 had those, and no estimates.
+ */
 static const char facts_2[] =
     "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, boot INTEGER, lsn INTEGER, "
     "keys INTEGER, tokens INTEGER, jobs INTEGER, attempts INTEGER, outcomes INTEGER, "
     "events INTEGER, row_sum INTEGER)";
+static const char facts_3[] =
+    "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, boot INTEGER, lsn INTEGER, "
+    "keys INTEGER, tokens INTEGER, jobs INTEGER, attempts INTEGER, outcomes INTEGER, "
+    "events INTEGER, datasets INTEGER, row_sum INTEGER)";
 
 const char *sqlite_table(unsigned table)
 {
@@ -61,10 +67,14 @@ int sqlite_schema_make(struct sqlite *s)
 /* The definition of a table in that version; NULL: it had no such table. */
 static const char *definition(size_t table, int64_t version)
 {
-    if (version == 2 && table == STORE_DATASETS) {
+    if ((version < 3 && table == STORE_DATASETS) ||
+        (version < 4 && table == STORE_ESTIMATES)) {
         return NULL;
     }
-    return version == 2 && table == 0 ? facts_2 : tables[table].sql;
+    if (table == 0 && version < 4) {
+        return version == 2 ? facts_2 : facts_3;
+    }
+    return tables[table].sql;
 }
 
 /* A flipped bit in the text of a definition may leave one that SQLite likes. */
@@ -100,7 +110,7 @@ int sqlite_schema_ok(struct sqlite *s)
  */
 
 #define NFACTS   (3u + STORE_TABLES - STORE_KEYS)
-#define NFACTS_2 (NFACTS - 1)
+#define NFACTS_2 (NFACTS - 2) /* the fewest */
 
 static void flatten(const struct facts *f, uint64_t *ret_v)
 {
@@ -128,7 +138,7 @@ static int read_facts(sqlite3_stmt *q, struct facts *ret_facts)
     const unsigned n = (unsigned) sqlite3_column_count(q) - 2;
     uint64_t v[NFACTS] = {0};
 
-    if (n != NFACTS && n != NFACTS_2) {
+    if (n < NFACTS_2 || n > NFACTS) {
         return SQLITE_CORRUPT;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -172,7 +182,7 @@ int sqlite_facts_put(struct sqlite *s, const struct facts *f)
     if (s->put_facts == NULL) {
         rc = sqlite3_prepare_v3(s->db,
                                 "REPLACE INTO facts VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, "
-                                "?7, ?8, ?9, ?10, ?11)",
+                                "?7, ?8, ?9, ?10, ?11, ?12)",
                                 -1, SQLITE_PREPARE_PERSISTENT, &s->put_facts, NULL);
     }
     if (rc != SQLITE_OK) {
@@ -218,16 +228,20 @@ static int migrate_1(struct sqlite *s)
     return rc == SQLITE_OK ? sqlite_run(s, "DROP TABLE record") : rc;
 }
 
-/* Version 2: no datasets, and no column of the facts for them.  Facts that are damaged
- * are left out, for repair to make anew. */
-static int migrate_2(struct sqlite *s)
+/* Versions 2 and 3: tables are missing, and the columns of the facts for them.  Facts
+ * that are damaged are left out, for repair to make anew. */
+static int add_tables(struct sqlite *s, int64_t version)
 {
     struct facts f;
     const int known = sqlite_facts_get(s, &f) == SQLITE_OK;
     int rc = sqlite_run(s, "DROP TABLE facts");
 
     rc = rc == SQLITE_OK ? sqlite_run(s, tables[0].sql) : rc;
-    rc = rc == SQLITE_OK ? sqlite_run(s, tables[STORE_DATASETS].sql) : rc;
+    for (size_t t = STORE_KEYS; rc == SQLITE_OK && t < STORE_TABLES; t++) {
+        if (definition(t, version) == NULL) {
+            rc = sqlite_run(s, tables[t].sql);
+        }
+    }
     rc = rc == SQLITE_OK ? sqlite_run(s, SET_VERSION) : rc;
     return rc == SQLITE_OK && known ? sqlite_facts_put(s, &f) : rc;
 }
@@ -255,17 +269,17 @@ static int make(struct sqlite *s, const struct store_options *o, int64_t version
     int rc = sqlite_run(s, "BEGIN IMMEDIATE");
 
     if (rc == SQLITE_OK) {
-        rc = version == 2 ? migrate_2(s) : make_new(s, o, version);
+        rc = version >= 2 ? add_tables(s, version) : make_new(s, o, version);
     }
     return rc == SQLITE_OK ? sqlite_run(s, "COMMIT") : rc;
 }
 
-/* Whether a store of version 2 can be migrated as it stands. */
-static int is_whole_2(struct sqlite *s, const struct store_options *o)
+/* Whether a store of version 2 or 3 can be migrated as it stands. */
+static int is_whole(struct sqlite *s, const struct store_options *o, int64_t version)
 {
     struct facts f;
 
-    return sqlite_sound(s, NULL, 0) && is_version(s, 2) &&
+    return sqlite_sound(s, NULL, 0) && is_version(s, version) &&
            (o->repair || sqlite_facts_get(s, &f) == SQLITE_OK);
 }
 
@@ -315,7 +329,7 @@ int sqlite_schema(struct sqlite *s, const struct store_options *o, struct wf_err
                           "%s is a database, and not a store of weft, or damaged",
                           s->path);
     }
-    if (version == 2 && !is_whole_2(s, o)) {
+    if (version >= 2 && version < SCHEMA_VERSION && !is_whole(s, o, version)) {
         return 0; /* the check refuses it as it is; repair copies it into a new one */
     }
     if (version < SCHEMA_VERSION && make(s, o, version) != SQLITE_OK) {

@@ -68,13 +68,13 @@ is "$rc" 0 "and it works"
 # -- a newer one ------------------------------------------------------------------------
 
 stop broker
-sql 'PRAGMA user_version=4'
+sql 'PRAGMA user_version=5'
 sick
 is "$rc" 1 "a newer store is refused"
 like "$err" 'error EVERSION: .*newer weft-broker' "with the reason"
 sick --repair
 is "$rc" 1 "--repair does not touch it"
-sql 'PRAGMA user_version=3'
+sql 'PRAGMA user_version=4'
 broker_again 5
 await "the agent to be back" node_is one up
 run weft run hash --data abc

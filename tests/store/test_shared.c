@@ -74,6 +74,33 @@ static void test_datasets(void)
     stop(&two);
 }
 
+/* What one learned of run times stays its own, also when it is taken over. */
+static void test_estimates(void)
+{
+    empty();
+    start(&one, "one", SHORT_MS);
+    start(&two, "two", LONG_MS);
+    add(&one.b, STORE_ESTIMATES, 1, "estimate", 8);
+    add(&one.b, STORE_ESTIMATES, 2, "another", 7);
+    add_job(&one.b, 3, 3);
+    is_int(put(&one), 0, "one writes two estimates and a job");
+    add(&one.b, STORE_ESTIMATES, 1, "changed", 7);
+    add(&one.b, STORE_ESTIMATES, 2, NULL, 0);
+    is_int(put(&one), 0, "changes one and deletes the other");
+    is_int(poll_once(&two), 0, "two looks");
+    is_int(two.rows, 0, "and hears of nothing");
+    (void) sql("UPDATE weft.broker SET heard = now() - interval '1 hour'"
+               " WHERE name = 'one'");
+    ok(poll_until(&two, 1), "two takes over from one");
+    is_int(count(&two.model, STORE_ESTIMATES), 0, "the job, and no estimate");
+    stop(&one);
+    start(&one, "one", SHORT_MS);
+    ok(is(&one.model, STORE_ESTIMATES, 1, "changed"), "one has it when it comes back");
+    is_int(one.model.n, 1, "and nothing else");
+    stop(&one);
+    stop(&two);
+}
+
 /* Numbers of claims and of transactions are of two kinds: where one is the other, what is
  * in common is not taken for what was claimed. */
 static void test_same_numbers(void)
@@ -433,6 +460,7 @@ int main(void)
     test_memory();
     test_keys();
     test_datasets();
+    test_estimates();
     test_same_numbers();
     test_contested();
     test_out_of_order();

@@ -62,32 +62,36 @@ static void test_version_1(void)
     ok(same(&store_sqlite, db, &model), "and keeps what is written then");
     is_int(facts.lsn, 1, "with its lsn");
     store_sqlite.close(db);
-    is_int(files_ask("PRAGMA user_version"), 3, "it is of our version then");
+    is_int(files_ask("PRAGMA user_version"), 4, "it is of our version then");
 }
 
-/* As version 2 made them. */
-#define BY_NAME_2(name)                                                                  \
+/* As versions 2 and 3 made them. */
+#define BY_NAME(name)                                                                    \
     "CREATE TABLE " name " (key BLOB PRIMARY KEY NOT NULL, key_sum INTEGER NOT NULL, "   \
     "row_sum INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;"
-#define BY_SEQ_2(name)                                                                   \
+#define BY_SEQ(name)                                                                     \
     "CREATE TABLE " name " (key INTEGER PRIMARY KEY, key_sum INTEGER NOT NULL, "         \
     "row_sum INTEGER NOT NULL, value BLOB NOT NULL);"
+#define FACTS                                                                            \
+    "PRAGMA journal_mode=WAL;"                                                           \
+    "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, boot INTEGER, "            \
+    "lsn INTEGER, keys INTEGER, tokens INTEGER, jobs INTEGER, attempts INTEGER, "        \
+    "outcomes INTEGER, events INTEGER, "
+#define TABLES                                                                           \
+    "row_sum INTEGER);" BY_NAME("keys") BY_NAME("tokens") BY_SEQ("jobs")                 \
+        BY_SEQ("attempts") BY_SEQ("outcomes") BY_SEQ("events")
+#define REST                                                                             \
+    "CREATE TABLE damaged (n INTEGER PRIMARY KEY, boot INTEGER, tbl TEXT, key BLOB, "    \
+    "value BLOB, why TEXT); PRAGMA application_id=0x77656674; PRAGMA user_version="
 
-static const char version_2[] =
-    "PRAGMA journal_mode=WAL;"
-    "CREATE TABLE facts (one INTEGER PRIMARY KEY, id INTEGER, boot INTEGER, lsn INTEGER, "
-    "keys INTEGER, tokens INTEGER, jobs INTEGER, attempts INTEGER, outcomes INTEGER, "
-    "events INTEGER, row_sum INTEGER);" BY_NAME_2("keys") BY_NAME_2("tokens")
-        BY_SEQ_2("jobs") BY_SEQ_2("attempts") BY_SEQ_2("outcomes")
-            BY_SEQ_2("events") "CREATE TABLE damaged (n INTEGER PRIMARY KEY, boot "
-                               "INTEGER, tbl TEXT, key BLOB, "
-                               "value BLOB, why TEXT);"
-                               "PRAGMA application_id=0x77656674; PRAGMA user_version=2";
+static const char version_2[] = FACTS TABLES REST "2";
+static const char version_3[] =
+    FACTS "datasets INTEGER, " TABLES BY_SEQ("datasets") REST "3";
 
-static void insert_2(const struct store_row *r)
+static void insert_old(const struct store_row *r)
 {
     static const char *const names[] = {"",         "keys",     "tokens", "jobs",
-                                        "attempts", "outcomes", "events"};
+                                        "attempts", "outcomes", "events", "datasets"};
     const size_t klen = store_key_len(r->table);
     const struct wf_slice key = wf_slice_make(r->bytes, klen);
     const struct wf_slice value = wf_slice_make(r->bytes + klen, r->len - klen);
@@ -108,53 +112,56 @@ static void insert_2(const struct store_row *r)
 }
 
 /* Boot 5, up to record 40; two rows in each table, three keys. */
-static void make_version_2(void)
+static void make_old(int version)
 {
-    static const uint64_t facts[] = {77, 5, 40, 3, 2, 2, 2, 2, 2};
+    static const uint64_t facts[] = {77, 5, 40, 3, 2, 2, 2, 2, 2, 2};
+    const unsigned last = version == 2 ? STORE_EVENTS : STORE_DATASETS;
+    const size_t n = version == 2 ? ARRAY_LEN(facts) - 1 : ARRAY_LEN(facts);
     struct batch b = BATCH_INIT(b, 0);
     uint8_t bytes[sizeof facts];
     char sql[300];
 
     begin();
-    files_sql(version_2);
+    files_sql(version == 2 ? version_2 : version_3);
     add(&b, STORE_KEYS, 9, "a third", 7);
-    for (unsigned t = STORE_KEYS; t <= STORE_EVENTS; t++) {
-        add(&b, t, 1, "of version 2, one", 17);
-        add(&b, t, (uint64_t) 5 << 40 | t, "of version 2, two", 17);
+    for (unsigned t = STORE_KEYS; t <= last; t++) {
+        add(&b, t, 1, "of old, one", 11);
+        add(&b, t, (uint64_t) 5 << 40 | t, "of old, two", 11);
     }
     for (const struct store_row *r = b.first; r != NULL; r = r->next) {
-        insert_2(r);
+        insert_old(r);
         model_apply(&model, r);
     }
     drop(&b);
-    for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+    for (size_t i = 0; i < n; i++) {
         store_seq_put(bytes + 8 * i, facts[i]);
     }
-    (void) snprintf(sql, sizeof sql,
-                    "INSERT INTO facts VALUES (1, 77, 5, 40, 3, 2, 2, 2, 2, 2, %lld)",
-                    (long long) store_sum(0, wf_slice_make(bytes, 0),
-                                          wf_slice_make(bytes, sizeof bytes)));
+    (void) snprintf(
+        sql, sizeof sql,
+        "INSERT INTO facts VALUES (1, 77, 5, 40, 3, 2, 2, 2, 2, 2, %s%lld)",
+        version == 2 ? "" : "2, ",
+        (long long) store_sum(0, wf_slice_make(bytes, 0), wf_slice_make(bytes, 8 * n)));
     files_sql(sql);
 }
 
-static void test_version_2(void)
+static void test_old_version(int version)
 {
     struct store_facts facts;
     struct batch b = BATCH_INIT(b, 40);
     void *db;
 
-    make_version_2();
+    make_old(version);
     db = files_must_open(&facts);
-    ok(same(&store_sqlite, db, &model), "a store of version 2 is migrated");
+    ok(same(&store_sqlite, db, &model), "a store of version %d is migrated", version);
     is_int(facts.id, 77, "and is the same store");
     is_int(facts.boot, 6, "at its next boot");
     is_int(facts.lsn, 40, "with its lsn");
-    add(&b, STORE_DATASETS, 1, "a dataset", 9);
-    add(&b, STORE_DATASETS, 2, "a part of it", 12);
+    add(&b, STORE_DATASETS, 3, "a dataset", 9);
+    add(&b, STORE_ESTIMATES, 1, "an estimate", 11);
     files_commit(db, &b, &model);
-    ok(same(&store_sqlite, db, &model), "it takes datasets");
+    ok(same(&store_sqlite, db, &model), "it takes datasets and estimates");
     store_sqlite.close(db);
-    is_int(files_ask("PRAGMA user_version"), 3, "and is of version 3");
+    is_int(files_ask("PRAGMA user_version"), 4, "and is of version 4");
     db = files_must_open(&facts);
     ok(same(&store_sqlite, db, &model), "it opens as ever, and has all");
     is_int(facts.id, 77, "as the same store");
@@ -184,7 +191,7 @@ static void test_other_files(void)
 
     begin();
     store_sqlite.close(files_must_open(&facts));
-    files_sql("PRAGMA user_version=4");
+    files_sql("PRAGMA user_version=5");
     refused(WEFT_EVERSION, "newer", "a newer version is refused");
     refused(WEFT_EVERSION, "newer", "and left as it is");
     begin();
@@ -196,42 +203,48 @@ static void test_other_files(void)
 }
 
 /* What is damaged stays as it is, of its version, until --repair saves what it holds. */
-static void damaged_2(const char *sql, const char *text, size_t lost, int same_id)
+static void damaged_old(int version, const char *sql, const char *text, size_t lost,
+                        int same_id)
 {
     struct store_facts facts;
     struct wf_err err = {0};
+    int64_t rows;
     void *db;
 
-    make_version_2();
+    make_old(version);
     files_sql(sql);
     refused(WEFT_ESTORAGE, text, sql);
     is_int(files_open(1, &db, &facts, &err), 0, "--repair opens it");
     is_int((facts.id == 77), same_id, "as the same store where that can be told");
     ok(facts.boot > 5, "with a boot that was never used");
     store_sqlite.close(db);
-    is_int(files_ask("SELECT (SELECT count(*) FROM keys) + (SELECT count(*) FROM tokens)"
+    rows = files_ask("SELECT (SELECT count(*) FROM keys) + (SELECT count(*) FROM tokens)"
                      " + (SELECT count(*) FROM jobs) + (SELECT count(*) FROM attempts)"
                      " + (SELECT count(*) FROM outcomes)"
-                     " + (SELECT count(*) FROM events)"),
-           model.n - lost, "with what is good of it");
-    is_int(files_ask("PRAGMA user_version"), 3, "and is of version 3 then");
+                     " + (SELECT count(*) FROM events)"
+                     " + (SELECT count(*) FROM datasets)");
+    is_int(rows, model.n - lost, "with what is good of it");
+    is_int(files_ask("PRAGMA user_version"), 4, "and is of version 4 then");
     store_sqlite.close(files_must_open(&facts));
 }
 
-static void test_damaged_version_2(void)
+static void test_damaged_version(int version)
 {
-    damaged_2("UPDATE tokens SET value = x'00' WHERE key = (SELECT max(key) FROM tokens)",
-              "1 rows have a wrong", 1, 1);
-    damaged_2("DELETE FROM keys WHERE key = (SELECT max(key) FROM keys)", "1 are missing",
-              1, 1);
-    damaged_2("PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql = replace(sql, "
-              "'value BLOB', 'value BLOC') WHERE name = 'events'",
-              "not as they were made", 0, 1);
-    make_version_2();
+    damaged_old(
+        version,
+        "UPDATE tokens SET value = x'00' WHERE key = (SELECT max(key) FROM tokens)",
+        "1 rows have a wrong", 1, 1);
+    damaged_old(version, "DELETE FROM keys WHERE key = (SELECT max(key) FROM keys)",
+                "1 are missing", 1, 1);
+    damaged_old(version,
+                "PRAGMA writable_schema=1; UPDATE sqlite_schema SET sql = replace(sql, "
+                "'value BLOB', 'value BLOC') WHERE name = 'events'",
+                "not as they were made", 0, 1);
+    make_old(version);
     files_sql("UPDATE facts SET lsn = 41");
     refused(WEFT_ESTORAGE, "not as they were made", "facts that are damaged");
-    is_int(files_ask("PRAGMA user_version"), 2, "it is not touched");
-    damaged_2("UPDATE facts SET lsn = 41", "not as they were made", 0, 0);
+    is_int(files_ask("PRAGMA user_version"), version, "it is not touched");
+    damaged_old(version, "UPDATE facts SET lsn = 41", "not as they were made", 0, 0);
 }
 
 /* -- back in time ----------------------------------------------------------------------
@@ -528,8 +541,10 @@ int main(void)
 {
     files_init();
     test_version_1();
-    test_version_2();
-    test_damaged_version_2();
+    for (int version = 2; version <= 3; version++) {
+        test_old_version(version);
+        test_damaged_version(version);
+    }
     test_other_files();
     test_old_copy();
     test_lost_files();

@@ -311,10 +311,10 @@ static int execute(struct cli *cli, const struct run_args *args, struct weft_job
 static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct run_args *args = args_;
-    struct spec_inputs inputs = {.n = 0};
+    struct spec_parts parts = {.ntexts = 0};
     struct spec_payload payload = {NULL, 0, NULL};
     struct weft_job job;
-    int rc = spec_job(cli, &args->spec, operands[0], &inputs, &job);
+    int rc = spec_job(cli, &args->spec, operands[0], &parts, &job);
 
     if (rc == CLI_OK) {
         rc = spec_payload(cli, &args->spec, n - 1, operands + 1, 1, &payload);
@@ -323,13 +323,14 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
         rc = cli_connect(cli);
     }
     if (rc == CLI_OK) {
+        spec_find_jobs(cli, &parts);
         job.payload = payload.data;
         job.payload_len = payload.file == NULL ? payload.len : 0;
         job.payload_file = payload.file;
         rc = execute(cli, args, &job, payload.len);
     }
     free(payload.data);
-    spec_inputs_fini(&inputs);
+    spec_parts_fini(&parts);
     return rc;
 }
 

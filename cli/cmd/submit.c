@@ -142,7 +142,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct submit_args *args = args_;
     struct source source = {.kind = SOURCE_ONE};
-    struct spec_inputs inputs = {.n = 0};
+    struct spec_parts parts = {.ntexts = 0};
     struct batch_options options = {0};
     struct weft_job job;
     char *data = NULL;
@@ -153,7 +153,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     options.wait = args->wait || args->out != NULL || args->out_dir != NULL;
     options.window = args->window;
     if (rc == CLI_OK) {
-        rc = spec_job(cli, &args->spec, operands[0], &inputs, &job);
+        rc = spec_job(cli, &args->spec, operands[0], &parts, &job);
     }
     if (rc == CLI_OK) {
         rc = open_source(cli, args, n - 1, operands + 1, &source, &data);
@@ -165,13 +165,14 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
         rc = cli_connect(cli);
     }
     if (rc == CLI_OK) {
+        spec_find_jobs(cli, &parts);
         options.window = source.total > 0 && source.total < options.window
                              ? source.total
                              : options.window;
         rc = batch_run(cli, &job, &source, &options);
     }
     source_fini(&source);
-    spec_inputs_fini(&inputs);
+    spec_parts_fini(&parts);
     free(data);
     return rc;
 }

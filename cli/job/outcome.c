@@ -136,11 +136,13 @@ int outcome_unsent(struct cli *cli, const struct weft_job *job, size_t len, int 
     if (code != WEFT_EINVAL) {
         return cli_fail(cli, code, "%s", job->capability);
     }
-    return cli_usage(cli,
-                     "`%s` cannot be submitted: a capability is NAME or NAME@VERSION, "
-                     "names are of a-z 0-9 . _ -, inputs NAME=DATASET[@VERSION][/PATH], "
-                     "needs and labels short text",
-                     job->capability);
+    return cli_usage(
+        cli,
+        "`%s` cannot be submitted: a capability is NAME or NAME@VERSION, "
+        "names and groups are of a-z 0-9 . _ -, inputs "
+        "NAME=DATASET[@VERSION][/PATH], needs and labels short text; at most 8 "
+        "--prefer, and 4 of --near and --far",
+        job->capability);
 }
 
 /* -- results ---------------------------------------------------------------------------

@@ -24,34 +24,140 @@ static enum weft_class class_of(const char *name)
     return strcmp(name, "fast") == 0 ? WEFT_CLASS_FAST : WEFT_CLASS_DURABLE;
 }
 
-void spec_inputs_fini(struct spec_inputs *inputs)
+void spec_parts_fini(struct spec_parts *parts)
 {
-    for (size_t i = 0; i < inputs->n; i++) {
-        free(inputs->names[i]);
+    for (size_t i = 0; i < parts->ntexts; i++) {
+        free(parts->texts[i]);
     }
-    inputs->n = 0;
+    memset(parts, 0, sizeof(*parts));
+}
+
+/* A copy that lives as long as the parts. */
+static const char *keep(struct spec_parts *parts, const char *text, size_t len)
+{
+    parts->texts[parts->ntexts] = mem_dup(text, len);
+    return parts->texts[parts->ntexts++];
 }
 
 static int take_inputs(struct cli *cli, const struct opt_list *list,
-                       struct spec_inputs *inputs)
+                       struct spec_parts *parts)
 {
-    inputs->n = 0;
     for (size_t i = 0; i < list->n; i++) {
         const char *text = list->values[i], *is = strchr(text, '=');
 
         if (is == NULL || is == text || is[1] == '\0') {
-            spec_inputs_fini(inputs);
             return cli_usage(cli, "--input wants NAME=DATASET, not `%s`", text);
         }
-        inputs->names[i] = mem_dup(text, (size_t) (is - text));
-        inputs->v[i] = (struct weft_input){inputs->names[i], is + 1};
-        inputs->n++;
+        parts->inputs[parts->ninputs++] =
+            (struct weft_input){keep(parts, text, (size_t) (is - text)), is + 1};
     }
     return CLI_OK;
 }
 
+static int take_prefers(struct cli *cli, const struct opt_list *list,
+                        struct spec_parts *parts)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct terms_part need;
+        uint64_t ms;
+
+        if (terms_prefer(list->values[i], &need, &ms) < 0) {
+            return cli_usage(cli,
+                             "--prefer wants NEED:TIME such as site=lyon:200ms, not "
+                             "`%s`",
+                             list->values[i]);
+        }
+        parts->prefers[parts->nprefers++] =
+            (struct weft_prefer){keep(parts, need.text, need.len), ms};
+    }
+    return CLI_OK;
+}
+
+static int take_nears(struct cli *cli, const struct opt_list *list, int far,
+                      struct spec_parts *parts)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct weft_near *near = &parts->nears[parts->nnears];
+        struct terms_part what;
+
+        if (terms_near(list->values[i], far, &near->kind, &what, &near->ms) < 0) {
+            return cli_usage(cli, "--%s wants %s, with :TIME as much as that, not `%s`",
+                             far ? "far" : "near", far ? "job:ID" : "job:ID or data:NAME",
+                             list->values[i]);
+        }
+        near->what = keep(parts, what.text, what.len);
+        parts->nnears++;
+    }
+    return CLI_OK;
+}
+
+static int take_parts(struct cli *cli, const struct spec_args *args,
+                      struct spec_parts *parts)
+{
+    int rc = take_inputs(cli, &args->inputs, parts);
+
+    if (rc == CLI_OK) {
+        rc = take_prefers(cli, &args->prefers, parts);
+    }
+    if (rc == CLI_OK) {
+        rc = take_nears(cli, &args->nears, 0, parts);
+    }
+    if (rc == CLI_OK) {
+        rc = take_nears(cli, &args->fars, 1, parts);
+    }
+    if (rc == CLI_OK && args->spread && args->pack) {
+        rc = cli_usage(cli, "use one of --spread and --pack");
+    }
+    if (rc == CLI_OK && args->group != NULL && !args->spread && !args->pack) {
+        rc = cli_usage(cli, "--group goes with --spread or --pack");
+    }
+    return rc;
+}
+
+/* The first digits of an id, not a whole one. */
+static int is_prefix(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len >= 4 && len < WEFT_ID_TEXT - 1 &&
+           len == strspn(text, "0123456789abcdefABCDEF");
+}
+
+void spec_find_jobs(struct cli *cli, struct spec_parts *parts)
+{
+    for (size_t i = 0; i < parts->nnears; i++) {
+        struct weft_near *near = &parts->nears[i];
+        struct weft_job_full *job = NULL;
+        char text[WEFT_ID_TEXT];
+
+        /* What no id begins with may still be the name of a job. */
+        if (near->kind != WEFT_NEAR_DATA && is_prefix(near->what) &&
+            weft_job_show(cli->client, near->what, cli_wait_ms(cli), &job) == 0) {
+            weft_id_text(&job->job.id, text);
+            near->what = keep(parts, text, strlen(text));
+            weft_free(job);
+        }
+    }
+}
+
+/* Where it is to go. */
+static void place_job(const struct spec_args *args, const struct spec_parts *parts,
+                      struct weft_job *job)
+{
+    (void) terms_goal(args->goal, &job->goal);
+    job->second_pusd = args->second_pusd;
+    job->max_cost_pusd = args->max_cost_pusd;
+    job->prefers = parts->prefers;
+    job->nprefers = parts->nprefers;
+    job->nears = parts->nears;
+    job->nnears = parts->nnears;
+    job->spread = args->spread ? WEFT_SPREAD : args->pack ? WEFT_PACK : WEFT_SPREAD_NONE;
+    job->group = args->group;
+    job->hedge = args->hedge;
+}
+
 int spec_job(struct cli *cli, const struct spec_args *args, const char *capability,
-             struct spec_inputs *inputs, struct weft_job *ret_job)
+             struct spec_parts *parts, struct weft_job *ret_job)
 {
     struct weft_job job = WEFT_JOB_INIT;
     int rc;
@@ -66,12 +172,13 @@ int spec_job(struct cli *cli, const struct spec_args *args, const char *capabili
                          "not `%s`",
                          args->disconnect);
     }
-    rc = take_inputs(cli, &args->inputs, inputs);
+    rc = take_parts(cli, args, parts);
     if (rc != CLI_OK) {
         return rc;
     }
-    job.inputs = inputs->v;
-    job.ninputs = inputs->n;
+    place_job(args, parts, &job);
+    job.inputs = parts->inputs;
+    job.ninputs = parts->ninputs;
     job.capability = capability;
     job.job_class = class_of(args->job_class);
     job.priority = (unsigned) args->priority;

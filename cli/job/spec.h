@@ -6,11 +6,14 @@
 
 #include "cli/cli.h"
 #include "cli/view/disconnect.h"
+#include "cli/view/terms.h"
 
 struct spec_args {
-    const char *data, *node, *name, *job_class, *id, *disconnect;
+    const char *data, *node, *name, *job_class, *id, *disconnect, *goal, *group;
     uint64_t priority, timeout_ms, deadline_ms, retries, reuse_ms;
-    struct opt_list needs, inputs;
+    uint64_t max_cost_pusd, second_pusd;
+    struct opt_list needs, inputs, prefers, nears, fars;
+    int spread, pack, hedge;
 };
 
 #define SPEC_UNSET UINT64_MAX
@@ -120,24 +123,113 @@ struct spec_args {
          0,                                                                              \
          "a like job (same capability, version, payload and needs, submitted with "      \
          "--reuse, too) that runs, or whose result is no older than this, will do"},     \
+        {"goal",                                                                         \
+         'g',                                                                            \
+         OPT_CHOICE,                                                                     \
+         TERMS_GOALS,                                                                    \
+         offsetof(struct spec_args, goal),                                               \
+         0,                                                                              \
+         0,                                                                              \
+         "what it is placed for: how much money a second is worth (default: the "        \
+         "broker's, balanced)"},                                                         \
+        {"second-worth",                                                                 \
+         0,                                                                              \
+         OPT_USD,                                                                        \
+         "USD",                                                                          \
+         offsetof(struct spec_args, second_pusd),                                        \
+         1,                                                                              \
+         0,                                                                              \
+         "that much, such as 0.0001, instead of what the goal says"},                    \
+        {"max-cost",                                                                     \
+         0,                                                                              \
+         OPT_USD,                                                                        \
+         "USD",                                                                          \
+         offsetof(struct spec_args, max_cost_pusd),                                      \
+         1,                                                                              \
+         0,                                                                              \
+         "not where it would cost more than this, such as 0.002"},                       \
+        {"prefer",                                                                       \
+         0,                                                                              \
+         OPT_LIST,                                                                       \
+         "NEED:TIME",                                                                    \
+         offsetof(struct spec_args, prefers),                                            \
+         0,                                                                              \
+         0,                                                                              \
+         "rather where this holds, as if it were so much sooner: site=lyon:200ms; "      \
+         "repeatable"},                                                                  \
+        {"near",                                                                         \
+         0,                                                                              \
+         OPT_LIST,                                                                       \
+         "job:ID|data:NAME[:TIME]",                                                      \
+         offsetof(struct spec_args, nears),                                              \
+         0,                                                                              \
+         0,                                                                              \
+         "on the node of a job, or one with the data: must be, or counts as so much "    \
+         "sooner; repeatable"},                                                          \
+        {"far",                                                                          \
+         0,                                                                              \
+         OPT_LIST,                                                                       \
+         "job:ID[:TIME]",                                                                \
+         offsetof(struct spec_args, fars),                                               \
+         0,                                                                              \
+         0,                                                                              \
+         "on another node than a job's; repeatable"},                                    \
+        {"spread",                                                                       \
+         0,                                                                              \
+         OPT_FLAG,                                                                       \
+         NULL,                                                                           \
+         offsetof(struct spec_args, spread),                                             \
+         0,                                                                              \
+         0,                                                                              \
+         "on another node than the other jobs of its group, as far as there are nodes"}, \
+        {"pack",                                                                         \
+         0,                                                                              \
+         OPT_FLAG,                                                                       \
+         NULL,                                                                           \
+         offsetof(struct spec_args, pack),                                               \
+         0,                                                                              \
+         0,                                                                              \
+         "together with the other jobs of its group"},                                   \
+        {"group",                                                                        \
+         0,                                                                              \
+         OPT_TEXT,                                                                       \
+         "NAME",                                                                         \
+         offsetof(struct spec_args, group),                                              \
+         0,                                                                              \
+         0,                                                                              \
+         "the group of --spread and --pack (default: your jobs of this capability)"},    \
+        {"hedge",                                                                        \
+         0,                                                                              \
+         OPT_FLAG,                                                                       \
+         NULL,                                                                           \
+         offsetof(struct spec_args, hedge),                                              \
+         0,                                                                              \
+         0,                                                                              \
+         "it may run twice: start a second copy when the first is slow"},                \
     {                                                                                    \
         "id", 0, OPT_TEXT, "HEX", offsetof(struct spec_args, id), 0, 0,                  \
             "the job's id, 32 hex digits: submitting it again is the same job"           \
     }
 
-/* What --input says, apart. */
-struct spec_inputs {
-    struct weft_input v[OPT_LIST_MAX];
-    char *names[OPT_LIST_MAX]; /* owned */
-    size_t n;
+/* What --input, --prefer, --near and --far say, taken apart. */
+struct spec_parts {
+    struct weft_input inputs[OPT_LIST_MAX];
+    struct weft_prefer prefers[OPT_LIST_MAX];
+    struct weft_near nears[2 * OPT_LIST_MAX];
+    size_t ninputs, nprefers, nnears;
+    char *texts[6 * OPT_LIST_MAX]; /* owned: one of each option, and ids in full */
+    size_t ntexts;
 };
 
-void spec_inputs_fini(struct spec_inputs *inputs);
+void spec_parts_fini(struct spec_parts *parts);
 
 /* Fill the job but for its payload.  0, or the exit code of the mistake printed.  The job
- * borrows from `inputs`. */
+ * borrows from `parts`. */
 int spec_job(struct cli *cli, const struct spec_args *args, const char *capability,
-             struct spec_inputs *inputs, struct weft_job *ret_job);
+             struct spec_parts *parts, struct weft_job *ret_job);
+
+/* Once connected: jobs that --near and --far name by the first digits of their ids. */
+void spec_find_jobs(struct cli *cli, struct spec_parts *parts);
 
 /* Read a whole file ("-": standard input).  0, or the exit code.  *ret_data is to be
  * freed. */

@@ -11,6 +11,9 @@
 #define US_H (60 * US_M)
 #define US_D (24 * US_H)
 
+#define USD        UINT64_C(1000000000000)
+#define USD_PLACES 12
+
 /* Three significant digits at most: 1.2, 12, 120. */
 static struct fmt scaled(uint64_t value, uint64_t unit, const char *name)
 {
@@ -76,6 +79,29 @@ struct fmt fmt_size(uint64_t bytes)
         i++;
     }
     return scaled(bytes, unit, names[i]);
+}
+
+struct fmt fmt_usd(uint64_t pusd)
+{
+    uint64_t unit = 1, rest;
+    struct fmt out;
+    int n, last;
+
+    while (pusd / unit >= 1000) {
+        unit *= 10;
+    }
+    rest = pusd % unit;
+    pusd -= rest;
+    pusd += unit > 1 && rest >= unit / 2 && pusd <= UINT64_MAX - unit ? unit : 0;
+    n = snprintf(out.s, sizeof(out.s), "$%" PRIu64 ".%012" PRIu64, pusd / USD,
+                 pusd % USD);
+    /* Zeros at the end say nothing, but cents are written in full. */
+    last = n - USD_PLACES + (pusd >= USD && pusd % USD != 0 ? 2 : 0);
+    while (n > last && out.s[n - 1] == '0') {
+        n--;
+    }
+    out.s[out.s[n - 1] == '.' ? n - 1 : n] = '\0';
+    return out;
 }
 
 struct fmt fmt_permille(uint64_t pm)
@@ -175,6 +201,34 @@ int fmt_parse_time(const char *text, uint64_t *ret_ms)
         total += v * unit;
     }
     *ret_ms = total;
+    return 0;
+}
+
+int fmt_parse_usd(const char *text, uint64_t *ret_pusd)
+{
+    uint64_t whole, fraction = 0;
+    const char *point;
+    ptrdiff_t places;
+
+    text += *text == '$';
+    if (digits(&text, &whole) < 0 || whole > UINT64_MAX / USD) {
+        return -1;
+    }
+    point = text;
+    if (*text == '.' && (text++, digits(&text, &fraction) < 0)) {
+        return -1;
+    }
+    places = text - point - (text != point);
+    if (*text != '\0' || places > USD_PLACES) {
+        return -1;
+    }
+    for (; places < USD_PLACES; places++) {
+        fraction *= 10;
+    }
+    if (fraction > UINT64_MAX - whole * USD) {
+        return -1;
+    }
+    *ret_pusd = whole * USD + fraction;
     return 0;
 }
 

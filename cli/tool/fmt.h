@@ -28,12 +28,19 @@ struct fmt fmt_permille(uint64_t pm);
  * Milliseconds since 1970; local time. */
 struct fmt fmt_wall(uint64_t wall_ms, uint64_t now_ms);
 
+/* "$0", "$0.000012", "$0.0025", "$1.20", "$340": three digits that count, of 1e-12 $. */
+struct fmt fmt_usd(uint64_t pusd);
+
 /* "250ms", "30s" (or "30"), "5m", "1h30m", "2d" into milliseconds; -1 when it is not a
  * time. */
 int fmt_parse_time(const char *text, uint64_t *ret_ms);
 
 /* "512", "64k", "10M", "2GiB": powers of 1024; -1 when it is not a size. */
 int fmt_parse_size(const char *text, uint64_t *ret_bytes);
+
+/* "0.002", "3", also "$3": dollars into 1e-12 $; -1 when it is no such amount, has more
+ * than 12 digits behind the point, or is too much. */
+int fmt_parse_usd(const char *text, uint64_t *ret_pusd);
 
 /* Decimal digits only; -1 otherwise. */
 int fmt_parse_uint(const char *text, uint64_t *ret_value);

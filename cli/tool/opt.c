@@ -43,6 +43,22 @@ static int in_choice(const char *choices, const char *value)
     return 0;
 }
 
+/* No such value of this option; it may be one of another. */
+static int no_choice(struct parse *p, const struct opt *opt, const char *value)
+{
+    for (size_t s = 0; s < p->nsets; s++) {
+        for (size_t i = 0; i < p->sets[s].n; i++) {
+            const struct opt *other = &p->sets[s].opts[i];
+
+            if (other->kind == OPT_CHOICE && in_choice(other->value, value)) {
+                return fail(p, "--%s wants one of %s, not `%s`: did you mean `--%s %s`?",
+                            opt->name, opt->value, value, other->name, value);
+            }
+        }
+    }
+    return fail(p, "--%s wants one of %s, not `%s`", opt->name, opt->value, value);
+}
+
 static int add(struct parse *p, const struct opt *opt, struct opt_list *list,
                const char *value)
 {
@@ -65,6 +81,9 @@ static int number(struct parse *p, const struct opt *opt, uint64_t *slot,
     if (opt->kind == OPT_SIZE && fmt_parse_size(value, &v) < 0) {
         return fail(p, "--%s wants a size such as 512, 64k or 10M, not `%s`", opt->name,
                     value);
+    }
+    if (opt->kind == OPT_USD && (fmt_parse_usd(value, &v) < 0 || v < opt->min)) {
+        return fail(p, "--%s wants dollars such as 0.002, not `%s`", opt->name, value);
     }
     if (opt->kind == OPT_UINT && fmt_parse_uint(value, &v) < 0) {
         return fail(p, "--%s wants a number, not `%s`", opt->name, value);
@@ -93,8 +112,7 @@ static int store(struct parse *p, const struct opt_set *set, const struct opt *o
         return 0;
     case OPT_CHOICE:
         if (!in_choice(opt->value, value)) {
-            return fail(p, "--%s wants one of %s, not `%s`", opt->name, opt->value,
-                        value);
+            return no_choice(p, opt, value);
         }
         *(const char **) slot = value;
         return 0;
@@ -106,6 +124,7 @@ static int store(struct parse *p, const struct opt_set *set, const struct opt *o
     case OPT_UINT:
     case OPT_TIME:
     case OPT_SIZE:
+    case OPT_USD:
         return number(p, opt, slot, value);
     }
     return fail(p, "--%s cannot be parsed", opt->name);

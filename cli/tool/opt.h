@@ -18,7 +18,8 @@ enum opt_kind {
     OPT_LIST,   /* struct opt_list: may be repeated */
     OPT_UINT,   /* uint64_t: min to max */
     OPT_TIME,   /* uint64_t: milliseconds, at most max */
-    OPT_SIZE    /* uint64_t: bytes */
+    OPT_SIZE,   /* uint64_t: bytes */
+    OPT_USD     /* uint64_t: 1e-12 dollars, at least min */
 };
 
 struct opt {

@@ -31,6 +31,47 @@ static void test_sizes(void)
     is_str(fmt_permille(1000).s, "100%", "all of it");
 }
 
+static void test_money(void)
+{
+    static const struct {
+        uint64_t pusd;
+        const char *text;
+    } shown[] = {
+        {0, "$0"},
+        {1, "$0.000000000001"},
+        {12000000, "$0.000012"},
+        {190000000, "$0.00019"},
+        {12345678, "$0.0000123"},
+        {12355000, "$0.0000124"},
+        {2500000000, "$0.0025"},
+        {999600000000, "$1"},
+        {1000000000000, "$1"},
+        {1200000000000, "$1.20"},
+        {1234567890123, "$1.23"},
+        {12345678901234, "$12.30"},
+        {340000000000000, "$340"},
+        {1234567890123456, "$1230"},
+    };
+    static const char *const bad[] = {
+        "",      "$",   "-1",       "1.", ".5", "1e3", "0.0000000000001",
+        "1.2.3", "0,1", "18446745", "1 ", "$$1"};
+    uint64_t pusd = 7;
+
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        is_str(fmt_usd(shown[i].pusd).s, shown[i].text, shown[i].text);
+    }
+    is_int(strlen(fmt_usd(UINT64_MAX).s) < 32, 1, "the largest amount fits");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        is_int(fmt_parse_usd(bad[i], &pusd), -1, bad[i]);
+    }
+    is_int(pusd, 7, "untouched by failures");
+    ok(fmt_parse_usd("0.002", &pusd) == 0 && pusd == 2000000000, "a fraction");
+    ok(fmt_parse_usd("$3", &pusd) == 0 && pusd == 3000000000000, "with the sign");
+    ok(fmt_parse_usd("0.000000000001", &pusd) == 0 && pusd == 1, "the smallest");
+    ok(fmt_parse_usd("18446744.073709551615", &pusd) == 0 && pusd == UINT64_MAX,
+       "the largest");
+}
+
 static void test_parse_time(void)
 {
     uint64_t ms = 7;
@@ -79,6 +120,7 @@ int main(void)
 {
     test_times();
     test_sizes();
+    test_money();
     test_parse_time();
     test_parse_size();
     test_wall();

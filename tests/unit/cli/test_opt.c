@@ -3,8 +3,8 @@
 
 struct args {
     int all, quiet;
-    const char *name, *level;
-    uint64_t count, ttl_ms, bytes;
+    const char *name, *level, *goal;
+    uint64_t count, ttl_ms, bytes, pusd;
     struct opt_list needs;
 };
 
@@ -17,6 +17,8 @@ static const struct opt own[] = {
     {"count", 'c', OPT_UINT, "N", AT(count), 1, 9, ""},
     {"ttl", 0, OPT_TIME, "TIME", AT(ttl_ms), 1, 0, ""},
     {"max-bytes", 0, OPT_SIZE, "SIZE", AT(bytes), 0, 0, ""},
+    {"cost", 0, OPT_USD, "USD", AT(pusd), 1, 0, ""},
+    {"goal", 0, OPT_CHOICE, "near|mid", AT(goal), 0, 0, ""},
     {"need", 0, OPT_LIST, "NEED", AT(needs), 0, 0, ""},
 };
 
@@ -51,7 +53,9 @@ static char a_all[] = "--all", a_aq[] = "-aq", a_n[] = "-n", a_nx[] = "-nx", a_x
             a_c3[] = "--count=3", a_c0[] = "-c0", a_c10[] = "-c10", a_ttl[] = "--ttl=1m",
             a_ttl0[] = "--ttl=0", a_ttl_bad[] = "--ttl=soon",
             a_bytes[] = "--max-bytes=2k", a_need[] = "--need", a_all_v[] = "--all=1",
-            a_typo[] = "--conut", a_z[] = "-z", a_far[] = "--zzzzz", a_other[] = "-No";
+            a_cost[] = "--cost=0.002", a_cost0[] = "--cost=0",
+            a_cost_bad[] = "--cost=dear", a_best[] = "--level=best", a_typo[] = "--conut",
+            a_z[] = "-z", a_far[] = "--zzzzz", a_other[] = "-No";
 
 static void test_forms(void)
 {
@@ -90,7 +94,18 @@ static void test_values(void)
            args.ttl_ms == 60000 && args.bytes == 2048,
        "choices, numbers, times and sizes");
     PARSE(&args, &n, a_mid);
-    ok(rc < 0 && strstr(text, "low|high") != NULL, "a wrong choice names the right ones");
+    ok(rc < 0 && strstr(text, "low|high") != NULL &&
+           strstr(text, "did you mean `--goal mid`?") != NULL,
+       "a wrong choice names the right ones, and the option that has it");
+    PARSE(&args, &n, a_best);
+    ok(rc < 0 && strstr(text, "low|high") != NULL && strstr(text, "mean") == NULL,
+       "if there is one");
+    PARSE(&args, &n, a_cost);
+    ok(rc == 0 && args.pusd == 2000000000, "dollars");
+    PARSE(&args, &n, a_cost0);
+    ok(rc < 0 && strstr(text, "dollars such as 0.002") != NULL, "too few of them");
+    PARSE(&args, &n, a_cost_bad);
+    ok(rc < 0, "none");
     PARSE(&args, &n, a_c0);
     ok(rc < 0 && strstr(text, "1 to 9") != NULL, "too little names the range");
     PARSE(&args, &n, a_c10);

@@ -134,6 +134,60 @@ def test_local(tmp):
        'jobs that go where their data is move none')
 
 
+def lone(tmp, name, blobs, jobs):
+    """One of each: 10 ms to the broker and to the agent, 40 ms between the agents, of which
+    the second holds all and offers nothing; links of 1 and 2 MB a second.  A job a line:
+    time, run time, blobs, deadline."""
+    d = f'{tmp}/{name}'
+    os.mkdir(d)
+    write(d, 'nodes.csv', [
+        'id,role,site,tier,class,slots,speed,price_usd_h,up_mbps,down_mbps,capabilities',
+        'b,broker,s0,onprem,m,0,1,0,1,1,', 'c,client,s1,edge,,0,1,0,1,1,',
+        'a,agent,s2,edge,e,1,0.5,7.2,8,16,k@1', 'h,agent,s3,cloud,c,1,1,0,8,8,'])
+    write(d, 'rtt_ms.csv', ['b,c,a,h', '0,10,10,10', '10,0,20,20', '10,20,0,40',
+                            '10,20,40,0'])
+    write(d, 'egress.csv', ['from_tier,to_tier,usd_per_gb', 'cloud,edge,100'])
+    write(d, 'blobs.csv', ['id,bytes'] + [f'{b},{n}' for b, n in blobs])
+    write(d, 'holdings.csv', ['node,blob'] + [f'h,{b}' for b, n in blobs])
+    write(d, 'jobs.csv', ['t_ms,client,capability,run_ms,blobs,payload_bytes,result_bytes,'
+                          'class,deadline_ms']
+          + [f'{t},c,k@1,{run},{b},0,0,balanced,{due}' for t, run, b, due in jobs])
+    return d
+
+
+def test_arithmetic(tmp):
+    """What placement.md 5.1 says, to the microsecond; and every policy has no choice."""
+    near = lambda got, want: abs(got - want) < 2e-6
+    for policy in POLICIES:
+        r = place(lone(tmp, f'run-{policy}', [], [(10000, 100, '', 0)]), policy)
+        # Two round trips, and 100 ms of work at half the speed; 7.2 $ an hour.
+        ok(near(r['mean_s'], 0.220) and near(r['usd_per_1000'], 1e3 * 0.2 * 0.002),
+           f'{policy}: a lone job')
+    r = place(lone(tmp, 'fetch', [('x', 1000000)], [(10000, 100, 'x', 0)]), 'ect')
+    # The round trip to the holder, then 1 MB at 1 MB a second.
+    ok(near(r['mean_s'], 0.220 + 0.040 + 1) and near(r['mb_per_job'], 1), 'it fetches')
+    ok(near(r['usd_per_1000'], 1e3 * (0.2 * 0.002 + 0.1)), 'bytes cost what they cost')
+    r = place(lone(tmp, 'two', [('x', 1000000), ('y', 500000)],
+                   [(10000, 100, 'x;y', 0)]), 'ect')
+    ok(near(r['mean_s'], 0.220 + 0.040 + 1.5), 'two flows share a link, then one has it')
+    # The second one's input comes while the first runs.
+    r = place(lone(tmp, 'overlap', [('x', 500000)],
+                   [(10000, 1000, '', 0), (10000, 100, 'x', 0)]), 'ect')
+    ok(near(r['mean_s'], (2.020 + 2.220) / 2), 'a fetch overlaps the queue')
+    jobs = [(10000, 500, '', 0), (10001, 500, '', 9000), (10002, 500, '', 2500)]
+    r = place(lone(tmp, 'due', [], jobs), 'ect')
+    ok(r['deadline_jobs'] == 2 and r['deadline_missed'] == 0, 'the first due runs first')
+    jobs[2] = (10002, 500, '', 2000)
+    r = place(lone(tmp, 'late', [], jobs), 'ect')
+    ok(r['deadline_missed'] == 1 and near(r['deadline_miss'], 0.5), 'one is too late')
+    r = place(lone(tmp, 'hopeless', [], [(10000 + i, 500, '', 0) for i in range(20)]
+                   + [(31000, 500, '', 300)]), 'weft')
+    ok(r['refused'] == 1 and r['refused_rightly'] == 1 and r['deadline_jobs'] == 0,
+       'what cannot be in time is refused')
+    r = place(lone(tmp, 'long', [], [(10000, 31000, '', 0), (10001, 100, '', 0)]), 'ect')
+    ok(r['finished'] == 0 and r['unfinished'] == 2, 'after a minute it is over')
+
+
 def test_odd_files(tmp):
     """Other tiers and classes, no prices, quotes, blanks, an unknown capability."""
     odd = f'{tmp}/odd'
@@ -222,6 +276,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='weft-place-') as tmp:
         test_worlds(tmp)
         test_local(tmp)
+        test_arithmetic(tmp)
         test_odd_files(tmp)
         test_bad_files(tmp)
         test_measured(tmp)

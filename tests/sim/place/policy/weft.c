@@ -286,12 +286,12 @@ static void ended(struct world *w, void *arg, struct job *j)
     const struct weft *self = arg;
     const double run_us = (double) (j->ended_ns - j->started_ns) / 1e3;
     struct route_job job;
-    struct run_key key;
+    struct runtime_key key;
 
     hear_end(self, j, (int64_t) j->arrived_ns <= w->reports[j->agent].at_ns);
     describe(w, j->spec, &job);
     key =
-        (struct run_key){.capability = j->spec->capability,
+        (struct runtime_key){.capability = j->spec->capability,
                          .class_ = about(w, self, scenario_agent(w->sc, j->agent)).class_,
                          .size = job.size};
     runtimes_add(self->runtimes[j->spec->broker], &key,

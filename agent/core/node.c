@@ -344,14 +344,10 @@ static void on_drain(struct node *n, int on, struct wf_effects *out)
     node_send(n, out, WF_MSG_drain, &m);
 }
 
-void node_step(struct node *n, const struct node_event *ev, struct wf_effects *out)
+static void happen(struct node *n, const struct node_event *ev, struct wf_effects *out)
 {
     struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
-    int was_open = node_is_open(n);
-    size_t first = out->n;
 
-    n->now_us = wf_max_u64(n->now_us, ev->now_us);
-    n->wall_ms = ev->wall_ms;
     switch (ev->kind) {
     case NODE_START:
         wf_link_start(&n->link, n->now_us, out);
@@ -413,6 +409,16 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         node_data_event(n, ev, out);
         break;
     }
+}
+
+void node_step(struct node *n, const struct node_event *ev, struct wf_effects *out)
+{
+    int was_open = node_is_open(n);
+    size_t first = out->n;
+
+    n->now_us = wf_max_u64(n->now_us, ev->now_us);
+    n->wall_ms = ev->wall_ms;
+    happen(n, ev, out);
     if (was_open && !node_is_open(n)) {
         on_cut(n, out);
     }

@@ -29,9 +29,9 @@ static void says_its_class(void)
     happens(&b, NODE_START);
     happens(&b, NODE_LINK_UP);
     hears(&b, WF_MSG_welcome, &(struct wf_welcome){.proto = 1, .tier = WF_TIER_EDGE});
-    ok(said(&b, WF_MSG_agent_info, 0, &m) &&
-           wf_slice_is(m.u.agent_info.class_, "edge") && m.u.agent_info.speed_pm == 0 &&
-           !m.u.agent_info.metered && !m.u.agent_info.spot,
+    ok(said(&b, WF_MSG_agent_info, 0, &m) && wf_slice_is(m.u.agent_info.class_, "edge") &&
+           m.u.agent_info.speed_pm == 0 && !m.u.agent_info.metered &&
+           !m.u.agent_info.spot,
        "its tier is its class");
     close_bed(&b);
 

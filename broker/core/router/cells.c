@@ -158,7 +158,7 @@ struct cell *cells_need(struct cells *t, const struct cell_key *key, uint64_t no
  * the row, and the distribution is dropped but for a few. */
 static void watch(struct cell *c, struct sketch *s, uint64_t x16)
 {
-    const unsigned is = sketch_bin(x16 / 16), was = sketch_bin(sketch_quantile(s, 500));
+    const unsigned is = sketch_bin(x16 / 16), was = sketch_mid(s);
 
     if (s->total == 0 || is == was) {
         c->streak = 0;

@@ -21,8 +21,7 @@
 
 enum cell_kind {
     CELL_CAPABILITY,
-    CELL_CLASS,
-    CELL_KEY,  /* capability, version, class */
+    CELL_KEY,  /* capability, version, class; version 0: any of them */
     CELL_WARM, /* capability, class: what a cold start takes more */
     CELL_WARM_ANY,
     CELL_CAPABILITY_OCTAVE, /* of sizes */

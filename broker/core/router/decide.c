@@ -19,14 +19,14 @@ uint64_t route_rho(unsigned goal)
     }
 }
 
-static struct run_key key_of(const struct rnode *n, const struct route_job *job)
+static struct runtime_key key_of(const struct rnode *n, const struct route_job *job)
 {
-    return (struct run_key){job->capability, job->version, n->class_, job->size};
+    return (struct runtime_key){job->capability, job->version, n->class_, job->size};
 }
 
 uint64_t routing_work(const struct routing *r, uint32_t node, const struct route_job *job)
 {
-    const struct run_key key = key_of(&r->nodes[node], job);
+    const struct runtime_key key = key_of(&r->nodes[node], job);
     struct run_guess guess;
 
     runtimes_guess(r->runtimes, &key, &guess);
@@ -57,7 +57,7 @@ static int is_full(const struct rnode *n, const struct entry *e)
 static int is_late(const struct routing *r, const struct route_job *job,
                    const struct rnode *n, const struct score *s)
 {
-    const struct run_key key = key_of(n, job);
+    const struct runtime_key key = key_of(n, job);
     struct score late = *s;
 
     late.link_us += 2 * (uint64_t) n->dev_us;

@@ -66,11 +66,11 @@ size_t runtimes_bytes(const struct runtimes *t)
 /* -- cells -----------------------------------------------------------------------------
  */
 
-static struct cell_key cell_key(const struct run_key *k, enum cell_kind kind)
+static struct cell_key cell_key(const struct runtime_key *k, enum cell_kind kind)
 {
     struct cell_key c = {.capability = k->capability, .kind = (uint16_t) kind};
 
-    if (kind == CELL_CLASS || kind == CELL_WARM) {
+    if (kind == CELL_WARM) {
         c.class_ = k->class_;
     } else if (kind == CELL_KEY || kind == CELL_OCTAVE || kind == CELL_QUARTER) {
         c.class_ = k->class_;
@@ -84,7 +84,7 @@ static struct cell_key cell_key(const struct run_key *k, enum cell_kind kind)
     return c;
 }
 
-static struct cell *find(const struct runtimes *t, const struct run_key *k,
+static struct cell *find(const struct runtimes *t, const struct runtime_key *k,
                          enum cell_kind kind)
 {
     const struct cell_key key = cell_key(k, kind);
@@ -92,12 +92,35 @@ static struct cell *find(const struct runtimes *t, const struct run_key *k,
     return cells_find(&t->cells, &key);
 }
 
-static struct cell *need(struct runtimes *t, const struct run_key *k, enum cell_kind kind,
-                         uint64_t now_us)
+static struct cell *need(struct runtimes *t, const struct runtime_key *k,
+                         enum cell_kind kind, uint64_t now_us)
 {
     const struct cell_key key = cell_key(k, kind);
 
     return cells_need(&t->cells, &key, now_us);
+}
+
+/* The same of any version. */
+static struct runtime_key of_any(const struct runtime_key *k)
+{
+    struct runtime_key any = *k;
+
+    any.version = 0;
+    return any;
+}
+
+uint64_t runtimes_count(const struct runtimes *t)
+{
+    return t->count;
+}
+
+uint64_t runtimes_learned_us(const struct runtimes *t, uint32_t capability)
+{
+    const struct runtime_key key = {.capability = capability};
+    const struct cell *run = find(t, &key, CELL_CAPABILITY);
+    const struct cell *warm = find(t, &key, CELL_WARM_ANY);
+
+    return wf_max_u64(run == NULL ? 0 : run->used_us, warm == NULL ? 0 : warm->used_us);
 }
 
 static int is_enough(const struct cell *c)
@@ -130,8 +153,8 @@ static enum cell_way best_way(const struct cell *plain)
 }
 
 /* A size that was hardly ever seen: what is known of those nearest to it. */
-static const struct cell *near_size(const struct runtimes *t, const struct run_key *key,
-                                    enum cell_kind octave)
+static const struct cell *near_size(const struct runtimes *t,
+                                    const struct runtime_key *key, enum cell_kind octave)
 {
     struct cell_key at = cell_key(key, octave);
     const unsigned bucket = at.bucket;
@@ -151,7 +174,7 @@ static const struct cell *near_size(const struct runtimes *t, const struct run_k
 }
 
 /* The cell of its size, when the size explains the time; else NULL. */
-static const struct cell *sized(const struct runtimes *t, const struct run_key *key,
+static const struct cell *sized(const struct runtimes *t, const struct runtime_key *key,
                                 const struct scope *scope)
 {
     const struct cell *plain = key->size == 0 ? NULL : find(t, key, scope->plain);
@@ -191,7 +214,7 @@ static uint64_t quantile_of(const struct runtimes *t, const struct cell *c, unsi
 }
 
 /* Let each way predict the sample before anybody learns from it. */
-static void judge_ways(struct runtimes *t, const struct run_key *key,
+static void judge_ways(struct runtimes *t, const struct runtime_key *key,
                        const struct scope *scope, uint64_t work_us)
 {
     struct cell *plain = find(t, key, scope->plain);
@@ -221,16 +244,20 @@ static void judge_ways(struct runtimes *t, const struct run_key *key,
 /* -- asking ----------------------------------------------------------------------------
  */
 
-static const struct cell *at_level(const struct runtimes *t, const struct run_key *key,
-                                   enum run_level level)
+static const struct cell *at_level(const struct runtimes *t,
+                                   const struct runtime_key *key, enum run_level level)
 {
+    const struct runtime_key any = of_any(key);
+    const struct cell *c;
+
     switch (level) {
     case RUN_BY_SIZE:
         return sized(t, key, &of_key);
     case RUN_BY_KEY:
         return find(t, key, CELL_KEY);
     case RUN_BY_CLASS:
-        return find(t, key, CELL_CLASS);
+        c = sized(t, &any, &of_key);
+        return c != NULL ? c : find(t, &any, CELL_KEY);
     case RUN_BY_CAPABILITY_SIZE:
         return sized(t, key, &of_capability);
     case RUN_BY_CAPABILITY:
@@ -253,7 +280,8 @@ struct ladder {
     } rung[RUN_GUESSED];
 };
 
-static void climb(const struct runtimes *t, const struct run_key *key, struct ladder *ret)
+static void climb(const struct runtimes *t, const struct runtime_key *key,
+                  struct ladder *ret)
 {
     uint32_t left = ONE;
 
@@ -277,7 +305,7 @@ static void climb(const struct runtimes *t, const struct run_key *key, struct la
     }
 }
 
-void runtimes_guess(const struct runtimes *t, const struct run_key *key,
+void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                     struct run_guess *ret)
 {
     uint64_t mean = 0, dev = 0;
@@ -298,7 +326,7 @@ void runtimes_guess(const struct runtimes *t, const struct run_key *key,
                               .level = l.rung[0].level};
 }
 
-uint64_t runtimes_quantile(const struct runtimes *t, const struct run_key *key,
+uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *key,
                            unsigned pm)
 {
     uint64_t sum = 0;
@@ -317,7 +345,7 @@ uint64_t runtimes_quantile(const struct runtimes *t, const struct run_key *key,
 uint64_t runtimes_warm_guess(const struct runtimes *t, uint32_t capability,
                              uint32_t class_)
 {
-    const struct run_key key = {.capability = capability, .class_ = class_};
+    const struct runtime_key key = {.capability = capability, .class_ = class_};
     const struct cell *c = find(t, &key, CELL_WARM);
 
     c = c != NULL ? c : find(t, &key, CELL_WARM_ANY);
@@ -329,7 +357,7 @@ uint64_t runtimes_warm_guess(const struct runtimes *t, uint32_t capability,
 
 /* What a run would have taken that was stopped after `work_us`; 0: no longer than what
  * is believed already, so nothing was learned. */
-static uint64_t lengthen(const struct runtimes *t, const struct run_key *key,
+static uint64_t lengthen(const struct runtimes *t, const struct runtime_key *key,
                          uint64_t work_us)
 {
     uint64_t above_us = 0;
@@ -348,32 +376,45 @@ static uint64_t lengthen(const struct runtimes *t, const struct run_key *key,
     return above_us > work_us ? above_us : 2 * wf_min_u64(work_us, CELL_MEAN_MAX);
 }
 
-void runtimes_add(struct runtimes *t, const struct run_key *key, uint64_t work_us,
+static void add_scope(struct runtimes *t, const struct runtime_key *key,
+                      const struct scope *scope, uint64_t work_us, int cut,
+                      uint64_t now_us)
+{
+    const enum cell_kind kinds[] = {scope->plain, scope->octave, scope->quarter};
+
+    if (!cut) {
+        judge_ways(t, key, scope, work_us);
+    }
+    for (size_t i = 0; i < (key->size == 0 ? 1 : ARRAY_LEN(kinds)); i++) {
+        if (kinds[i] != CELL_KINDS) {
+            cells_add(&t->cells, need(t, key, kinds[i], now_us), work_us, now_us);
+        }
+    }
+}
+
+void runtimes_add(struct runtimes *t, const struct runtime_key *key, uint64_t work_us,
                   int cut, uint64_t now_us)
 {
-    static const enum cell_kind kinds[] = {CELL_KEY,        CELL_CLASS,
-                                           CELL_CAPABILITY, CELL_OCTAVE,
-                                           CELL_QUARTER,    CELL_CAPABILITY_OCTAVE};
-    const size_t n = key->size == 0 ? 3 : ARRAY_LEN(kinds);
+    const struct runtime_key any = of_any(key);
 
     if (cut) {
         work_us = lengthen(t, key, work_us);
         if (work_us == 0) {
             return;
         }
-    } else {
-        judge_ways(t, key, &of_key, work_us);
-        judge_ways(t, key, &of_capability, work_us);
     }
-    for (size_t i = 0; i < n; i++) {
-        cells_add(&t->cells, need(t, key, kinds[i], now_us), work_us, now_us);
+    if (key->version != 0) {
+        add_scope(t, key, &of_key, work_us, cut, now_us);
     }
+    add_scope(t, &any, &of_key, work_us, cut, now_us);
+    add_scope(t, &any, &of_capability, work_us, cut, now_us);
+    t->count++;
 }
 
 void runtimes_declare(struct runtimes *t, uint32_t capability, uint64_t work_us,
                       uint64_t now_us)
 {
-    const struct run_key key = {.capability = capability};
+    const struct runtime_key key = {.capability = capability};
     struct cell *c = find(t, &key, CELL_DECLARED);
 
     if (work_us == 0) {
@@ -391,10 +432,11 @@ void runtimes_declare(struct runtimes *t, uint32_t capability, uint64_t work_us,
 void runtimes_warm_add(struct runtimes *t, uint32_t capability, uint32_t class_,
                        uint64_t extra_us, uint64_t now_us)
 {
-    const struct run_key key = {.capability = capability, .class_ = class_};
+    const struct runtime_key key = {.capability = capability, .class_ = class_};
 
     cells_add(&t->cells, need(t, &key, CELL_WARM, now_us), extra_us, now_us);
     cells_add(&t->cells, need(t, &key, CELL_WARM_ANY, now_us), extra_us, now_us);
+    t->count++;
 }
 
 void runtimes_forget_capability(struct runtimes *t, uint32_t capability)

@@ -9,7 +9,7 @@
  *
  *     capability, version, node class, size      where the size explains the time
  *     capability, version, node class
- *     capability, node class
+ *     capability, any version, node class        with the size where that helps
  *     capability, size                           where the size explains the time
  *     capability
  *     declared                                   by the agents' configuration
@@ -37,11 +37,11 @@
 
 struct runtimes;
 
-struct run_key {
+struct runtime_key {
     uint32_t capability;
-    uint32_t version;
-    uint32_t class_; /* of nodes; 0: none */
-    uint64_t size;   /* bytes, or whatever explains the run time; 0: not known */
+    uint32_t version; /* 0: any */
+    uint32_t class_;  /* of nodes; 0: none */
+    uint64_t size;    /* bytes, or whatever explains the run time; 0: not known */
 };
 
 /* What an estimate rests on. */
@@ -74,7 +74,7 @@ void runtimes_free(struct runtimes *t);
  */
 
 /* A run ended after so much work; `cut`: it was stopped, and would have taken longer. */
-void runtimes_add(struct runtimes *t, const struct run_key *key, uint64_t work_us,
+void runtimes_add(struct runtimes *t, const struct runtime_key *key, uint64_t work_us,
                   int cut, uint64_t now_us);
 
 /* What whoever configured the capability says it takes; 0: nothing. */
@@ -94,17 +94,22 @@ void runtimes_tick(struct runtimes *t, uint64_t now_us);
 /* -- asking: no allocation ------------------------------------------------------------
  */
 
-void runtimes_guess(const struct runtimes *t, const struct run_key *key,
+void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                     struct run_guess *ret);
 
 /* The work that so many per mille (1 to 999) of the runs do not exceed. */
-uint64_t runtimes_quantile(const struct runtimes *t, const struct run_key *key,
+uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *key,
                            unsigned pm);
 
 /* What a cold start takes beyond a warm one there, else of this capability anywhere,
  * else 0. */
 uint64_t runtimes_warm_guess(const struct runtimes *t, uint32_t capability,
                              uint32_t class_);
+
+/* Samples that were ever learned from, of anything; when the last one of a capability
+ * was, 0: never. */
+uint64_t runtimes_count(const struct runtimes *t);
+uint64_t runtimes_learned_us(const struct runtimes *t, uint32_t capability);
 
 size_t runtimes_cells(const struct runtimes *t);
 size_t runtimes_bytes(const struct runtimes *t);

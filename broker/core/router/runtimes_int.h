@@ -7,7 +7,8 @@
 
 struct runtimes {
     struct cells cells;
-    uint32_t aged; /* the tick goes on here */
+    uint32_t aged;  /* the tick goes on here */
+    uint64_t count; /* of all that was ever learned */
 };
 
 #define RUN_OCTAVES  64u

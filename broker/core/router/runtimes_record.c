@@ -25,7 +25,7 @@
 
 /* Levels on which others fall back come first. */
 static const enum cell_kind kept_kinds[] = {
-    CELL_CAPABILITY,        CELL_CLASS,  CELL_KEY,     CELL_WARM, CELL_WARM_ANY,
+    CELL_CAPABILITY,        CELL_KEY,    CELL_WARM,    CELL_WARM_ANY,
     CELL_CAPABILITY_OCTAVE, CELL_OCTAVE, CELL_QUARTER,
 };
 
@@ -227,7 +227,7 @@ static int knows_version(uint64_t kind)
 
 static int knows_class(uint64_t kind)
 {
-    return knows_version(kind) || kind == CELL_CLASS || kind == CELL_WARM;
+    return knows_version(kind) || kind == CELL_WARM;
 }
 
 static void get_sketch(struct reader *r, struct sketch *ret)
@@ -246,6 +246,9 @@ static void get_sketch(struct reader *r, struct sketch *ret)
         ret->hi = (uint16_t) at;
         ret->count[at] = (uint8_t) n;
         ret->total = (uint16_t) (ret->total + n);
+    }
+    if (!r->bad) {
+        sketch_settle(ret);
     }
 }
 

@@ -38,6 +38,38 @@ uint64_t sketch_value(unsigned bin)
     return log2 > 31 ? middle << (log2 - 31) : (middle >> (31 - log2));
 }
 
+/* Of n samples, counted from 1: the lower one of two. */
+static unsigned median_rank(const struct sketch *s)
+{
+    return (s->total + 1u) / 2;
+}
+
+/* Step to the bin with the sample of that rank. */
+static void find_mid(struct sketch *s)
+{
+    const unsigned rank = median_rank(s);
+
+    while (s->below >= rank) {
+        do {
+            s->mid--;
+        } while (s->count[s->mid] == 0);
+        s->below = (uint16_t) (s->below - s->count[s->mid]);
+    }
+    while (s->below + s->count[s->mid] < rank) {
+        s->below = (uint16_t) (s->below + s->count[s->mid]);
+        s->mid++;
+    }
+}
+
+void sketch_settle(struct sketch *s)
+{
+    s->mid = s->lo;
+    s->below = 0;
+    if (s->total != 0) {
+        find_mid(s);
+    }
+}
+
 /* Out of the range of bins in use, those that were emptied at its ends. */
 static void shrink(struct sketch *s)
 {
@@ -67,6 +99,7 @@ void sketch_halve(struct sketch *s)
         carry = n % 2;
     }
     shrink(s);
+    sketch_settle(s);
 }
 
 void sketch_add(struct sketch *s, uint64_t us)
@@ -74,13 +107,17 @@ void sketch_add(struct sketch *s, uint64_t us)
     const unsigned bin = sketch_bin(us);
 
     if (s->total == 0) {
-        s->lo = s->hi = (uint16_t) bin;
+        s->lo = s->hi = s->mid = (uint16_t) bin;
+        s->below = 0;
     }
     s->lo = (uint16_t) (bin < s->lo ? bin : s->lo);
     s->hi = (uint16_t) (bin > s->hi ? bin : s->hi);
     s->count[bin]++;
+    s->below = (uint16_t) (s->below + (bin < s->mid));
     if (++s->total == SKETCH_FULL) {
         sketch_halve(s);
+    } else {
+        find_mid(s);
     }
 }
 
@@ -101,6 +138,9 @@ uint64_t sketch_quantile(const struct sketch *s, unsigned pm)
 
     if (s->total == 0) {
         return 0;
+    }
+    if (pm == 500) {
+        return sketch_value(s->mid);
     }
     rank = rank > s->total ? s->total : rank;
     return ranked(s, rank == 0 ? 1 : rank);

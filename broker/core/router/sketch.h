@@ -26,6 +26,8 @@
 struct sketch {
     uint16_t lo, hi; /* no other bins are in use; of no meaning while it is empty */
     uint16_t total;  /* below SKETCH_FULL */
+    uint16_t mid;    /* the bin of the median, */
+    uint16_t below;  /* and how many are below it */
     uint8_t upper;   /* the next halving keeps the lower of each two, or the upper */
     uint8_t count[SKETCH_BINS];
 };
@@ -39,6 +41,16 @@ uint64_t sketch_quantile(const struct sketch *s, unsigned pm);
 
 /* The median of those samples that are above `us`, 0: there is none. */
 uint64_t sketch_above(const struct sketch *s, uint64_t us);
+
+/* The bin of the median; it is not empty.  At once: the median is asked for all the time.
+ */
+static inline unsigned sketch_mid(const struct sketch *s)
+{
+    return s->mid;
+}
+
+/* Where the median is, after counts were written by hand. */
+void sketch_settle(struct sketch *s);
 
 /* Halve what is known. */
 void sketch_halve(struct sketch *s);

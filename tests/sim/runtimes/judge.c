@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CELLS 16384u
+#define CELLS   16384u
+#define GUESSES 8u /* in a row, or the clock would be measured */
 
 /* One mean per capability, of all that was seen so far. */
 struct mean {
@@ -17,11 +18,10 @@ struct mean {
 struct bench {
     const struct trace *trace;
     struct runtimes *weft;
-    struct mean *means, *all;                   /* by capability */
-    double *error, *of_mean, *of_base, *of_all; /* by run */
-    double predicted, real;                     /* sums */
+    struct mean *means, *all;                                       /* by capability */
+    double *error, *of_mean, *of_base, *of_all, *guess_s, *learn_s; /* by run */
+    double predicted, real;                                         /* sums */
     size_t in_p90, in_p95;
-    double guess_s, learn_s;
 };
 
 struct step {
@@ -54,21 +54,23 @@ static void mean_add(struct mean *m, uint64_t us)
     m->n++;
 }
 
-static struct run_key key_of(const struct trace_run *run)
+static struct runtime_key key_of(const struct trace_run *run)
 {
-    return (struct run_key){
+    return (struct runtime_key){
         .capability = run->capability, .version = 1, .class_ = 1, .size = run->size};
 }
 
 static void predict(struct bench *b, size_t i)
 {
     const struct trace_run *run = &b->trace->runs[i];
-    const struct run_key key = key_of(run);
+    const struct runtime_key key = key_of(run);
     const double began_s = now_s();
     struct run_guess guess;
 
-    runtimes_guess(b->weft, &key, &guess);
-    b->guess_s += now_s() - began_s;
+    for (unsigned n = 0; n < GUESSES; n++) {
+        runtimes_guess(b->weft, &key, &guess);
+    }
+    b->guess_s[i] = (now_s() - began_s) / GUESSES;
     b->error[i] = error_of((double) runtimes_quantile(b->weft, &key, 500), run->work_us);
     b->of_mean[i] = error_of((double) guess.mean_us, run->work_us);
     b->of_base[i] = error_of(mean_of(&b->means[run->capability]), run->work_us);
@@ -82,11 +84,11 @@ static void predict(struct bench *b, size_t i)
 static void learn(struct bench *b, size_t i, uint64_t now_us)
 {
     const struct trace_run *run = &b->trace->runs[i];
-    const struct run_key key = key_of(run);
+    const struct runtime_key key = key_of(run);
     const double began_s = now_s();
 
     runtimes_add(b->weft, &key, run->work_us, 0, now_us);
-    b->learn_s += now_s() - began_s;
+    b->learn_s[i] = now_s() - began_s;
     mean_add(&b->means[run->capability], run->work_us);
 }
 
@@ -151,8 +153,8 @@ static void summarise(struct bench *b, struct judgement *ret)
                               .base_median = quantile(b->of_base, n, 0.5),
                               .base_p90 = quantile(b->of_base, n, 0.9),
                               .hindsight = quantile(b->of_all, n, 0.5),
-                              .guess_ns = b->guess_s * 1e9 / (double) n,
-                              .learn_ns = b->learn_s * 1e9 / (double) n};
+                              .guess_ns = quantile(b->guess_s, n, 0.5) * 1e9,
+                              .learn_ns = quantile(b->learn_s, n, 0.5) * 1e9};
 }
 
 static int bench_init(struct bench *b, const struct trace *t, uint64_t seed)
@@ -163,10 +165,12 @@ static int bench_init(struct bench *b, const struct trace *t, uint64_t seed)
                         .error = calloc(t->n, sizeof *b->error),
                         .of_mean = calloc(t->n, sizeof *b->of_mean),
                         .of_base = calloc(t->n, sizeof *b->of_base),
-                        .of_all = calloc(t->n, sizeof *b->of_all)};
+                        .of_all = calloc(t->n, sizeof *b->of_all),
+                        .guess_s = calloc(t->n, sizeof *b->guess_s),
+                        .learn_s = calloc(t->n, sizeof *b->learn_s)};
     if (runtimes_new(CELLS, seed, &b->weft) != 0 || b->means == NULL || b->all == NULL ||
         b->error == NULL || b->of_mean == NULL || b->of_base == NULL ||
-        b->of_all == NULL) {
+        b->of_all == NULL || b->guess_s == NULL || b->learn_s == NULL) {
         return -1;
     }
     for (size_t i = 0; i < t->n; i++) {
@@ -184,6 +188,8 @@ static void bench_fini(struct bench *b)
     free(b->of_mean);
     free(b->of_base);
     free(b->of_all);
+    free(b->guess_s);
+    free(b->learn_s);
 }
 
 int judge(const struct trace *t, int late, uint64_t seed, struct judgement *ret)

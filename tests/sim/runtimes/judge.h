@@ -16,7 +16,7 @@ struct judgement {
     double in_p90, in_p95; /* share of the runs within the quantile that was predicted */
     double base_median, base_p90; /* errors of one mean per capability */
     double hindsight; /* median error of the mean of the whole trace per capability */
-    double guess_ns, learn_ns; /* each took */
+    double guess_ns, learn_ns; /* median time that each took */
 };
 
 /* 0; -1: no memory. */

@@ -23,7 +23,7 @@ static void test_find(void)
     other.bucket = 1;
     ok(cells_find(&t, &other) == NULL, "another bucket is another cell");
     other = k;
-    other.kind = CELL_CLASS;
+    other.kind = CELL_OCTAVE;
     ok(cells_find(&t, &other) == NULL, "so is another kind");
     cells_remove(&t, c);
     ok(cells_find(&t, &k) == NULL && t.n == 0, "and gone");

@@ -18,13 +18,13 @@ static struct runtimes *fresh(void)
     return t;
 }
 
-static struct run_key key_of(uint32_t class_, uint64_t size)
+static struct runtime_key key_of(uint32_t class_, uint64_t size)
 {
-    return (struct run_key){
+    return (struct runtime_key){
         .capability = CAP, .version = 1, .class_ = class_, .size = size};
 }
 
-static struct run_guess guess_of(const struct runtimes *t, const struct run_key *key)
+static struct run_guess guess_of(const struct runtimes *t, const struct runtime_key *key)
 {
     struct run_guess g;
 
@@ -32,7 +32,7 @@ static struct run_guess guess_of(const struct runtimes *t, const struct run_key 
     return g;
 }
 
-static void add_many(struct runtimes *t, const struct run_key *key, uint64_t us,
+static void add_many(struct runtimes *t, const struct runtime_key *key, uint64_t us,
                      unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -78,8 +78,8 @@ static void test_limits(void)
 static void test_order(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key here = key_of(1, 0), there = key_of(2, 0);
-    struct run_key newer = here;
+    const struct runtime_key here = key_of(1, 0), there = key_of(2, 0);
+    struct runtime_key newer = here;
 
     newer.version = 2;
     is_int(guess_of(t, &here).level, RUN_GUESSED, "of nothing: a guess");
@@ -109,7 +109,7 @@ static void test_order(void)
 static void test_few(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key here = key_of(1, 0), there = key_of(2, 0);
+    const struct runtime_key here = key_of(1, 0), there = key_of(2, 0);
     uint64_t last = 1000000;
 
     runtimes_add(t, &here, 9000000, 0, 0);
@@ -137,7 +137,7 @@ static void test_lognormal(void)
         double z;
     } q[] = {{500, 0}, {900, 1.2816}, {950, 1.6449}, {990, 2.3263}};
     struct runtimes *t = fresh();
-    const struct run_key key = key_of(1, 0);
+    const struct runtime_key key = key_of(1, 0);
     double sum[ARRAY_LEN(q)] = {0}, mean = 0;
     struct wf_rng r = {5};
     unsigned n = 0;
@@ -167,14 +167,14 @@ static void test_lognormal(void)
 static void test_size_helps(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key small = key_of(1, 1000), large = key_of(1, 1000000);
-    const struct run_key between = key_of(1, 500000), other = key_of(9, 1000000);
-    const struct run_key unknown = key_of(1, 0);
+    const struct runtime_key small = key_of(1, 1000), large = key_of(1, 1000000);
+    const struct runtime_key between = key_of(1, 500000), other = key_of(9, 1000000);
+    const struct runtime_key unknown = key_of(1, 0);
     struct wf_rng r = {8};
 
     for (unsigned i = 0; i < 2000; i++) {
         const uint64_t size = UINT64_C(1000) << wf_rng_below(&r, 11);
-        const struct run_key key = key_of(1 + i % 2, size);
+        const struct runtime_key key = key_of(1 + i % 2, size);
 
         runtimes_add(t, &key, (uint64_t) ((double) size * 10 * exp(0.1 * normal(&r))), 0,
                      i);
@@ -194,13 +194,37 @@ static void test_size_helps(void)
     runtimes_free(t);
 }
 
+/* A job that asks for no version is like those of any. */
+static void test_any_version(void)
+{
+    struct runtimes *t = fresh();
+    struct runtime_key any = key_of(1, 8000), next = any;
+
+    any.version = 0;
+    next.version = 3;
+    for (unsigned i = 0; i < 600; i++) {
+        struct runtime_key key = key_of(1, i % 3 == 0 ? 8000 : 1000);
+
+        key.version = 1 + i % 2;
+        runtimes_add(t, &key, key.size * 100, 0, i);
+    }
+    is_int(guess_of(t, &any).level, RUN_BY_SIZE, "any version: by its size");
+    ok(within(guess_of(t, &any).mean_us, 800000, 5), "as it was");
+    is_int(guess_of(t, &next).level, RUN_BY_CLASS, "a new version: as any");
+    ok(within(guess_of(t, &next).mean_us, 800000, 5), "of that size");
+    is_int(runtimes_count(t), 600, "all were counted");
+    is_int(runtimes_learned_us(t, CAP), 599, "and dated");
+    is_int(runtimes_learned_us(t, CAP + 1), 0, "nothing of another capability");
+    runtimes_free(t);
+}
+
 static void test_near_size(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key larger = key_of(1, 4000000), huge = key_of(1, UINT64_MAX);
+    const struct runtime_key larger = key_of(1, 4000000), huge = key_of(1, UINT64_MAX);
 
     for (unsigned i = 0; i < 300; i++) {
-        const struct run_key key = key_of(1, i % 2 == 0 ? 1000 : 1000000);
+        const struct runtime_key key = key_of(1, i % 2 == 0 ? 1000 : 1000000);
 
         runtimes_add(t, &key, i % 2 == 0 ? 10000 : 10000000, 0, i);
     }
@@ -217,7 +241,7 @@ static void test_size_does_not_help(void)
     unsigned by_size = 0, n = 0;
 
     for (unsigned i = 0; i < 4000; i++) {
-        const struct run_key key = key_of(1, UINT64_C(1) << wf_rng_below(&r, 30));
+        const struct runtime_key key = key_of(1, UINT64_C(1) << wf_rng_below(&r, 30));
 
         if (i > 200) {
             by_size += guess_of(t, &key).level == RUN_BY_SIZE;
@@ -235,7 +259,7 @@ static void test_size_does_not_help(void)
 static unsigned follow(uint64_t from_us, uint64_t to_us)
 {
     struct runtimes *t = fresh();
-    const struct run_key key = key_of(1, 0);
+    const struct runtime_key key = key_of(1, 0);
     struct wf_rng r = {3};
     unsigned n = 0;
 
@@ -264,7 +288,7 @@ static void test_change(void)
 static void test_ages(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key key = key_of(1, 0);
+    const struct runtime_key key = key_of(1, 0);
 
     runtimes_declare(t, CAP, 1000, 0);
     add_many(t, &key, 1000000, 100);
@@ -287,7 +311,7 @@ static void test_ages(void)
 static void test_faded(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key key = key_of(1, 0);
+    const struct runtime_key key = key_of(1, 0);
 
     add_many(t, &key, 1000, 4000);
     add_many(t, &key, 1000000, 12);
@@ -306,7 +330,7 @@ static void test_faded(void)
 static void test_cut(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key key = key_of(1, 0), new_ = key_of(5, 0);
+    const struct runtime_key key = key_of(1, 0), new_ = key_of(5, 0);
     struct run_guess before, after;
 
     runtimes_add(t, &new_, 60000000, 1, 0);
@@ -360,17 +384,17 @@ static void test_bounded(void)
 {
     struct runtimes *t;
     struct wf_rng r = {2};
-    struct run_key key = key_of(1, 0);
+    struct runtime_key key = key_of(1, 0);
     size_t bytes;
 
     must(runtimes_new(64, 1, &t) == 0);
     bytes = runtimes_bytes(t);
     (void) wf_mem_fail_after(-1);
     for (unsigned i = 0; i < 20000; i++) {
-        key = (struct run_key){.capability = (uint32_t) wf_rng_below(&r, 500),
-                               .version = (uint32_t) wf_rng_below(&r, 3),
-                               .class_ = (uint32_t) wf_rng_below(&r, 30),
-                               .size = wf_rng_next(&r) >> wf_rng_below(&r, 64)};
+        key = (struct runtime_key){.capability = (uint32_t) wf_rng_below(&r, 500),
+                                   .version = (uint32_t) wf_rng_below(&r, 3),
+                                   .class_ = (uint32_t) wf_rng_below(&r, 30),
+                                   .size = wf_rng_next(&r) >> wf_rng_below(&r, 64)};
         runtimes_add(t, &key, 1000000, i % 7 == 0, i);
         (void) guess_of(t, &key);
         runtimes_tick(t, i * UINT64_C(1000000));
@@ -385,7 +409,7 @@ static void test_bounded(void)
 static void test_extremes(void)
 {
     struct runtimes *t = fresh();
-    const struct run_key key = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT64_MAX};
+    const struct runtime_key key = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT64_MAX};
     struct wf_rng r = {6};
     int good = 1;
 
@@ -407,6 +431,7 @@ int main(void)
     test_few();
     test_lognormal();
     test_size_helps();
+    test_any_version();
     test_near_size();
     test_size_does_not_help();
     test_change();

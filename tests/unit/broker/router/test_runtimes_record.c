@@ -66,7 +66,7 @@ static struct runtimes *learned(uint32_t classes)
 
     for (unsigned i = 0; i < 400 * classes; i++) {
         const uint64_t size = UINT64_C(1000) << wf_rng_below(&r, 8);
-        const struct run_key key = {CAP, 1 + i % 2, 1 + (i / 2) % classes, size};
+        const struct runtime_key key = {CAP, 1 + i % 2, 1 + (i / 2) % classes, size};
 
         runtimes_add(t, &key, size * 10 + wf_rng_below(&r, size), 0, NOW + i);
     }
@@ -83,9 +83,9 @@ static int same(const struct runtimes *a, const struct runtimes *b, uint32_t cla
 
     for (uint32_t class_ = 0; class_ <= classes + 1; class_++) {
         for (uint64_t size = 0; size < 200000; size = 3 * size + 500) {
-            const struct run_key ka = {CAP, 1, class_, size};
-            const struct run_key kb = {CAP + offset, 1, class_ == 0 ? 0 : class_ + offset,
-                                       size};
+            const struct runtime_key ka = {CAP, 1, class_, size};
+            const struct runtime_key kb = {CAP + offset, 1,
+                                           class_ == 0 ? 0 : class_ + offset, size};
             struct run_guess ga, gb;
 
             runtimes_guess(a, &ka, &ga);
@@ -131,7 +131,7 @@ static void test_limits(void)
     struct run_names names = names_of(&w);
     struct runtimes *a = learned(70), *b = fresh();
     struct wf_buf bytes = WF_BUF_INIT(1u << 20), small = WF_BUF_INIT(100);
-    const struct run_key key = {CAP, 9, 500, 0};
+    const struct runtime_key key = {CAP, 9, 500, 0};
     struct run_guess ga, gb;
     int good = 1;
 
@@ -164,7 +164,7 @@ static void test_names(void)
     struct world w = {0}, less = {.refused = 2}, none = {0};
     struct run_names names = names_of(&w), fewer = names_of(&less);
     struct run_names strange = names_of(&none);
-    const struct run_key first = {CAP, 1, 1, 0}, second = {CAP, 1, 2, 0};
+    const struct runtime_key first = {CAP, 1, 1, 0}, second = {CAP, 1, 2, 0};
     struct runtimes *a = learned(2), *b = fresh(), *c = fresh();
     struct wf_buf bytes = WF_BUF_INIT(1u << 20), part = WF_BUF_INIT(1u << 20);
     struct run_guess g;
@@ -196,7 +196,7 @@ static void test_keeps(void)
     struct run_names names = names_of(&w);
     struct runtimes *a = learned(1), *b = fresh();
     struct wf_buf bytes = WF_BUF_INIT(1u << 20);
-    const struct run_key key = {CAP, 1, 1, 0};
+    const struct runtime_key key = {CAP, 1, 1, 0};
     struct run_guess g;
 
     must(runtimes_encode(a, CAP, &names, NOW, 1u << 18, &bytes) == 0);
@@ -246,7 +246,7 @@ static void test_hostile(void)
         good = good && (rc == 0 || rc == WEFT_EPROTO || rc == WEFT_ENOENT);
         bytes.p[at] = was;
         if (i % 100 == 0) {
-            const struct run_key key = {CAP, 1, 1, 1000};
+            const struct runtime_key key = {CAP, 1, 1, 1000};
             struct run_guess g;
 
             runtimes_guess(b, &key, &g);

@@ -106,6 +106,8 @@ static void test_bounds(void)
                 good = good && (s.count[b] == 0 || (b >= s.lo && b <= s.hi));
                 sum += s.count[b];
             }
+            good = good && s.count[s.mid] != 0 && s.below < (sum + 1) / 2 &&
+                   s.below + s.count[s.mid] >= (sum + 1) / 2;
             good = good && sum == s.total && s.total < SKETCH_FULL &&
                    s.count[s.lo] != 0 && s.count[s.hi] != 0;
         }

@@ -434,6 +434,18 @@ struct route_load routing_load(const struct routing *r, uint32_t node)
     return load_view(&r->nodes[node].load);
 }
 
+int routing_is_open(const struct routing *r, uint32_t node)
+{
+    return r->nodes[node].open;
+}
+
+uint32_t routing_assigned(const struct routing *r, uint32_t node, uint32_t capability)
+{
+    const struct entry *e = routing_entry(r, node, capability);
+
+    return e != NULL ? e->assigned : 0;
+}
+
 void routing_tick(struct routing *r, uint64_t now_us)
 {
     /* A share of the capabilities each time. */

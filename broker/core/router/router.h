@@ -21,7 +21,7 @@
 
 #define ROUTE_BROKERS_MAX 32u /* to which a node may tell its distance */
 #define ROUTE_HOLDERS_MAX 8u  /* of one input that are looked at */
-#define ROUTE_INPUTS_MAX  16u /* as many as a job may have */
+#define ROUTE_INPUTS_MAX  17u /* as many as a job may have, and its payload */
 #define ROUTE_SAMPLE      20u /* candidates, about */
 #define ROUTE_ROWS_MAX    24u /* candidates, at most */
 #define ROUTE_NONE        UINT32_MAX
@@ -176,6 +176,10 @@ struct route_decision {
     int runner_up; /* or -1 */
     struct route_row rows[ROUTE_ROWS_MAX];
 };
+
+/* For checks: is it open, and how much of a capability is assigned to it? */
+int routing_is_open(const struct routing *r, uint32_t node);
+uint32_t routing_assigned(const struct routing *r, uint32_t node, uint32_t capability);
 
 /* Fill `ret`, all of which but rows beyond nrows is written. */
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,

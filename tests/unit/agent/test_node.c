@@ -153,7 +153,7 @@ static void keeps_limits(void)
        "for that reason");
     is_int(b.nstarted, 2, "the next starts");
     b.now_us += 3000 * MS;
-    hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+    hears(&b, WF_MSG_ping, &(struct wf_ping){.seq = 1});
     b.now_us += 2001 * MS;
     happens(&b, NODE_TICK);
     ok(did(&b, WF_EFFECT_KILL, b.started[1]), "too long a run is ended too");

@@ -31,7 +31,7 @@ static void grows_old(void)
     ended(&b, &d, 0, "one", 0);
     for (int i = 0; i < 100; i++) {
         b.now_us += SECOND;
-        hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+        hears(&b, WF_MSG_ping, &(struct wf_ping){.seq = 1});
         happens(&b, NODE_TICK);
     }
     ok(node_link(b.n)->state == WF_LINK_READY && node_counts(b.n).finished == 1,
@@ -111,7 +111,7 @@ static void stops_what_was_not_to_go_on(void)
     wait_ms(&b, &d, 1000);
     back(&b, &d);
     wait_ms(&b, &d, 1000);
-    hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+    hears(&b, WF_MSG_ping, &(struct wf_ping){.seq = 1});
     wait_ms(&b, &d, 3500);
     ok(!did(&b, WF_EFFECT_KILL, b.started[1]) && node_counts(b.n).running == 1,
        "and goes on when the link is back in time");

@@ -81,7 +81,7 @@ static void is_bounded(void)
     ok(pings >= 5 && pings <= 10, "%u pings in a second of 100 jobs", pings);
     is_int(node_counts(b.n).running, 0, "all is done");
     while (b.now_us < 200 * SECOND) {
-        hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+        hears(&b, WF_MSG_ping, &(struct wf_ping){.seq = 1});
         wakes += (unsigned) ticks(&b, &m);
     }
     ok(wakes >= 98 && wakes <= 100, "then a heartbeat a second: %u in 99 s", wakes);

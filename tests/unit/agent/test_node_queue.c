@@ -77,7 +77,7 @@ static void starves_nothing(void)
     do {
         gives(&b, (uint8_t) (i + 1), 9, 1, 10 * MS);
         b.now_us += SECOND;
-        hears(&b, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+        hears(&b, WF_MSG_ping, &(struct wf_ping){.seq = 1});
         b.nstarted = 1;
         b.started[0] = i == 2 ? 1 : i;
         i++;

@@ -110,7 +110,7 @@ __attribute__((unused)) static void sync_all(struct bed *b)
 __attribute__((unused)) static void live_on(struct bed *b, uint32_t agent,
                                             unsigned seconds)
 {
-    const struct wf_ping ping = {1, 0, 0, 0};
+    const struct wf_ping ping = {.seq = 1};
 
     for (unsigned i = 0; i < seconds; i++) {
         bed_say(b, agent, WF_MSG_ping, &ping);

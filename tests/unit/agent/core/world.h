@@ -214,7 +214,7 @@ WF_UNUSED static void pass(struct world *w, uint64_t ms)
     for (uint64_t done_ms = 0; done_ms < ms; done_ms += 100) {
         w->b.now_us += (ms - done_ms < 100 ? ms - done_ms : 100) * MS;
         if (node_link(w->b.n)->state == WF_LINK_READY) {
-            say(w, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+            say(w, WF_MSG_ping, &(struct wf_ping){.seq = 1});
         }
         act(w, &tick);
         settle(w);

@@ -123,7 +123,8 @@ static void turn(void)
 
 static void open_exec(size_t inline_max)
 {
-    static const struct exec_callbacks cb = {on_started, on_output, on_done, on_info};
+    static const struct exec_callbacks cb = {on_started, on_output, on_done, on_info,
+                                             NULL};
     struct exec_opts o = {.runner = runner_path,
                           .scratch = dir,
                           .sandbox = sandbox,

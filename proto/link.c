@@ -124,13 +124,14 @@ static void ping(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
     const struct wf_ping p = {.seq = ++l->ping_seq,
                               .time_us = now_us,
-                              .rtt_us = l->last_rtt_us,
+                              .rtt_us = l->untold_rtt_us,
                               .covered = l->load.covered,
                               .jobs = l->load.jobs,
                               .work_us = l->load.work_us,
                               .arrived = l->load.arrived};
 
     l->pinged_us = now_us;
+    l->untold_rtt_us = 0;
     l->told_jobs = l->load.jobs;
     wf_effects_send(out, 0, WF_MSG_ping, &p);
 }
@@ -202,7 +203,7 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
     }
     l->ponged_seq = p->seq;
     l->welcome.store_lsn = wf_max_u64(l->welcome.store_lsn, p->store_lsn);
-    l->last_rtt_us = wf_max_u64(rtt_us, 1);
+    l->last_rtt_us = l->untold_rtt_us = wf_max_u64(rtt_us, 1);
     wf_ewma_add(&l->rtt_us, l->last_rtt_us, RTT_SHIFT);
     /* A new session is measured, and the broker told, without waiting for heartbeats. */
     if (l->quick_pings > 0) {

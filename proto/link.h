@@ -80,6 +80,7 @@ struct wf_link {
     unsigned quick_pings; /* left of those sent back to back on a new session */
     struct wf_ewma rtt_us;
     uint64_t last_rtt_us;
+    uint64_t untold_rtt_us; /* it, until the next ping; each sample is told once */
     struct wf_backoff backoff;
     struct wf_rng rng;
 };

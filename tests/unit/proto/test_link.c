@@ -238,8 +238,11 @@ static void test_heartbeat(void)
            m.u.ping.time_us == b.now,
        "the next ping tells the round trip");
     is_int(b.l.due_us, b.now + SECOND, "the one after it comes a heartbeat later");
+    tick(&b, SECOND);
+    ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.rtt_us == 0,
+       "and tells no round trip twice");
     tick(&b, SECOND / 2);
-    is_int(b.fx.n, 0, "not before");
+    is_int(b.fx.n, 0, "none comes before");
     wf_effects_fini(&b.fx);
 }
 

@@ -22,7 +22,8 @@ enum ledger_table {
     LEDGER_ATTEMPTS,
     LEDGER_OUTCOMES,
     LEDGER_EVENTS,
-    LEDGER_DATASETS
+    LEDGER_DATASETS,
+    LEDGER_ESTIMATES
 };
 
 /* What of a job is to be written. */

@@ -141,7 +141,7 @@ __attribute__((unused)) static void restart(struct bed *b)
     core_free(b->c);
     bed_start(b);
     b->last_peer += 100;
-    for (unsigned table = 1; table <= LEDGER_DATASETS; table++) {
+    for (unsigned table = 1; table <= LEDGER_ESTIMATES; table++) {
         for (size_t i = 0; i < shelf.n; i++) {
             struct broker_event ev = {.kind = BROKER_RECORD, .table = table};
 

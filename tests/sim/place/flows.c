@@ -41,12 +41,17 @@ static double share(double rate, uint32_t flows)
     return rate > 0 ? rate / flows : INFINITY;
 }
 
-double flows_rate(const struct scenario *sc, uint32_t from, uint32_t to, uint32_t up,
-                  uint32_t down)
+/* Without a division: it is asked for every pair of candidate and holder. */
+double flows_time_s(const struct scenario *sc, uint32_t from, uint32_t to, uint32_t up,
+                    uint32_t down, double bytes)
 {
-    return fmin(
-        fmin(share(sc->nodes[from].up, up + 1), share(sc->nodes[to].down, down + 1)),
-        window_rate(sc, from, to));
+    const double rtt_s = 1e-6 * scenario_rtt_us(sc, from, to);
+    double window_s = (rtt_s > RTT_LEAST_S ? rtt_s : RTT_LEAST_S) * (1 / FLOW_WINDOW);
+    double up_s = sc->nodes[from].up_s * (up + 1);
+    double down_s = sc->nodes[to].down_s * (down + 1);
+    double worst = up_s > down_s ? up_s : down_s;
+
+    return bytes * (worst > window_s ? worst : window_s);
 }
 
 /* Count what came since, and go on at the rate of now. */

@@ -44,9 +44,9 @@ void flows_fini(struct flows *fl);
 void flows_begin(struct flows *fl, struct flow *f);
 void flows_end(struct flows *fl, struct flow *f);
 
-/* The rate that one more flow between two nodes would get if `up` flows leave the one and
- * `down` flows reach the other. */
-double flows_rate(const struct scenario *sc, uint32_t from, uint32_t to, uint32_t up,
-                  uint32_t down);
+/* Seconds until a flow of so many bytes that begins now is over, if nothing else changes
+ * and `up` flows leave the one node and `down` flows reach the other already. */
+double flows_time_s(const struct scenario *sc, uint32_t from, uint32_t to, uint32_t up,
+                    uint32_t down, double bytes);
 
 #endif

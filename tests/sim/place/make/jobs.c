@@ -1,4 +1,5 @@
 /* The jobs of a scenario: when they come, what they need, when they are due. */
+#include "common/mem.h"
 #include "tests/sim/place/chance.h"
 #include "tests/sim/place/make/make.h"
 
@@ -7,7 +8,6 @@
 #define SIGMA     0.6 /* of the logarithm of run times */
 #define WITH_DATA 0.8
 #define GPU_LOAD  0.5 /* of the load of the others: they move gigabytes */
-#define BLOBS_MAX 512u
 
 static const double medians_s[MAKE_KINDS] = {.05, .1, .2, .3, .5, .8, 1.5, 3};
 static const double gpu_medians_s[2] = {4, 8};
@@ -16,9 +16,9 @@ static const char *const classes[] = {"latency", "balanced", "throughput", "cost
 struct draws {
     struct made *m;
     struct wf_rng rng;
-    double popular[BLOBS_MAX]; /* sums of 1 / sqrt(rank) */
-    double gpu_share;          /* of jobs */
-    double rate;               /* jobs a second */
+    double *popular;  /* owned; sums of 1 / sqrt(rank) */
+    double gpu_share; /* of jobs */
+    double rate;      /* jobs a second */
 };
 
 static double mean_of(const double *medians, unsigned n)
@@ -31,11 +31,15 @@ static double mean_of(const double *medians, unsigned n)
     return sum / n;
 }
 
-static void prepare(struct draws *d)
+static int prepare(struct draws *d)
 {
     const struct make_options *opt = d->m->opt;
     double sum = 0, gpu_rate;
 
+    d->popular = wf_calloc(d->m->nblobs + 1u, sizeof *d->popular);
+    if (d->popular == NULL) {
+        return WEFT_ENOMEM;
+    }
     for (uint32_t i = 0; i < d->m->nblobs; i++) {
         sum += 1 / sqrt(i + 1.0);
         d->popular[i] = sum;
@@ -45,6 +49,7 @@ static void prepare(struct draws *d)
     gpu_rate = opt->gpu ? gpu_rate : 0;
     d->rate += gpu_rate;
     d->gpu_share = gpu_rate / d->rate;
+    return 0;
 }
 
 /* Distinct ones by popularity; a GPU's are all alike. */
@@ -113,19 +118,20 @@ static void put_job(struct draws *d, FILE *f, double at_s, uint64_t number)
                    draw_deadline_s(d, mean_s) * 1e3);
 }
 
-void make_jobs(struct made *m, FILE *f)
+int make_jobs(struct made *m, FILE *f)
 {
     struct draws d = {.m = m, .rng = {m->opt->seed + 77}};
     double at_s = 0;
+    int rc = prepare(&d);
 
-    prepare(&d);
+    if (rc != 0) {
+        return rc;
+    }
     (void) fprintf(f, "t_ms,client,capability,run_ms,blobs,payload_bytes,result_bytes,"
                       "class,deadline_ms\n");
-    for (uint64_t i = 0;; i++) {
-        at_s += chance_exp(&d.rng) / d.rate;
-        if (at_s >= m->opt->seconds) {
-            return;
-        }
+    for (uint64_t i = 0; (at_s += chance_exp(&d.rng) / d.rate) < m->opt->seconds; i++) {
         put_job(&d, f, at_s, i);
     }
+    wf_free(d.popular);
+    return 0;
 }

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define USUAL        200u /* agents; of more, more hold data, and there is more of it */
 #define BLOBS        300u
-#define POPULAR      100u /* of them, which the edge does not hold */
+#define POPULAR      3u /* one in so many, which the edge does not hold */
 #define BLOB_SIGMA   1.2
 #define BLOB_MAX     200e6
 #define GPU_BLOBS    24u
@@ -149,7 +150,7 @@ static void put_agent(FILE *f, const struct made_node *n, uint32_t i)
     (void) fprintf(f, "%s\n", n->gpu ? ";g0@1;g1@1" : "");
 }
 
-static void put_nodes(struct made *m, FILE *f)
+static int put_nodes(struct made *m, FILE *f)
 {
     const struct make_options *opt = m->opt;
 
@@ -164,6 +165,7 @@ static void put_nodes(struct made *m, FILE *f)
     for (uint32_t i = 0; i < opt->clients; i++) {
         (void) fprintf(f, "c%u,client,y%u,edge,,0,1,0,100,100,\n", i, i);
     }
+    return 0;
 }
 
 static void put_id(const struct made *m, FILE *f, uint32_t i)
@@ -177,7 +179,7 @@ static void put_id(const struct made *m, FILE *f, uint32_t i)
     }
 }
 
-static void put_rtt(struct made *m, FILE *f)
+static int put_rtt(struct made *m, FILE *f)
 {
     for (uint32_t i = 0; i < m->nnodes; i++) {
         put_id(m, f, i);
@@ -191,20 +193,27 @@ static void put_rtt(struct made *m, FILE *f)
                            k + 1 < m->nnodes ? ',' : '\n');
         }
     }
+    return 0;
 }
 
-static void put_egress(struct made *m, FILE *f)
+static int put_egress(struct made *m, FILE *f)
 {
     (void) m;
     (void) fprintf(f, "from_tier,to_tier,usd_per_gb\n");
     for (unsigned to = 0; to < 3; to++) {
         (void) fprintf(f, "cloud,%s,0.09\n", make_tiers[to].name);
     }
+    return 0;
 }
 
 static double blob_bytes(struct made *m, double median, double most)
 {
     return fmin(most, median * exp(BLOB_SIGMA * chance_normal(&m->rng)));
+}
+
+static uint32_t growth(const struct made *m)
+{
+    return (uint32_t) wf_max_u64(1, m->opt->agents / USUAL);
 }
 
 /* One of the tier's first agents, or of those with a GPU; of all when there are none. */
@@ -216,7 +225,7 @@ static uint32_t draw_holder(struct made *m, unsigned tier, int gpu)
         const struct made_node *n = &m->nodes[m->opt->brokers + a];
 
         if ((gpu ? n->gpu : n->tier == tier) &&
-            (gpu || seen < make_tiers[tier].holders)) {
+            (gpu || seen < make_tiers[tier].holders * growth(m))) {
             seen++;
             drawn = wf_rng_below(&m->rng, seen) == 0 ? a : drawn;
         }
@@ -231,7 +240,7 @@ static unsigned draw_tier(struct made *m, uint32_t blob)
     if (m->opt->equal) {
         return 1;
     }
-    if (blob < POPULAR) {
+    if (blob < m->nblobs / POPULAR) {
         return u < 0.7 ? 1 : 2;
     }
     return u < 0.4 ? 0 : u < 0.8 ? 1 : 2;
@@ -253,7 +262,7 @@ static void put_blobs(struct made *m, FILE *blobs, FILE *holdings)
 {
     (void) fprintf(blobs, "id,bytes\n");
     (void) fprintf(holdings, "node,blob\n");
-    m->nblobs = m->opt->equal ? 0 : BLOBS;
+    m->nblobs = m->opt->equal ? 0 : BLOBS * growth(m);
     m->ngpu_blobs = m->opt->gpu ? GPU_BLOBS : 0;
     for (uint32_t i = 0; i < m->nblobs + m->ngpu_blobs; i++) {
         const int gpu = i >= m->nblobs;
@@ -290,15 +299,20 @@ static int end(FILE *f, struct wf_err *err)
     return fclose(f) == 0 && !bad ? 0 : wf_err_set(err, WEFT_EIO, "%s", strerror(errno));
 }
 
-static int put(struct made *m, const char *name, void (*write)(struct made *m, FILE *f),
+static int put(struct made *m, const char *name, int (*write)(struct made *m, FILE *f),
                struct wf_err *err)
 {
     FILE *f = begin(m->opt, name, err);
+    int rc;
 
     if (f == NULL) {
         return WEFT_EIO;
     }
-    write(m, f);
+    rc = write(m, f);
+    if (rc != 0) {
+        (void) fclose(f);
+        return wf_err_set(err, rc, "%s: too much of it", name);
+    }
     return end(f, err);
 }
 

@@ -57,8 +57,8 @@ struct made {
  * matrix_read() returns. */
 int make_scenario(const struct make_options *opt, struct wf_err *err);
 
-/* jobs.c */
-void make_jobs(struct made *m, FILE *f);
+/* jobs.c.  WEFT_ENOMEM. */
+int make_jobs(struct made *m, FILE *f);
 
 /* Work that its agents can do in a second; of those with a GPU alone. */
 double make_capacity(const struct made *m, int gpu);

@@ -73,14 +73,16 @@ static double fetch_s(const struct world *w, const struct job *j, uint32_t agent
         }
         for (uint32_t k = 0; k < of->n; k++) {
             const uint32_t from = of->nodes[k];
-            double rate = flows_rate(w->sc, from, to, up_flows(w, from, exact), down);
+            double took_s =
+                1.5e-6 * scenario_rtt_us(w->sc, from, to) +
+                flows_time_s(w->sc, from, to, up_flows(w, from, exact), down, size);
 
-            best = fmin(best, 1.5e-6 * scenario_rtt_us(w->sc, from, to) + size / rate);
+            best = took_s < best ? took_s : best;
         }
         worst = fmax(worst, best);
         bytes += size;
     }
-    return fmax(worst, bytes / (w->sc->nodes[to].down / (down + 1)));
+    return fmax(worst, bytes * w->sc->nodes[to].down_s * (down + 1));
 }
 
 double estimate_fetch_s(const struct world *w, const struct job *j, uint32_t agent)

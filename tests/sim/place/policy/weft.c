@@ -26,6 +26,7 @@ struct weft {
     struct runtimes **runtimes;  /* owned; of each broker */
     struct prices_of prices;     /* the same for all */
     uint32_t *numbers;           /* owned; of each node of the scenario, at the routers */
+    unsigned *goals;             /* owned; of each class of jobs */
     struct route_decision *last; /* owned */
 };
 
@@ -129,11 +130,17 @@ static int start(struct world *w, void **ret_self)
     self->routers = wf_calloc(nbrokers, sizeof *self->routers);
     self->runtimes = wf_calloc(nbrokers, sizeof *self->runtimes);
     self->numbers = wf_calloc(w->sc->nnodes, sizeof *self->numbers);
+    self->goals = wf_calloc(w->sc->job_classes.n + 1u, sizeof *self->goals);
     self->last = wf_calloc(1, sizeof *self->last);
     if (self->routers == NULL || self->runtimes == NULL || self->numbers == NULL ||
-        self->last == NULL) {
+        self->goals == NULL || self->last == NULL) {
         self->nbrokers = self->routers != NULL && self->runtimes != NULL ? nbrokers : 0;
         return WEFT_ENOMEM;
+    }
+    for (uint32_t c = 0; c < w->sc->job_classes.n; c++) {
+        int goal = wf_goal_parse(names_text(&w->sc->job_classes, c));
+
+        self->goals[c] = goal > 0 ? (unsigned) goal : WF_GOAL_BALANCED;
     }
     rc = prices_of(&self->prices, w->sc);
     for (uint32_t b = 0; b < nbrokers && rc == 0; b++) {
@@ -154,6 +161,7 @@ static void stop(void *arg)
     wf_free(self->routers);
     wf_free(self->runtimes);
     wf_free(self->numbers);
+    wf_free(self->goals);
     wf_free(self->last);
     wf_free(self);
 }
@@ -185,16 +193,15 @@ static uint64_t size_of(const struct world *w, const struct sc_job *spec)
     return bytes;
 }
 
-static void describe(const struct world *w, const struct sc_job *spec,
-                     struct route_job *ret)
+static void describe(const struct world *w, const struct weft *self,
+                     const struct sc_job *spec, struct route_job *ret)
 {
     const uint64_t gone_ns = w->ev.now_ns - spec->at_ns -
                              world_half_ns(w, spec->client, w->sc->brokers[spec->broker]);
-    int goal = wf_goal_parse(names_text(&w->sc->job_classes, spec->class_));
 
     *ret = (struct route_job){.capability = spec->capability,
                               .size = size_of(w, spec),
-                              .goal = goal > 0 ? (unsigned) goal : WF_GOAL_BALANCED,
+                              .goal = self->goals[spec->class_],
                               .rho_pusd_s = (uint64_t) (w->opt.rho * 1e12),
                               .client_rtt_us = scenario_rtt_us(
                                   w->sc, w->sc->brokers[spec->broker], spec->client),
@@ -216,7 +223,7 @@ static uint32_t choose(struct world *w, void *arg, struct job *j)
     struct route_job job;
     const struct route_row *row;
 
-    describe(w, spec, &job);
+    describe(w, self, spec, &job);
     job.inputs = inputs;
     for (uint32_t i = 0; i < spec->nblobs && i < ROUTE_INPUTS_MAX; i++) {
         inputs[job.ninputs++] = input(w, self, w->sc->refs[spec->first + i]);
@@ -289,11 +296,11 @@ static void ended(struct world *w, void *arg, struct job *j)
     struct runtime_key key;
 
     hear_end(self, j, (int64_t) j->arrived_ns <= w->reports[j->agent].at_ns);
-    describe(w, j->spec, &job);
-    key =
-        (struct runtime_key){.capability = j->spec->capability,
-                         .class_ = about(w, self, scenario_agent(w->sc, j->agent)).class_,
-                         .size = job.size};
+    describe(w, self, j->spec, &job);
+    key = (struct runtime_key){.capability = j->spec->capability,
+                               .class_ =
+                                   about(w, self, scenario_agent(w->sc, j->agent)).class_,
+                               .size = job.size};
     runtimes_add(self->runtimes[j->spec->broker], &key,
                  (uint64_t) (run_us * scenario_agent(w->sc, j->agent)->speed), 0,
                  now_us(w));

@@ -91,6 +91,8 @@ static int parse_numbers(struct csv *c, struct sc_node *node, struct wf_err *err
     node->usd_slot_s = agent ? price / slots / 3600 : 0;
     node->up *= MBIT;
     node->down *= MBIT;
+    node->up_s = node->up > 0 ? 1 / node->up : 0;
+    node->down_s = node->down > 0 ? 1 / node->down : 0;
     return 0;
 }
 

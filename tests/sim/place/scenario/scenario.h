@@ -26,9 +26,10 @@ struct sc_node {
     uint32_t site, tier, class_;
     uint32_t slots;
     double speed;
-    double usd_slot_s; /* of one slot, a second */
-    double up, down;   /* bytes a second */
-    uint32_t *caps;    /* owned */
+    double usd_slot_s;   /* of one slot, a second */
+    double up, down;     /* bytes a second */
+    double up_s, down_s; /* seconds a byte; 0 where there is no limit */
+    uint32_t *caps;      /* owned */
     uint32_t ncaps;
 };
 

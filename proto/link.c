@@ -185,7 +185,8 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     wf_backoff_reset(&l->backoff);
     l->quick_pings = RTT_QUICK;
     l->ponged_seq = l->ping_seq;
-    l->load.covered = 0; /* assignments are counted anew */
+    l->untold_rtt_us = 0; /* it was another connection's */
+    l->load.covered = 0;  /* assignments are counted anew */
     ping(l, now_us, out);
     plan(l);
 }

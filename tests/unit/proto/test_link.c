@@ -276,6 +276,10 @@ static void test_load(void)
     (void) offer(&b, &pong);
     ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.jobs == 1 && m.u.ping.covered == 7,
        "pings that measure tell it, too");
+    pong.u.pong = (struct wf_pong){.seq = b.l.ping_seq, .time_us = b.now};
+    b.l.quick_pings = 0;
+    b.now += 700;
+    (void) offer(&b, &pong);
     wf_link_down(&b.l, b.now, &b.fx);
     b.l.load.jobs = 100;
     wf_link_loaded(&b.l);
@@ -285,6 +289,8 @@ static void test_load(void)
     must(welcome(&b) == WF_LINK_OPENED);
     ok(sent(&b, 0, WF_MSG_ping, &m) && m.u.ping.covered == 0 && m.u.ping.jobs == 100,
        "a new session begins with what is held, and covers no assignment yet");
+    ok(b.l.last_rtt_us == 700 && m.u.ping.rtt_us == 0,
+       "a round trip of the one before is not this one's");
     wf_effects_fini(&b.fx);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/job/patience.h"
 #include "cli/job/spec.h"
 #include "cli/tool/clock.h"
+#include "cli/tool/fmt.h"
 #include "cli/tool/intr.h"
 #include "cli/tool/live.h"
 #include "cli/view/job.h"
@@ -269,6 +270,10 @@ static int conclude(struct running *running, const struct run_args *args)
     if (outcome->cut > 0) {
         cli_note(cli, "%llu bytes of output were dropped at a limit",
                  (unsigned long long) outcome->cut);
+    }
+    if (outcome->cost_pusd > 0) {
+        cli_note(cli, "job %s cost %s", job_id8(&outcome->id).s,
+                 fmt_usd(outcome->cost_pusd).s);
     }
     if (outcome->state == WEFT_JOB_CANCELLED && running->cancel != NULL) {
         cli_note(cli, "job %s is cancelled", job_id8(&outcome->id).s);

@@ -26,6 +26,7 @@ void outcome_json(struct json *json, const struct weft_outcome *outcome)
     json_uint(json, "cut", outcome->cut);
     json_id(json, "reused", &outcome->reused);
     json_uint(json, "fetched", outcome->fetched);
+    json_uint(json, "cost_pusd", outcome->cost_pusd);
     if (outcome->data != NULL) {
         json_data(json, "result", outcome->data, outcome->len);
     } else {
@@ -34,13 +35,16 @@ void outcome_json(struct json *json, const struct weft_outcome *outcome)
     }
 }
 
-/* What there is to say of a job that did not run itself. */
-static struct fmt reused(const struct weft_outcome *outcome)
+/* What there is to say of a job without a reason: it did not run itself, or what it cost.
+ */
+static struct fmt remark(const struct weft_outcome *outcome)
 {
     struct fmt text = {""};
 
     if (!job_is_none(&outcome->reused)) {
         snprintf(text.s, sizeof(text.s), "as job %.8s", job_id8(&outcome->reused).s);
+    } else if (outcome->cost_pusd > 0) {
+        text = fmt_usd(outcome->cost_pusd);
     }
     return text;
 }
@@ -59,7 +63,7 @@ void outcome_line(struct cli *cli, const struct weft_outcome *outcome)
     }
     reason = text_clean(outcome->reason != NULL && *outcome->reason != '\0'
                             ? outcome->reason
-                            : reused(outcome).s);
+                            : remark(outcome).s);
     if (cli->out.tty) {
         fprintf(f, "%s  ", job_id8(&outcome->id).s);
         out_print(&cli->out, job_tint(outcome->state), "%-9s",

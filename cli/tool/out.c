@@ -10,7 +10,8 @@
 #include "cli/tool/mem.h"
 #include "cli/tool/text.h"
 
-#define OUT_KEY 12 /* columns of a key */
+#define OUT_KEY    12 /* columns of a key */
+#define OUT_INDENT 4  /* of the lines after the first */
 
 static const char *const codes[] = {"",        "\033[32m", "\033[33m", "\033[31m",
                                     "\033[2m", "\033[1m",  "\033[36m"};
@@ -109,6 +110,28 @@ void out_pair(struct out *out, const char *key, enum tint tint, const char *fmt,
         put_wrapped(out, tint, clean, OUT_KEY + 1);
     } else {
         fprintf(out->f, "%s\t%s", key, clean);
+    }
+    fputc('\n', out->f);
+    free(clean);
+    if (n >= 0) {
+        free(raw);
+    }
+}
+
+void out_line(struct out *out, const char *fmt, ...)
+{
+    char *raw = NULL, *clean;
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vasprintf(&raw, fmt, ap);
+    va_end(ap);
+    clean = text_clean(n < 0 ? "?" : raw);
+    if (out->tty) {
+        put_wrapped(out, TINT_NONE, clean, OUT_INDENT);
+    } else {
+        fputs(clean, out->f);
     }
     fputc('\n', out->f);
     free(clean);

@@ -34,4 +34,9 @@ __attribute__((format(printf, 3, 4))) void out_print(struct out *out, enum tint 
 __attribute__((format(printf, 4, 5))) void out_pair(struct out *out, const char *key,
                                                     enum tint tint, const char *fmt, ...);
 
+/* A sentence and a newline: on a terminal broken between words, the lines after the first
+ * indented.  The text is cleaned. */
+__attribute__((format(printf, 2, 3))) void out_line(struct out *out, const char *fmt,
+                                                    ...);
+
 #endif

@@ -101,3 +101,49 @@ enum flip_term flip_best(const struct weft_scored *winner,
 {
     return flip_worst(other, winner, ret_us);
 }
+
+/* The score but for its money, in microseconds. */
+static uint64_t time_of(const struct weft_scored *row)
+{
+    return row->score_us > row->money_us ? row->score_us - row->money_us : 0;
+}
+
+/* What a second must be worth so that `pusd` more make up for `us` less. */
+static uint64_t rate(uint64_t pusd, uint64_t us)
+{
+    __extension__ unsigned __int128 r = (unsigned __int128) pusd * 1000000 / us;
+
+    return r > UINT64_MAX ? UINT64_MAX : (uint64_t) r;
+}
+
+/* As a second gets worth more (or less), the first whose score falls below the winner's
+ * is the best of all at that point: the winner still beats the rest. */
+struct flip_money flip_money(const struct weft_scored *winner,
+                             const struct weft_scored *rows, size_t n)
+{
+    struct flip_money flip = {0};
+    uint64_t us = time_of(winner), pusd = winner->cost_pusd;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct weft_scored *row = &rows[i];
+        uint64_t its_us = time_of(row), at;
+
+        if (row == winner || row->filter != 0) {
+            continue;
+        }
+        if (row->cost_pusd > pusd && its_us < us) {
+            at = rate(row->cost_pusd - pusd, us - its_us);
+            if (flip.dearer == NULL || at < flip.above_pusd) {
+                flip.dearer = row;
+                flip.above_pusd = at;
+            }
+        } else if (row->cost_pusd < pusd && its_us > us) {
+            at = rate(pusd - row->cost_pusd, its_us - us);
+            if (flip.cheaper == NULL || at > flip.below_pusd) {
+                flip.cheaper = row;
+                flip.below_pusd = at;
+            }
+        }
+    }
+    return flip;
+}

@@ -44,4 +44,16 @@ enum flip_term flip_worst(const struct weft_scored *winner,
 enum flip_term flip_best(const struct weft_scored *winner,
                          const struct weft_scored *other, uint64_t *ret_us);
 
+/* The money line.  Were a second worth more than `above_pusd` the job would go to
+ * `dearer`, which is sooner; were it worth less than `below_pusd`, to `cheaper`.  NULL:
+ * to no other, whatever a second is worth. */
+struct flip_money {
+    const struct weft_scored *dearer, *cheaper;
+    uint64_t above_pusd, below_pusd;
+};
+
+/* Of `n` rows, those that no filter refused. */
+struct flip_money flip_money(const struct weft_scored *winner,
+                             const struct weft_scored *rows, size_t n);
+
 #endif

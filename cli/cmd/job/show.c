@@ -31,6 +31,17 @@ static void print_json_data(struct json *json, const struct weft_job_full *job)
     json_uint(json, "fetched", job->fetched);
 }
 
+static void print_json_money(struct json *json, const struct weft_job_full *job)
+{
+    json_text(json, "goal",
+              job->goal != WEFT_GOAL_NONE ? weft_goal_name(job->goal) : NULL);
+    json_uint(json, "second_worth_pusd", job->second_pusd);
+    json_uint(json, "max_cost_pusd", job->max_cost_pusd);
+    json_uint(json, "cost_pusd", job->cost_pusd);
+    json_uint(json, "hedged", job->hedged);
+    json_uint(json, "preempted", job->preempted);
+}
+
 static void print_json(struct cli *cli, const struct weft_job_full *job)
 {
     struct weft_job_row row = job->job;
@@ -58,6 +69,7 @@ static void print_json(struct cli *cli, const struct weft_job_full *job)
     json_uint(&json, "crashes", job->crashes);
     json_uint(&json, "lost", job->lost);
     print_json_data(&json, job);
+    print_json_money(&json, job);
     json_array(&json, "needs");
     for (size_t i = 0; i < job->nneeds; i++) {
         json_text(&json, NULL, job->needs[i]);
@@ -166,6 +178,31 @@ static void print_data(struct out *out, const struct weft_job_full *job)
     }
 }
 
+/* What it is placed for, and what it cost. */
+static void print_money(struct out *out, const struct weft_job_full *job)
+{
+    if (job->goal != WEFT_GOAL_NONE) {
+        out_pair(out, "goal", TINT_NONE, "%s", weft_goal_name(job->goal));
+    }
+    if (job->second_pusd > 0) {
+        out_pair(out, "1 s is worth", TINT_NONE, "%s", fmt_usd(job->second_pusd).s);
+    }
+    if (job->max_cost_pusd > 0) {
+        out_pair(out, "may cost", TINT_NONE, "%s", fmt_usd(job->max_cost_pusd).s);
+    }
+    if (job->cost_pusd > 0) {
+        out_pair(out, "cost", TINT_NONE, "%s%s", fmt_usd(job->cost_pusd).s,
+                 job_is_over(job->job.state) ? "" : " so far");
+    }
+    if (job->hedged > 0) {
+        out_pair(out, "hedged", TINT_NONE, "%" PRIu64 " second copies", job->hedged);
+    }
+    if (job->preempted > 0) {
+        out_pair(out, "preempted", TINT_WARN, "made way %" PRIu64 " times for others",
+                 job->preempted);
+    }
+}
+
 /* What there is to say only of some jobs. */
 static void print_rest(struct out *out, const struct weft_job_full *job)
 {
@@ -229,6 +266,7 @@ static void print(struct cli *cli, const struct weft_job_full *job)
     out_pair(out, "result", TINT_NONE, "%s", fmt_size(job->result_len).s);
     out_pair(out, "output kept", TINT_NONE, "%s", fmt_size(job->log_len).s);
     print_data(out, job);
+    print_money(out, job);
     print_rest(out, job);
     print_history(out, job);
     if (job->ntries > 0) {

@@ -78,6 +78,50 @@ static void test_terms(void)
     }
 }
 
+/* A candidate that takes so long and costs so much, when a second is worth 100 pusd. */
+static struct weft_scored priced(uint64_t us, uint64_t pusd)
+{
+    struct weft_scored r = row(0, 0, 0, us);
+
+    r.cost_pusd = pusd;
+    r.money_us = pusd * 10000;
+    r.score_us += r.money_us;
+    return r;
+}
+
+static void test_money(void)
+{
+    struct weft_scored rows[] = {
+        priced(2000000, 10),   /* the winner: 2 s and 10 pusd */
+        priced(1000000, 1010), /* a second sooner for 1000 more */
+        priced(1500000, 210),  /* half a second for 200 more */
+        priced(8000000, 4),    /* six later for 6 less */
+        priced(5000000, 1),    /* three later for 9 less */
+        priced(9000000, 900),  /* later and dearer */
+        priced(100, 11),       /* refused */
+    };
+    struct flip_money flip;
+
+    rows[6].filter = 3;
+    flip = flip_money(&rows[0], rows, 7);
+    ok(flip.dearer == &rows[2] && flip.above_pusd == 400,
+       "the first that more would buy");
+    ok(flip.cheaper == &rows[4] && flip.below_pusd == 3, "the first that less would do");
+    flip = flip_money(&rows[0], rows, 1);
+    ok(flip.dearer == NULL && flip.cheaper == NULL, "alone it wins at any price");
+    flip = flip_money(&rows[0], (struct weft_scored[]){rows[0], rows[5]}, 2);
+    ok(flip.dearer == NULL && flip.cheaper == NULL, "as against one worse in both");
+    rows[1].cost_pusd = UINT64_MAX;
+    rows[1].run_us = rows[1].score_us = rows[1].money_us = 0;
+    flip = flip_money(&rows[0], rows, 2);
+    ok(flip.dearer == &rows[1] && flip.above_pusd == (UINT64_MAX - 10) / 2,
+       "large sums do not wrap");
+    rows[0].run_us = rows[0].score_us = 1;
+    rows[0].money_us = 0;
+    flip = flip_money(&rows[0], rows, 2);
+    is_int(flip.above_pusd == UINT64_MAX, 1, "and end at the largest");
+}
+
 int main(void)
 {
     test_single();
@@ -85,5 +129,6 @@ int main(void)
     test_choice();
     test_tie();
     test_terms();
+    test_money();
     return done();
 }

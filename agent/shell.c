@@ -6,6 +6,7 @@
 #include "agent/handlers.h"
 #include "agent/keeper.h"
 #include "agent/linklog.h"
+#include "agent/prober.h"
 #include "agent/reload.h"
 #include "agent/sampler.h"
 #include "client/include/weft/version.h"
@@ -46,6 +47,7 @@ struct shell {
     struct door *door;   /* NULL: it could not be opened */
     uint64_t epoch;
     struct sampler *sampler;
+    struct prober *prober;
     struct keeper keeper;
     struct wf_timer *timer;
     struct linklog linklog;
@@ -64,8 +66,7 @@ struct shell {
     struct wf_err why; /* of fatal */
 };
 
-/* -- stepping the core ------------------------------------------------------------------
- */
+/* -- stepping the core -------------------------------------------------------------- */
 
 static void start(struct shell *sh, const struct run *r)
 {
@@ -227,6 +228,7 @@ static void step(struct shell *sh, struct node_event *ev)
         step_once(sh, &failure);
     }
     watch_link(sh);
+    prober_look(sh->prober, sh->uplink);
     arm(sh);
     if (plane_fatal(sh->plane)) {
         give_up(sh, WEFT_ENOMEM, "no memory to note what was asked of the blobs");
@@ -243,8 +245,7 @@ static void step_kind(struct shell *sh, enum node_event_kind kind, int on)
     step(sh, &ev);
 }
 
-/* -- time -------------------------------------------------------------------------------
- */
+/* -- time --------------------------------------------------------------------------- */
 
 static void tell_facts(struct shell *sh)
 {
@@ -308,8 +309,7 @@ static void on_time(void *arg)
     arm(sh);
 }
 
-/* -- the uplink -------------------------------------------------------------------------
- */
+/* -- the uplink --------------------------------------------------------------------- */
 
 static void on_up(void *arg)
 {
@@ -350,8 +350,7 @@ static void on_frame(void *arg, const uint8_t *bytes, size_t len)
     }
 }
 
-/* -- the handlers -----------------------------------------------------------------------
- */
+/* -- the handlers ------------------------------------------------------------------- */
 
 static void on_event(void *arg, struct node_event *ev)
 {
@@ -407,8 +406,7 @@ static void on_info(void *arg, const struct exec_info *info)
     }
 }
 
-/* -- signals ----------------------------------------------------------------------------
- */
+/* -- signals ------------------------------------------------------------------------ */
 
 static void on_signal(void *arg, int signum)
 {
@@ -431,8 +429,7 @@ static void on_signal(void *arg, int signum)
     step_kind(sh, NODE_DRAIN, 1);
 }
 
-/* -- the door ---------------------------------------------------------------------------
- */
+/* -- the door ----------------------------------------------------------------------- */
 
 static void on_notice(void *arg, uint64_t left_ms)
 {
@@ -445,8 +442,7 @@ static void on_notice(void *arg, uint64_t left_ms)
     step(sh, &ev);
 }
 
-/* -- the beginning and the end ----------------------------------------------------------
- */
+/* -- the beginning and the end ------------------------------------------------------ */
 
 static int open_node(struct shell *sh, const struct identity *id, struct wf_err *err)
 {
@@ -512,6 +508,9 @@ static int open_all(struct shell *sh, const struct identity *id, struct wf_err *
     }
     if (rc == 0) {
         rc = open_uplink(sh, id, err);
+    }
+    if (rc == 0) {
+        rc = prober_new(&sh->loop, sh->log, sh->node, on_event, sh, &sh->prober, err);
     }
     if (rc == 0) {
         rc = keeper_open(&sh->keeper, sh->config->state, sh->log, on_event, sh, err);
@@ -581,6 +580,7 @@ void shell_free(struct shell *sh)
     handlers_free(sh->handlers);
     plane_free(sh->plane);
     door_free(sh->door);
+    prober_free(sh->prober);
     uplink_free(sh->uplink);
     wf_timer_free(sh->timer);
     wf_loop_fini(&sh->loop);

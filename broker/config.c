@@ -2,6 +2,7 @@
 
 #include "broker/price_file.h"
 #include "common/io/conf_file.h"
+#include "common/parse.h"
 #include "common/str.h"
 #include "proto/name.h"
 
@@ -20,6 +21,10 @@ static const struct wf_conf_option options[] = {
      "other; default: the first of listen, one port higher, or a free one.  Peers use "
      "its "
      "port on the host that they know."},
+    {"probe_port", WF_CONF_STR, AT(probe_port), NULL, NULL, "",
+     "UDP port on which the probes of connected peers are answered, that measure links; "
+     "default: the number of the first of listen.  0: none are answered, and heartbeats "
+     "are measured instead."},
     {"advertise", WF_CONF_LIST, AT(advertise), NULL, NULL, NULL,
      "Address that join tokens tell devices to connect to; default: those it listens "
      "on."},
@@ -71,6 +76,7 @@ static const struct wf_conf_schema schema = {options, ARRAY_LEN(options), NULL, 
 static int check(const char *path, const struct config *cfg, struct wf_err *err)
 {
     enum wf_log_level level;
+    uint64_t port;
 
     if (!wf_name_ok(wf_slice_of(cfg->name)) || !wf_name_ok(wf_slice_of(cfg->site))) {
         return wf_err_set(err, WEFT_ECONF,
@@ -89,6 +95,11 @@ static int check(const char *path, const struct config *cfg, struct wf_err *err)
                               "%s: bulk_listen `%s` is not tcp://HOST:PORT", path,
                               cfg->bulk_listen.item[i]);
         }
+    }
+    if (cfg->probe_port[0] != '\0' &&
+        (wf_parse_u64(cfg->probe_port, &port) != 0 || port > 65535)) {
+        return wf_err_set(err, WEFT_ECONF, "%s: probe_port `%s` is not a port", path,
+                          cfg->probe_port);
     }
     for (size_t i = 0; i < cfg->advertise.n; i++) {
         if (!wf_endpoint_ok(cfg->advertise.item[i], 0)) {

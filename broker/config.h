@@ -13,6 +13,7 @@ struct config {
     char state[256];
     char store[256];
     char prices[256];
+    char probe_port[8];
     char log[16];
     uint64_t heartbeat_ms, lease_ms, grace_ms;
     uint64_t max_payload, max_jobs, max_bytes, max_nodes, max_connections;

@@ -1,6 +1,7 @@
 #include "broker/shell.h"
 
 #include "broker/bulk.h"
+#include "broker/echo.h"
 #include "broker/first.h"
 #include "broker/price_watch.h"
 #include "broker/store/store.h"
@@ -31,6 +32,7 @@ struct shell {
     struct zap *zap;
     struct router *router;
     struct bulk *bulk;
+    struct echo *echo;          /* NULL: probes are not answered */
     struct price_watch *prices; /* NULL: no file of prices */
     struct wf_timer *timer;
     uint64_t armed_us; /* when the timer fires; UINT64_MAX: not armed */
@@ -262,6 +264,7 @@ static void count_bus(struct shell *sh)
     b->cut_flooding = r->floods;
     b->cut_bad_id = r->bad_ids;
     b->cut_bad_frame = r->bad_frames;
+    echo_count(sh->echo, &b->probes_answered, &b->probes_unknown);
 }
 
 static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
@@ -390,6 +393,22 @@ static int open_bulk(struct shell *sh, const struct config *cfg, struct wf_err *
     return bulk_new(&sh->loop, sh->zmq, &sh->keys, &where, on_lane, sh, &sh->bulk, err);
 }
 
+static int knows_probe(void *arg, const uint8_t *cookie)
+{
+    const struct shell *sh = arg;
+
+    return core_knows_probe(sh->core, cookie);
+}
+
+static int open_echo(struct shell *sh, const struct config *cfg, struct wf_err *err)
+{
+    char control[WF_ENDPOINT_MAX + 1] = "";
+    const struct echo_where where = {&cfg->listen, control, cfg->probe_port};
+
+    (void) router_endpoint(sh->router, control, sizeof control);
+    return echo_new(&sh->loop, sh->log, &where, knows_probe, sh, &sh->echo, err);
+}
+
 static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     struct core_config core;
@@ -407,6 +426,8 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
     core.lsn = sh->facts.lsn;
     core.accept_rollback = sh->repair;
     core.bulk_port = bulk_port(sh->bulk);
+    core.probe_port = echo_port(sh->echo);
+    keys_random(&core.probe_seed, sizeof core.probe_seed);
     for (size_t i = 0; i < cfg->listen.n && core.nendpoints < 8; i++) {
         (void) router_endpoint(sh->router, core.endpoints[core.nendpoints++],
                                sizeof core.endpoints[0]);
@@ -487,6 +508,9 @@ static int open_all(struct shell *sh, const struct config *cfg,
         rc = open_bulk(sh, cfg, err);
     }
     if (rc == 0) {
+        rc = open_echo(sh, cfg, err);
+    }
+    if (rc == 0) {
         rc = open_store(sh, cfg, err);
     }
     if (rc == 0) {
@@ -553,6 +577,7 @@ void shell_free(struct shell *sh)
     }
     store_close(sh->store);
     bulk_free(sh->bulk);
+    echo_free(sh->echo);
     router_free(sh->router);
     zap_free(sh->zap);
     wf_timer_free(sh->timer);

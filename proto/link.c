@@ -120,11 +120,17 @@ void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
             out);
 }
 
+/* A heartbeat's own sample is told once, what probes say each time. */
+static uint64_t told_rtt_us(const struct wf_link *l)
+{
+    return l->probed_us != 0 ? l->probed_us : l->untold_rtt_us;
+}
+
 static void ping(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
     const struct wf_ping p = {.seq = ++l->ping_seq,
                               .time_us = now_us,
-                              .rtt_us = l->untold_rtt_us,
+                              .rtt_us = told_rtt_us(l),
                               .covered = l->load.covered,
                               .jobs = l->load.jobs,
                               .work_us = l->load.work_us,
@@ -185,8 +191,8 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     wf_backoff_reset(&l->backoff);
     l->quick_pings = RTT_QUICK;
     l->ponged_seq = l->ping_seq;
-    l->untold_rtt_us = 0; /* it was another connection's */
-    l->load.covered = 0;  /* assignments are counted anew */
+    l->untold_rtt_us = l->probed_us = 0; /* they were another connection's */
+    l->load.covered = 0;                 /* assignments are counted anew */
     ping(l, now_us, out);
     plan(l);
 }

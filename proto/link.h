@@ -81,6 +81,7 @@ struct wf_link {
     struct wf_ewma rtt_us;
     uint64_t last_rtt_us;
     uint64_t untold_rtt_us; /* it, until the next ping; each sample is told once */
+    uint64_t probed_us;     /* by better means than heartbeats, told instead; 0: not */
     struct wf_backoff backoff;
     struct wf_rng rng;
 };

@@ -28,6 +28,8 @@ enum node_event_kind {
     NODE_WARM,        /* cap, on: workers of a capability are up, or none is any more */
     NODE_RECORD,      /* before START: key, value, lsn: what an APPEND had kept */
     NODE_STORE_ERROR, /* lsn: what was appended from it on is not kept */
+    NODE_PROBED,      /* rtt_us: the broker answered a probe; 0: it did not in time */
+    NODE_UNPROBED,    /* it answers none any more */
     NODE_STOP,        /* hang up */
 
     NODE_LANE_UP,      /* lane: one that was asked for is open, or another opened one */
@@ -104,6 +106,7 @@ struct node_event {
     int on;
     unsigned cap; /* index */
     uint64_t left_ms;
+    uint64_t rtt_us;
     uint32_t lane;
     const struct wf_key *peer;
     uint64_t bytes, used, room;

@@ -250,6 +250,7 @@ static void on_opened(struct node *n, struct wf_effects *out)
         }
     }
     node_tell_results(n, out);
+    node_links_opened(n);
     node_data_opened(n, out);
 }
 
@@ -401,6 +402,12 @@ static void happen(struct node *n, const struct node_event *ev, struct wf_effect
     case NODE_STORE_ERROR:
         node_spool_failed(n, ev->lsn);
         break;
+    case NODE_PROBED:
+        node_probed(n, ev->rtt_us);
+        break;
+    case NODE_UNPROBED:
+        node_unprobed(n);
+        break;
     case NODE_STOP:
         n->stopped = 1;
         wf_link_stop(&n->link, out);
@@ -426,6 +433,7 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
         node_fill(n, out);
     }
     node_data_done(n, first, out);
+    node_links_after(n, out);
     node_spool(n, out);
     node_note_load(n);
 }

@@ -77,6 +77,9 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
 uint64_t node_wakeup_us(const struct node *n);
 
 const struct wf_link *node_link(const struct node *n);
+
+/* The last sample of the link was off what is known of it: others soon will tell why. */
+int node_link_unsure(const struct node *n);
 const struct node_config *node_config_of(const struct node *n);
 
 /* Records in the spool now; what happened since the start. */

@@ -3,6 +3,7 @@
 #define AGENT_CORE_NODE_INT_H
 
 #include "agent/core/node.h"
+#include "common/rtt.h"
 
 struct node {
     struct node_config cfg;
@@ -31,6 +32,10 @@ struct node {
     struct wf_buf rows[3];
     char region[WF_LABEL_MAX + 1]; /* value of the own label `residency` */
     struct node_data *data;        /* owned; NULL: there is no blob store */
+    struct wf_rtt rtt;             /* of the link to the broker */
+    int probed;                    /* by probes; else by heartbeats */
+    uint32_t pongs;                /* of those, that were looked at */
+    uint64_t links_told_us;        /* 0: not in this session */
 };
 
 /* Send when the session is open; what is lost otherwise, resync repairs. */
@@ -92,6 +97,16 @@ void node_restore(struct node *n, const struct node_event *ev, struct wf_effects
 /* Set the timer of a result's age; when it has come, drop what is too old. */
 void node_plan_age(struct node *n, struct run *r);
 void node_age(struct node *n, struct run *r, struct wf_effects *out);
+
+/* node_links.c: what links are like. */
+
+/* A probe was answered, or (0) not; none is any more. */
+void node_probed(struct node *n, uint64_t rtt_us);
+void node_unprobed(struct node *n);
+void node_links_opened(struct node *n);
+
+/* At the end of each step: tell what is news. */
+void node_links_after(struct node *n, struct wf_effects *out);
 
 /* node_queue.c: what waits. */
 

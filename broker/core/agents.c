@@ -41,6 +41,7 @@ void agents_fini(struct agents *t)
 
         wf_list_remove(n);
         wf_buf_fini(&a->accel_store);
+        links_fini(&a->links);
         wf_free(a);
     }
 }

@@ -12,6 +12,7 @@
 #define BROKER_CORE_AGENTS_H
 
 #include "broker/core/capabilities.h"
+#include "broker/core/links.h"
 #include "broker/core/sessions.h"
 
 enum agent_state { AGENT_OFFLINE, AGENT_UP, AGENT_TORPID, AGENT_LOST, AGENT_STATES };
@@ -33,6 +34,7 @@ struct agent {
     struct wf_list_node in_all;   /* agents.all */
     struct wf_heap_node grace;    /* agents.graces */
     struct wf_ewma rtt_us;
+    struct links links; /* as it measured them */
     int synced;    /* told in this session which attempts it holds */
     int restarted; /* another process than before: what it does not hold is lost */
     int expected;  /* was connected before this broker's restart, and did not tell yet */

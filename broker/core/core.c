@@ -57,6 +57,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     }
     c->cfg = *cfg;
     c->rng.s = seed;
+    c->cookies.s = cfg->probe_seed;
     wf_list_init(&c->promises);
     wf_list_init(&c->dirty);
     wf_list_init(&c->pending);
@@ -190,6 +191,7 @@ static const struct route {
     [WF_MSG_result] = {on_result, A, 0, 1},
     [WF_MSG_refuse] = {on_refuse, A, 0, 1},
     [WF_MSG_drain] = {on_drain, A, 0},
+    [WF_MSG_links] = {on_links, A, 0},
     [WF_MSG_fetching] = {on_fetching, A, 0},
     [WF_MSG_holdings] = {on_holdings, A, 0},
     [WF_MSG_fetched] = {on_fetched, A, 0},

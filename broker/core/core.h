@@ -33,6 +33,8 @@ struct core_config {
     uint64_t max_nodes;
     uint64_t max_blobs;   /* known to be at agents or in datasets; files of datasets */
     uint64_t bulk_port;   /* of the bulk lane; 0: there is none */
+    uint64_t probe_port;  /* where probes are answered; 0: nowhere */
+    uint64_t probe_seed;  /* of their cookies: secret */
     uint64_t retain_ms;   /* finished jobs are kept so long, */
     uint64_t retain_jobs; /* and so many */
     uint64_t max_attempts;
@@ -58,6 +60,10 @@ uint64_t core_wakeup_us(const struct core *c);
 
 /* Would this key be let in?  For the ZAP handler; read-only. */
 int core_admits(const struct core *c, const struct wf_key *key);
+
+/* Was this cookie of probes given to a session that is open?  For the shell, which
+ * answers those alone; read-only. */
+int core_knows_probe(struct core *c, const uint8_t *cookie);
 
 /* 1 when any operator key is enrolled. */
 int core_has_operator(const struct core *c);

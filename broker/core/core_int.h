@@ -46,6 +46,7 @@
     C(reused)                                                                            \
     C(poisoned)                                                                          \
     C(corrupt_chunks)                                                                    \
+    C(links_refused)                                                                     \
     C(bad_records)
 
 struct counters {
@@ -108,6 +109,7 @@ struct core {
     uint64_t replayed;   /* jobs that came out of the store */
     uint64_t reclaim_us; /* until then agents may claim attempts; 0: that is over */
     int stopping;
+    struct wf_rng cookies; /* apart: what peers see must not tell what else is drawn */
     struct probe probes[PROBES_MAX];
     uint64_t probe_seq;
     struct wf_buf row_store[4]; /* scratch for lists of replies */
@@ -164,6 +166,11 @@ void query_logs(struct turn *t);
 /* on_prices.c */
 void on_prices(struct core *c, const struct broker_event *ev, struct wf_effects *out);
 void query_prices(struct turn *t);
+
+/* on_links.c */
+void on_links(struct turn *t);
+void query_links(struct turn *t);
+void links_give_cookie(struct core *c, struct session *s);
 
 /* on_admin.c */
 void on_token_put(struct turn *t);

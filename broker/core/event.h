@@ -41,7 +41,9 @@ enum broker_event_kind {
     C(cut_bad_id)                                                                        \
     C(cut_bad_frame)                                                                     \
     C(cut_bad_message)                                                                   \
-    C(skipped_messages)
+    C(skipped_messages)                                                                  \
+    C(probes_answered)                                                                   \
+    C(probes_unknown)
 
 struct bus_counts {
 #define C(name) uint64_t name;

@@ -386,6 +386,9 @@ void on_query(struct turn *t)
     case WF_QUERY_WHY:
         query_why(t);
         return;
+    case WF_QUERY_LINKS:
+        query_links(t);
+        return;
     case WF_QUERY_PRICES:
         query_prices(t);
         return;

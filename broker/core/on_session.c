@@ -245,6 +245,7 @@ void on_hello(struct turn *t)
                            .store = s->by_token ? 0 : c->cfg.store_id,
                            .store_lsn = c->durable_lsn,
                            .bulk_port = s->by_token ? 0 : c->cfg.bulk_port};
+    uint64_t probe_port = s->by_token ? 0 : c->cfg.probe_port;
 
     if (s->state != SESSION_NEW) {
         return;
@@ -272,6 +273,11 @@ void on_hello(struct turn *t)
     if (c->cfg.store_id != 0 && m->store == c->cfg.store_id &&
         m->store_lsn > c->durable_lsn && !c->cfg.accept_rollback) {
         hear_of_rollback(c, s, t->out);
+    }
+    if (probe_port != 0) {
+        links_give_cookie(c, s);
+        w.probe = wf_slice_make(s->probe, sizeof s->probe);
+        w.probe_port = probe_port;
     }
     wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);
     if (s->role == WF_ROLE_AGENT && !s->by_token) {

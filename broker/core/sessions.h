@@ -13,6 +13,7 @@
 #include "common/ewma.h"
 #include "common/heap.h"
 #include "common/list.h"
+#include "proto/probe.h"
 
 #define SESSION_REFUSED 16u /* requests in pages that are remembered as refused */
 
@@ -39,6 +40,7 @@ struct session {
     uint64_t refused[SESSION_REFUSED];  /* requests in pages: see data.h; 0: none */
     unsigned nrefused;                  /* so far: the next one's place */
     uint64_t alarm_us;                  /* when the last news of what it said came up */
+    uint8_t probe[WF_PROBE_COOKIE];     /* of its probes, once it said hello */
 };
 
 struct sessions {

@@ -29,6 +29,8 @@ struct dial {
     bool connected; /* TCP is there */
     int why;        /* the connection ended so; told when all that came was read */
     int refs;       /* what still has to be closed */
+    union udp_addr peer;
+    bool has_peer;
 };
 
 struct uplink {
@@ -99,18 +101,28 @@ static void came_up(struct dial *d)
     }
 }
 
+/* Whose address it is does not depend on how its name is looked up a second time. */
+static void learn_peer(struct dial *d, int fd)
+{
+    socklen_t len = sizeof d->peer;
+
+    memset(&d->peer, 0, sizeof d->peer);
+    d->has_peer = getpeername(fd, &d->peer.sa, &len) == 0 &&
+                  (d->peer.sa.sa_family == AF_INET || d->peer.sa.sa_family == AF_INET6);
+}
+
 static void on_event(void *arg, unsigned event, uint32_t value)
 {
     struct dial *d = arg;
     struct uplink *u = d->owner;
 
-    (void) value;
     if (u == NULL) {
         return;
     }
     switch (event) {
     case ZMQ_EVENT_CONNECTED:
         d->connected = true;
+        learn_peer(d, (int) value);
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         came_up(d);
@@ -328,6 +340,15 @@ int uplink_connect(struct uplink *u, const char *endpoint, const uint8_t *server
 bool uplink_is_up(const struct uplink *u)
 {
     return u->state == UP;
+}
+
+int uplink_peer(const struct uplink *u, union udp_addr *ret_addr)
+{
+    if (u->dial == NULL || !u->dial->has_peer) {
+        return WEFT_ENOENT;
+    }
+    *ret_addr = u->dial->peer;
+    return 0;
 }
 
 int uplink_send(struct uplink *u, const void *bytes, size_t len)

@@ -17,6 +17,7 @@
 #define COMMON_IO_UPLINK_H
 
 #include "common/io/keys.h"
+#include "common/io/udp.h"
 #include "common/io/zsock.h"
 
 #define UPLINK_PENDING_CAP ((size_t) 64 << 20)
@@ -78,6 +79,10 @@ int uplink_connect(struct uplink *u, const char *endpoint, const uint8_t *server
 void uplink_disconnect(struct uplink *u);
 
 bool uplink_is_up(const struct uplink *u);
+
+/* The address that it is connected to.  0; WEFT_ENOENT: to none, or it is not known yet.
+ */
+int uplink_peer(const struct uplink *u, union udp_addr *ret_addr);
 
 /* Queue messages; copied.  0; WEFT_EUNREACH: not up; WEFT_EFULL: the queue is at its cap,
  * nothing was added; WEFT_ETOOBIG: more than a frame may hold; WEFT_ENOMEM. */

@@ -1,0 +1,164 @@
+/* Links as agents tell them, who may see them, and the cookies of probes. */
+#include "tests/unit/broker/bed.h"
+
+#include "proto/words.h"
+
+struct scene {
+    struct bed b;
+    uint32_t op, app, edge, far;
+};
+
+static void open_scene(struct scene *s)
+{
+    bed_init(&s->b);
+    s->b.cfg.probe_port = 7000;
+    s->b.cfg.probe_seed = 12;
+    bed_start(&s->b);
+    bed_enrol(&s->b, 9, WF_ROLE_OPERATOR, "op");
+    s->op = bed_hello(&s->b, 9, WF_ROLE_OPERATOR, 1);
+    s->app = bed_client(&s->b, 1, "app");
+    s->edge = bed_agent(&s->b, 2, "edge", 2);
+    s->far = bed_agent(&s->b, 3, "far", 2);
+}
+
+static void tell(struct scene *s, uint32_t peer, uint8_t key, uint64_t rtt_us,
+                 uint64_t up)
+{
+    const struct wf_link_row row = {.peer = bed_key(key),
+                                    .rtt_us = rtt_us,
+                                    .jitter_us = 7,
+                                    .up = up,
+                                    .samples = 4,
+                                    .age_ms = 1000};
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_links m = {{0}};
+
+    must(wf_rows_add(&rows, &m.rows, wf_desc_link_row(), &row) == 0);
+    bed_say(&s->b, peer, WF_MSG_links, &m);
+    wf_buf_fini(&rows);
+}
+
+static unsigned ask(struct scene *s, uint32_t peer, const char *key, uint64_t after,
+                    uint64_t limit, struct wf_msg *ret)
+{
+    const struct wf_query q = {.req = 1,
+                               .kind = WF_QUERY_LINKS,
+                               .key = wf_slice_of(key),
+                               .after = after,
+                               .limit = limit};
+
+    bed_say(&s->b, peer, WF_MSG_query, &q);
+    return bed_told(&s->b, peer, WF_MSG_links_page, 0, ret) ? ret->u.links_page.rows.count
+                                                            : UINT32_MAX;
+}
+
+static void shows(void)
+{
+    struct wf_link_view_row row;
+    struct wf_msg m;
+    struct scene s;
+
+    open_scene(&s);
+    is_int(ask(&s, s.op, "", 0, 0, &m), 0, "nothing was told");
+    tell(&s, s.edge, 0, 5000, 0);
+    tell(&s, s.edge, 3, 9000, 1 << 20);
+    tell(&s, s.far, 0, 80000, 0);
+    s.b.now_us += 2 * BED_SECOND;
+    is_int(ask(&s, s.app, "", 0, 0, &m), 3, "a client sees all links");
+    ok(wf_rows_next(&m.u.links_page.rows, wf_desc_link_view_row(), &row) &&
+           wf_slice_is(row.from, "edge") && wf_slice_is(row.to, "b1") &&
+           row.rtt_us == 5000 && row.jitter_us == 7 && row.samples == 4 &&
+           row.age_ms == 3000 && row.source == WF_LINK_MEASURED,
+       "the link to the broker, with its age");
+    ok(wf_rows_next(&m.u.links_page.rows, wf_desc_link_view_row(), &row) &&
+           wf_slice_is(row.from, "edge") && wf_slice_is(row.to, "far") &&
+           row.up == 1 << 20,
+       "one to another node, by its name here");
+    is_int(ask(&s, s.op, "far", 0, 0, &m), 2, "those of one node, from it and to it");
+    is_int(ask(&s, s.op, "none", 0, 0, &m), 0, "or none");
+    is_int(ask(&s, s.op, "", 0, 2, &m), 2, "in pages");
+    is_int(ask(&s, s.op, "", m.u.links_page.more, 2, &m), 1, "the rest");
+    ok(m.u.links_page.more == 0 &&
+           wf_rows_next(&m.u.links_page.rows, wf_desc_link_view_row(), &row) &&
+           wf_slice_is(row.from, "far"),
+       "without a gap");
+    bed_say(&s.b, s.edge, WF_MSG_query,
+            &(struct wf_query){.req = 2, .kind = WF_QUERY_LINKS});
+    is_int(bed_refusal(&s.b, s.edge), WEFT_EPERM, "agents do not ask");
+    bed_fini(&s.b);
+}
+
+static void refuses(void)
+{
+    struct wf_msg m;
+    struct scene s;
+
+    open_scene(&s);
+    tell(&s, s.edge, 77, 5000, 0);
+    tell(&s, s.edge, 3, UINT64_MAX, 0);
+    is_int(s.b.c->count.links_refused, 2, "an unknown node, a number that cannot be");
+    tell(&s, s.app, 0, 5000, 0);
+    ok(bed_refusal(&s.b, s.app) == WEFT_EPERM, "a client has no links to tell");
+    is_int(ask(&s, s.op, "", 0, 0, &m), 0, "none of it is kept");
+    bed_fini(&s.b);
+}
+
+static void gives_cookies(void)
+{
+    uint8_t first[WF_PROBE_COOKIE], second[WF_PROBE_COOKIE], wrong[WF_PROBE_COOKIE] = {0};
+    struct wf_msg m;
+    struct scene s;
+    uint32_t peer;
+
+    open_scene(&s);
+    peer = bed_hello(&s.b, 1, WF_ROLE_CLIENT, 5);
+    must(bed_told(&s.b, peer, WF_MSG_welcome, 0, &m));
+    is_int(m.u.welcome.probe_port, 7000, "the welcome tells the port");
+    is_int(m.u.welcome.probe.len, WF_PROBE_COOKIE, "and a cookie");
+    memcpy(first, m.u.welcome.probe.p, sizeof first);
+    ok(core_knows_probe(s.b.c, first), "which is known");
+    peer = bed_hello(&s.b, 9, WF_ROLE_OPERATOR, 6);
+    must(bed_told(&s.b, peer, WF_MSG_welcome, 0, &m));
+    memcpy(second, m.u.welcome.probe.p, sizeof second);
+    ok(memcmp(first + 4, second + 4, 12) != 0, "another session has another");
+    ok(!core_knows_probe(s.b.c, wrong), "zeros are none");
+    memcpy(wrong, first, sizeof wrong);
+    wrong[15] ^= 1;
+    ok(!core_knows_probe(s.b.c, wrong), "nor one that differs in a bit");
+    memcpy(wrong, second, 4);
+    memcpy(wrong + 4, first + 4, 12);
+    ok(!core_knows_probe(s.b.c, wrong), "nor one of another session");
+    bed_down(&s.b, peer);
+    ok(!core_knows_probe(s.b.c, second), "it ends with its session");
+    ok(core_knows_probe(s.b.c, first), "the others stay");
+    /* A connection that said no hello yet has no cookie; zeros are not one. */
+    memset(wrong, 0, sizeof wrong);
+    wrong[3] = (uint8_t) bed_up(&s.b, 9);
+    ok(!core_knows_probe(s.b.c, wrong), "before its hello a peer has none");
+    bed_fini(&s.b);
+}
+
+static void goes_without(void)
+{
+    struct wf_msg m;
+    struct bed b;
+    uint32_t peer;
+
+    bed_init(&b);
+    bed_start(&b);
+    bed_enrol(&b, 9, WF_ROLE_OPERATOR, "op");
+    peer = bed_hello(&b, 9, WF_ROLE_OPERATOR, 1);
+    ok(bed_told(&b, peer, WF_MSG_welcome, 0, &m) && m.u.welcome.probe_port == 0 &&
+           m.u.welcome.probe.len == 0,
+       "a broker that answers none says so");
+    bed_fini(&b);
+}
+
+int main(void)
+{
+    shows();
+    refuses();
+    gives_cookies();
+    goes_without();
+    return done();
+}

@@ -1,18 +1,13 @@
+#include "client/plan.h"
+
 #include "client/ask.h"
 #include "client/fill.h"
 #include "client/handle.h"
-#include "client/include/weft/info.h"
 #include "client/job.h"
 #include "common/str.h"
 
 #include <string.h>
 #include <sys/stat.h>
-
-/* What is planned with, in one piece that outlives the client's scratch. */
-struct plan {
-    struct wf_buf submit, without;
-    struct wf_plan m;
-};
 
 /* Only the length of the payload matters: it explains how long a run takes. */
 static int size_payload(struct weft_job *job, struct wf_submit *s)
@@ -75,23 +70,43 @@ static int pack_without(const char *const *without, size_t n, struct plan *p)
     return 0;
 }
 
+int plan_init(struct plan *p, struct weft_client *c, const struct weft_job *job,
+              const char *const *without, size_t n)
+{
+    int rc;
+
+    *p = (struct plan){.submit = WF_BUF_INIT(WF_PAYLOAD_MAX),
+                       .without = WF_BUF_INIT(WF_LABELS_MAX * (WF_LABEL_MAX + 8u))};
+    rc = n > WF_LABELS_MAX ? WEFT_EINVAL : pack_submit(c, job, p);
+    if (rc == 0) {
+        rc = pack_without(without, n, p);
+    }
+    if (rc != 0) {
+        plan_fini(p);
+    }
+    return rc;
+}
+
+void plan_fini(struct plan *p)
+{
+    wf_buf_fini(&p->submit);
+    wf_buf_fini(&p->without);
+}
+
 int weft_plan(weft_client *c, const struct weft_job *job, const char *const *without,
               size_t n, int timeout_ms, struct weft_why **ret_why)
 {
     struct ask how = {timeout_ms, NULL, 0};
-    struct plan p = {.submit = WF_BUF_INIT(WF_PAYLOAD_MAX),
-                     .without = WF_BUF_INIT(WF_LABELS_MAX * (WF_LABEL_MAX + 8u))};
     struct weft_future *f = NULL;
     void *made = NULL;
     struct wf_msg msg;
-    int rc = n > WF_LABELS_MAX ? WEFT_EINVAL : pack_submit(c, job, &p);
+    struct plan p;
+    int rc = plan_init(&p, c, job, without, n);
 
-    if (rc == 0) {
-        rc = pack_without(without, n, &p);
+    if (rc != 0) {
+        return rc;
     }
-    if (rc == 0) {
-        rc = ask(c, &how, WF_MSG_plan, &p.m, WF_MSG_why_info, &msg, &f);
-    }
+    rc = ask(c, &how, WF_MSG_plan, &p.m, WF_MSG_why_info, &msg, &f);
     if (rc == 0) {
         rc = make_why(&msg, f->call.bytes.len, &made);
     }
@@ -99,7 +114,6 @@ int weft_plan(weft_client *c, const struct weft_job *job, const char *const *wit
         *ret_why = made;
     }
     weft_future_free(f);
-    wf_buf_fini(&p.submit);
-    wf_buf_fini(&p.without);
+    plan_fini(&p);
     return rc;
 }

@@ -1,34 +1,10 @@
 #include "client/job.h"
 
-#include "client/handle.h"
 #include "common/err.h"
-#include "common/mem.h"
 #include "proto/words.h"
-#include "tests/lib/tap.h"
+#include "tests/unit/client/some_client.h"
 
 #include <string.h>
-
-/* As much of a client as a job needs. */
-static struct weft_client *some_client(void)
-{
-    struct weft_client *c = wf_calloc(1, sizeof *c);
-
-    must(c != NULL);
-    wf_buf_init(&c->needs, 4096);
-    wf_buf_init(&c->inputs, 8192);
-    wf_buf_init(&c->prefers, 4096);
-    wf_buf_init(&c->nears, 4096);
-    return c;
-}
-
-static void drop(struct weft_client *c)
-{
-    wf_buf_fini(&c->needs);
-    wf_buf_fini(&c->inputs);
-    wf_buf_fini(&c->prefers);
-    wf_buf_fini(&c->nears);
-    wf_free(c);
-}
 
 /* Take a job and make its message: the code of the first that fails. */
 static int submit(struct weft_client *c, const struct weft_job *given,
@@ -90,7 +66,7 @@ static void test_terms(void)
            wf_rows_next(&s.nears, wf_desc_near_row(), &near_) &&
            near_.kind == WF_FAR_JOB && near_.ms == 300,
        "and what it would be near to, or far from");
-    drop(c);
+    drop_client(c);
 }
 
 static void test_refusals(void)
@@ -124,7 +100,7 @@ static void test_refusals(void)
         REFUSED((job.nears = nears + i, job.nnears = 1), "one that cannot be");
     }
 #undef REFUSED
-    drop(c);
+    drop_client(c);
 }
 
 static void test_older_header(void)

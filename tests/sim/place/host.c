@@ -15,7 +15,8 @@ static void reply(void *world, struct event *e)
         w->policy->ended(w, w->self, j);
     }
     if (world_counts(j)) {
-        tally_finished(&w->tally, (double) (at - spec->at_ns) / 1e9);
+        tally_finished(&w->tally, (double) (at - spec->at_ns) / 1e9,
+                       (double) j->took_us / 1e6);
         w->tally.due_missed -=
             spec->deadline_ns != 0 && at - spec->at_ns <= spec->deadline_ns;
     }

@@ -4,25 +4,33 @@
 #include "common/mem.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 int tally_init(struct tally *t, size_t max)
 {
     *t = (struct tally){.max = max};
     t->took_s = wf_calloc(max + 1, sizeof *t->took_s);
+    t->error = wf_calloc(max + 1, sizeof *t->error);
     t->decided_ns = wf_calloc(max + 1, sizeof *t->decided_ns);
-    return t->took_s != NULL && t->decided_ns != NULL ? 0 : WEFT_ENOMEM;
+    return t->took_s != NULL && t->error != NULL && t->decided_ns != NULL ? 0
+                                                                          : WEFT_ENOMEM;
 }
 
 void tally_fini(struct tally *t)
 {
     wf_free(t->took_s);
+    wf_free(t->error);
     wf_free(t->decided_ns);
     *t = (struct tally){0};
 }
 
-void tally_finished(struct tally *t, double took_s)
+void tally_finished(struct tally *t, double took_s, double expected_s)
 {
+    if (expected_s > 0 && took_s > 0) {
+        t->bias_s += took_s - expected_s;
+        t->error[t->nexpected++] = (float) (fabs(took_s - expected_s) / took_s);
+    }
     t->sum_s += took_s;
     t->took_s[t->nfinished++] = (float) took_s;
 }
@@ -34,7 +42,7 @@ void tally_decided(struct tally *t, uint64_t ns)
     }
 }
 
-static int by_seconds(const void *a, const void *b)
+static int by_value(const void *a, const void *b)
 {
     const float x = *(const float *) a, y = *(const float *) b;
 
@@ -74,7 +82,8 @@ void tally_print(struct tally *t, const char *policy, FILE *out)
     const int any = t->nfinished != 0;
     const double n = (double) t->nfinished;
 
-    qsort(t->took_s, t->nfinished, sizeof *t->took_s, by_seconds);
+    qsort(t->took_s, t->nfinished, sizeof *t->took_s, by_value);
+    qsort(t->error, t->nexpected, sizeof *t->error, by_value);
     qsort(t->decided_ns, t->ndecided, sizeof *t->decided_ns, by_ns);
     (void) fprintf(out, "{\"policy\":\"%s\",", policy);
     put(out, "mean_s", any, t->sum_s / n, 6);
@@ -96,5 +105,7 @@ void tally_print(struct tally *t, const char *policy, FILE *out)
                    t->refused_expected, t->due, t->due_missed);
     put(out, "local", 1,
         t->with_data != 0 ? (double) t->local / (double) t->with_data : 0, 4);
+    put(out, "error_p50", t->nexpected != 0, (double) t->error[t->nexpected / 2], 4);
+    put(out, "bias_s", t->nexpected != 0, t->bias_s / (double) t->nexpected, 6);
     (void) fprintf(out, "\"reports\":%" PRIu64 "}\n", t->reports);
 }

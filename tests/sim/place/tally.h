@@ -14,9 +14,11 @@
 
 struct tally {
     float *took_s;        /* owned; of jobs that finished */
+    float *error;         /* owned; of what was expected of them, as a share of took_s */
     uint32_t *decided_ns; /* owned; how long decisions took */
     size_t max;
-    size_t nfinished, ndecided;
+    size_t nfinished, ndecided, nexpected;
+    double bias_s; /* took less expected, summed up */
     uint64_t counted, refused;
     uint64_t refused_rightly;  /* nobody could have ended it in time */
     uint64_t refused_expected; /* nor a job that runs as long as its like do on average */
@@ -31,7 +33,8 @@ struct tally {
 int tally_init(struct tally *t, size_t max);
 void tally_fini(struct tally *t);
 
-void tally_finished(struct tally *t, double took_s);
+/* `expected_s`: 0 when nothing was. */
+void tally_finished(struct tally *t, double took_s, double expected_s);
 void tally_decided(struct tally *t, uint64_t ns);
 
 /* Print it.  Sorts what it holds. */

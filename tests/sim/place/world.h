@@ -34,7 +34,9 @@ struct job {
     const struct sc_job *spec;
     uint32_t agent;
     uint32_t missing; /* inputs */
-    uint64_t work_us; /* what its broker expects on a node of speed 1 */
+    uint64_t work_us; /* what its broker expects on a node of speed 1, */
+    uint64_t
+        took_us; /* and of all its time until the client has the result; 0: nothing */
     uint64_t sent_ns, arrived_ns, ready_ns, started_ns, ended_ns;
     uint32_t note; /* the policy's */
     int heard;     /* the policy's */

@@ -91,6 +91,18 @@ static int join(struct world *w, struct weft *self, uint32_t broker, uint32_t no
     return rc;
 }
 
+static int holds_data(const struct world *w, uint32_t node)
+{
+    const struct holdings *h = &w->holdings;
+
+    for (size_t i = 0; i < h->words; i++) {
+        if (h->has[node * h->words + i] != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Agents come first, so that their number at the router is that of the scenario; others
  * are there for what they hold. */
 static int start_broker(struct world *w, struct weft *self, uint32_t b)
@@ -109,7 +121,7 @@ static int start_broker(struct world *w, struct weft *self, uint32_t b)
         rc = join(w, self, b, sc->agents[a]);
     }
     for (uint32_t i = 0; i < sc->nnodes && rc == 0; i++) {
-        if (sc->nodes[i].role != SC_AGENT && sc->nodes[i].up > 0) {
+        if (sc->nodes[i].role != SC_AGENT && holds_data(w, i)) {
             rc = join(w, self, b, i);
         }
     }
@@ -214,6 +226,13 @@ static void describe(const struct world *w, const struct weft *self,
     }
 }
 
+/* T of the score: what it is expected to take, without what that is worth. */
+static uint64_t expected_us(const struct score *s)
+{
+    return s->link_us + wf_max_u64(s->wait_us, wf_max_u64(s->fetch_us, s->warm_us)) +
+           s->run_us;
+}
+
 static uint32_t choose(struct world *w, void *arg, struct job *j)
 {
     struct weft *self = arg;
@@ -234,6 +253,7 @@ static uint32_t choose(struct world *w, void *arg, struct job *j)
     }
     row = &self->last->rows[self->last->best];
     j->work_us = routing_work(r, row->node, &job);
+    j->took_us = expected_us(&row->score);
     j->note = row->from;
     return row->node;
 }

@@ -1,12 +1,13 @@
 /* make_corpus.c - write the seed corpora of the binary decoders
  *
  * Usage: make-corpus FOLDER   writes
- * FOLDER/{msg,frame,token,runner_wire,worker_wire}/NAME
+ * FOLDER/{msg,frame,token,runner_wire,worker_wire,runtimes}/NAME
  *
  * The same bytes at every run; run it after a change of messages.def and commit what it
  * writes.  The corpora of text decoders are written by hand.
  */
 #include "agent/runner/wire.h"
+#include "broker/core/router/runtimes.h"
 #include "common/check.h"
 #include "proto/token.h"
 #include "proto/words.h"
@@ -207,6 +208,34 @@ static void worker(void)
     }
 }
 
+static const char *noun_name(void *arg, enum run_noun noun, uint32_t number)
+{
+    return noun == RUN_CAPABILITY ? "resize" : number == 1 ? "small" : "gpu";
+}
+
+static void runtimes(void)
+{
+    const struct run_names names = {NULL, noun_name, NULL};
+    struct wf_buf out = WF_BUF_INIT(1u << 16);
+    struct runtimes *t = NULL;
+
+    WF_CHECK(runtimes_new(256, 1, &t) == 0);
+    for (uint64_t i = 0; i < 60; i++) {
+        const struct runtime_key key = {1, 1, (uint32_t) (i % 3),
+                                        UINT64_C(1000) << i % 4};
+
+        runtimes_add(t, &key, key.size * (100 + i), 0, i);
+        runtimes_warm_add(t, 1, key.class_, 1000 * i, i);
+        if (i == 2 || i == 59) {
+            wf_buf_clear(&out);
+            WF_CHECK(runtimes_encode(t, 1, &names, i, 1u << 15, &out) == 0);
+            save("runtimes", i == 2 ? "few" : "many", &out);
+        }
+    }
+    wf_buf_fini(&out);
+    runtimes_free(t);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -219,5 +248,6 @@ int main(int argc, char **argv)
     tokens();
     runner();
     worker();
+    runtimes();
     return 0;
 }

@@ -275,6 +275,10 @@ static int set_option(struct reader *r, const struct wf_zpl_item *item,
         return wf_err_set(err, WEFT_ECONF, "line %u: indented, but in no section",
                           item->line);
     }
+    if (item->value[0] == '\0') {
+        return wf_err_set(err, WEFT_ECONF, "line %u: `%s` needs a value: %s = ...",
+                          item->line, item->name, item->name);
+    }
     for (size_t i = 0; i < r->kind->nopts; i++) {
         if (strcmp(r->kind->opts[i].key, item->name) == 0) {
             if ((r->seen & 1u << i) != 0) {

@@ -44,8 +44,10 @@ int cells_init(struct cells *t, size_t max, uint64_t seed)
         .max = (uint32_t) max, .mask = (uint32_t) slots - 1, .seed = seed, .rng = {seed}};
     t->cell = wf_calloc(max, sizeof *t->cell);
     t->sketch = wf_calloc(max, sizeof *t->sketch);
+    t->capability = wf_calloc(max, sizeof *t->capability);
     t->index = wf_calloc(slots, sizeof *t->index);
-    if (t->cell == NULL || t->sketch == NULL || t->index == NULL) {
+    if (t->cell == NULL || t->sketch == NULL || t->capability == NULL ||
+        t->index == NULL) {
         cells_fini(t);
         return WEFT_ENOMEM;
     }
@@ -56,6 +58,7 @@ void cells_fini(struct cells *t)
 {
     wf_free(t->cell);
     wf_free(t->sketch);
+    wf_free(t->capability);
     wf_free(t->index);
     *t = (struct cells){0};
 }
@@ -76,6 +79,18 @@ struct cell *cells_find(const struct cells *t, const struct cell_key *key)
     const uint32_t place = t->index[slot_of(t, key)];
 
     return place == 0 ? NULL : &t->cell[place - 1];
+}
+
+struct cell *cells_next(const struct cells *t, uint32_t capability, uint32_t *at)
+{
+    while (*at < t->n) {
+        const uint32_t place = (*at)++;
+
+        if (t->capability[place] == capability) {
+            return &t->cell[place];
+        }
+    }
+    return NULL;
 }
 
 /* Those behind a slot that was freed move up to where they would be looked for. */
@@ -111,6 +126,7 @@ void cells_remove(struct cells *t, struct cell *c)
         t->index[slot] = place + 1;
         t->cell[place] = t->cell[last];
         t->sketch[place] = t->sketch[last];
+        t->capability[place] = t->capability[last];
     }
     t->n--;
 }
@@ -149,6 +165,7 @@ struct cell *cells_need(struct cells *t, const struct cell_key *key, uint64_t no
     c = &t->cell[t->n];
     *c = (struct cell){.key = *key, .used_us = now_us, .aged_us = now_us};
     memset(&t->sketch[t->n], 0, sizeof t->sketch[t->n]);
+    t->capability[t->n] = key->capability;
     t->index[slot_of(t, key)] = ++t->n;
     return c;
 }

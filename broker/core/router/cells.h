@@ -55,6 +55,7 @@ struct cell {
 struct cells {
     struct cell *cell;     /* owned, as all that follow */
     struct sketch *sketch; /* of the cell of the same place */
+    uint32_t *capability;  /* the same: all cells of one are looked for in here */
     uint32_t *index;       /* of places + 1, open addressing; 0: free */
     uint32_t n, max, mask;
     uint64_t seed;
@@ -67,6 +68,10 @@ void cells_fini(struct cells *t);
 
 /* NULL: there is none. */
 struct cell *cells_find(const struct cells *t, const struct cell_key *key);
+
+/* The first cell of a capability from place `*at` on, which moves behind it; NULL: there
+ * is none. */
+struct cell *cells_next(const struct cells *t, uint32_t capability, uint32_t *at);
 
 /* Find or make; never NULL. */
 struct cell *cells_need(struct cells *t, const struct cell_key *key, uint64_t now_us);

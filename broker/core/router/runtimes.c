@@ -59,7 +59,10 @@ size_t runtimes_cells(const struct runtimes *t)
 
 size_t runtimes_bytes(const struct runtimes *t)
 {
-    return sizeof *t + t->cells.max * (sizeof *t->cells.cell + sizeof *t->cells.sketch) +
+    const size_t one =
+        sizeof *t->cells.cell + sizeof *t->cells.sketch + sizeof *t->cells.capability;
+
+    return sizeof *t + t->cells.max * one +
            ((size_t) t->cells.mask + 1) * sizeof *t->cells.index;
 }
 
@@ -441,16 +444,12 @@ void runtimes_warm_add(struct runtimes *t, uint32_t capability, uint32_t class_,
 
 void runtimes_forget_capability(struct runtimes *t, uint32_t capability)
 {
-    uint32_t i = 0;
+    struct cell *c;
+    uint32_t at = 0;
 
-    while (i < t->cells.n) {
-        struct cell *c = &t->cells.cell[i];
-
-        if (c->key.capability == capability) {
-            cells_remove(&t->cells, c);
-        } else {
-            i++;
-        }
+    while ((c = cells_next(&t->cells, capability, &at)) != NULL) {
+        cells_remove(&t->cells, c);
+        at--; /* another stands there now */
     }
 }
 

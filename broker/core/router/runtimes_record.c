@@ -71,13 +71,12 @@ static void put_classes(const struct runtimes *t, uint32_t capability,
 {
     struct classes k = {0};
     struct classes named = {0};
+    const struct cell *c;
+    uint32_t at = 0;
 
-    for (uint32_t i = 0; i < t->cells.n && k.n < CLASSES_MAX; i++) {
-        const struct cell_key *key = &t->cells.cell[i].key;
-
-        if (key->capability == capability && key->class_ != 0 &&
-            class_place(&k, key->class_) == 0) {
-            k.number[k.n++] = key->class_;
+    while (k.n < CLASSES_MAX && (c = cells_next(&t->cells, capability, &at)) != NULL) {
+        if (c->key.class_ != 0 && class_place(&k, c->key.class_) == 0) {
+            k.number[k.n++] = c->key.class_;
         }
     }
     for (uint32_t i = 0; i < k.n; i++) {
@@ -143,12 +142,14 @@ int runtimes_encode(const struct runtimes *t, uint32_t capability,
     put_text(ret, name);
     put_classes(t, capability, names, &k, ret);
     for (size_t kind = 0; kind < ARRAY_LEN(kept_kinds); kind++) {
-        for (uint32_t i = 0; i < t->cells.n; i++) {
-            const struct cell *c = &t->cells.cell[i];
+        const struct cell *c;
+        uint32_t at = 0;
+
+        while ((c = cells_next(&t->cells, capability, &at)) != NULL) {
             const uint32_t class_ = class_place(&k, c->key.class_);
 
-            if (c->key.capability != capability || c->key.kind != kept_kinds[kind] ||
-                (c->key.class_ != 0 && class_ == 0) || c->n == 0) {
+            if (c->key.kind != kept_kinds[kind] || (c->key.class_ != 0 && class_ == 0) ||
+                c->n == 0) {
                 continue;
             }
             if (ret->err != 0 || ret->len - start + CELL_BYTES > cap) {

@@ -54,6 +54,19 @@ static void test_removal(void)
         }
         in[i] = !in[i];
     }
+    for (uint32_t capability = 0; capability < 7; capability++) {
+        uint32_t at = 0, n = 0;
+        const struct cell *c;
+
+        while ((c = cells_next(&t, capability, &at)) != NULL) {
+            good = good && c->key.capability == capability;
+            n++;
+        }
+        for (uint32_t i = capability; i < 400; i += 7) {
+            n -= in[i];
+        }
+        good = good && n == 0;
+    }
     ok(good, "what was put in is found, with its own sketch, until it is taken out");
     cells_fini(&t);
 }
@@ -108,12 +121,12 @@ static void test_memory(void)
     struct cells t;
     int failed = 0;
 
-    for (long n = 0; n < 3; n++) {
+    for (long n = 0; n < 4; n++) {
         (void) wf_mem_fail_after(n);
         failed += cells_init(&t, 100, 1) == WEFT_ENOMEM;
         (void) wf_mem_fail_after(-1);
     }
-    is_int(failed, 3, "out of memory at each allocation");
+    is_int(failed, 4, "out of memory at each allocation");
 }
 
 int main(void)

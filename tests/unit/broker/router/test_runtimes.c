@@ -62,7 +62,7 @@ static void test_limits(void)
 
     is_int(runtimes_new(63, 1, &t), WEFT_EINVAL, "too few cells");
     is_int(runtimes_new((1u << 20) + 1, 1, &t), WEFT_EINVAL, "too many");
-    for (long n = 0; n < 4; n++) {
+    for (long n = 0; n < 5; n++) {
         (void) wf_mem_fail_after(n);
         is_int(runtimes_new(64, 1, &t), WEFT_ENOMEM, "out of memory");
         (void) wf_mem_fail_after(-1);

@@ -9,10 +9,10 @@ static void hear_fetched(void *world, struct event *e)
     w->policy->fetched(w, w->self, CONTAINER_OF(e, struct job, notice));
 }
 
-/* All is there: the job may run, and its broker hears of it. */
-static void complete(struct world *w, struct job *j, int fetched)
+/* All is there, perhaps from the start: the job may run, and its broker hears of it. */
+static void complete(struct world *w, struct job *j)
 {
-    if (fetched && w->policy->fetched != NULL) {
+    if (j->spec->nblobs != 0 && w->policy->fetched != NULL) {
         events_set(&w->ev, &j->notice,
                    w->ev.now_ns + world_half_ns(w, w->sc->agents[j->agent],
                                                 w->sc->brokers[j->spec->broker]),
@@ -37,7 +37,7 @@ void fetch_over(void *world, struct event *e)
     wf_list_remove(&f->all);
     wf_free(f);
     if (--j->missing == 0) {
-        complete(w, j, 1);
+        complete(w, j);
     }
 }
 
@@ -111,7 +111,7 @@ void fetch_begin(struct world *w, struct job *j)
         w->tally.local += j->missing == 0;
     }
     if (j->missing == 0) {
-        complete(w, j, 0);
+        complete(w, j);
         return;
     }
     for (uint32_t i = 0; i < j->spec->nblobs; i++) {

@@ -27,6 +27,7 @@ struct tally {
     uint64_t with_data, local;
     double sum_s, bytes, usd;
     uint64_t reports;
+    int64_t promised; /* transfers that brokers still expect at the end */
 };
 
 /* Room for `max` jobs.  WEFT_ENOMEM. */

@@ -98,6 +98,11 @@ def test_worlds(tmp):
     got = every_policy(plain, 'plain')
     ok(got['oracle']['mean_s'] < got['random']['mean_s'], 'knowing all beats knowing nothing')
     ok(got['weft']['mb_per_job'] < got['p2c']['mb_per_job'], 'weft moves less than p2c')
+    ok(got['weft']['unfinished'] == 0 and got['weft']['promised'] == 0,
+       'every transfer that was promised is taken back')
+    again = place(plain, 'weft', '--cache')
+    ok(again['unfinished'] == 0 and again['promised'] == 0,
+       'also when what was to be fetched is there already')
     again = place(plain, 'weft')
     ok(without_time(again) == without_time(got['weft']), 'the same seed is the same run')
     other = place(plain, 'weft', '--seed', '2')

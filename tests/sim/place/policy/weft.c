@@ -266,10 +266,10 @@ static void sent(struct world *w, void *arg, struct job *j)
     const struct weft *self = arg;
     struct routing *r = self->routers[j->spec->broker];
 
-    (void) w;
     routing_sent(r, j->agent, j->spec->capability, j->work_us);
     if (j->note != ROUTE_NONE) {
         routing_flow(r, j->note, j->agent, 1);
+        w->tally.promised++;
     }
 }
 
@@ -326,17 +326,14 @@ static void ended(struct world *w, void *arg, struct job *j)
                  now_us(w));
 }
 
-/* The flow was counted when it was promised, or by the last report of who gets it. */
+/* Its inputs are there: what was promised of the links is free again. */
 static void fetched(struct world *w, void *arg, struct job *j)
 {
     const struct weft *self = arg;
-    const int64_t at_ns = w->reports[j->agent].at_ns;
-    const int counted =
-        at_ns < (int64_t) j->sent_ns ||
-        (at_ns >= (int64_t) j->arrived_ns && at_ns < (int64_t) j->ready_ns);
 
-    if (j->note != ROUTE_NONE && counted) {
+    if (j->note != ROUTE_NONE) {
         routing_flow(self->routers[j->spec->broker], j->note, j->agent, -1);
+        w->tally.promised--;
     }
 }
 

@@ -59,6 +59,8 @@ int agents_need(struct agents *t, struct principal *p, struct agent **ret_agent)
             return WEFT_ENOMEM;
         }
         a->principal = p;
+        a->node = ROUTE_NONE;
+        a->speed_pm = 1000;
         p->agent = a;
         wf_list_init(&a->attempts);
         wf_list_init(&a->shares);
@@ -174,6 +176,7 @@ static void set_text(struct agent *a, const struct wf_agent_info *info)
     wf_slice_str(info->arch, a->arch, sizeof a->arch);
     wf_slice_str(info->cpu, a->cpu, sizeof a->cpu);
     wf_slice_str(info->sandbox, a->sandbox, sizeof a->sandbox);
+    wf_slice_str(info->class_, a->class_, sizeof a->class_);
     wf_slice_str(info->bulk, a->bulk, sizeof a->bulk);
     wf_slice_str(info->sandbox_why, a->sandbox_why, sizeof a->sandbox_why);
     a->nlabels = 0;
@@ -216,6 +219,9 @@ int agent_set_info(struct agent *a, const struct wf_agent_info *info,
     a->mem = info->mem;
     a->disk = info->disk;
     a->data_cap = info->data_cap;
+    a->speed_pm = info->speed_pm != 0 ? (uint32_t) info->speed_pm : 1000;
+    a->metered = info->metered != 0;
+    a->spot = info->spot != 0;
     a->draining = info->draining != 0;
     return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "broker/core/capabilities.h"
 #include "broker/core/links.h"
+#include "broker/core/router/router.h"
 #include "broker/core/sessions.h"
 
 enum agent_state { AGENT_OFFLINE, AGENT_UP, AGENT_TORPID, AGENT_LOST, AGENT_STATES };
@@ -26,6 +27,11 @@ struct agent {
     uint64_t heard_us;
     uint64_t lost_until_us; /* end of the grace, while LOST */
     uint64_t info_seq;
+    uint32_t node;        /* the router's number; ROUTE_NONE: none yet */
+    uint32_t speed_pm;    /* of a node of speed 1000 */
+    uint64_t covered_seq; /* of this session's assignments, by its last report */
+    int metered, spot;
+    uint64_t notice_until_us; /* it is taken away then; 0: nothing is known of that */
     uint64_t slots, assigned; /* over all capabilities */
     uint64_t running;         /* of these, as far as it told */
     uint64_t bytes;           /* of their payloads and inputs */
@@ -35,15 +41,16 @@ struct agent {
     struct wf_heap_node grace;    /* agents.graces */
     struct wf_ewma rtt_us;
     struct links links; /* as it measured them */
-    int synced;    /* told in this session which attempts it holds */
-    int restarted; /* another process than before: what it does not hold is lost */
-    int expected;  /* was connected before this broker's restart, and did not tell yet */
-    int draining;  /* the agent itself says so */
+    int synced;         /* told in this session which attempts it holds */
+    int restarted;      /* another process than before: what it does not hold is lost */
+    int expected; /* was connected before this broker's restart, and did not tell yet */
+    int draining; /* the agent itself says so */
     unsigned noffers;
     struct offer offers[WF_CAPS_MAX];
     unsigned nlabels; /* its own; an operator's are in the principal */
     char labels[WF_LABELS_MAX][WF_LABEL_MAX + 1];
     char arch[WF_NAME_MAX + 1], sandbox[WF_NAME_MAX + 1], software[WF_NAME_MAX + 1];
+    char class_[WF_NAME_MAX + 1];
     char cpu[WF_TEXT_MAX + 1], sandbox_why[WF_TEXT_MAX + 1];
     uint64_t cpus, mem, disk;
     char bulk[WF_ENDPOINT_MAX + 1]; /* where others may fetch from it; empty: nowhere */
@@ -75,7 +82,7 @@ int agents_need(struct agents *t, struct principal *p, struct agent **ret_agent)
 void agent_move(struct agent *a, unsigned to, uint64_t now_us);
 
 /* Replace what it offers and is.  WEFT_EPROTO (a bad name or label), WEFT_EFULL,
- * WEFT_ENOMEM: then nothing changed.  Learned run times survive by capability. */
+ * WEFT_ENOMEM: then nothing changed. */
 int agent_set_info(struct agent *a, const struct wf_agent_info *info,
                    struct capabilities *caps);
 

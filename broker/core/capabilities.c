@@ -1,22 +1,37 @@
 #include "broker/core/capabilities.h"
 
+#include "broker/core/router/runtimes.h"
 #include "common/check.h"
 #include "common/err.h"
 #include "common/mem.h"
 
 #include <string.h>
 
-/* Nothing known of a run yet: as Dask does, assume half a second. */
-#define RUN_GUESS_US 500000u
-/* Below this many samples of its own an offer trusts the capability's average more. */
-#define RUN_SAMPLES 3
 /* Needs of picky jobs looked at for one free slot, and as many jobs. */
 #define PICK_COST 64
 
-int capabilities_init(struct capabilities *t, size_t max, uint64_t seed)
+int capabilities_init(struct capabilities *t, size_t max, struct runtimes *runtimes,
+                      uint64_t seed)
 {
-    *t = (struct capabilities){.by_name = wf_map_new(max, seed), .max = max};
-    return t->by_name != NULL ? 0 : WEFT_ENOMEM;
+    *t = (struct capabilities){.by_name = wf_map_new(max, seed),
+                               .max = max,
+                               .numbers = wf_calloc(max, sizeof *t->numbers),
+                               .runtimes = runtimes};
+    if (t->by_name == NULL || t->numbers == NULL) {
+        capabilities_fini(t);
+        return WEFT_ENOMEM;
+    }
+    while (t->nnumbers < max) {
+        t->numbers[t->nnumbers] = (uint32_t) (max - 1 - t->nnumbers);
+        t->nnumbers++;
+    }
+    return 0;
+}
+
+static void drop(struct capabilities *t, struct capability *c)
+{
+    t->numbers[t->nnumbers++] = c->number;
+    wf_free(wf_map_take(t->by_name, c->name, strlen(c->name)));
 }
 
 void capabilities_fini(struct capabilities *t)
@@ -25,10 +40,12 @@ void capabilities_fini(struct capabilities *t)
     size_t it = 0;
 
     while (t->by_name != NULL && (c = wf_map_next(t->by_name, &it)) != NULL) {
-        wf_free(wf_map_take(t->by_name, c->name, strlen(c->name)));
+        drop(t, c);
     }
     wf_map_free(t->by_name);
+    wf_free(t->numbers);
     t->by_name = NULL;
+    t->numbers = NULL;
 }
 
 struct capability *capabilities_get(struct capabilities *t, struct wf_slice name)
@@ -50,7 +67,10 @@ void capabilities_make_room(struct capabilities *t, size_t n)
     t->recent = NULL;
     while ((c = wf_map_next(t->by_name, &it)) != NULL) {
         if (c->noffers == 0 && c->njobs == 0) {
-            wf_free(wf_map_take(t->by_name, c->name, strlen(c->name)));
+            if (t->runtimes != NULL) {
+                runtimes_forget_capability(t->runtimes, c->number);
+            }
+            drop(t, c);
         }
     }
 }
@@ -91,6 +111,7 @@ int capabilities_need(struct capabilities *t, struct wf_slice name,
             wf_free(c);
             return rc;
         }
+        c->number = t->numbers[--t->nnumbers];
     }
     *ret_capability = c;
     return 0;
@@ -153,13 +174,4 @@ struct job *capability_pick(struct capability *c, unsigned priority,
         wf_list_push_back(head, first);
     }
     return best;
-}
-
-uint64_t offer_run_us(const struct offer *o)
-{
-    if (o->run_us.n >= RUN_SAMPLES) {
-        return wf_ewma_mean(&o->run_us);
-    }
-    return o->capability->run_us.n != 0 ? wf_ewma_mean(&o->capability->run_us)
-                                        : RUN_GUESS_US;
 }

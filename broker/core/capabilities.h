@@ -10,9 +10,10 @@
 #define BROKER_CORE_CAPABILITIES_H
 
 #include "broker/core/jobs.h"
-#include "common/ewma.h"
 
 #define PRIORITIES 10
+
+struct runtimes;
 
 /* One agent's offer of one version of a capability.  Owned by the agent. */
 struct offer {
@@ -23,13 +24,13 @@ struct offer {
     uint64_t slots, queue, wall_ms;
     int net, warm;
     uint64_t assigned;         /* attempts there now, as this broker counts */
-    struct wf_ewma run_us;     /* of jobs that went well */
     struct wf_list_node peers; /* capability.offers */
     uint64_t done, failed;
 };
 
 struct capability {
     char name[WF_CAP_NAME_MAX + 1]; /* first: the map's key */
+    uint32_t number;                /* for the router, below the table's maximum */
     struct wf_list_node offers;     /* offer.peers, in order of arrival */
     size_t noffers;
     size_t njobs; /* that name it, finished ones included */
@@ -37,16 +38,19 @@ struct capability {
         ready[PRIORITIES]; /* job.in_queue: any agent that offers it will do */
     struct wf_list_node picky[PRIORITIES]; /* job.in_queue: of those that ask for more */
     size_t nready;                         /* in both */
-    struct wf_ewma run_us;
 };
 
 struct capabilities {
     struct wf_map *by_name; /* owned */
     size_t max;
+    uint32_t *numbers; /* owned; the first `nnumbers` are free */
+    size_t nnumbers;
+    struct runtimes *runtimes; /* borrowed: forgets a capability that goes; NULL: none */
     struct capability *recent; /* borrowed: the last one asked for */
 };
 
-int capabilities_init(struct capabilities *t, size_t max, uint64_t seed);
+int capabilities_init(struct capabilities *t, size_t max, struct runtimes *runtimes,
+                      uint64_t seed);
 void capabilities_fini(struct capabilities *t);
 
 struct capability *capabilities_get(struct capabilities *t, struct wf_slice name);
@@ -71,9 +75,5 @@ void capability_dequeue(struct capability *c, struct job *j);
  * number is looked at; those that did not fit go behind the rest when there are more. */
 struct job *capability_pick(struct capability *c, unsigned priority,
                             int (*fits)(const struct job *j, void *arg), void *arg);
-
-/* Expected run, microseconds, of a job of this offer: what was learned there, else over
- * all agents, else a guess. */
-uint64_t offer_run_us(const struct offer *o);
 
 #endif

@@ -1,5 +1,6 @@
 /* Invariants and the state hash: what the simulator asks after every step. */
 #include "broker/core/ledger.h"
+#include "broker/core/routes.h"
 
 #include "common/check.h"
 #include "common/fnv.h"
@@ -26,6 +27,7 @@ static void check_agent(const struct core *c, const struct agent *a)
     }
     WF_CHECK(held == a->assigned && running == a->running && bytes == a->bytes);
     WF_CHECK(offered <= held);
+    routes_check(c, a);
     WF_CHECK((a->session != NULL) == (a->state == AGENT_UP || a->state == AGENT_TORPID));
     WF_CHECK(a->session == NULL || wf_map_get(c->sessions.by_peer, &a->session->peer,
                                               sizeof a->session->peer) == a->session);

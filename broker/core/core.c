@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define CAPABILITIES_MAX 4096
+#define RUNTIMES_MAX     16384u
 #define RETAIN_TICK_US   1000000u
 #define DIRTY_TICK_US    10000u
 #define JOBS_MAX         (1u << 28) /* of the table; the caps are checked on submission */
@@ -47,6 +48,19 @@ void core_config_init(struct core_config *cfg)
     };
 }
 
+static int routing_start(struct core *c, uint64_t seed)
+{
+    const struct routing_config cfg = {.max_nodes = (uint32_t) c->cfg.max_nodes,
+                                       .max_capabilities = CAPABILITIES_MAX,
+                                       .brokers = 1,
+                                       .seed = seed};
+
+    c->by_node = wf_calloc(c->cfg.max_nodes, sizeof(struct agent *));
+    return c->by_node == NULL
+               ? WEFT_ENOMEM
+               : routing_new(&cfg, c->pricing.book, c->runtimes, &c->routing);
+}
+
 int core_new(const struct core_config *cfg, struct core **ret_core)
 {
     struct core *c = wf_calloc(1, sizeof *c);
@@ -74,10 +88,13 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     if (registry_init(&c->registry, cfg->max_nodes, seed) != 0 ||
         session_table_init(&c->sessions, cfg->max_nodes, seed + 1) != 0 ||
         agents_init(&c->agents, cfg->max_nodes) != 0 ||
-        capabilities_init(&c->capabilities, CAPABILITIES_MAX, seed + 2) != 0 ||
+        runtimes_new(RUNTIMES_MAX, seed + 6, &c->runtimes) != 0 ||
+        capabilities_init(&c->capabilities, CAPABILITIES_MAX, c->runtimes, seed + 2) !=
+            0 ||
+        estimates_init(&c->estimates, CAPABILITIES_MAX) != 0 ||
         jobs_init(&c->jobs, JOBS_MAX, cfg->log_bytes, seed + 3) != 0 ||
         decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0 ||
-        pricing_init(&c->pricing, seed + 4) != 0 ||
+        pricing_init(&c->pricing, seed + 4) != 0 || routing_start(c, seed + 7) != 0 ||
         data_init(&c->data, cfg->max_blobs, &c->rng, seed + 10) != 0) {
         core_free(c);
         return WEFT_ENOMEM;
@@ -105,6 +122,10 @@ void core_free(struct core *c)
     capabilities_fini(&c->capabilities);
     registry_fini(&c->registry);
     decisions_fini(&c->decisions);
+    routing_free(c->routing);
+    runtimes_free(c->runtimes);
+    estimates_fini(&c->estimates);
+    wf_free(c->by_node);
     pricing_fini(&c->pricing);
     news_fini(&c->news);
     for (size_t i = 0; i < ARRAY_LEN(c->row_store); i++) {
@@ -351,6 +372,7 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
         if (!c->rolled_back) {
             reclaim_tick(c, out);
             work_tick(c, out);
+            estimates_tick(c, out);
         }
         break;
     case BROKER_DURABLE:
@@ -375,6 +397,7 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
         on_forgetful(c, out);
         break;
     case BROKER_STOPPING:
+        estimates_stop(c, out);
         on_stopping(c, out);
         break;
     }
@@ -426,6 +449,7 @@ uint64_t core_wakeup_us(const struct core *c)
     } else if (c->reclaim_us != 0) {
         due_us = c->reclaim_us;
     }
+    due_us = wf_min_u64(due_us, estimates_due_us(c));
     if (data_due(c)) {
         due_us = wf_min_u64(due_us, wf_max_u64(c->data_due_us, AHEAD_US + 1));
     }

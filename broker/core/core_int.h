@@ -10,8 +10,11 @@
 #include "broker/core/core.h"
 #include "broker/core/data/data.h"
 #include "broker/core/decisions.h"
+#include "broker/core/estimates.h"
 #include "broker/core/news.h"
 #include "broker/core/pricing.h"
+#include "broker/core/router/distance.h"
+#include "broker/core/router/runtimes.h"
 #include "common/rng.h"
 
 /* Everything that is refused, dropped or lost is counted under a name. */
@@ -47,7 +50,8 @@
     C(poisoned)                                                                          \
     C(corrupt_chunks)                                                                    \
     C(links_refused)                                                                     \
-    C(bad_records)
+    C(bad_records)                                                                       \
+    C(estimates_lost)
 
 struct counters {
 #define C(name) uint64_t name;
@@ -90,6 +94,10 @@ struct core {
     struct jobs jobs;
     struct decisions decisions;
     struct pricing pricing;
+    struct runtimes *runtimes; /* owned */
+    struct estimates estimates;
+    struct routing *routing; /* owned */
+    struct agent **by_node;  /* owned; of the router's numbers */
     struct data data;
     uint64_t data_due_us; /* when what it has to say goes on */
     struct news news;
@@ -161,6 +169,7 @@ void on_query(struct turn *t);
 void query_node(struct turn *t);
 void query_job(struct turn *t);
 void query_why(struct turn *t);
+void show_decision(struct core *c, const struct decision *d, struct wf_why_info *m);
 void query_logs(struct turn *t);
 
 /* on_prices.c */

@@ -21,8 +21,14 @@ struct decision *decisions_next(struct decisions *d)
 {
     struct decision *x = &d->ring[d->next++ % DECISIONS_KEPT];
 
-    memset(x, 0, offsetof(struct decision, rows));
+    decision_clear(x);
     return x;
+}
+
+void decision_clear(struct decision *d)
+{
+    memset(d, 0,
+           offsetof(struct decision, route) + offsetof(struct route_decision, rows));
 }
 
 const struct decision *decisions_of(const struct decisions *d, const struct wf_id *job)
@@ -39,32 +45,30 @@ const struct decision *decisions_of(const struct decisions *d, const struct wf_i
     return NULL;
 }
 
-void decision_add(struct decision *d, const struct decision_row *row)
+static int comes_before(const struct decision *d, unsigned a, unsigned b)
 {
-    unsigned at = d->nrows;
+    const struct route_row *x = &d->route.rows[a], *y = &d->route.rows[b];
 
-    /* Those with room come before those without, whatever their score. */
-    while (at > 0 && (d->rows[at - 1].full > row->full ||
-                      (d->rows[at - 1].full == row->full &&
-                       d->rows[at - 1].score.total_us > row->score.total_us))) {
-        if (at < WF_SCORED_MAX) {
-            d->rows[at] = d->rows[at - 1];
-        }
-        at--;
+    if ((int) a == d->route.best || (int) b == d->route.best) {
+        return (int) a == d->route.best;
     }
-    if (at < WF_SCORED_MAX) {
-        d->rows[at] = *row;
-        d->nrows += d->nrows < WF_SCORED_MAX;
+    if (x->filter != y->filter) {
+        return x->filter == PLACE_PASSED ||
+               (y->filter != PLACE_PASSED && x->filter > y->filter);
     }
+    return x->score.total_us < y->score.total_us;
 }
 
-const char *place_filter_name(unsigned filter)
+unsigned decision_order(const struct decision *d, unsigned ret[ROUTE_ROWS_MAX])
 {
-    static const char *const names[] = {
-#define F(name, text) text,
-        PLACE_FILTERS(F)
-#undef F
-    };
+    for (unsigned i = 0; i < d->route.nrows; i++) {
+        unsigned at = i;
 
-    return filter < ARRAY_LEN(names) ? names[filter] : "?";
+        while (at > 0 && comes_before(d, i, ret[at - 1])) {
+            ret[at] = ret[at - 1];
+            at--;
+        }
+        ret[at] = i;
+    }
+    return d->route.nrows;
 }

@@ -359,6 +359,9 @@ void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tr
     j->disconnect = (unsigned) m->disconnect;
     j->disconnect_ms = m->disconnect_ms;
     j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
+    j->goal = (unsigned) m->goal;
+    j->rho_pusd = m->rho_pusd;
+    j->max_cost_pusd = m->max_cost_pusd;
     if (m->deadline_ms != 0) {
         j->deadline_us = wf_add_sat(j->accepted_us,
                                     wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
@@ -381,6 +384,9 @@ struct wf_submit job_submit(const struct job *j)
                               .disconnect = j->disconnect,
                               .disconnect_ms = j->disconnect_ms,
                               .reuse_ms = j->reuse_us / 1000,
+                              .goal = j->goal,
+                              .rho_pusd = j->rho_pusd,
+                              .max_cost_pusd = j->max_cost_pusd,
                               .payload_blob = j->payload_blob,
                               .payload_size = j->payload_size};
 }

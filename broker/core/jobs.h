@@ -65,13 +65,19 @@ struct job {
     uint64_t cut_us;           /* its agent was cut off: replace it then; 0: it is not,
                                   UINT64_MAX: wait for it */
     int unclaimed;             /* after a restart: an agent may still hold its attempt */
-    int retry_failed;          /* also when the handler fails */
-    int occupies;              /* the present attempt holds a slot at `agent` */
-    int confirmed;             /* during a resync: the agent says it holds it */
-    struct agent *agent;       /* of the present or last attempt; NULL: none yet */
-    struct agent *avoid;       /* where it failed last */
-    const char *pin;           /* only on this node; empty: anywhere; in `bytes` */
-    const char *name;          /* for people; in `bytes` */
+    unsigned goal;             /* enum wf_goal */
+    uint64_t rho_pusd, max_cost_pusd; /* 0: as the goal, no limit */
+    uint64_t sent_seq;       /* of the present assignment; UINT64_MAX: not sent yet */
+    uint64_t work_us;        /* expected of it, on a node of speed 1 */
+    uint64_t cost_pusd;      /* so far */
+    struct agent *flow_from; /* its inputs are coming from there; NULL: they are not */
+    int retry_failed;        /* also when the handler fails */
+    int occupies;            /* the present attempt holds a slot at `agent` */
+    int confirmed;           /* during a resync: the agent says it holds it */
+    struct agent *agent;     /* of the present or last attempt; NULL: none yet */
+    struct agent *avoid;     /* where it failed last */
+    const char *pin;         /* only on this node; empty: anywhere; in `bytes` */
+    const char *name;        /* for people; in `bytes` */
     struct wf_list_node in_queue; /* ready queue of its capability */
     struct wf_list_node in_agent; /* attempts held by `agent` */
     struct wf_list_node in_done;  /* finished, oldest first */

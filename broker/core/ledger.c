@@ -81,6 +81,9 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
         .disconnect = j->disconnect,
         .disconnect_ms = j->disconnect_ms,
         .reuse_ms = j->reuse_us / 1000,
+        .goal = j->goal,
+        .rho_pusd = j->rho_pusd,
+        .max_cost_pusd = j->max_cost_pusd,
         .retry_of = j->retry_of,
         .reused = j->reused,
         .accepted_ms = j->accepted_ms,
@@ -150,7 +153,8 @@ static int write_outcome(struct core *c, const struct job *j, struct wf_effects 
                                .history = history_rows(c, j),
                                .blob = j->blob,
                                .blob_size = j->blob_size,
-                               .fetched = j->fetched};
+                               .fetched = j->fetched,
+                               .cost_pusd = j->cost_pusd};
 
     if (j->agent != NULL) {
         m.agent = j->agent->principal->key;

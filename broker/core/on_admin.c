@@ -1,4 +1,5 @@
 /* Operators: tokens, drain, labels, revocation; and pings to a node. */
+#include "broker/core/routes.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -131,6 +132,7 @@ static void revoke(struct turn *t, struct principal *p, uint64_t req)
     if (p->state != WF_KEY_REVOKED) {
         registry_set_state(&c->registry, p, WF_KEY_REVOKED);
         if (p->agent != NULL) {
+            routes_open(c, p->agent);
             data_agent_gone(c, p->agent);
         }
         core_news(c, t->out, WF_LOG_WARN, "revoked", p->name, NULL, "%s revoked %s",
@@ -211,6 +213,7 @@ static void drain(struct turn *t, struct principal *p, int on)
 
     p->drained = on;
     p->agent->since_us = t->c->now_us;
+    routes_open(t->c, p->agent);
     core_news(t->c, t->out, WF_LOG_INFO, on ? "drain" : "undrain", p->name, NULL,
               "%s %s %s", t->s->principal->name, on ? "drains" : "undrains", p->name);
     if (p->agent->session != NULL) {

@@ -1,6 +1,7 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
 #include "broker/core/ledger.h"
 #include "broker/core/reclaim.h"
+#include "broker/core/routes.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -10,7 +11,7 @@
 
 #include <string.h>
 
-#define RUN_SHIFT 2 /* alpha 1/4: a handler's speed may change */
+#define RATE_SHIFT 2 /* alpha 1/4 */
 /* What a piece of output takes beside its bytes, at most. */
 #define LOG_HEAD_MAX   64u
 #define RATE_BYTES_MIN (256u << 10) /* less tells of the round trip, not of the rate */
@@ -31,7 +32,9 @@ void on_agent_info(struct turn *t)
     if (a == NULL) {
         return;
     }
+    routes_info_before(t->c, a);
     rc = agent_set_info(a, &t->msg->u.agent_info, &t->c->capabilities);
+    routes_info(t->c, a);
     if (rc != 0) {
         t->c->count.bad_messages++;
         refuse(t, rc, 0, NULL, 0, "agent_info holds a bad capability or label");
@@ -61,6 +64,7 @@ void on_drain(struct turn *t)
 
     if (a != NULL) {
         a->draining = t->msg->u.drain.on != 0;
+        routes_open(t->c, a);
         work_feed(t->c, a, t->out);
     }
 }
@@ -100,7 +104,7 @@ static void not_held(struct core *c, const struct agent *a, struct job *j,
 {
     int ran = j->started_us != 0;
 
-    work_release(j);
+    work_release(c, j);
     if (wf_job_is_final(j->state)) {
         return;
     }
@@ -141,6 +145,8 @@ void on_resync(struct turn *t)
     }
     a->synced = 1;
     a->restarted = 0;
+    routes_load(c, a, NULL);
+    routes_open(c, a);
     reclaim_agent_synced(c, a, t->out);
     work_feed(c, a, t->out);
 }
@@ -173,6 +179,7 @@ void on_started(struct turn *t)
         return;
     }
     work_started(t->c, j);
+    routes_fetched(t->c, j);
     /* An agent announces a run when it has lasted a little; its word is bounded. */
     j->started_us -= wf_min_u64(m->ago_us, t->c->now_us - j->accepted_us);
     (void) job_plan(&t->c->jobs, j);
@@ -236,16 +243,17 @@ void on_fetching(struct turn *t)
 }
 
 /* What moving data to an agent costs is learned from what it moved. */
-static void learn_rate(struct agent *a, const struct wf_result *m)
+static void learn_rate(struct core *c, struct agent *a, const struct wf_result *m)
 {
     if (m->fetched >= RATE_BYTES_MIN && m->fetch_us != 0) {
         wf_ewma_add(&a->fetch_rate,
                     wf_min_u64(m->fetched, UINT64_MAX / 1000000) * 1000000 / m->fetch_us,
-                    RUN_SHIFT);
+                    RATE_SHIFT);
+        routes_measured(c, a);
     }
 }
 
-static void learn(struct job *j, int code, uint64_t run_us)
+static void learn(struct core *c, struct job *j, int code, const struct wf_result *m)
 {
     struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
 
@@ -257,11 +265,10 @@ static void learn(struct job *j, int code, uint64_t run_us)
         return;
     }
     j->agent->done++;
-    wf_ewma_add(&j->capability->run_us, run_us, RUN_SHIFT);
     if (o != NULL) {
         o->done++;
-        wf_ewma_add(&o->run_us, run_us, RUN_SHIFT);
     }
+    routes_learn(c, j, m);
 }
 
 /* What the handler itself did wrong, as against what happened to it. */
@@ -292,14 +299,15 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     wf_slice_str(m->reason, reason, sizeof reason);
     j->fetched = wf_add_sat(j->fetched, m->fetched);
     j->fetch_total = 0;
-    learn_rate(j->agent, m);
+    learn_rate(c, j->agent, m);
     if (j->state == WF_JOB_ASSIGNED) {
         work_started(c, j);
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
     }
     end.wait_us = j->started_us - j->accepted_us;
-    learn(j, code, m->run_us);
-    work_release(j);
+    routes_pay(c, j, m);
+    learn(c, j, code, m);
+    work_release(c, j);
     if (code != 0 &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
@@ -327,7 +335,7 @@ void on_result(struct turn *t)
         conclude(t, j, m);
     } else if (j != NULL) {
         /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */
-        work_release(j);
+        work_release(c, j);
         safe = ledger_settled(c, j);
     } else {
         j = jobs_get(&c->jobs, &m->job);
@@ -365,7 +373,7 @@ void on_refuse(struct turn *t)
         return;
     }
     t->c->count.refused_by_agent++;
-    work_release(j);
+    work_release(t->c, j);
     if (wf_job_is_final(j->state)) {
         return;
     }

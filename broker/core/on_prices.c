@@ -1,5 +1,5 @@
 /* The price book: new lines from the shell, and the query that shows them. */
-#include "broker/core/core_int.h"
+#include "broker/core/routes.h"
 
 #include "common/err.h"
 #include "common/log.h"
@@ -14,6 +14,7 @@ void on_prices(struct core *c, const struct broker_event *ev, struct wf_effects 
                   wf_err_sentence(rc));
         return;
     }
+    routes_priced(c);
     core_news(c, out, WF_LOG_INFO, "prices", "", NULL, "a price book of %zu lines",
               ev->nprices);
 }

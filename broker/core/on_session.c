@@ -1,5 +1,6 @@
 /* Sessions: who connects, hello, heartbeats, enrolment, silence. */
 #include "broker/core/ledger.h"
+#include "broker/core/routes.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -32,6 +33,7 @@ void on_peer_heard(struct core *c, struct session *s, struct wf_effects *out)
         a->heard_us = c->now_us;
         if (a->state == AGENT_TORPID) {
             agent_move(a, AGENT_UP, c->now_us);
+            routes_open(c, a);
             work_feed(c, a, out);
             data_agent_back(c, a, out);
         }
@@ -93,6 +95,7 @@ static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
 {
     a->session = NULL;
     agent_move(a, AGENT_LOST, c->now_us);
+    routes_open(c, a);
     a->lost_until_us = c->now_us + c->cfg.grace_ms * 1000;
     core_news(c, out, WF_LOG_WARN, "agent-lost", a->principal->name, NULL,
               "agent %s is gone; %u attempts wait for its return", a->principal->name,
@@ -155,7 +158,7 @@ static void agent_says_hello(struct turn *t)
     const struct wf_hello *m = &t->msg->u.hello;
     struct agent *a;
 
-    if (agents_need(&c->agents, t->s->principal, &a) != 0) {
+    if (agents_need(&c->agents, t->s->principal, &a) != 0 || routes_add(c, a) != 0) {
         session_end(c, t->s, WEFT_EFULL, "the broker knows as many agents as it may",
                     t->out);
         return;
@@ -183,6 +186,8 @@ static void agent_says_hello(struct turn *t)
     a->heard_us = c->now_us;
     wf_slice_str(m->software, a->software, sizeof a->software);
     agent_move(a, AGENT_UP, c->now_us);
+    routes_open(c, a);
+    routes_load(c, a, NULL);
     set_up(c, a, 1, t->out);
     if (a->principal->drained) {
         const struct wf_drain drain = {1};
@@ -285,7 +290,7 @@ void on_hello(struct turn *t)
     }
 }
 
-static void sample_rtt(struct session *s, uint64_t rtt_us)
+static void sample_rtt(struct core *c, struct session *s, uint64_t rtt_us)
 {
     struct agent *a = s->principal->agent;
 
@@ -296,6 +301,7 @@ static void sample_rtt(struct session *s, uint64_t rtt_us)
     wf_ewma_add(&s->rtt_us, rtt_us, RTT_SHIFT);
     if (!s->by_token && a != NULL && a->session == s) {
         wf_ewma_add(&a->rtt_us, rtt_us, RTT_SHIFT);
+        routes_measured(c, a);
     }
 }
 
@@ -306,9 +312,9 @@ void on_ping(struct turn *t)
     struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
-    sample_rtt(t->s, m->rtt_us);
-    t->s->covered_seq = wf_max_u64(t->s->covered_seq, m->covered);
+    sample_rtt(t->c, t->s, m->rtt_us);
     if (a != NULL && a->session == t->s) {
+        routes_load(t->c, a, m);
         /* Looks at what waits are bounded: an agent that stays idle gets another. */
         work_feed(t->c, a, t->out);
     }
@@ -331,7 +337,7 @@ void on_pong(struct turn *t)
             if (session_get(&c->sessions, p->peer) != NULL) {
                 wf_effects_send(t->out, p->peer, WF_MSG_node_pong, &r);
             }
-            sample_rtt(t->s, r.rtt_us);
+            sample_rtt(c, t->s, r.rtt_us);
             p->seq = 0;
             return;
         }
@@ -348,6 +354,7 @@ void on_bye(struct turn *t)
                   "agent %s left", a->principal->name);
         a->session = NULL;
         agent_move(a, AGENT_OFFLINE, t->c->now_us);
+        routes_open(t->c, a);
         work_lose(t->c, a, 1, "the agent left", t->out);
         set_up(t->c, a, 0, t->out);
     }
@@ -498,6 +505,7 @@ static void still_open(struct core *c, struct session *s, uint64_t end_us,
     }
     if (a != NULL && a->session == s && a->state == AGENT_UP) {
         agent_move(a, AGENT_TORPID, c->now_us);
+        routes_open(c, a);
         core_news(c, out, WF_LOG_WARN, "agent-silent", a->principal->name, NULL,
                   "agent %s is silent: it gets no new work", a->principal->name);
     }
@@ -527,6 +535,7 @@ void on_sessions_tick(struct core *c, struct wf_effects *out)
         continue;
 #endif
         agent_move(a, AGENT_OFFLINE, c->now_us);
+        routes_open(c, a);
         set_up(c, a, 0, out);
         work_lose(c, a, 0, "the agent was lost", out);
     }

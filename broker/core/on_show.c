@@ -216,6 +216,10 @@ void query_job(struct turn *t)
                              .superseded = j->superseded,
                              .disconnect = j->disconnect,
                              .disconnect_ms = j->disconnect_ms,
+                             .goal = j->goal,
+                             .rho_pusd = j->rho_pusd,
+                             .max_cost_pusd = j->max_cost_pusd,
+                             .cost_pusd = j->cost_pusd,
                              .retry_of = j->retry_of,
                              .reused = j->reused,
                              .crashes = j->crashes,
@@ -241,9 +245,36 @@ void query_job(struct turn *t)
 /* -- why -------------------------------------------------------------------------------
  */
 
-static void add_decision(struct core *c, const struct decision *d, struct wf_why_info *m)
+static struct wf_scored_row scored_row_of(const struct route_row *r)
+{
+    const struct agent *a = r->ref;
+
+    return (struct wf_scored_row){
+        .node = wf_slice_of(a->principal->name),
+        .link_us = r->score.link_us,
+        .wait_us = r->score.wait_us,
+        .fetch_us = r->score.fetch_us,
+        .warm_us = r->score.warm_us,
+        .run_us = r->score.run_us,
+        .risk_us = r->score.risk_us,
+        .money_us = r->score.money_us,
+        .score_us = r->score.total_us,
+        .ahead = r->ahead,
+        .report_ms = r->report_ms,
+        .cost_pusd = r->cost_pusd,
+        .fetch_bytes = r->fetch_bytes,
+        .filter = r->filter,
+        .refused =
+            wf_slice_of(r->filter != PLACE_PASSED ? place_filter_name(r->filter) : ""),
+        .site = wf_slice_of(a->principal->site),
+        .tier = a->principal->tier,
+        .free = a->slots - wf_min_u64(a->slots, r->ahead)};
+}
+
+void show_decision(struct core *c, const struct decision *d, struct wf_why_info *m)
 {
     struct wf_buf *filters = core_rows(c, 0), *rows = core_rows(c, 1);
+    unsigned order[ROUTE_ROWS_MAX], n = decision_order(d, order);
 
     for (unsigned f = 0; f < PLACE_FILTER_COUNT; f++) {
         const struct wf_count_row row = {wf_slice_of(place_filter_name(f)),
@@ -253,27 +284,18 @@ static void add_decision(struct core *c, const struct decision *d, struct wf_why
             (void) wf_rows_add(filters, &m->filters, wf_desc_count_row(), &row);
         }
     }
-    for (unsigned i = 0; i < d->nrows; i++) {
-        const struct decision_row *r = &d->rows[i];
-        const struct wf_scored_row row = {.node = wf_slice_of(r->agent->principal->name),
-                                          .link_us = r->score.link_us,
-                                          .wait_us = r->score.wait_us,
-                                          .fetch_us = r->score.fetch_us,
-                                          .warm_us = r->score.warm_us,
-                                          .run_us = r->score.run_us,
-                                          .risk_us = r->score.risk_us,
-                                          .money_us = r->score.money_us,
-                                          .score_us = r->score.total_us,
-                                          .ahead = r->ahead,
-                                          .report_ms = r->report_ms};
+    for (unsigned i = 0; i < n; i++) {
+        const struct wf_scored_row row = scored_row_of(&d->route.rows[order[i]]);
 
         (void) wf_rows_add(rows, &m->rows, wf_desc_scored_row(), &row);
     }
-    m->age_ms = (c->now_us - d->at_us) / 1000;
+    m->age_ms = (c->now_us - d->route.at_us) / 1000;
     m->known = d->known;
-    m->capable = (uint64_t) d->passed + d->filtered[PLACE_FULL];
-    m->scored = m->capable;
+    m->capable = (uint64_t) d->route.passed + d->filtered[PLACE_FULL];
+    m->scored = d->route.nrows;
     m->chosen = d->attempt != 0;
+    m->rho_pusd = d->route.rho_pusd_s;
+    m->broker = wf_slice_of(c->cfg.name);
 }
 
 static const char *waits_for(const struct core *c, const struct job *j,
@@ -315,9 +337,16 @@ void query_why(struct turn *t)
                              .version = j->version,
                              .node = job_node(j),
                              .took_wait_us = is_told(c, j) ? j->wait_us : 0,
-                             .took_run_us = is_told(c, j) ? j->run_us : 0};
+                             .took_run_us = is_told(c, j) ? j->run_us : 0,
+                             .goal = j->goal,
+                             .data_bytes = j->data_bytes};
+    if (is_told(c, j) && wf_job_is_final(j->state)) {
+        m.took_us = j->finished_us - j->accepted_us;
+        m.took_fetched = j->fetched;
+        m.took_cost_pusd = j->cost_pusd;
+    }
     if (d != NULL) {
-        add_decision(c, d, &m);
+        show_decision(c, d, &m);
         m.text = wf_slice_of(waits_for(c, j, d, text, sizeof text));
     } else {
         m.text = wf_slice_of("the decision is not kept any more");

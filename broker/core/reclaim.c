@@ -1,5 +1,7 @@
 #include "broker/core/reclaim.h"
 
+#include "broker/core/routes.h"
+
 #include "broker/core/ledger.h"
 #include "broker/core/reuse.h"
 #include "broker/core/work.h"
@@ -27,6 +29,7 @@ static void wait_for_keeper(struct core *c, struct job *j)
     j->agent->assigned++;
     j->agent->bytes += job_weight(j);
     wf_list_push_back(&j->agent->attempts, &j->in_agent);
+    routes_sent(c, j, NULL, 0);
     (void) job_plan(&c->jobs, j);
 }
 
@@ -184,6 +187,7 @@ int reclaim_attempt(struct core *c, struct agent *a, struct job *j, unsigned run
         j->ran_version = o->version;
         o->assigned++;
     }
+    routes_sent(c, j, NULL, o != NULL);
     if (run_state != WF_RUN_WAITING) {
         work_started(c, j);
     }

@@ -1,5 +1,7 @@
 #include "broker/core/replay.h"
 
+#include "broker/core/routes.h"
+
 #include "broker/core/ledger.h"
 #include "broker/core/reuse.h"
 #include "broker/core/work.h"
@@ -136,6 +138,9 @@ static struct wf_submit submit_of(const struct wf_job_rec *m)
                               .disconnect = m->disconnect,
                               .disconnect_ms = m->disconnect_ms,
                               .reuse_ms = m->reuse_ms,
+                              .goal = m->goal,
+                              .rho_pusd = m->rho_pusd,
+                              .max_cost_pusd = m->max_cost_pusd,
                               .payload_blob = m->payload_blob,
                               .payload_size = m->payload_size};
 }
@@ -279,7 +284,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     }
     j->unclaimed = 0;
     capability_dequeue(j->capability, j);
-    work_release(j);
+    work_release(c, j);
     job_move(&c->jobs, j, (unsigned) m->state);
     j->code = -(int) m->code;
     j->exit_code = (unsigned) m->exit_code;
@@ -298,6 +303,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->finished_ms = m->finished_ms;
     j->finished_us = c->now_us - since_us(c, m->finished_ms);
     j->fetched = m->fetched;
+    j->cost_pusd = m->cost_pusd;
     j->nhistory = 0;
     replay_history(c, j, m->history);
     rc = data_result(c, j, &m->blob, m->blob_size);
@@ -359,6 +365,9 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
     if (p != NULL) {
         forget_revoked(c, p);
     }
+    if (p != NULL && p->agent != NULL) {
+        routes_open(c, p->agent);
+    }
     if (ev->table == REGISTRY_KEYS && p != NULL && p->role == WF_ROLE_AGENT &&
         p->agent == NULL && agents_need(&c->agents, p, &a) == 0) {
         a->since_us = a->heard_us = c->now_us;
@@ -409,6 +418,11 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
         break;
     case LEDGER_DATASETS:
         rc = dataset_replay(c, ev->record, out);
+        break;
+    case LEDGER_ESTIMATES:
+        /* Advice: what is lost of it keeps nobody from working. */
+        estimates_replay(c, ev->record);
+        rc = 0;
         break;
     default:
         rc = WEFT_EPROTO;

@@ -125,9 +125,9 @@ void work_lose(struct core *c, struct agent *a, int all, const char *why,
 
         next = wf_list_next(&a->attempts, n);
         if (wf_job_is_final(j->state)) {
-            work_release(j);
+            work_release(c, j);
         } else if (all || j->cut_us == 0) {
-            work_release(j);
+            work_release(c, j);
             c->count.lost_attempts++;
             work_retry(c, j, WEFT_ELOST, why, BLAME_PLACE, out);
         }

@@ -31,7 +31,6 @@ struct session {
     struct wf_heap_node lease; /* in sessions.leases */
     struct wf_ewma rtt_us;     /* as the peer measured it */
     uint64_t assign_seq;       /* of the last assign sent */
-    uint64_t covered_seq;      /* of the last assign that a report covered */
     int follows_events;
     size_t nwatches;
     struct wf_list_node watches;        /* struct watch.of_session */

@@ -4,6 +4,7 @@
 #include "broker/core/ledger.h"
 #include "broker/core/place.h"
 #include "broker/core/reuse.h"
+#include "broker/core/routes.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -42,11 +43,14 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
     if (j->disconnect == WF_STOP_AFTER) {
         m.stop_after_ms = wf_max_u64(j->disconnect_ms, 1);
     }
+    m.work_us = j->work_us;
     m.seq = ++j->agent->session->assign_seq;
+    j->sent_seq = m.seq;
     wf_effects_send(out, j->agent->session->peer, WF_MSG_assign, &m);
 }
 
-static void assign(struct core *c, struct job *j, struct offer *o, struct wf_effects *out)
+static void assign(struct core *c, struct job *j, struct offer *o,
+                   const struct route_row *row, struct wf_effects *out)
 {
     struct agent *a = o->agent;
 
@@ -63,6 +67,7 @@ static void assign(struct core *c, struct job *j, struct offer *o, struct wf_eff
     a->assigned++;
     a->bytes += job_weight(j);
     wf_list_push_back(&a->attempts, &j->in_agent);
+    routes_sent(c, j, row, 1);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
     if (j->class_ == WF_CLASS_DURABLE && job_has_policy(j)) {
@@ -98,10 +103,10 @@ static void end_without(struct core *c, struct job *j, struct wf_slice ref,
     work_finish(c, j, &end, out);
 }
 
-static void place(struct core *c, struct job *j, struct offer *sure,
+static void place(struct core *c, struct job *j, struct agent *sure,
                   struct wf_effects *out)
 {
-    struct inputs_at data;
+    const struct place_ask ask = {.sure = sure};
     struct decision *d;
     struct wf_slice ref;
     struct offer *o;
@@ -114,14 +119,10 @@ static void place(struct core *c, struct job *j, struct offer *sure,
         return;
     }
     d = decisions_next(&c->decisions);
-    if (j->data_bytes != 0) {
-        inputs_gather(c, j, &data);
-    }
-    o = place_choose(j, j->data_bytes != 0 ? &data : NULL, sure, &c->agents, c->now_us,
-                     &c->rng, d);
+    o = place_choose(c, j, &ask, d);
     if (o != NULL) {
         d->attempt = j->attempt + 1;
-        assign(c, j, o, out);
+        assign(c, j, o, &d->route.rows[d->route.best], out);
     } else if (wf_list_empty(&j->in_queue)) {
         capability_enqueue(j->capability, j, j->attempt != 0);
     }
@@ -134,7 +135,7 @@ void work_place(struct core *c, struct job *j, struct wf_effects *out)
 
 static int fits(const struct job *j, void *offer)
 {
-    return place_filter(j, offer) == PLACE_FILTER_COUNT;
+    return place_filter(j, offer) == PLACE_PASSED;
 }
 
 /* The next job for which this offer has room, in priority order; NULL: none. */
@@ -165,7 +166,7 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
             struct job *j = next_ready(o);
 
             if (j != NULL) {
-                place(c, j, o, out);
+                place(c, j, a, out);
                 placed |= j->state != WF_JOB_QUEUED;
             }
         }
@@ -205,7 +206,7 @@ void work_came_back(struct core *c, struct job *j)
     (void) job_plan(&c->jobs, j);
 }
 
-void work_release(struct job *j)
+void work_release(struct core *c, struct job *j)
 {
     struct agent *a = j->agent;
     struct offer *o;
@@ -224,6 +225,7 @@ void work_release(struct job *j)
     if (o != NULL) {
         o->assigned--;
     }
+    routes_ended(c, j, o != NULL);
 }
 
 void work_stop(struct job *j, int code, struct wf_effects *out)
@@ -272,7 +274,8 @@ void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *ou
         .reused = j->reused,
         .blob = j->blob,
         .blob_size = j->blob_size,
-        .fetched = j->fetched};
+        .fetched = j->fetched,
+        .cost_pusd = j->cost_pusd};
 
     wf_effects_send(out, peer, WF_MSG_outcome, &m);
 }
@@ -378,7 +381,7 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
     }
     count_end(c, j);
     if (j->occupies && j->agent->state == AGENT_OFFLINE) {
-        work_release(j); /* nobody will confirm that the attempt is over */
+        work_release(c, j); /* nobody will confirm that the attempt is over */
     }
     if (j->class_ == WF_CLASS_DURABLE) {
         ledger_write(c, j, LEDGER_OUTCOME);
@@ -452,13 +455,13 @@ static void due(struct core *c, struct job *j, struct wf_effects *out)
     if (j->state == WF_JOB_RUNNING && j->overdue_us != 0 && c->now_us >= j->overdue_us &&
         j->cut_us == 0) {
         work_stop(j, WEFT_EWALL, out);
-        work_release(j);
+        work_release(c, j);
         work_retry(c, j, WEFT_EWALL, "the agent did not end the run at its limit",
                    BLAME_PLACE, out);
         return;
     }
     if (j->occupies && j->cut_us != 0 && c->now_us >= j->cut_us) {
-        work_release(j);
+        work_release(c, j);
         c->count.lost_attempts++;
         work_retry(c, j, WEFT_ELOST,
                    "the agent was cut off for longer than the job allows", BLAME_PLACE,

@@ -55,7 +55,7 @@ void work_came_back(struct core *c, struct job *j);
 void work_send_assign(struct core *c, struct job *j, struct wf_effects *out);
 
 /* The attempt holds its slot no longer. */
-void work_release(struct job *j);
+void work_release(struct core *c, struct job *j);
 
 /* The agent was cut off: each of its attempts goes on, waits or is replaced as its job
  * declared. */

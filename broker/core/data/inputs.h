@@ -23,22 +23,10 @@ int inputs_match(const struct job *j, const struct wf_submit *m);
 /* The first dataset of a job that is there no more: 1, and its reference. */
 int inputs_gone(const struct core *c, const struct job *j, struct wf_slice *ret_ref);
 
-/* Who has some of a job's inputs: the first that are found.  Others may as well. */
-#define INPUTS_HOLDERS 64u
-
-struct inputs_at {
-    const struct core *c;  /* borrowed, */
-    const struct job *job; /* as is this */
-    uint64_t total;        /* bytes */
-    unsigned n;
-    struct agent *holders[INPUTS_HOLDERS];
-};
-
-void inputs_gather(const struct core *c, const struct job *j, struct inputs_at *ret);
-
-/* Bytes that this agent would have to fetch, about: of a large folder a few files tell.
- */
-uint64_t inputs_missing(const struct inputs_at *at, const struct agent *a);
+/* A job's inputs and its payload as the router looks at them: bytes, and who has most of
+ * each; of a large folder a few files tell.  Returns how many. */
+unsigned inputs_route(const struct core *c, const struct job *j,
+                      struct route_input ret[ROUTE_INPUTS_MAX]);
 
 /* 1 when the job needs this blob; files of this dataset. */
 int inputs_have(const struct core *c, const struct job *j,

@@ -4,26 +4,46 @@
 #include "proto/name.h"
 
 #define SAMPLE 32u /* files of a folder that stand for all of it */
+#define LOOKS  64u /* holders that are asked how much they have */
 
-static void add_holder(struct inputs_at *at, struct agent *a)
+/* Those that have most of it, of the ones that can give it now. */
+static void add_holder(struct route_input *in, const struct agent *a, uint64_t have)
 {
-    unsigned i = 0;
+    unsigned i = in->nholders;
 
-    while (i < at->n && at->holders[i] != a) {
-        i++;
+    have = wf_min_u64(have, in->bytes);
+    if (have == 0 || a->session == NULL) {
+        return;
     }
-    if (i == at->n && i < INPUTS_HOLDERS) {
-        at->holders[at->n++] = a;
+    for (unsigned k = 0; k < in->nholders; k++) {
+        if (in->holders[k].node == a->node) {
+            return;
+        }
     }
+    if (i == ROUTE_HOLDERS_MAX) {
+        i--;
+        if (in->holders[i].have >= have) {
+            return;
+        }
+    } else {
+        in->nholders++;
+    }
+    while (i > 0 && in->holders[i - 1].have < have) {
+        in->holders[i] = in->holders[i - 1];
+        i--;
+    }
+    in->holders[i] = (struct route_holder){a->node, have};
 }
 
-static void add_holders_of(struct inputs_at *at, const struct blob *b)
+static void add_holders_of(struct route_input *in, const struct blob *b)
 {
-    unsigned looks = INPUTS_HOLDERS;
+    unsigned looks = LOOKS;
 
     for (struct wf_list_node *n = b != NULL ? wf_list_first(&b->shares) : NULL;
          n != NULL && looks-- > 0; n = wf_list_next(&b->shares, n)) {
-        add_holder(at, CONTAINER_OF(n, struct share, of_blob)->agent);
+        const struct share *s = CONTAINER_OF(n, struct share, of_blob);
+
+        add_holder(in, s->agent, s->have);
     }
 }
 
@@ -62,24 +82,6 @@ static const struct blob *sample(const struct folder *f, size_t i, size_t n)
     return f->d->files[f->first + i * f->n / n].blob;
 }
 
-static void add_holders_of_folder(struct inputs_at *at, const struct folder *f)
-{
-    const struct dataset *d = f->d;
-    size_t n = wf_min_u64(f->n, SAMPLE);
-    unsigned looks = INPUTS_HOLDERS;
-
-    if (d != NULL && f->n != d->nfiles) {
-        for (size_t i = 0; i < n; i++) {
-            add_holders_of(at, sample(f, i, n));
-        }
-        return;
-    }
-    for (struct wf_list_node *x = d != NULL ? wf_list_first(&d->shares) : NULL;
-         x != NULL && looks-- > 0; x = wf_list_next(&d->shares, x)) {
-        add_holder(at, CONTAINER_OF(x, struct dataset_share, node)->agent);
-    }
-}
-
 static uint64_t have_of_folder(const struct core *c, const struct folder *f,
                                const struct agent *a)
 {
@@ -105,53 +107,56 @@ static uint64_t have_of_folder(const struct core *c, const struct folder *f,
     return have == of ? all : all / 1000 * (have / (of / 1000 + 1));
 }
 
-void inputs_gather(const struct core *c, const struct job *j, struct inputs_at *ret)
+static void add_holders_of_folder(const struct core *c, struct route_input *in,
+                                  const struct folder *f)
 {
-    struct wf_rows rows = j->inputs;
-    struct wf_need_row need;
+    const struct dataset *d = f->d;
+    size_t n = wf_min_u64(f->n, SAMPLE);
+    unsigned looks = LOOKS;
 
-    ret->c = c;
-    ret->job = j;
-    ret->total = j->data_bytes;
-    ret->n = 0;
-    while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
-        if (wf_digest_is_zero(&need.digest)) {
-            const struct folder f = folder_of(c, &need);
+    if (d != NULL && f->n != d->nfiles) {
+        for (size_t i = 0; i < n; i++) {
+            const struct blob *b = sample(f, i, n);
+            struct wf_list_node *x = wf_list_first(&b->shares);
 
-            add_holders_of_folder(ret, &f);
-        } else {
-            add_holders_of(ret, catalogue_get(&c->data.catalogue, &need.digest));
+            for (; x != NULL && looks-- > 0; x = wf_list_next(&b->shares, x)) {
+                const struct agent *a = CONTAINER_OF(x, struct share, of_blob)->agent;
+
+                add_holder(in, a, have_of_folder(c, f, a));
+            }
         }
+        return;
     }
-    if (!wf_digest_is_zero(&j->payload_blob)) {
-        add_holders_of(ret, catalogue_get(&c->data.catalogue, &j->payload_blob));
+    for (struct wf_list_node *x = d != NULL ? wf_list_first(&d->shares) : NULL;
+         x != NULL && looks-- > 0; x = wf_list_next(&d->shares, x)) {
+        const struct dataset_share *s = CONTAINER_OF(x, struct dataset_share, node);
+
+        add_holder(in, s->agent, s->bytes);
     }
 }
 
-uint64_t inputs_missing(const struct inputs_at *at, const struct agent *a)
+unsigned inputs_route(const struct core *c, const struct job *j,
+                      struct route_input ret[ROUTE_INPUTS_MAX])
 {
-    const struct core *c = at->c;
-    struct wf_rows rows = at->job->inputs;
+    struct wf_rows rows = j->inputs;
     struct wf_need_row need;
-    uint64_t have = 0;
+    unsigned n = 0;
 
-    if (a->nshares == 0) {
-        return at->total;
-    }
-    while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
-        uint64_t some;
+    while (n < WF_INPUTS_MAX && wf_rows_next(&rows, wf_desc_need_row(), &need)) {
+        struct route_input *in = &ret[n++];
 
+        *in = (struct route_input){.bytes = need.size};
         if (wf_digest_is_zero(&need.digest)) {
             const struct folder f = folder_of(c, &need);
 
-            some = have_of_folder(c, &f, a);
+            add_holders_of_folder(c, in, &f);
         } else {
-            some = have_of(c, &need.digest, a);
+            add_holders_of(in, catalogue_get(&c->data.catalogue, &need.digest));
         }
-        have = wf_add_sat(have, wf_min_u64(some, need.size));
     }
-    if (!wf_digest_is_zero(&at->job->payload_blob)) {
-        have = wf_add_sat(have, have_of(c, &at->job->payload_blob, a));
+    if (!wf_digest_is_zero(&j->payload_blob)) {
+        ret[n] = (struct route_input){.bytes = j->payload_size};
+        add_holders_of(&ret[n++], catalogue_get(&c->data.catalogue, &j->payload_blob));
     }
-    return at->total - wf_min_u64(at->total, have);
+    return n;
 }

@@ -5,7 +5,7 @@
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
 #define FURTHER_MAX  512u   /* looked at when nobody of the sample may have it */
-#define LATE_PM      900u   /* deadlines are promised on this quantile of the run */
+#define LATE_PM      990u   /* deadlines are promised on this quantile of the run */
 
 uint64_t route_rho(unsigned goal)
 {
@@ -59,10 +59,16 @@ static int is_late(const struct routing *r, const struct route_job *job,
 {
     const struct runtime_key key = key_of(n, job);
     struct score late = *s;
+    struct run_guess guess;
+
+    runtimes_guess(r->runtimes, &key, &guess);
+    if (guess.samples < RUN_SAMPLES || guess.level >= RUN_DECLARED) {
+        return s->link_us > job->left_us; /* nothing is known of it yet */
+    }
 
     late.link_us += 2 * (uint64_t) n->dev_us;
     late.run_us = score_run(runtimes_quantile(r->runtimes, &key, LATE_PM), n->speed_pm);
-    late.money_us = late.soft_us = 0;
+    late.money_us = late.soft_us = late.others_us = 0;
     return score_total(&late, 0) > job->left_us;
 }
 
@@ -110,6 +116,7 @@ static void score_row(const struct routing *r, const struct route_job *job,
     s->link_us =
         wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
     s->wait_us = wait_us(n, e, work_us, row);
+    s->others_us = score_others(s->wait_us);
     s->fetch_us = fetch.us;
     s->warm_us =
         e->warm ? 0 : runtimes_warm_guess(r->runtimes, job->capability, n->class_);

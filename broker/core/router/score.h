@@ -1,11 +1,13 @@
 /* score.h - how soon one node is expected to finish one job, and at what price
  *
- *     score = T + M / rho + P        T = L + max(Q, X, C) + R + S
+ *     score = T + M / rho + O + P        T = L + max(Q, X, C) + R + S
  *
  * DESIGN section 6: L link, Q wait, X fetch, C warm-up, R run, S risk of losing a spot
- * node, M money, P soft preferences that are not met.  max, not sum: inputs are fetched
- * and handlers warmed while a job queues.  A job that is placed for throughput pays for
- * the link that it occupies as well: T + X.  Microseconds, lower is better.
+ * node, M money, O others, P soft preferences that are not met.  max, not sum: inputs are
+ * fetched and handlers warmed while a job queues.  Who queues makes those wait that come
+ * after it, about as long as it waits itself: without O money and data are saved at the
+ * expense of others (measured in docs/PLACEMENT.md).  A job that is placed for throughput
+ * pays for the link that it occupies as well: T + X.  Microseconds, lower is better.
  *
  * Pure functions of their arguments, in saturating integers: the same terms give the same
  * score on every machine, so a decision can be checked from its explanation.
@@ -17,6 +19,7 @@
 
 struct score {
     uint64_t link_us, wait_us, fetch_us, warm_us, run_us, risk_us, money_us, soft_us;
+    uint64_t others_us;
     uint64_t total_us;
 };
 
@@ -26,6 +29,9 @@ uint64_t score_total(const struct score *s, int occupies);
 /* Q: `jobs` of so much expected work in all are there, in so many slots, each of which
  * does speed_pm / 1000 of work a second. */
 uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t speed_pm);
+
+/* O: of so long a wait. */
+uint64_t score_others(uint64_t wait_us);
 
 /* R: the time of so much work there. */
 uint64_t score_run(uint64_t work_us, uint32_t speed_pm);

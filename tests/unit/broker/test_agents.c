@@ -52,7 +52,7 @@ static void open_bench(struct bench *b)
 {
     *b = (struct bench){.p = {.name = "edge-1", .site = "lyon", .tier = WF_TIER_EDGE}};
     must(agents_init(&b->agents, 4) == 0);
-    must(capabilities_init(&b->caps, 100, 1) == 0);
+    must(capabilities_init(&b->caps, 100, NULL, 1) == 0);
     must(agents_need(&b->agents, &b->p, &b->a) == 0);
 }
 

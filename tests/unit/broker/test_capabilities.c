@@ -16,7 +16,7 @@ struct bench {
 static void open_bench(struct bench *b)
 {
     *b = (struct bench){.n = 0};
-    must(capabilities_init(&b->caps, 3, 1) == 0);
+    must(capabilities_init(&b->caps, 3, NULL, 1) == 0);
     must(capabilities_need(&b->caps, wf_slice_of("echo"), &b->echo) == 0);
     must(jobs_init(&b->jobs, JOBS, 100, 1) == 0);
 }
@@ -123,28 +123,10 @@ static void passes_by(void)
     close_bench(&x);
 }
 
-static void learns(void)
-{
-    struct offer o = {0};
-    struct bench x;
-
-    open_bench(&x);
-    o.capability = x.echo;
-    ok(offer_run_us(&o) > 0, "a guess at first");
-    wf_ewma_add(&x.echo->run_us, 4000, 2);
-    is_int(offer_run_us(&o), 4000, "then what others took");
-    for (unsigned i = 0; i < 5; i++) {
-        wf_ewma_add(&o.run_us, 1000, 2);
-    }
-    is_int(offer_run_us(&o), 1000, "then its own");
-    close_bench(&x);
-}
-
 int main(void)
 {
     is_made_once();
     keeps_order();
     passes_by();
-    learns();
     return done();
 }

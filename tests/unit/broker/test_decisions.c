@@ -2,7 +2,9 @@
 
 #include "tests/lib/tap.h"
 
-static struct wf_id id_of(unsigned n)
+#include <string.h>
+
+static struct wf_id id_of(uint32_t n)
 {
     struct wf_id id = {{0}};
 
@@ -10,34 +12,27 @@ static struct wf_id id_of(unsigned n)
     return id;
 }
 
-static void add(struct decision *d, uint64_t total_us, int full, uint64_t ahead)
+static void add(struct decision *d, uint64_t total_us, unsigned filter)
 {
-    const struct decision_row row = {
-        .score = {.total_us = total_us}, .full = full, .ahead = ahead};
-
-    decision_add(d, &row);
+    d->route.rows[d->route.nrows++] =
+        (struct route_row){.score = {.total_us = total_us}, .filter = (uint8_t) filter};
 }
 
-static void keeps_the_best(void)
+static void orders(void)
 {
-    struct decision d = {0};
+    struct decision d = {.route = {.best = 2}};
+    unsigned order[ROUTE_ROWS_MAX];
 
-    add(&d, 300, 0, 0);
-    add(&d, 100, 0, 0);
-    add(&d, 200, 0, 0);
-    ok(d.nrows == 3 && d.rows[0].score.total_us == 100 &&
-           d.rows[1].score.total_us == 200 && d.rows[2].score.total_us == 300,
-       "best first");
-    add(&d, 200, 0, 7);
-    ok(d.rows[1].ahead == 0 && d.rows[2].ahead == 7, "ties in order of insertion");
-    add(&d, 1, 1, 0);
-    ok(d.rows[4].full && d.rows[4].score.total_us == 1,
-       "one without room comes last, however good");
-    for (unsigned i = 0; i < 30; i++) {
-        add(&d, 50, 0, 0);
-    }
-    is_int(d.nrows, WF_SCORED_MAX, "no more than are told about");
-    is_int(d.rows[WF_SCORED_MAX - 1].score.total_us, 50, "and those are the best");
+    add(&d, 300, PLACE_PASSED);
+    add(&d, 50, PLACE_NEEDS);
+    add(&d, 200, PLACE_PASSED);
+    add(&d, 100, PLACE_FULL);
+    add(&d, 150, PLACE_PASSED);
+    is_int(decision_order(&d, order), 5, "all that were looked at");
+    is_int(order[0], 2, "the one that was chosen, whatever its score");
+    ok(order[1] == 4 && order[2] == 0, "then those that passed, by score");
+    is_int(order[3], 3, "then those that were refused last");
+    is_int(order[4], 1, "then those refused first");
 }
 
 static void finds(void)
@@ -57,8 +52,9 @@ static void finds(void)
         decisions_next(&d)->job = id_of(10 + i);
     }
     ok(decisions_of(&d, &two) == NULL, "gone after so many later ones");
-    d.ring[d.next % DECISIONS_KEPT].nrows = 5;
-    is_int(decisions_next(&d)->nrows, 0, "a record is cleared before it is used again");
+    d.ring[d.next % DECISIONS_KEPT].route.nrows = 3;
+    is_int(decisions_next(&d)->route.nrows, 0,
+           "a record is cleared before it is used again");
     decisions_fini(&d);
 }
 
@@ -71,7 +67,7 @@ static void names(void)
 
 int main(void)
 {
-    keeps_the_best();
+    orders();
     finds();
     names();
     return done();

@@ -38,7 +38,7 @@ static void chooses_the_nearest(void)
     measure(&b, near, 2000);
     bed_submit(&b, client, 1);
     is_str(node_of(&b, 1), "near", "the nearest with a free slot");
-    ok(decision_of(&b, 1)->nrows == 2 && decision_of(&b, 1)->attempt == 1,
+    ok(decision_of(&b, 1)->route.nrows == 2 && decision_of(&b, 1)->attempt == 1,
        "both are in the record");
     bed_submit(&b, client, 2);
     is_str(node_of(&b, 2), "near", "as long as it has one");

@@ -80,8 +80,8 @@ static void holder_wins(void)
     stock_submit(&b, ann, 2, "in", "pics/a");
     is_str(node_of(&b, 2), "far", "then who has it");
     is_int(fetch_us(&b, ann, "02020202", "far"), 0, "which has nothing to fetch");
-    is_int(fetch_us(&b, ann, "02020202", "near"), 100 * MIB * 1000000 / 50000000,
-           "while the other would wait so long");
+    ok(fetch_us(&b, ann, "02020202", "near") >= 100 * MIB * 1000000 / 50000000,
+       "while the other would wait so long");
     stock_submit(&b, ann, 3, "in", "pics");
     is_str(node_of(&b, 3), "far", "or most of it");
     is_int(fetch_us(&b, ann, "03030303", "far"), MIB * 1000000 / 50000000, "as told");

@@ -1,0 +1,283 @@
+#include "broker/core/routes.h"
+
+#include "broker/core/data/inputs.h"
+#include "common/check.h"
+#include "common/err.h"
+
+int routes_add(struct core *c, struct agent *a)
+{
+    int rc = a->node == ROUTE_NONE ? routing_add(c->routing, &a->node) : 0;
+
+    if (rc == 0) {
+        c->by_node[a->node] = a;
+    }
+    return rc;
+}
+
+struct agent *routes_agent(const struct core *c, uint32_t node)
+{
+    return node < c->cfg.max_nodes ? c->by_node[node] : NULL;
+}
+
+int routes_is_open(const struct agent *a)
+{
+    /* What is assigned before the resync comes would look lost when it does. */
+    return a->state == AGENT_UP && a->synced && !a->draining && !a->principal->drained &&
+           a->principal->state != WF_KEY_REVOKED;
+}
+
+void routes_open(struct core *c, const struct agent *a)
+{
+    if (a->node != ROUTE_NONE) {
+        routing_open(c->routing, a->node, routes_is_open(a));
+    }
+}
+
+void routes_info_before(struct core *c, const struct agent *a)
+{
+    for (unsigned i = 0; i < a->noffers; i++) {
+        routing_withdraw(c->routing, a->node, a->offers[i].capability->number);
+    }
+}
+
+/* Versions of a capability share a place: what is asked of them differs, where they run
+ * does not. */
+static void offer_all(struct core *c, struct agent *a)
+{
+    for (unsigned i = 0; i < a->noffers; i++) {
+        struct route_offer o = {.ref = a};
+
+        for (unsigned k = 0; k < a->noffers; k++) {
+            const struct offer *x = &a->offers[k];
+
+            if (x->capability == a->offers[i].capability) {
+                o.slots += (uint32_t) x->slots;
+                o.queue += (uint32_t) x->queue;
+                o.assigned += (uint32_t) x->assigned;
+                o.warm |= x->warm;
+            }
+        }
+        if (routing_offer(c->routing, a->node, a->offers[i].capability->number, &o) !=
+            0) {
+            c->count.out_of_memory++;
+        }
+    }
+}
+
+static void describe(struct core *c, const struct agent *a)
+{
+    struct route_about about = {.tier = (uint8_t) a->principal->tier,
+                                .metered = a->metered != 0,
+                                .spot = a->spot != 0,
+                                .slots = (uint32_t) wf_min_u64(a->slots, UINT32_MAX),
+                                .speed_pm = a->speed_pm};
+
+    /* A table of names that is full leaves it without: prices of any apply. */
+    if (a->principal->site[0] != '\0') {
+        (void) wf_intern_put(c->pricing.sites, a->principal->site, &about.site);
+    }
+    if (a->class_[0] != '\0') {
+        (void) wf_intern_put(c->pricing.classes, a->class_, &about.class_);
+    }
+    about.price_pusd_s = prices_node(c->pricing.book, about.class_);
+    routing_describe(c->routing, a->node, &about);
+}
+
+void routes_info(struct core *c, struct agent *a)
+{
+    describe(c, a);
+    offer_all(c, a);
+    routes_open(c, a);
+}
+
+void routes_priced(struct core *c)
+{
+    for (struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
+         n = wf_list_next(&c->agents.all, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        if (a->node != ROUTE_NONE) {
+            describe(c, a);
+        }
+    }
+}
+
+void routes_measured(struct core *c, const struct agent *a)
+{
+    struct route_links l = {.rtt_us = (uint32_t) wf_ewma_mean(&a->rtt_us),
+                            .dev_us = (uint32_t) wf_ewma_dev(&a->rtt_us)};
+
+    l.to_broker[0] = distance_entry(l.rtt_us);
+    l.down = a->fetch_rate.n != 0 ? wf_ewma_mean(&a->fetch_rate) : 0;
+    routing_measured(c->routing, a->node, &l);
+}
+
+/* What was sent and is not in the report: at the end of the list, which is in the order
+ * of sending. */
+static void count_own(const struct agent *a, struct route_report *r)
+{
+    const struct wf_list_node *head = &a->attempts;
+
+    for (const struct wf_list_node *n = head->prev; n != head; n = n->prev) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_agent);
+
+        if (j->sent_seq <= a->covered_seq) {
+            return;
+        }
+        r->own_jobs++;
+        r->own_work_us = wf_add_sat(r->own_work_us, j->work_us);
+    }
+}
+
+void routes_load(struct core *c, struct agent *a, const struct wf_ping *m)
+{
+    struct route_report r = {0};
+
+    if (m == NULL) {
+        a->covered_seq = 0;
+        for (struct wf_list_node *n = wf_list_first(&a->attempts); n != NULL;
+             n = wf_list_next(&a->attempts, n)) {
+            CONTAINER_OF(n, struct job, in_agent)->sent_seq = UINT64_MAX;
+        }
+    } else if (m->arrived == 0 && m->jobs == 0) {
+        return; /* nothing was ever sent there, or it is of a version that does not tell
+                 */
+    } else {
+        a->covered_seq = wf_max_u64(a->covered_seq, m->covered);
+        r.jobs = (uint32_t) wf_min_u64(m->jobs, UINT32_MAX);
+        r.work_us = m->work_us;
+        r.arrived = m->arrived;
+    }
+    count_own(a, &r);
+    routing_report(c->routing, a->node, &r, c->now_us);
+}
+
+void routes_sent(struct core *c, struct job *j, const struct route_row *row, int offered)
+{
+    const uint32_t number = offered ? j->capability->number : ROUTE_NONE;
+
+    j->sent_seq = UINT64_MAX;
+    j->work_us =
+        row != NULL ? score_mul_div(row->score.run_us, j->agent->speed_pm, 1000) : 0;
+    j->flow_from = NULL;
+    if (j->agent->node == ROUTE_NONE) {
+        return; /* counted when it comes */
+    }
+    routing_sent(c->routing, j->agent->node, number, j->work_us);
+    if (row != NULL && row->from != ROUTE_NONE) {
+        j->flow_from = routes_agent(c, row->from);
+        routing_flow(c->routing, row->from, j->agent->node, 1);
+    }
+}
+
+void routes_fetched(struct core *c, struct job *j)
+{
+    if (j->flow_from != NULL) {
+        routing_flow(c->routing, j->flow_from->node, j->agent->node, -1);
+        j->flow_from = NULL;
+    }
+}
+
+void routes_ended(struct core *c, struct job *j, int offered)
+{
+    const uint32_t number = offered ? j->capability->number : ROUTE_NONE;
+
+    routes_fetched(c, j);
+    if (j->agent->node != ROUTE_NONE) {
+        routing_ended(c->routing, j->agent->node, number, j->work_us,
+                      j->sent_seq <= j->agent->covered_seq);
+    }
+}
+
+static struct runtime_key key_of(struct core *c, const struct job *j)
+{
+    struct runtime_key key = {.capability = j->capability->number,
+                              .version = j->ran_version,
+                              .size = wf_add_sat(j->payload_len, j->data_bytes)};
+
+    if (j->agent->class_[0] != '\0') {
+        (void) wf_intern_put(c->pricing.classes, j->agent->class_, &key.class_);
+    }
+    return key;
+}
+
+void routes_learn(struct core *c, const struct job *j, const struct wf_result *m)
+{
+    const struct runtime_key key = key_of(c, j);
+
+    runtimes_add(c->runtimes, &key, score_mul_div(m->run_us, j->agent->speed_pm, 1000), 0,
+                 c->now_us);
+    if (m->warm_us != 0) {
+        runtimes_warm_add(c->runtimes, key.capability, key.class_, m->warm_us, c->now_us);
+    }
+}
+
+static uint32_t site_of(struct core *c, const struct agent *a)
+{
+    uint32_t site = 0;
+
+    (void) wf_intern_put(c->pricing.sites, a->principal->site, &site);
+    return site;
+}
+
+void routes_pay(struct core *c, struct job *j, const struct wf_result *m)
+{
+    const struct runtime_key key = key_of(c, j);
+    const struct agent *from = j->flow_from;
+    const struct agent *to = j->agent;
+    uint64_t byte_pusd = 0;
+
+    if (from == NULL && j->fetch_from != NULL) {
+        from = j->fetch_from->agent;
+    }
+    if (from != NULL) {
+        byte_pusd =
+            prices_egress(c->pricing.book, site_of(c, from), from->principal->tier,
+                          site_of(c, to), to->principal->tier);
+    }
+    j->cost_pusd = wf_add_sat(
+        j->cost_pusd, wf_add_sat(score_mul_div(prices_node(c->pricing.book, key.class_),
+                                               m->run_us, 1000000),
+                                 score_mul_div(m->fetched, byte_pusd, 1)));
+}
+
+void routes_job(const struct core *c, const struct job *j, struct route_input *inputs,
+                struct route_job *ret)
+{
+    *ret = (struct route_job){.capability = j->capability->number,
+                              .version = j->version,
+                              .size = wf_add_sat(j->payload_len, j->data_bytes),
+                              .goal = j->goal,
+                              .rho_pusd_s = j->rho_pusd,
+                              .client_rtt_us = j->client_rtt_us,
+                              .max_pusd = j->max_cost_pusd,
+                              .inputs = inputs,
+                              .avoid = j->avoid != NULL ? j->avoid->node : ROUTE_NONE,
+                              .sure = ROUTE_NONE};
+    if (j->deadline_us != 0) {
+        ret->left_us = wf_max_u64(1, wf_max_u64(j->deadline_us, c->now_us) - c->now_us);
+    }
+    if (j->data_bytes != 0) {
+        ret->ninputs = inputs_route(c, j, inputs);
+    }
+}
+
+void routes_check(const struct core *c, const struct agent *a)
+{
+    if (a->node == ROUTE_NONE) {
+        return; /* it never came since this broker's start */
+    }
+    WF_CHECK(c->by_node[a->node] == a);
+    WF_CHECK(routing_is_open(c->routing, a->node) == routes_is_open(a));
+    for (unsigned i = 0; i < a->noffers; i++) {
+        uint64_t assigned = 0;
+
+        for (unsigned k = 0; k < a->noffers; k++) {
+            if (a->offers[k].capability == a->offers[i].capability) {
+                assigned += a->offers[k].assigned;
+            }
+        }
+        WF_CHECK(routing_assigned(c->routing, a->node, a->offers[i].capability->number) ==
+                 assigned);
+    }
+}

@@ -153,7 +153,7 @@ static void zeros(struct peer *p, size_t n)
 static void deep(struct peer *p, size_t n)
 {
     begin(p);
-    raw_hex(&p->out, "96 04 2a 00 00 00");
+    raw_hex(&p->out, "99 04 2a 00 00 00 00 00 00");
     for (size_t i = 0; i < n; i++) {
         raw_hex(&p->out, "91");
     }

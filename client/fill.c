@@ -131,6 +131,26 @@ void fill_share(struct rows *r, const union fill_row *from, void *to)
     s->age_ms = x->age_ms;
 }
 
+void fill_link(struct rows *r, const union fill_row *from, void *to)
+{
+    static const char *const sources[] = {"", "measured", "estimated", "site"};
+    const struct wf_link_view_row *x = &from->link;
+    struct weft_link *l = to;
+
+    l->from = rows_text(r, x->from);
+    l->to = rows_text(r, x->to);
+    l->source = x->source < ARRAY_LEN(sources) ? sources[x->source] : "";
+    l->rtt_us = x->rtt_us;
+    l->jitter_us = x->jitter_us;
+    l->loss_permille = x->loss_pm;
+    l->up = x->up;
+    l->down = x->down;
+    l->samples = x->samples;
+    l->age_ms = x->age_ms;
+    l->metered = x->metered != 0;
+    l->pusd_byte = x->usd_gb_p;
+}
+
 void fill_price(struct rows *r, const union fill_row *from, void *to)
 {
     const struct wf_price_row *x = &from->price;

@@ -52,6 +52,9 @@ static struct wf_rows page_rows(const struct wf_msg *msg, uint64_t *ret_more)
     case WF_MSG_keys_page:
         *ret_more = msg->u.keys_page.more;
         return msg->u.keys_page.rows;
+    case WF_MSG_links_page:
+        *ret_more = msg->u.links_page.more;
+        return msg->u.links_page.rows;
     case WF_MSG_prices_page:
         *ret_more = msg->u.prices_page.more;
         return msg->u.prices_page.rows;
@@ -213,6 +216,23 @@ int weft_datasets(weft_client *c, int timeout_ms, struct weft_dataset **ret_rows
     int rc = list(c, timeout_ms, &q, WF_MSG_datasets_page, SIZE_MAX, sizeof **ret_rows,
                   wf_desc_dataset_row(), fill_dataset, &rows, ret_n);
 
+    if (rc == 0) {
+        *ret_rows = rows;
+    }
+    return rc;
+}
+
+int weft_links(weft_client *c, const char *node, int timeout_ms,
+               struct weft_link **ret_rows, size_t *ret_n)
+{
+    struct wf_query q = {.kind = WF_QUERY_LINKS};
+    void *rows = NULL;
+    int rc = set_text(&q.key, node);
+
+    if (rc == 0) {
+        rc = list(c, timeout_ms, &q, WF_MSG_links_page, SIZE_MAX, sizeof **ret_rows,
+                  wf_desc_link_view_row(), fill_link, &rows, ret_n);
+    }
     if (rc == 0) {
         *ret_rows = rows;
     }

@@ -4,6 +4,7 @@
 
 #define SECOND_US 1000000u
 #define NEWS_PART 5u
+#define BYTES_MAX (UINT64_C(1) << 44) /* times a million they fit */
 
 static uint64_t slot_of(uint64_t now_us)
 {
@@ -27,15 +28,15 @@ int wf_rate_add(struct wf_rate *r, uint64_t bytes, uint64_t took_us, uint64_t fl
                 uint64_t now_us)
 {
     uint64_t slot = slot_of(now_us);
-    __extension__ unsigned __int128 rate;
+    uint64_t rate;
     uint64_t *best;
 
     if (bytes < WF_RATE_MIN_BYTES || took_us == 0) {
         return 0;
     }
-    flows = wf_min_u64(wf_max_u64(flows, 1), WF_RATE_FLOWS_MAX);
-    rate = bytes;
-    rate = rate * SECOND_US / took_us * flows;
+    rate = wf_min_u64(bytes, BYTES_MAX) * SECOND_US / took_us;
+    rate = wf_min_u64(rate, WF_RATE_MAX) *
+           wf_min_u64(wf_max_u64(flows, 1), WF_RATE_FLOWS_MAX);
     if (rate == 0) {
         return 0;
     }
@@ -44,7 +45,7 @@ int wf_rate_add(struct wf_rate *r, uint64_t bytes, uint64_t took_us, uint64_t fl
         advance(r, slot);
     }
     best = &r->best[r->newest % WF_RATE_SLOTS];
-    *best = wf_max_u64(*best, rate > WF_RATE_MAX ? WF_RATE_MAX : (uint64_t) rate);
+    *best = wf_max_u64(*best, wf_min_u64(rate, WF_RATE_MAX));
     return 1;
 }
 

@@ -311,6 +311,7 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
         PAGE(status_info);
         PAGE(node_info);
         PAGE(node_pong);
+        PAGE(links_page);
         PAGE(prices_page);
         PAGE(datasets_page);
         PAGE(dataset_info);

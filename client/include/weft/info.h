@@ -165,6 +165,19 @@ struct weft_price {
     uint64_t events_day; /* how often a node is taken away, in 1e-6 a day */
 };
 
+/* A link as the broker knows it.  Rates are bytes a second from `from` to `to` and the
+ * other way; what was not measured is 0. */
+struct weft_link {
+    const char *from, *to;
+    const char *source; /* "measured", "estimated" or "site" */
+    uint64_t rtt_us, jitter_us, loss_permille;
+    uint64_t up, down;
+    uint64_t samples;
+    uint64_t age_ms; /* of the newest sample */
+    int metered;
+    uint64_t pusd_byte; /* price of a byte, in 1e-12 $ */
+};
+
 struct weft_status {
     const char *broker, *site, *software, *store;
     char key[65];
@@ -209,6 +222,10 @@ WEFT_API int weft_job_why(weft_client *client, const char *prefix, int timeout_m
 WEFT_API int weft_plan(weft_client *client, const struct weft_job *job,
                        const char *const *without, size_t n, int timeout_ms,
                        struct weft_why **ret_why);
+
+/* Links that agents measured, `node`'s alone unless it is NULL. */
+WEFT_API int weft_links(weft_client *client, const char *node, int timeout_ms,
+                        struct weft_link **ret_rows, size_t *ret_n);
 
 /* The price book that holds at the broker, line by line. */
 WEFT_API int weft_prices(weft_client *client, int timeout_ms,

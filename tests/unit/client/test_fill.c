@@ -205,6 +205,37 @@ static void test_price(void)
     weft_rows_free(r.base);
 }
 
+static void test_link(void)
+{
+    const union fill_row from = {.link = {.from = wf_slice_of("edge"),
+                                          .to = wf_slice_of("hq"),
+                                          .rtt_us = 1,
+                                          .jitter_us = 2,
+                                          .loss_pm = 3,
+                                          .up = 4,
+                                          .down = 5,
+                                          .samples = 6,
+                                          .age_ms = 7,
+                                          .metered = 1,
+                                          .usd_gb_p = 8,
+                                          .source = WF_LINK_MEASURED}};
+    union fill_row mad = from;
+    struct weft_link to;
+    struct rows r;
+
+    must(rows_init(&r, 2, 0, 64) == 0);
+    fill_link(&r, &from, &to);
+    ok(strcmp(to.from, "edge") == 0 && strcmp(to.to, "hq") == 0 && to.rtt_us == 1 &&
+           to.jitter_us == 2 && to.loss_permille == 3 && to.up == 4 && to.down == 5 &&
+           to.samples == 6 && to.age_ms == 7 && to.metered == 1 && to.pusd_byte == 8 &&
+           strcmp(to.source, "measured") == 0,
+       "a link");
+    mad.link.source = 1000;
+    fill_link(&r, &mad, &to);
+    is_str(to.source, "", "a source that is not known here");
+    weft_rows_free(r.base);
+}
+
 /* An answer with nothing in it, as a broker gone mad might send, is no crash. */
 static void test_empty(void)
 {
@@ -308,6 +339,7 @@ int main(void)
     test_status();
     test_why();
     test_price();
+    test_link();
     test_empty();
     return done();
 }

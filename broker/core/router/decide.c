@@ -179,19 +179,42 @@ static void look_further(struct routing *r, const struct route_job *job, uint64_
     *row = last;
 }
 
+static void begin(const struct routing *r, const struct route_job *job, uint64_t now_us,
+                  struct route_decision *ret)
+{
+    ret->at_us = now_us;
+    ret->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
+    ret->occupies = job->goal == WF_GOAL_THROUGHPUT;
+    ret->offers = r->caps[job->capability].n;
+    ret->passed = 0;
+    ret->best = ret->runner_up = -1;
+}
+
+uint64_t decide_scan(const struct routing *r, const struct route_job *job,
+                     uint64_t now_us, struct route_decision *ret)
+{
+    const struct rcap *c = &r->caps[job->capability];
+    struct route_row *row = &ret->rows[0];
+    uint64_t least = UINT64_MAX;
+
+    begin(r, job, now_us, ret);
+    for (uint32_t i = 0; i < c->n; i++) {
+        score_row(r, job, &c->v[i], now_us, ret, row);
+        if (row->filter == PLACE_PASSED) {
+            least = wf_min_u64(least, row->score.total_us);
+        }
+    }
+    return least;
+}
+
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret)
 {
     struct entry *entries[ROUTE_ROWS_MAX];
     unsigned n = candidates_pick(r, job, now_us, entries);
 
-    ret->at_us = now_us;
-    ret->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
-    ret->occupies = job->goal == WF_GOAL_THROUGHPUT;
-    ret->offers = r->caps[job->capability].n;
-    ret->passed = 0;
+    begin(r, job, now_us, ret);
     ret->nrows = n;
-    ret->best = ret->runner_up = -1;
     for (unsigned i = 0; i < n; i++) {
         score_row(r, job, entries[i], now_us, ret, &ret->rows[i]);
         weigh(ret, job, (int) i);

@@ -118,4 +118,9 @@ struct fetch_plan {
 struct fetch_plan fetch_plan(const struct routing *r, const struct route_job *job,
                              uint32_t node, uint64_t now_us);
 
+/* decide.c: the lowest total of all nodes that offer the capability and pass, UINT64_MAX:
+ * there is none.  For comparison; `ret` is scratch. */
+uint64_t decide_scan(const struct routing *r, const struct route_job *job,
+                     uint64_t now_us, struct route_decision *ret);
+
 #endif

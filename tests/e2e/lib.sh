@@ -15,7 +15,7 @@
 # to pass: `await` waits for a condition and gives up the test after $patience seconds.
 #
 # Assertions: ok, is, like, unlike, within.  Doing: run, await, has, start, stop, broker,
-# agent, join, context, token, link.
+# agent, join, context, token, link, slow_link.
 
 build=${1:-${WEFT_BUILD:-build}}
 build=$(cd "$build" && pwd) || exit 2
@@ -294,12 +294,34 @@ link() {
     ports=$(sed -n 's/^ready //p' "$tmp/link.log")
 }
 
-# link_signal NAME: USR1 cuts, USR2 mends, HUP asks.
+# link_signal SIGNAL [NAME]: USR1 cuts, USR2 mends, HUP asks.
 link_signal() {
-    local n
-    n=$(grep -c '^passed' "$tmp/link.log")
-    kill "-$1" "${pid[link]}"
-    await "the link to hear" has "$tmp/link.log" '^passed' $((n + 1))
+    local name=${2:-link} n
+    n=$(grep -c '^passed' "$tmp/$name.log")
+    kill "-$1" "${pid[$name]}"
+    await "the link to hear" has "$tmp/$name.log" '^passed' $((n + 1))
+}
+
+# slow_link NAME ADDRESS MS PORT...: one of its own at that address, with so long a way,
+# for datagrams, too.
+slow_link() {
+    local name=$1 at=$2
+    echo "$3" > "$tmp/$name.delay"
+    shift 3
+    start "$name" python3 "$top/tests/lib/link.py" --at "$at" --udp \
+        --delay "$tmp/$name.delay" "$@"
+    await "the link $name" has "$tmp/$name.log" '^ready'
+}
+
+# link_delay NAME MS: its way becomes longer or shorter.
+link_delay() {
+    echo "$2" > "$tmp/$1.delay"
+    link_signal HUP "$1"
+}
+
+# over_link NAME ADDRESS: an agent that joined reaches the broker only at that address.
+over_link() {
+    sed -i "/^endpoint/s/127\.0\.0\.1/$2/" "$tmp/$1/state/identity"
 }
 
 # link_passed: sets $passed, bytes so far.

@@ -255,6 +255,16 @@ struct node_data_counts node_data_counts(const struct node *n)
     return c;
 }
 
+int node_data_peer(struct node *n, struct wf_pull_peer *ret_peer)
+{
+    return n->data != NULL && wf_pull_next_peer(n->data->pull, n->now_us, ret_peer);
+}
+
+uint64_t node_data_down(const struct node *n)
+{
+    return n->data != NULL ? wf_pull_down(n->data->pull, n->now_us) : 0;
+}
+
 int node_lets_in(const struct node *n, const struct wf_key *key)
 {
     return n->data != NULL && wf_give_knows(n->data->give, key);

@@ -98,6 +98,10 @@ void node_restore(struct node *n, const struct node_event *ev, struct wf_effects
 void node_plan_age(struct node *n, struct run *r);
 void node_age(struct node *n, struct run *r, struct wf_effects *out);
 
+/* node_data.c: what transfers show of links; nothing without a blob store. */
+int node_data_peer(struct node *n, struct wf_pull_peer *ret_peer);
+uint64_t node_data_down(const struct node *n);
+
 /* node_links.c: what links are like. */
 
 /* A probe was answered, or (0) not; none is any more. */

@@ -15,6 +15,7 @@
 #include "broker/core/links.h"
 #include "broker/core/router/router.h"
 #include "broker/core/sessions.h"
+#include "common/rate.h"
 
 enum agent_state { AGENT_OFFLINE, AGENT_UP, AGENT_TORPID, AGENT_LOST, AGENT_STATES };
 
@@ -41,6 +42,7 @@ struct agent {
     struct wf_heap_node grace;    /* agents.graces */
     struct wf_ewma rtt_us;
     struct links links; /* as it measured them */
+    struct wf_rate up;  /* as those who fetch from it do */
     int synced;         /* told in this session which attempts it holds */
     int restarted;      /* another process than before: what it does not hold is lost */
     int expected; /* was connected before this broker's restart, and did not tell yet */

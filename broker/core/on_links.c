@@ -1,5 +1,5 @@
 /* Links: cookies of probes, what agents measured, and the query that shows it. */
-#include "broker/core/core_int.h"
+#include "broker/core/routes.h"
 
 #include "common/err.h"
 
@@ -11,6 +11,9 @@
 /* The handle finds the session, the rest proves that it was told so: a stranger would
  * have to guess 96 bits. */
 #define HANDLE_BYTES 4u
+
+#define SECOND_US UINT64_C(1000000)
+#define SPAN_S    10u /* of a rate: slow links, too, move enough in it to count */
 
 static uint32_t handle_of(const uint8_t *cookie)
 {
@@ -45,6 +48,25 @@ static int is_broker(const struct wf_key *key)
     return wf_key_eq(key, &zero);
 }
 
+/* What placement makes of it.  The one who gave shows what it can give, too. */
+static void links_apply(struct core *c, struct agent *a, const struct link_seen *l)
+{
+    const struct principal *p =
+        is_broker(&l->peer) ? NULL : registry_key(&c->registry, &l->peer);
+    struct agent *peer = p != NULL ? p->agent : NULL;
+
+    if (is_broker(&l->peer)) {
+        routes_measured(c, a);
+    } else if (peer != NULL && peer != a && peer->node != ROUTE_NONE &&
+               a->node != ROUTE_NONE) {
+        routing_pair(c->routing, peer->node, a->node, (uint32_t) l->rtt_us, l->down,
+                     c->now_us);
+        routing_pair(c->routing, a->node, peer->node, 0, l->up, c->now_us);
+        (void) wf_rate_add(&peer->up, l->down * SPAN_S, SPAN_S * SECOND_US, 1, c->now_us);
+        routes_measured(c, peer);
+    }
+}
+
 void on_links(struct turn *t)
 {
     struct wf_rows rows = t->msg->u.links.rows;
@@ -55,12 +77,14 @@ void on_links(struct turn *t)
         return;
     }
     while (wf_rows_next(&rows, wf_desc_link_row(), &row)) {
-        const struct link_seen *l;
+        const struct link_seen *l = NULL;
 
         /* A node that is not known here, or a number that cannot be, is no link. */
         if ((!is_broker(&row.peer) && registry_key(&t->c->registry, &row.peer) == NULL) ||
             links_put(&a->links, &row, t->c->now_us, &l) != 0) {
             t->c->count.links_refused++;
+        } else {
+            links_apply(t->c, a, l);
         }
     }
 }
@@ -101,6 +125,7 @@ static int list_link(struct listing *l, const struct agent *a, const struct link
                                    .down = x->down,
                                    .samples = x->samples,
                                    .age_ms = (c->now_us - x->at_us) / 1000,
+                                   .metered = a->metered != 0,
                                    .usd_gb_p = price_of(c, a->principal, to),
                                    .source = WF_LINK_MEASURED};
 

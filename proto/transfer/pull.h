@@ -160,6 +160,22 @@ struct wf_pull_progress {
 int wf_pull_progress(const struct wf_pull *p, const struct wf_digest *digest,
                      struct wf_pull_progress *ret_progress);
 
+/* What transfers showed of the way from a holder to here, direct or through the broker,
+ * as it is at present. */
+struct wf_pull_peer {
+    struct wf_key key;
+    char name[WF_NAME_MAX + 1];
+    uint64_t rtt_us; /* least, lately; 0: not known */
+    uint64_t rate;   /* bytes a second, as in common/rate.h */
+    uint64_t samples;
+};
+
+/* Take one whose rate is news: 1, or 0 when there is none. */
+int wf_pull_next_peer(struct wf_pull *p, uint64_t now_us, struct wf_pull_peer *ret_peer);
+
+/* What came in from all together, likewise; 0: not known. */
+uint64_t wf_pull_down(const struct wf_pull *p, uint64_t now_us);
+
 struct wf_pull_stats {
     uint64_t blobs;    /* wanted now */
     uint64_t active;   /* begun */

@@ -18,6 +18,8 @@ static void forget_figures(struct pull_holder *h, uint32_t lane)
 {
     h->via = lane;
     h->rtt_us = h->rate = h->sample = 0;
+    h->long_bytes = h->long_us = 0;
+    h->down = (struct wf_rate){.told = h->down.told};
     h->limited = 0;
     h->window = PULL_WINDOW_MIN;
 }
@@ -32,6 +34,7 @@ static void evict(struct wf_pull *p)
 
         if (h->refs == 0 && h->lane == 0) {
             wf_list_remove(n);
+            p->npeers -= h->news != 0;
             wf_free(h);
             p->nholders--;
             return;
@@ -331,7 +334,8 @@ void wf_pull_heard(struct wf_pull *p, uint64_t now_us, struct pull_ask *a, uint6
     if (a->probe && a->got == 0 && a->lane == h->via) {
         sample_rtt(h, now_us - a->at_us);
     }
-    h->heard_us = now_us;
+    wf_pull_sampled(p, now_us, h, len, now_us - h->mark_us);
+    h->mark_us = h->heard_us = now_us;
     h->silent = 0;
     wf_backoff_reset(&h->rest);
     wf_backoff_reset(&h->direct);
@@ -356,6 +360,7 @@ void wf_pull_asked(struct wf_pull *p, uint64_t now_us, struct pull_ask *a)
         h->limited = 0;
     }
     a->probe = h->owed == 0;
+    h->mark_us = a->probe ? now_us : h->mark_us;
     a->at_us = now_us;
     h->owed += a->bytes;
     h->nasks++;

@@ -4,6 +4,7 @@
  *   pull_tell.c    ends and progress
  *   pull_locate.c  who has it: locate and located
  *   pull_holder.c  holders, the lanes to them, windows, rates, silence
+ *   pull_link.c    what transfers show of links
  *   pull_ask.c     what is owed, counted in and out
  *   pull_plan.c    which chunk is asked of whom
  *   pull_sweep.c   what goes wrong without a word: tickets, slow holders, dead ends
@@ -23,6 +24,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/rate.h"
 #include "proto/transfer/meter.h"
 #include "proto/transfer/pull.h"
 #include "proto/words.h"
@@ -52,19 +54,25 @@ struct pull_holder {
     uint64_t retry_us; /* no direct lane is opened before */
     struct wf_backoff direct;
 
-    uint32_t via;       /* lane that the figures below are about */
-    uint64_t rtt_us;    /* least, lately; 0: not known */
-    uint64_t rate;      /* bytes a second; 0: not known */
-    uint64_t window;    /* bytes that it may owe */
-    uint64_t owed;      /* bytes */
-    unsigned nasks;     /* of which it owes the bytes */
-    uint64_t sample_us; /* when the present sample of the rate began */
-    uint64_t sample;    /* bytes in it */
-    int limited;        /* the window was full in it */
-    uint64_t heard_us;  /* last piece or nope */
-    uint64_t rest_us;   /* it is not asked before */
-    unsigned silent;    /* times in a row that it did not answer in time */
-    unsigned bad;       /* blobs that it sent wrong bytes of */
+    uint32_t via;                 /* lane that the figures below are about */
+    uint64_t rtt_us;              /* least, lately; 0: not known */
+    uint64_t rate;                /* bytes a second; 0: not known */
+    uint64_t window;              /* bytes that it may owe */
+    uint64_t owed;                /* bytes */
+    unsigned nasks;               /* of which it owes the bytes */
+    uint64_t sample_us;           /* when the present sample of the rate began */
+    uint64_t sample;              /* bytes in it */
+    int limited;                  /* the window was full in it */
+    uint64_t long_bytes, long_us; /* that came while it owed something, until they are
+                                     enough to tell a rate */
+    uint64_t mark_us;             /* up to when that is counted */
+    struct wf_rate down;          /* by the present way */
+    uint64_t nsamples;            /* of that */
+    int news;                     /* wf_pull_next_peer() is to tell of it */
+    uint64_t heard_us;            /* last piece or nope */
+    uint64_t rest_us;             /* it is not asked before */
+    unsigned silent;              /* times in a row that it did not answer in time */
+    unsigned bad;                 /* blobs that it sent wrong bytes of */
     struct wf_backoff rest;
     struct wf_list_node asks;
 };
@@ -197,6 +205,8 @@ struct wf_pull {
     uint64_t sweep_us;                  /* when to sweep next */
     uint64_t hold_us;                   /* the store is busy: nothing is asked before */
     uint64_t rate_us, rate_bytes, rate; /* of all together */
+    struct wf_rate down;                /* the same, of longer times */
+    unsigned npeers;                    /* holders with news */
     uint64_t due_us;
     int up;      /* there is a control session */
     int lost;    /* effects were: begin everything again */
@@ -273,6 +283,12 @@ void wf_pull_lanes_sweep(struct wf_pull *p, uint64_t now_us, struct wf_effects *
 void wf_pull_lane_lost(struct wf_pull *p, uint64_t now_us, uint32_t lane);
 void wf_pull_lane_close(struct wf_pull *p, uint64_t now_us, uint32_t lane,
                         struct wf_effects *out);
+
+/* -- pull_link.c --------------------------------------------------------------------- */
+
+/* So much came of a holder, in so much time that it owed something. */
+void wf_pull_sampled(struct wf_pull *p, uint64_t now_us, struct pull_holder *h,
+                     uint64_t bytes, uint64_t took_us);
 
 /* -- pull_ask.c --------------------------------------------------------------------- */
 

@@ -70,6 +70,23 @@ weft -q ctx use alice
 run weft -C op status --all --json
 is "$(value probes_unknown <<< "$out")" $((unknown + 90)) "and each is counted"
 
+# -- between agents -----------------------------------------------------------------------
+
+# Fetching shows what the way between two nodes carries; the limit makes it last.
+agent_token='--site lyon' agent giver 'data_cap = 1G' \
+    'data_listen = tcp://127.0.0.1:*' 'copy@1:cat'
+agent_token='--site paris' agent getter 'data_cap = 1G' 'data_rate = 20M' 'copy@1:cat'
+head -c 20M /dev/urandom > "$tmp/big"
+weft data put "$tmp/big" --name big --to site=lyon > "$tmp/put.out"
+run weft data stage big --to site=paris
+is "$rc" 0 "data moves from one to the other"
+between() { weft links getter --json | tr '{' '\n' | grep '"to":"giver"'; }
+await "the link between them" between
+[ "$(between | value down)" -gt 1000000 ]
+report $? "its throughput is known" "$(between)"
+is "$(between | value up)" 0 "in the direction that was used"
+like "$(weft links getter | grep giver)" '/s' "which the table shows"
+
 # -- where UDP does not come through ------------------------------------------------------
 
 # It reaches the broker over a relay of TCP alone, at another address.

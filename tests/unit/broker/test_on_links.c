@@ -1,6 +1,7 @@
 /* Links as agents tell them, who may see them, and the cookies of probes. */
 #include "tests/unit/broker/bed.h"
 
+#include "broker/core/router/router_int.h"
 #include "proto/words.h"
 
 struct scene {
@@ -21,6 +22,16 @@ static void open_scene(struct scene *s)
     s->far = bed_agent(&s->b, 3, "far", 2);
 }
 
+static void tell_row(struct scene *s, uint32_t peer, const struct wf_link_row *row)
+{
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_links m = {{0}};
+
+    must(wf_rows_add(&rows, &m.rows, wf_desc_link_row(), row) == 0);
+    bed_say(&s->b, peer, WF_MSG_links, &m);
+    wf_buf_fini(&rows);
+}
+
 static void tell(struct scene *s, uint32_t peer, uint8_t key, uint64_t rtt_us,
                  uint64_t up)
 {
@@ -30,12 +41,15 @@ static void tell(struct scene *s, uint32_t peer, uint8_t key, uint64_t rtt_us,
                                     .up = up,
                                     .samples = 4,
                                     .age_ms = 1000};
-    struct wf_buf rows = WF_BUF_INIT(1024);
-    struct wf_links m = {{0}};
 
-    must(wf_rows_add(&rows, &m.rows, wf_desc_link_row(), &row) == 0);
-    bed_say(&s->b, peer, WF_MSG_links, &m);
-    wf_buf_fini(&rows);
+    tell_row(s, peer, &row);
+}
+
+static void tell_down(struct scene *s, uint32_t peer, uint8_t key, uint64_t down)
+{
+    const struct wf_link_row row = {.peer = bed_key(key), .rtt_us = 5, .down = down};
+
+    tell_row(s, peer, &row);
 }
 
 static unsigned ask(struct scene *s, uint32_t peer, const char *key, uint64_t after,
@@ -103,6 +117,41 @@ static void refuses(void)
     bed_fini(&s.b);
 }
 
+/* What the router believes of an agent. */
+static const struct rnode *node_of(struct scene *s, uint8_t key)
+{
+    const struct wf_key k = bed_key(key);
+
+    return &s->b.c->routing->nodes[registry_key(&s->b.c->registry, &k)->agent->node];
+}
+
+static void tells_the_router(void)
+{
+    struct scene s;
+    const struct pairs *pairs;
+
+    open_scene(&s);
+    pairs = s.b.c->routing->pairs;
+    s.b.now_us += 2 * BED_SECOND;
+    tell(&s, s.edge, 0, 5000, 0);
+    ok(node_of(&s, 2)->rtt_us == 5000 && node_of(&s, 2)->dev_us == 7,
+       "the round trip that an agent measured, and its jitter");
+    tell(&s, s.edge, 3, 9000, 1 << 20);
+    is_int(pairs_rtt_us(pairs, node_of(&s, 2) - s.b.c->routing->nodes,
+                        node_of(&s, 3) - s.b.c->routing->nodes, s.b.now_us),
+           9000, "two agents are a pair");
+    is_int(pairs_rate(pairs, node_of(&s, 2) - s.b.c->routing->nodes,
+                      node_of(&s, 3) - s.b.c->routing->nodes, s.b.now_us),
+           1 << 20, "with a rate in one direction");
+    tell_down(&s, s.far, 2, 3 << 20);
+    is_int(node_of(&s, 2)->up, 3 << 20, "who gave that much can give it");
+    tell_down(&s, s.far, 2, 100 << 10);
+    is_int(node_of(&s, 2)->up, 3 << 20, "less says nothing about that");
+    tell_down(&s, s.far, 0, 7 << 20);
+    is_int(node_of(&s, 3)->down, 7 << 20, "what it gets from all together");
+    bed_fini(&s.b);
+}
+
 static void gives_cookies(void)
 {
     uint8_t first[WF_PROBE_COOKIE], second[WF_PROBE_COOKIE], wrong[WF_PROBE_COOKIE] = {0};
@@ -158,6 +207,7 @@ int main(void)
 {
     shows();
     refuses();
+    tells_the_router();
     gives_cookies();
     goes_without();
     return done();

@@ -247,8 +247,45 @@ static void test_memory(void)
     ok(good, "no allocation that fails stops it for good");
 }
 
+static void test_links(void)
+{
+    const struct wf_holder_row rows[] = {{.key = {{1}}, .name = wf_slice_of("one")},
+                                         {.key = {{2}}, .name = wf_slice_of("two")}};
+    struct pull_holder *one_h, *two_h;
+    struct wf_pull_peer peer;
+    struct bed b;
+
+    init(&b, &(struct wf_pull_config){.site = "here", .seed = 1});
+    one_h = wf_pull_holder(b.p, &rows[0]);
+    two_h = wf_pull_holder(b.p, &rows[1]);
+    must(one_h != NULL && two_h != NULL);
+    one_h->rtt_us = 700;
+    ok(!wf_pull_next_peer(b.p, b.now, &peer), "nothing was moved yet");
+    wf_pull_sampled(b.p, b.now, one_h, 200 << 10, SECOND / 10);
+    ok(!wf_pull_next_peer(b.p, b.now, &peer), "too little to tell");
+    wf_pull_sampled(b.p, b.now, one_h, 200 << 10, SECOND / 10);
+    ok(wf_pull_next_peer(b.p, b.now, &peer) && peer.key.b[0] == 1 &&
+           strcmp(peer.name, "one") == 0 && peer.rtt_us == 700 &&
+           peer.rate == 2000 << 10 && peer.samples == 1,
+       "together it is a rate");
+    ok(!wf_pull_next_peer(b.p, b.now, &peer), "told once");
+    wf_pull_sampled(b.p, b.now, one_h, 420 << 10, SECOND / 5);
+    ok(!wf_pull_next_peer(b.p, b.now, &peer), "a little more is no news");
+    one_h->owed = two_h->owed = 1;
+    wf_pull_sampled(b.p, b.now, one_h, 400 << 10, SECOND / 5);
+    ok(wf_pull_next_peer(b.p, b.now, &peer) && peer.rate == 4000 << 10,
+       "half of what comes in is the whole for one");
+    wf_pull_sampled(b.p, b.now, two_h, 9 * MIB, SECOND);
+    ok(wf_pull_next_peer(b.p, b.now, &peer) && peer.key.b[0] == 2 && peer.rtt_us == 0,
+       "another one, of which no round trip is known");
+    is_int(wf_pull_down(b.p, b.now), 18 * MIB, "what comes in at most");
+    one_h->owed = two_h->owed = 0;
+    fini(&b);
+}
+
 int main(void)
 {
+    test_links();
     test_refusals();
     test_silence();
     test_late();

@@ -58,7 +58,7 @@ static size_t check_job(const struct core *c, const struct job *j)
              catalogue_get(&c->data.catalogue, &j->blob) != NULL);
     WF_CHECK((j->leader != NULL) == !wf_list_empty(&j->in_followers));
     WF_CHECK(j->leader == NULL || (!at_agent && !j->occupies));
-    return j->bytes_len + j->data_len + j->log.len;
+    return job_bytes(j);
 }
 
 static size_t list_len(const struct wf_list_node *head)

@@ -225,6 +225,7 @@ static const struct route {
     [WF_MSG_watch] = {on_watch, C | O, 0},
     [WF_MSG_cancel] = {on_cancel, C | O, 0, 1},
     [WF_MSG_job_retry] = {on_job_retry, C | O, 0, 1},
+    [WF_MSG_plan] = {on_plan, C | O, 0},
     [WF_MSG_query] = {on_query, A | C | O, 0},
     [WF_MSG_node_ping] = {on_node_ping, C | O, 0},
     [WF_MSG_token_put] = {on_token_put, O, 0, 1},
@@ -243,6 +244,8 @@ static uint64_t req_of(const struct wf_msg *m)
     switch (m->type) {
     case WF_MSG_query:
         return m->u.query.req;
+    case WF_MSG_plan:
+        return m->u.plan.req;
     case WF_MSG_watch:
         return m->u.watch.req;
     case WF_MSG_cancel:
@@ -316,7 +319,7 @@ void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
     char text[WF_TEXT_MAX + 1];
     struct wf_error m = {.code = (uint64_t) -code,
                          .about = t->msg->type,
-                         .req = req,
+                         .req = req != 0 ? req : req_of(t->msg),
                          .retry_ms = retry_ms};
     va_list ap;
 

@@ -51,6 +51,7 @@
     C(corrupt_chunks)                                                                    \
     C(links_refused)                                                                     \
     C(bad_records)                                                                       \
+    C(late)                                                                              \
     C(estimates_lost)
 
 struct counters {
@@ -158,11 +159,14 @@ void on_refuse(struct turn *t);
 void on_drain(struct turn *t);
 void on_fetching(struct turn *t);
 
-/* on_client.c */
+/* on_submit.c, on_plan.c */
 void on_submit(struct turn *t);
+void on_job_retry(struct turn *t);
+void on_plan(struct turn *t);
+
+/* on_client.c */
 void on_watch(struct turn *t);
 void on_cancel(struct turn *t);
-void on_job_retry(struct turn *t);
 
 /* on_query.c, on_show.c */
 void on_query(struct turn *t);
@@ -205,6 +209,20 @@ void session_gone(struct core *c, struct session *s, struct wf_effects *out);
 /* Refuse the message of this turn.  `job` may be NULL. */
 void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
             uint64_t retry_ms, const char *fmt, ...) WF_PRINTF(6, 7);
+
+/* The owner's job, or NULL after a refusal that does not tell whether it exists. */
+struct job *owned_job(struct turn *t, const struct wf_id *id, uint64_t req);
+
+/* The session's watch of a job, or NULL; and how many watch it. */
+struct watch *watch_find(const struct job *j, const struct session *s,
+                         unsigned *ret_watchers);
+
+/* A watch of a job for a session; NULL: too many, or out of memory. */
+struct watch *watch_add(struct session *s, struct job *j, unsigned watchers);
+
+/* Answer a request when what this step wrote of the job is safe. */
+void answer_when_safe(struct turn *t, unsigned job_class, uint64_t req, int code,
+                      const char *text);
 
 /* Answer a request that has no rows. */
 void reply_done(struct turn *t, uint64_t req, int code, const char *text);

@@ -1,6 +1,7 @@
 #include "broker/core/jobs.h"
 
 #include "broker/core/capabilities.h"
+#include "broker/core/wishes.h"
 #include "common/check.h"
 #include "common/err.h"
 #include "common/mem.h"
@@ -65,6 +66,7 @@ static void job_free(struct job *j)
     wf_free(j->reason);
     wf_free(j->data);
     wf_free(j->history);
+    wf_free(j->wishes);
     wf_buf_fini(&j->log);
     wf_free(j);
 }
@@ -98,6 +100,12 @@ void jobs_fini(struct jobs *t)
 struct job *jobs_get(const struct jobs *t, const struct wf_id *id)
 {
     return wf_map_get(t->by_id, id->b, sizeof id->b);
+}
+
+size_t job_bytes(const struct job *j)
+{
+    return j->bytes_len + j->data_len + j->log.len +
+           (j->wishes != NULL ? j->wishes->size : 0);
 }
 
 /* Copy text to `at` with its zero; returns where the next goes. */
@@ -154,8 +162,10 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, const struct job_data *d
         return WEFT_ENOMEM;
     }
     j->id = m->job;
-    rc = wf_map_put(t->by_id, j->id.b, sizeof j->id.b, j);
+    rc = wishes_new(m, &j->wishes);
+    rc = rc != 0 ? rc : wf_map_put(t->by_id, j->id.b, sizeof j->id.b, j);
     if (rc != 0) {
+        wf_free(j->wishes);
         wf_free(j);
         return rc;
     }
@@ -173,7 +183,7 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, const struct job_data *d
     wf_list_push_back(&t->all, &j->in_all);
     j->seq = ++t->next_seq;
     t->live++;
-    t->bytes += len;
+    t->bytes += len + wishes_size(m);
     *ret_job = j;
     return 0;
 }
@@ -200,7 +210,7 @@ static void drop(struct jobs *t, struct job *j)
     if (wf_map_get(t->by_like, &j->like, sizeof j->like) == j) {
         (void) wf_map_take(t->by_like, &j->like, sizeof j->like);
     }
-    t->bytes -= j->bytes_len + j->data_len + j->log.len;
+    t->bytes -= job_bytes(j);
     if (j->capability != NULL) {
         j->capability->njobs--;
     }
@@ -360,8 +370,6 @@ void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tr
     j->disconnect_ms = m->disconnect_ms;
     j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
     j->goal = (unsigned) m->goal;
-    j->rho_pusd = m->rho_pusd;
-    j->max_cost_pusd = m->max_cost_pusd;
     if (m->deadline_ms != 0) {
         j->deadline_us = wf_add_sat(j->accepted_us,
                                     wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
@@ -370,23 +378,24 @@ void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tr
 
 struct wf_submit job_submit(const struct job *j)
 {
-    return (struct wf_submit){.job = j->id,
-                              .capability = wf_slice_of(j->capability->name),
-                              .version = j->version,
-                              .payload = job_payload(j),
-                              .class_ = j->class_,
-                              .priority = j->priority,
-                              .wall_ms = j->wall_ms,
-                              .max_attempts = j->retry_failed ? j->max_tries : 0,
-                              .needs = j->needs,
-                              .node = wf_slice_of(j->pin),
-                              .name = wf_slice_of(j->name),
-                              .disconnect = j->disconnect,
-                              .disconnect_ms = j->disconnect_ms,
-                              .reuse_ms = j->reuse_us / 1000,
-                              .goal = j->goal,
-                              .rho_pusd = j->rho_pusd,
-                              .max_cost_pusd = j->max_cost_pusd,
-                              .payload_blob = j->payload_blob,
-                              .payload_size = j->payload_size};
+    struct wf_submit m = {.job = j->id,
+                          .capability = wf_slice_of(j->capability->name),
+                          .version = j->version,
+                          .payload = job_payload(j),
+                          .class_ = j->class_,
+                          .priority = j->priority,
+                          .wall_ms = j->wall_ms,
+                          .max_attempts = j->retry_failed ? j->max_tries : 0,
+                          .needs = j->needs,
+                          .node = wf_slice_of(j->pin),
+                          .name = wf_slice_of(j->name),
+                          .disconnect = j->disconnect,
+                          .disconnect_ms = j->disconnect_ms,
+                          .reuse_ms = j->reuse_us / 1000,
+                          .goal = j->goal,
+                          .payload_blob = j->payload_blob,
+                          .payload_size = j->payload_size};
+
+    wishes_put(j->wishes, &m);
+    return m;
 }

@@ -21,6 +21,7 @@
 
 struct agent;
 struct capability;
+struct wishes;
 
 struct job_try {
     struct agent *agent; /* borrowed; agents live as long as the broker */
@@ -66,18 +67,18 @@ struct job {
                                   UINT64_MAX: wait for it */
     int unclaimed;             /* after a restart: an agent may still hold its attempt */
     unsigned goal;             /* enum wf_goal */
-    uint64_t rho_pusd, max_cost_pusd; /* 0: as the goal, no limit */
-    uint64_t sent_seq;       /* of the present assignment; UINT64_MAX: not sent yet */
-    uint64_t work_us;        /* expected of it, on a node of speed 1 */
-    uint64_t cost_pusd;      /* so far */
-    struct agent *flow_from; /* its inputs are coming from there; NULL: they are not */
-    int retry_failed;        /* also when the handler fails */
-    int occupies;            /* the present attempt holds a slot at `agent` */
-    int confirmed;           /* during a resync: the agent says it holds it */
-    struct agent *agent;     /* of the present or last attempt; NULL: none yet */
-    struct agent *avoid;     /* where it failed last */
-    const char *pin;         /* only on this node; empty: anywhere; in `bytes` */
-    const char *name;        /* for people; in `bytes` */
+    struct wishes *wishes;     /* owned; NULL: none */
+    uint64_t sent_seq;         /* of the present assignment; UINT64_MAX: not sent yet */
+    uint64_t work_us;          /* expected of it, on a node of speed 1 */
+    uint64_t cost_pusd;        /* so far */
+    struct agent *flow_from;   /* its inputs are coming from there; NULL: they are not */
+    int retry_failed;          /* also when the handler fails */
+    int occupies;              /* the present attempt holds a slot at `agent` */
+    int confirmed;             /* during a resync: the agent says it holds it */
+    struct agent *agent;       /* of the present or last attempt; NULL: none yet */
+    struct agent *avoid;       /* where it failed last */
+    const char *pin;           /* only on this node; empty: anywhere; in `bytes` */
+    const char *name;          /* for people; in `bytes` */
     struct wf_list_node in_queue; /* ready queue of its capability */
     struct wf_list_node in_agent; /* attempts held by `agent` */
     struct wf_list_node in_done;  /* finished, oldest first */
@@ -173,6 +174,9 @@ static inline size_t job_weight(const struct job *j)
 {
     return j->payload_len + j->inputs.len;
 }
+
+/* Bytes that it holds, as they are counted. */
+size_t job_bytes(const struct job *j);
 
 /* 1 when it says what becomes of it when its agent is cut off. */
 static inline int job_has_policy(const struct job *j)

@@ -1,6 +1,7 @@
 #include "broker/core/ledger.h"
 
 #include "broker/core/reuse.h"
+#include "broker/core/wishes.h"
 #include "broker/core/work.h"
 #include "common/check.h"
 #include "common/err.h"
@@ -65,7 +66,8 @@ int ledger_delete(struct core *c, unsigned table, uint64_t seq, struct wf_effect
 
 static int write_job(struct core *c, const struct job *j, struct wf_effects *out)
 {
-    const struct wf_job_rec m = {
+    struct wf_submit terms = {0};
+    struct wf_job_rec m = {
         .owner = j->owner->key,
         .seq = j->seq,
         .capability = wf_slice_of(j->capability->name),
@@ -82,8 +84,6 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
         .disconnect_ms = j->disconnect_ms,
         .reuse_ms = j->reuse_us / 1000,
         .goal = j->goal,
-        .rho_pusd = j->rho_pusd,
-        .max_cost_pusd = j->max_cost_pusd,
         .retry_of = j->retry_of,
         .reused = j->reused,
         .accepted_ms = j->accepted_ms,
@@ -92,6 +92,14 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
         .payload_size = j->payload_size,
         .residency = wf_slice_of(j->residency)};
 
+    wishes_put(j->wishes, &terms);
+    m.rho_pusd = terms.rho_pusd;
+    m.max_cost_pusd = terms.max_cost_pusd;
+    m.prefers = terms.prefers;
+    m.nears = terms.nears;
+    m.spread = terms.spread;
+    m.group = terms.group;
+    m.hedge = terms.hedge;
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
     (void) wf_buf_put(&c->record, j->id.b, sizeof j->id.b);

@@ -1,5 +1,6 @@
 /* Queries that show one thing in full: a node, a job, why a job is where it is. */
 #include "broker/core/ledger.h"
+#include "broker/core/wishes.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -202,30 +203,30 @@ void query_job(struct turn *t)
         return;
     }
     row = job_row_of(c, j);
-    m = (struct wf_job_info){.req = t->msg->u.query.req,
-                             .reason = wf_slice_of(j->reason),
-                             .exit_code = j->exit_code,
-                             .signal = j->term_signal,
-                             .payload_len = j->payload_len,
-                             .result_len = j->data_len,
-                             .log_len = j->log.len,
-                             .cut = j->cut + j->log_cut,
-                             .max_attempts = j->max_tries,
-                             .wait_us = j->wait_us,
-                             .needs = j->needs,
-                             .superseded = j->superseded,
-                             .disconnect = j->disconnect,
-                             .disconnect_ms = j->disconnect_ms,
-                             .goal = j->goal,
-                             .rho_pusd = j->rho_pusd,
-                             .max_cost_pusd = j->max_cost_pusd,
-                             .cost_pusd = j->cost_pusd,
-                             .retry_of = j->retry_of,
-                             .reused = j->reused,
-                             .crashes = j->crashes,
-                             .lost = j->lost,
-                             .stored =
-                                 j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
+    m = (struct wf_job_info){
+        .req = t->msg->u.query.req,
+        .reason = wf_slice_of(j->reason),
+        .exit_code = j->exit_code,
+        .signal = j->term_signal,
+        .payload_len = j->payload_len,
+        .result_len = j->data_len,
+        .log_len = j->log.len,
+        .cut = j->cut + j->log_cut,
+        .max_attempts = j->max_tries,
+        .wait_us = j->wait_us,
+        .needs = j->needs,
+        .superseded = j->superseded,
+        .disconnect = j->disconnect,
+        .disconnect_ms = j->disconnect_ms,
+        .goal = j->goal,
+        .rho_pusd = j->wishes != NULL ? j->wishes->rho_pusd : 0,
+        .max_cost_pusd = j->wishes != NULL ? j->wishes->max_cost_pusd : 0,
+        .cost_pusd = j->cost_pusd,
+        .retry_of = j->retry_of,
+        .reused = j->reused,
+        .crashes = j->crashes,
+        .lost = j->lost,
+        .stored = j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
     add_data(c, j, &m);
     if (!is_told(c, j)) {
         m.reason = wf_slice_of("");

@@ -3,6 +3,7 @@
 #include "broker/core/data/residency.h"
 #include "broker/core/need.h"
 #include "broker/core/routes.h"
+#include "broker/core/wishes.h"
 
 /* An agent that comes to a long queue may be sent all that it holds at once: no more than
  * the bus queues for one peer, which would be cut as too slow, again and again. */
@@ -34,7 +35,7 @@ static int has_room(const struct job *j, const struct offer *o)
            (a->assigned < AGENT_FEW || a->bytes + job_weight(j) <= AGENT_BYTES);
 }
 
-unsigned place_filter(const struct job *j, const struct offer *o)
+unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o)
 {
     const struct agent *a = o->agent;
 
@@ -66,6 +67,9 @@ unsigned place_filter(const struct job *j, const struct offer *o)
     if (j->needs.count != 0 && !needs_met(j, a)) {
         return PLACE_NEEDS;
     }
+    if (j->wishes != NULL && !wishes_allow(c, j, a)) {
+        return PLACE_NEAR;
+    }
     if (!has_room(j, o)) {
         return PLACE_FULL;
     }
@@ -80,14 +84,15 @@ struct asked {
 
 /* The offer of an agent that passes, and otherwise what refuses the one that comes
  * furthest. */
-static unsigned best_offer(const struct job *j, struct agent *a, struct offer **ret)
+static unsigned best_offer(const struct core *c, const struct job *j, struct agent *a,
+                           struct offer **ret)
 {
     unsigned furthest = PLACE_CAPABILITY;
 
     for (unsigned i = 0; i < a->noffers; i++) {
         struct offer *o = &a->offers[i];
         unsigned f =
-            o->capability == j->capability ? place_filter(j, o) : PLACE_CAPABILITY;
+            o->capability == j->capability ? place_filter(c, j, o) : PLACE_CAPABILITY;
 
         if (f == PLACE_PASSED) {
             *ret = o;
@@ -127,11 +132,13 @@ static unsigned filter(void *arg, uint32_t node, void *ref, uint64_t *soft_us)
     struct offer *o;
 
     (void) node;
-    (void) soft_us;
+    if (x->job->wishes != NULL) {
+        *soft_us = wf_add_sat(*soft_us, wishes_unmet_us(x->core, x->job, a));
+    }
     if (x->ask->without != NULL && is_without(x->ask, a)) {
         return PLACE_WHAT_IF;
     }
-    return best_offer(x->job, a, &o);
+    return best_offer(x->core, x->job, a, &o);
 }
 
 static void count(const struct core *c, const struct job *j, struct decision *d)
@@ -166,7 +173,32 @@ struct offer *place_choose(struct core *c, const struct job *j,
     routing_decide(c->routing, &rj, c->now_us, &ret->route);
     count(c, j, ret);
     if (ret->route.best >= 0) {
-        (void) best_offer(j, ret->route.rows[ret->route.best].ref, &o);
+        (void) best_offer(c, j, ret->route.rows[ret->route.best].ref, &o);
     }
     return o;
+}
+
+int place_is_late(const struct decision *d, uint64_t *ret_best_us)
+{
+    uint64_t best_us = UINT64_MAX;
+
+    for (uint32_t i = 0; i < d->route.nrows; i++) {
+        const struct route_row *row = &d->route.rows[i];
+
+        switch (row->filter) {
+        case PLACE_DEADLINE:
+            best_us = wf_min_u64(best_us, row->late_us);
+            break;
+        case PLACE_PASSED:
+        case PLACE_FULL:
+        case PLACE_OFFLINE:
+        case PLACE_SILENT:
+        case PLACE_DRAINING:
+            return 0; /* that may change */
+        default:
+            break;
+        }
+    }
+    *ret_best_us = best_us;
+    return best_us != UINT64_MAX;
 }

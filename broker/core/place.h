@@ -19,7 +19,11 @@ struct place_ask {
 struct offer *place_choose(struct core *c, const struct job *j,
                            const struct place_ask *ask, struct decision *ret);
 
+/* It can go nowhere, because it would be late wherever it could: 1, and how long it would
+ * take at the best of these, microseconds. */
+int place_is_late(const struct decision *d, uint64_t *ret_best_us);
+
 /* The first filter that refuses this offer for the job, or PLACE_PASSED. */
-unsigned place_filter(const struct job *j, const struct offer *o);
+unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o);
 
 #endif

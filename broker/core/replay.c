@@ -141,6 +141,11 @@ static struct wf_submit submit_of(const struct wf_job_rec *m)
                               .goal = m->goal,
                               .rho_pusd = m->rho_pusd,
                               .max_cost_pusd = m->max_cost_pusd,
+                              .prefers = m->prefers,
+                              .nears = m->nears,
+                              .spread = m->spread,
+                              .group = m->group,
+                              .hedge = m->hedge,
                               .payload_blob = m->payload_blob,
                               .payload_size = m->payload_size};
 }

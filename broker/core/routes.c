@@ -1,6 +1,7 @@
 #include "broker/core/routes.h"
 
 #include "broker/core/data/inputs.h"
+#include "broker/core/wishes.h"
 #include "common/check.h"
 #include "common/err.h"
 
@@ -199,11 +200,17 @@ void routes_ended(struct core *c, struct job *j, int offered)
     }
 }
 
+/* What may explain how long it runs. */
+static uint64_t job_size(const struct job *j)
+{
+    return wf_add_sat(j->payload_len, j->data_bytes);
+}
+
 static struct runtime_key key_of(struct core *c, const struct job *j)
 {
     struct runtime_key key = {.capability = j->capability->number,
                               .version = j->ran_version,
-                              .size = wf_add_sat(j->payload_len, j->data_bytes)};
+                              .size = job_size(j)};
 
     if (j->agent->class_[0] != '\0') {
         (void) wf_intern_put(c->pricing.classes, j->agent->class_, &key.class_);
@@ -256,14 +263,16 @@ void routes_job(const struct core *c, const struct job *j, struct route_input *i
 {
     *ret = (struct route_job){.capability = j->capability->number,
                               .version = j->version,
-                              .size = wf_add_sat(j->payload_len, j->data_bytes),
+                              .size = job_size(j),
                               .goal = j->goal,
-                              .rho_pusd_s = j->rho_pusd,
                               .client_rtt_us = j->client_rtt_us,
-                              .max_pusd = j->max_cost_pusd,
                               .inputs = inputs,
                               .avoid = j->avoid != NULL ? j->avoid->node : ROUTE_NONE,
                               .sure = ROUTE_NONE};
+    if (j->wishes != NULL) {
+        ret->rho_pusd_s = j->wishes->rho_pusd;
+        ret->max_pusd = j->wishes->max_cost_pusd;
+    }
     if (j->deadline_us != 0) {
         ret->left_us = wf_max_u64(1, wf_max_u64(j->deadline_us, c->now_us) - c->now_us);
     }

@@ -133,16 +133,25 @@ void work_place(struct core *c, struct job *j, struct wf_effects *out)
     place(c, j, NULL, out);
 }
 
-static int fits(const struct job *j, void *offer)
+struct asked {
+    const struct core *c;
+    const struct offer *o;
+};
+
+static int fits(const struct job *j, void *arg)
 {
-    return place_filter(j, offer) == PLACE_PASSED;
+    const struct asked *x = arg;
+
+    return place_filter(x->c, j, x->o) == PLACE_PASSED;
 }
 
 /* The next job for which this offer has room, in priority order; NULL: none. */
-static struct job *next_ready(struct offer *o)
+static struct job *next_ready(const struct core *c, struct offer *o)
 {
+    struct asked asked = {c, o};
+
     for (unsigned p = PRIORITIES; o->capability->nready != 0 && p-- > 0;) {
-        struct job *j = capability_pick(o->capability, p, fits, o);
+        struct job *j = capability_pick(o->capability, p, fits, &asked);
 
         if (j != NULL) {
             return j;
@@ -163,7 +172,7 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
         placed = 0;
         for (unsigned i = 0; i < a->noffers; i++) {
             struct offer *o = &a->offers[i];
-            struct job *j = next_ready(o);
+            struct job *j = next_ready(c, o);
 
             if (j != NULL) {
                 place(c, j, a, out);

@@ -53,9 +53,9 @@ static int is_full(const struct rnode *n, const struct entry *e)
            load_view(&n->load).jobs >= (uint64_t) n->slots + e->queue;
 }
 
-/* With what is likely at worst: would it be too late? */
-static int is_late(const struct routing *r, const struct route_job *job,
-                   const struct rnode *n, const struct score *s)
+/* How long it takes with what is likely at worst. */
+static uint64_t late_us(const struct routing *r, const struct route_job *job,
+                        const struct rnode *n, const struct score *s)
 {
     const struct runtime_key key = key_of(n, job);
     struct score late = *s;
@@ -63,13 +63,12 @@ static int is_late(const struct routing *r, const struct route_job *job,
 
     runtimes_guess(r->runtimes, &key, &guess);
     if (guess.samples < RUN_SAMPLES || guess.level >= RUN_DECLARED) {
-        return s->link_us > job->left_us; /* nothing is known of it yet */
+        return s->link_us; /* nothing is known of it yet */
     }
-
     late.link_us += 2 * (uint64_t) n->dev_us;
     late.run_us = score_run(runtimes_quantile(r->runtimes, &key, LATE_PM), n->speed_pm);
     late.money_us = late.soft_us = late.others_us = 0;
-    return score_total(&late, 0) > job->left_us;
+    return score_total(&late, 0);
 }
 
 static unsigned filter_of(const struct routing *r, const struct route_job *job,
@@ -130,8 +129,9 @@ static void score_row(const struct routing *r, const struct route_job *job,
     }
     row->filter = (uint8_t) filter_of(r, job, e, row);
     s->total_us = score_total(s, d->occupies);
-    if (row->filter == PLACE_PASSED && job->left_us != 0 && is_late(r, job, n, s)) {
-        row->filter = PLACE_DEADLINE;
+    if (job->left_us != 0 && (row->filter == PLACE_PASSED || row->filter == PLACE_FULL)) {
+        row->late_us = late_us(r, job, n, s);
+        row->filter = row->late_us > job->left_us ? PLACE_DEADLINE : row->filter;
     }
 }
 

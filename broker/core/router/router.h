@@ -161,6 +161,7 @@ struct route_row {
     uint32_t ahead;     /* jobs there before it */
     uint32_t report_ms; /* age of its report */
     uint64_t fetch_bytes, cost_pusd;
+    uint64_t late_us; /* PLACE_DEADLINE: what nearly all such jobs would take */
     struct score score;
     void *ref;
 };

@@ -82,6 +82,7 @@ static void client_init(struct client *c, struct mesh *m, struct uplink_opts opt
 
 static void test_conversation(void)
 {
+    union udp_addr peer;
     struct mesh m;
     struct client c;
 
@@ -96,7 +97,12 @@ static void test_conversation(void)
     is_str(c.last, "hello", "the echo");
     ok(memcmp(m.key, m.client.pub, KEY_BYTES) == 0, "the broker knows the key");
     is_int(zap_stats(m.zap)->allowed, 1, "ZAP was asked once");
+    run_until(&m, uplink_peer(c.up, &peer) == 0);
+    ok(peer.in.sin_addr.s_addr == htonl(INADDR_LOOPBACK) &&
+           ntohs(peer.in.sin_port) == strtoul(strrchr(m.endpoint, ':') + 1, NULL, 10),
+       "the address that it is connected to");
     uplink_disconnect(c.up);
+    is_int(uplink_peer(c.up, &peer), WEFT_ENOENT, "it has none any more");
     run_until(&m, m.gone == 1);
     is_int(c.downs, 0, "the owner knows that it disconnected");
     must(uplink_connect(c.up, m.endpoint, m.server.pub, NULL) == 0);

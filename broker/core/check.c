@@ -42,6 +42,7 @@ static size_t check_job(const struct core *c, const struct job *j)
     WF_CHECK(j->occupies == !wf_list_empty(&j->in_agent));
     WF_CHECK(!at_agent || j->occupies);
     WF_CHECK(!j->occupies || j->agent != NULL);
+    WF_CHECK(j->asked == 0 || j->occupies);
     /* Something will move it on: its queue, its timer, its record, the one that it
      * follows or the agents that are to come back. */
     WF_CHECK(final || at_agent || !wf_list_empty(&j->in_queue) || wf_heap_in(&j->timer) ||

@@ -30,6 +30,10 @@
     C(retried)                                                                           \
     C(refused_by_agent)                                                                  \
     C(lost_attempts)                                                                     \
+    C(asked_back)                                                                        \
+    C(recalled)                                                                          \
+    C(recalls_lost)                                                                      \
+    C(preempted)                                                                         \
     C(superseded)                                                                        \
     C(busy)                                                                              \
     C(conflicts)                                                                         \

@@ -74,6 +74,8 @@ struct job {
     struct agent *flow_from;   /* its inputs are coming from there; NULL: they are not */
     int retry_failed;          /* also when the handler fails */
     int occupies;              /* the present attempt holds a slot at `agent` */
+    uint8_t asked;             /* enum asked_why: of the present attempt */
+    uint8_t preempted;         /* how often it made way */
     int confirmed;             /* during a resync: the agent says it holds it */
     struct agent *agent;       /* of the present or last attempt; NULL: none yet */
     struct agent *avoid;       /* where it failed last */

@@ -1,4 +1,5 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
+#include "broker/core/asked.h"
 #include "broker/core/ledger.h"
 #include "broker/core/reclaim.h"
 #include "broker/core/routes.h"
@@ -178,6 +179,7 @@ void on_started(struct turn *t)
     if (j == NULL || j->state != WF_JOB_ASSIGNED) {
         return;
     }
+    asked_started(t->c, j);
     work_started(t->c, j);
     routes_fetched(t->c, j);
     /* An agent announces a run when it has lasted a little; its word is bounded. */
@@ -306,6 +308,9 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     }
     end.wait_us = j->started_us - j->accepted_us;
     routes_pay(c, j, m);
+    if (asked_ended(c, j, code, t->out)) {
+        return;
+    }
     learn(c, j, code, m);
     work_release(c, j);
     if (code != 0 &&
@@ -370,6 +375,9 @@ void on_refuse(struct turn *t)
     char text[WF_TEXT_MAX + 1];
 
     if (j == NULL) {
+        return;
+    }
+    if (!wf_job_is_final(j->state) && asked_ended(t->c, j, -(int) m->code, t->out)) {
         return;
     }
     t->c->count.refused_by_agent++;

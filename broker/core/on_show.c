@@ -226,6 +226,7 @@ void query_job(struct turn *t)
         .reused = j->reused,
         .crashes = j->crashes,
         .lost = j->lost,
+        .preempted = j->preempted,
         .stored = j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
     add_data(c, j, &m);
     if (!is_told(c, j)) {

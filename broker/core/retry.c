@@ -93,6 +93,23 @@ void work_retry(struct core *c, struct job *j, int code, const char *reason,
     work_tell_state(j, out);
 }
 
+void work_again(struct core *c, struct job *j, int code, const char *reason,
+                struct wf_effects *out)
+{
+    note_try(c, j, code, reason);
+    j->avoid = j->agent;
+    j->overdue_us = 0;
+    job_move(&c->jobs, j, WF_JOB_QUEUED);
+    j->started_us = 0;
+    j->reserved = j->attempt + 1;
+    ledger_write(c, j, LEDGER_ATTEMPT);
+    if (ledger_settled(c, j)) {
+        capability_enqueue(j->capability, j, 1);
+    }
+    (void) job_plan(&c->jobs, j);
+    work_tell_state(j, out);
+}
+
 void work_cut(struct core *c, struct agent *a)
 {
     for (struct wf_list_node *n = wf_list_first(&a->attempts); n != NULL;

@@ -1,8 +1,10 @@
 #include "broker/core/work.h"
 
+#include "broker/core/asked.h"
 #include "broker/core/data/inputs.h"
 #include "broker/core/ledger.h"
 #include "broker/core/place.h"
+#include "broker/core/recall.h"
 #include "broker/core/reuse.h"
 #include "broker/core/routes.h"
 #include "common/err.h"
@@ -180,6 +182,7 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
             }
         }
     } while (placed);
+    recall_for(c, a, out);
 }
 
 static uint64_t wall_limit_ms(const struct job *j)
@@ -209,6 +212,7 @@ void work_started(struct core *c, struct job *j)
 void work_came_back(struct core *c, struct job *j)
 {
     j->cut_us = 0;
+    j->asked = ASKED_NOT; /* what was asked may have been lost with the session */
     if (j->overdue_us != 0) {
         j->overdue_us = wf_max_u64(j->overdue_us, c->now_us + OVERDUE_SLACK_MS * 1000);
     }
@@ -224,6 +228,7 @@ void work_release(struct core *c, struct job *j)
         return;
     }
     j->occupies = 0;
+    j->asked = ASKED_NOT;
     j->cut_us = 0;
     j->unsent = 0;
     wf_list_remove(&j->in_agent);

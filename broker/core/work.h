@@ -45,6 +45,10 @@ enum work_blame {
 void work_retry(struct core *c, struct job *j, int code, const char *reason,
                 enum work_blame blame, struct wf_effects *out);
 
+/* Try again at once, before all others of its priority: nobody is to blame. */
+void work_again(struct core *c, struct job *j, int code, const char *reason,
+                struct wf_effects *out);
+
 /* The present attempt runs, from now. */
 void work_started(struct core *c, struct job *j);
 

@@ -5,23 +5,45 @@
 
 #define HOLDERS_LOOKED 4u
 #define TRIES_MAX      12u /* for one node at random */
+#define DRAWS          24u /* that are expected for all of them */
 
 struct picker {
     struct routing *r;
     const struct route_job *job;
     struct rcap *cap;
+    const struct around *around; /* of the input that takes most to move, or NULL */
     struct entry **v;
     unsigned n;
+    uint64_t maybe; /* bit k: some candidate's number is k modulo 64 */
+    uint32_t nodes[ROUTE_ROWS_MAX];
 };
 
+static int is_in(const struct picker *p, uint32_t node)
+{
+    unsigned i = 0;
+
+    while (i < p->n && p->nodes[i] != node) {
+        i++;
+    }
+    return i < p->n;
+}
+
+/* Its record is on the way to the cache when it is scored. */
 static void add_entry(struct picker *p, struct entry *e)
 {
-    struct rnode *n = &p->r->nodes[e->node];
+    const struct rnode *n = &p->r->nodes[e->node];
+    const uint64_t bit = UINT64_C(1) << e->node % 64;
 
-    if (p->n < ROUTE_ROWS_MAX && n->seen != p->r->decision) {
-        n->seen = p->r->decision;
-        p->v[p->n++] = e;
-        __builtin_prefetch(&n->up);
+    if (p->n == ROUTE_ROWS_MAX || ((p->maybe & bit) != 0 && is_in(p, e->node))) {
+        return;
+    }
+    p->maybe |= bit;
+    p->nodes[p->n] = e->node;
+    p->v[p->n++] = e;
+    __builtin_prefetch(&n->load);
+    __builtin_prefetch(&n->up);
+    if (p->job->ninputs != 0) {
+        __builtin_prefetch(n->to_broker);
     }
 }
 
@@ -83,11 +105,9 @@ static void add_near(struct picker *p, unsigned want)
 }
 
 /* The input that takes most to move is the one to be near to. */
-static void add_around(struct picker *p, unsigned want, uint64_t now_us)
+static const struct around *around_largest(const struct picker *p, uint64_t now_us)
 {
     const struct route_input *largest = NULL;
-    const struct around *x;
-    unsigned end = p->n + want;
 
     for (unsigned i = 0; i < p->job->ninputs; i++) {
         const struct route_input *in = &p->job->inputs[i];
@@ -96,13 +116,21 @@ static void add_around(struct picker *p, unsigned want, uint64_t now_us)
             largest = in;
         }
     }
-    if (largest == NULL) {
-        return;
+    return largest != NULL ? around_of(p->r, largest->holders[0].node, now_us) : NULL;
+}
+
+static void add_around(struct picker *p, unsigned want)
+{
+    unsigned end = p->n + want;
+
+    for (uint32_t i = 0; p->around != NULL && i < p->around->n && p->n < end; i++) {
+        add_node(p, p->around->v[i]);
     }
-    x = around_of(p->r, largest->holders[0].node, now_us);
-    for (uint32_t i = 0; i < x->n && p->n < end; i++) {
-        add_node(p, x->v[i]);
-    }
+}
+
+static struct entry *draw(const struct rcap *c, uint64_t x)
+{
+    return &c->v[(uint32_t) (((x & UINT32_MAX) * c->n) >> 32)];
 }
 
 /* By capacity: one at random is taken with the probability of its share of the largest
@@ -117,12 +145,26 @@ static void add_random(struct picker *p, unsigned want)
         for (unsigned k = 0; k < TRIES_MAX; k++) {
             uint64_t x = wf_rng_next(&p->r->rng);
 
-            e = &c->v[(uint32_t) (((x & UINT32_MAX) * c->n) >> 32)];
+            e = draw(c, x);
             if (((x >> 32) * c->max_weight) >> 32 < e->weight) {
                 break;
             }
         }
         add_entry(p, e);
+    }
+}
+
+/* What picking will look at is far apart in memory: let it come while the holders and
+ * the near ones are looked at. */
+static void prefetch(const struct picker *p)
+{
+    struct wf_rng rng = p->r->rng;
+
+    for (uint32_t i = 0; p->around != NULL && i < p->around->n; i++) {
+        __builtin_prefetch(&p->r->nodes[p->around->v[i]].offers);
+    }
+    for (unsigned i = 0; i < DRAWS; i++) {
+        __builtin_prefetch(draw(p->cap, wf_rng_next(&rng)));
     }
 }
 
@@ -132,7 +174,6 @@ unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_
     struct picker p = {.r = r, .job = job, .cap = &r->caps[job->capability], .v = ret};
     const unsigned sample = r->cfg.sample;
 
-    r->decision++;
     if (p.cap->n <= sample) {
         add_all(&p);
         return p.n;
@@ -140,9 +181,11 @@ unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_
     if (job->sure != ROUTE_NONE) {
         add_node(&p, job->sure);
     }
+    p.around = around_largest(&p, now_us);
+    prefetch(&p);
     add_holders(&p);
     add_near(&p, sample / 4);
-    add_around(&p, sample / 4, now_us);
+    add_around(&p, sample / 4);
     if (p.n < sample) {
         add_random(&p, sample - p.n);
     }

@@ -19,14 +19,58 @@ uint64_t route_rho(unsigned goal)
     }
 }
 
-static struct runtime_key key_of(const struct rnode *n, const struct route_job *job)
+static struct runtime_key key_of(uint32_t class_, const struct route_job *job)
 {
-    return (struct runtime_key){job->capability, job->version, n->class_, job->size};
+    return (struct runtime_key){job->capability, job->version, class_, job->size};
+}
+
+/* What is known of runs on one node class, found out when it is first asked for. */
+struct known {
+    uint32_t class_;
+    struct run_guess guess;
+    uint64_t warm_us, late_us; /* UNKNOWN: not asked for yet */
+};
+
+#define CLASSES_KEPT 8u
+#define UNKNOWN      UINT64_MAX
+
+struct deciding {
+    const struct routing *r;
+    const struct route_job *job;
+    uint64_t now_us;
+    struct fetching fetch;
+    unsigned nknown; /* of more classes the later ones share the last place */
+    struct known known[CLASSES_KEPT];
+};
+
+static struct known *known_of(struct deciding *x, uint32_t class_)
+{
+    const struct runtime_key key = key_of(class_, x->job);
+    struct known *k;
+
+    for (unsigned i = 0; i < x->nknown; i++) {
+        if (x->known[i].class_ == class_) {
+            return &x->known[i];
+        }
+    }
+    k = &x->known[x->nknown < CLASSES_KEPT ? x->nknown++ : CLASSES_KEPT - 1];
+    k->class_ = class_;
+    k->warm_us = k->late_us = UNKNOWN;
+    runtimes_guess(x->r->runtimes, &key, &k->guess);
+    return k;
+}
+
+static uint64_t warm_us(const struct deciding *x, struct known *k)
+{
+    if (k->warm_us == UNKNOWN) {
+        k->warm_us = runtimes_warm_guess(x->r->runtimes, x->job->capability, k->class_);
+    }
+    return k->warm_us;
 }
 
 uint64_t routing_work(const struct routing *r, uint32_t node, const struct route_job *job)
 {
-    const struct runtime_key key = key_of(&r->nodes[node], job);
+    const struct runtime_key key = key_of(r->nodes[node].class_, job);
     struct run_guess guess;
 
     runtimes_guess(r->runtimes, &key, &guess);
@@ -54,19 +98,21 @@ static int is_full(const struct rnode *n, const struct entry *e)
 }
 
 /* How long it takes with what is likely at worst. */
-static uint64_t late_us(const struct routing *r, const struct route_job *job,
-                        const struct rnode *n, const struct score *s)
+static uint64_t late_us(const struct deciding *x, struct known *k, const struct rnode *n,
+                        const struct score *s)
 {
-    const struct runtime_key key = key_of(n, job);
     struct score late = *s;
-    struct run_guess guess;
 
-    runtimes_guess(r->runtimes, &key, &guess);
-    if (guess.samples < RUN_SAMPLES || guess.level >= RUN_DECLARED) {
+    if (k->guess.samples < RUN_SAMPLES || k->guess.level >= RUN_DECLARED) {
         return s->link_us; /* nothing is known of it yet */
     }
+    if (k->late_us == UNKNOWN) {
+        const struct runtime_key key = key_of(k->class_, x->job);
+
+        k->late_us = runtimes_quantile(x->r->runtimes, &key, LATE_PM);
+    }
     late.link_us += 2 * (uint64_t) n->dev_us;
-    late.run_us = score_run(runtimes_quantile(r->runtimes, &key, LATE_PM), n->speed_pm);
+    late.run_us = score_run(k->late_us, n->speed_pm);
     late.money_us = late.soft_us = late.others_us = 0;
     return score_total(&late, 0);
 }
@@ -97,19 +143,21 @@ static unsigned filter_of(const struct routing *r, const struct route_job *job,
     return PLACE_PASSED;
 }
 
-static void score_row(const struct routing *r, const struct route_job *job,
-                      const struct entry *e, uint64_t now_us, struct route_decision *d,
-                      struct route_row *row)
+static void score_row(struct deciding *x, const struct entry *e,
+                      const struct route_decision *d, struct route_row *row)
 {
+    const struct routing *r = x->r;
+    const struct route_job *job = x->job;
     const struct rnode *n = &r->nodes[e->node];
-    const struct fetch_plan fetch = fetch_plan(r, job, e->node, now_us);
-    const uint64_t work_us = routing_work(r, e->node, job);
+    const struct fetch_plan fetch = fetch_plan(&x->fetch, e->node);
+    struct known *known = known_of(x, n->class_);
+    const uint64_t work_us = known->guess.mean_us;
     struct score *s = &row->score;
 
     *row = (struct route_row){.node = e->node,
                               .from = fetch.from,
                               .report_ms = (uint32_t) wf_min_u64(
-                                  (now_us - n->load.reported_us) / 1000, UINT32_MAX),
+                                  (x->now_us - n->load.reported_us) / 1000, UINT32_MAX),
                               .fetch_bytes = fetch.bytes,
                               .ref = e->ref};
     s->link_us =
@@ -117,8 +165,7 @@ static void score_row(const struct routing *r, const struct route_job *job,
     s->wait_us = wait_us(n, e, work_us, row);
     s->others_us = score_others(s->wait_us);
     s->fetch_us = fetch.us;
-    s->warm_us =
-        e->warm ? 0 : runtimes_warm_guess(r->runtimes, job->capability, n->class_);
+    s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
     row->cost_pusd =
         wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch.pusd);
@@ -130,7 +177,7 @@ static void score_row(const struct routing *r, const struct route_job *job,
     row->filter = (uint8_t) filter_of(r, job, e, row);
     s->total_us = score_total(s, d->occupies);
     if (job->left_us != 0 && (row->filter == PLACE_PASSED || row->filter == PLACE_FULL)) {
-        row->late_us = late_us(r, job, n, s);
+        row->late_us = late_us(x, known, n, s);
         row->filter = row->late_us > job->left_us ? PLACE_DEADLINE : row->filter;
     }
 }
@@ -161,27 +208,32 @@ static void weigh(struct route_decision *d, const struct route_job *job, int i)
 }
 
 /* None of the sample will do: the first of some more that does. */
-static void look_further(struct routing *r, const struct route_job *job, uint64_t now_us,
-                         struct route_decision *d)
+static void look_further(struct routing *r, struct deciding *x, struct route_decision *d)
 {
-    const struct rcap *c = &r->caps[job->capability];
+    const struct rcap *c = &r->caps[x->job->capability];
     struct route_row *row = &d->rows[d->nrows - 1];
     const struct route_row last = *row;
     uint32_t at = (uint32_t) wf_rng_below(&r->rng, c->n);
 
     for (uint32_t i = 0; i < FURTHER_MAX && i < c->n; i++) {
-        score_row(r, job, &c->v[(at + i) % c->n], now_us, d, row);
+        score_row(x, &c->v[(at + i) % c->n], d, row);
         if (row->filter == PLACE_PASSED) {
-            weigh(d, job, (int) d->nrows - 1);
+            weigh(d, x->job, (int) d->nrows - 1);
             return;
         }
     }
     *row = last;
 }
 
-static void begin(const struct routing *r, const struct route_job *job, uint64_t now_us,
+static void begin(struct deciding *x, const struct routing *r,
+                  const struct route_job *job, uint64_t now_us,
                   struct route_decision *ret)
 {
+    x->r = r;
+    x->job = job;
+    x->now_us = now_us;
+    x->nknown = 0;
+    fetching_begin(&x->fetch, r, job, now_us);
     ret->at_us = now_us;
     ret->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
     ret->occupies = job->goal == WF_GOAL_THROUGHPUT;
@@ -196,10 +248,11 @@ uint64_t decide_scan(const struct routing *r, const struct route_job *job,
     const struct rcap *c = &r->caps[job->capability];
     struct route_row *row = &ret->rows[0];
     uint64_t least = UINT64_MAX;
+    struct deciding x;
 
-    begin(r, job, now_us, ret);
+    begin(&x, r, job, now_us, ret);
     for (uint32_t i = 0; i < c->n; i++) {
-        score_row(r, job, &c->v[i], now_us, ret, row);
+        score_row(&x, &c->v[i], ret, row);
         if (row->filter == PLACE_PASSED) {
             least = wf_min_u64(least, row->score.total_us);
         }
@@ -212,14 +265,15 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
 {
     struct entry *entries[ROUTE_ROWS_MAX];
     unsigned n = candidates_pick(r, job, now_us, entries);
+    struct deciding x;
 
-    begin(r, job, now_us, ret);
+    begin(&x, r, job, now_us, ret);
     ret->nrows = n;
     for (unsigned i = 0; i < n; i++) {
-        score_row(r, job, entries[i], now_us, ret, &ret->rows[i]);
+        score_row(&x, entries[i], ret, &ret->rows[i]);
         weigh(ret, job, (int) i);
     }
     if (ret->passed == 0 && ret->offers > n && n != 0) {
-        look_further(r, job, now_us, ret);
+        look_further(r, &x, ret);
     }
 }

@@ -8,7 +8,7 @@
 /* What is fetched from one holder. */
 struct part {
     uint32_t holder;
-    uint64_t bytes, rate, rtt_us;
+    uint64_t bytes, rate, rtt_us, us;
 };
 
 /* Those that this broker promised are told of later. */
@@ -23,17 +23,32 @@ static uint64_t share(uint64_t rate, uint32_t n)
     return (rate != 0 ? rate : RATE_GUESS) / ((uint64_t) n + 1);
 }
 
-static uint64_t rate_between(const struct routing *r, uint32_t from, uint32_t to,
-                             uint64_t rtt_us, uint64_t now_us)
+void fetching_begin(struct fetching *f, const struct routing *r,
+                    const struct route_job *job, uint64_t now_us)
 {
-    const struct rnode *h = &r->nodes[from], *a = &r->nodes[to];
-    uint64_t rate = wf_min_u64(share(h->up, flows(h->up_told, h->up_own)),
-                               share(a->down, flows(a->down_told, a->down_own)));
-    uint64_t pair = pairs_rate(r->pairs, from, to, now_us);
+    f->r = r;
+    f->job = job;
+    f->now_us = now_us;
+    for (unsigned i = 0; i < job->ninputs; i++) {
+        for (unsigned k = 0; k < job->inputs[i].nholders; k++) {
+            const struct rnode *h = &r->nodes[job->inputs[i].holders[k].node];
 
-    rate = wf_min_u64(rate, score_mul_div(WINDOW_BYTES, SECOND_US, rtt_us + 1));
-    /* What a pair did tells more of the way between than the ends do, if the links are as
-     * free as then. */
+            f->up[i][k] = share(h->up, flows(h->up_told, h->up_own));
+        }
+    }
+}
+
+/* At most `rate`, what a flow's window lets through, and what the pair did lately: that
+ * tells more of the way between than the ends do, if the links are as free as then. */
+static uint64_t rate_of(uint64_t rate, uint64_t rtt_us, uint64_t pair)
+{
+    uint64_t in_window;
+
+    /* The division is for windows that bind. */
+    if (__builtin_mul_overflow(rate, rtt_us + 1, &in_window) ||
+        in_window > WINDOW_BYTES * SECOND_US) {
+        rate = wf_min_u64(rate, WINDOW_BYTES * SECOND_US / (rtt_us + 1));
+    }
     if (pair != 0) {
         rate = wf_min_u64(rate, pair);
     }
@@ -45,24 +60,27 @@ static uint64_t time_of(const struct part *p)
     return wf_add_sat(p->rtt_us * 3 / 2, score_mul_div(p->bytes, SECOND_US, p->rate));
 }
 
-/* The holder from which it would come soonest. */
-static int best_part(const struct routing *r, const struct route_input *in,
-                     uint64_t missing, uint32_t node, uint64_t now_us, struct part *ret)
+/* The holder from which it would come soonest; `down` is what this node's link gives. */
+static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
+                     uint32_t node, uint64_t down, struct part *ret)
 {
+    const struct route_input *in = &f->job->inputs[input];
     uint64_t best_us = UINT64_MAX;
 
     for (unsigned i = 0; i < in->nholders; i++) {
         struct part p = {.holder = in->holders[i].node, .bytes = missing};
-        uint64_t us;
+        struct pair_seen seen;
 
         if (p.holder == node || in->holders[i].have < missing) {
             continue;
         }
-        p.rtt_us = routing_distance(r, p.holder, node, now_us).rtt_us;
-        p.rate = rate_between(r, p.holder, node, p.rtt_us, now_us);
-        us = time_of(&p);
-        if (us < best_us) {
-            best_us = us;
+        seen = pairs_get(f->r->pairs, p.holder, node, f->now_us);
+        p.rtt_us =
+            seen.rtt_us != 0 ? seen.rtt_us : routing_guess_us(f->r, p.holder, node);
+        p.rate = rate_of(wf_min_u64(f->up[input][i], down), p.rtt_us, seen.rate);
+        p.us = time_of(&p);
+        if (p.us < best_us) {
+            best_us = p.us;
             *ret = p;
         }
     }
@@ -91,37 +109,37 @@ static void add_part(struct part *v, unsigned *n, const struct part *p)
         v[(*n)++] = *p;
     } else {
         v[i].bytes = wf_add_sat(v[i].bytes, p->bytes);
+        v[i].us = time_of(&v[i]);
     }
 }
 
-struct fetch_plan fetch_plan(const struct routing *r, const struct route_job *job,
-                             uint32_t node, uint64_t now_us)
+struct fetch_plan fetch_plan(const struct fetching *f, uint32_t node)
 {
-    const struct rnode *a = &r->nodes[node];
+    const struct rnode *a = &f->r->nodes[node];
+    const uint64_t down = share(a->down, flows(a->down_told, a->down_own));
     struct fetch_plan plan = {.from = ROUTE_NONE};
     struct part parts[ROUTE_INPUTS_MAX], p;
     unsigned n = 0;
     uint64_t most = 0;
 
-    for (unsigned i = 0; i < job->ninputs; i++) {
-        uint64_t missing = missing_of(&job->inputs[i], node);
+    for (unsigned i = 0; i < f->job->ninputs; i++) {
+        uint64_t missing = missing_of(&f->job->inputs[i], node);
 
         if (missing == 0) {
             continue;
         }
         plan.bytes = wf_add_sat(plan.bytes, missing);
-        if (best_part(r, &job->inputs[i], missing, node, now_us, &p)) {
+        if (best_part(f, i, missing, node, down, &p)) {
             add_part(parts, &n, &p);
         }
     }
     /* All of it comes in over the one link of this node, whoever sends it. */
-    plan.us = score_mul_div(plan.bytes, SECOND_US,
-                            share(a->down, flows(a->down_told, a->down_own)));
+    plan.us = plan.bytes == 0 ? 0 : score_mul_div(plan.bytes, SECOND_US, down);
     for (unsigned i = 0; i < n; i++) {
-        const struct rnode *h = &r->nodes[parts[i].holder];
-        uint64_t price = prices_egress(r->prices, h->site, h->tier, a->site, a->tier);
+        const struct rnode *h = &f->r->nodes[parts[i].holder];
+        uint64_t price = prices_egress(f->r->prices, h->site, h->tier, a->site, a->tier);
 
-        plan.us = wf_max_u64(plan.us, time_of(&parts[i]));
+        plan.us = wf_max_u64(plan.us, parts[i].us);
         plan.pusd = wf_add_sat(plan.pusd, score_mul_div(parts[i].bytes, price, 1));
         if (parts[i].bytes > most) {
             most = parts[i].bytes;

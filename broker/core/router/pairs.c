@@ -14,8 +14,11 @@ struct set {
     uint32_t rate_s[2][WAYS], rate_kib[2][WAYS]; /* [1]: from the higher node */
 };
 
+/* Most pairs that are asked for were never measured: the tags of all sets fit a cache
+ * that sits near, and say so without touching a set. */
 struct pairs {
     uint32_t mask;
+    uint16_t (*tags)[WAYS]; /* owned; of the hash, 0: free */
     struct set sets[];
 };
 
@@ -28,15 +31,24 @@ struct pairs *pairs_new(uint32_t cap)
         nsets *= 2;
     }
     p = wf_calloc(1, sizeof *p + (size_t) nsets * sizeof p->sets[0]);
-    if (p != NULL) {
-        p->mask = nsets - 1;
+    if (p == NULL) {
+        return NULL;
+    }
+    p->mask = nsets - 1;
+    p->tags = wf_calloc(nsets, sizeof *p->tags);
+    if (p->tags == NULL) {
+        pairs_free(p);
+        return NULL;
     }
     return p;
 }
 
 void pairs_free(struct pairs *p)
 {
-    wf_free(p);
+    if (p != NULL) {
+        wf_free(p->tags);
+        wf_free(p);
+    }
 }
 
 static uint64_t key_of(uint32_t a, uint32_t b)
@@ -45,11 +57,16 @@ static uint64_t key_of(uint32_t a, uint32_t b)
 }
 
 /* The finisher of splitmix64: numbers that follow each other spread over all sets. */
-static uint32_t hash(uint64_t z)
+static uint64_t hash(uint64_t z)
 {
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t) (z ^ z >> 31);
+    return z ^ z >> 31;
+}
+
+static uint16_t tag_of(uint64_t h)
+{
+    return (uint16_t) (h >> 48 | 1);
 }
 
 static uint32_t second(uint64_t now_us)
@@ -65,18 +82,21 @@ static int fresh(uint32_t at_s, uint64_t now_us)
 }
 
 /* The way of the set that holds this pair, or WAYS. */
-static unsigned find(const struct set *s, uint64_t key)
+static unsigned find(const struct pairs *p, uint32_t at, uint16_t tag, uint64_t key)
 {
-    unsigned w = 0;
-
-    while (w < WAYS && s->key[w] != key) {
-        w++;
+    for (unsigned w = 0; w < WAYS; w++) {
+        if (p->tags[at][w] == tag && p->sets[at].key[w] == key) {
+            return w;
+        }
     }
-    return w;
+    return WAYS;
 }
 
-static void clear(struct set *s, unsigned w)
+static void clear(struct pairs *p, uint32_t at, unsigned w)
 {
+    struct set *s = &p->sets[at];
+
+    p->tags[at][w] = 0;
     s->key[w] = 0;
     s->touched_s[w] = s->rtt_s[w] = s->rtt_us[w] = 0;
     for (unsigned d = 0; d < 2; d++) {
@@ -85,9 +105,10 @@ static void clear(struct set *s, unsigned w)
 }
 
 /* A way for this pair: its own, or the one touched longest ago, emptied. */
-static unsigned take(struct set *s, uint64_t key)
+static unsigned take(struct pairs *p, uint32_t at, uint16_t tag, uint64_t key)
 {
-    unsigned w = find(s, key);
+    const struct set *s = &p->sets[at];
+    unsigned w = find(p, at, tag, key);
 
     if (w == WAYS) {
         w = 0;
@@ -96,8 +117,9 @@ static unsigned take(struct set *s, uint64_t key)
                 w = i;
             }
         }
-        clear(s, w);
-        s->key[w] = key;
+        clear(p, at, w);
+        p->tags[at][w] = tag;
+        p->sets[at].key[w] = key;
     }
     return w;
 }
@@ -105,15 +127,15 @@ static unsigned take(struct set *s, uint64_t key)
 void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,
                uint64_t rate, uint64_t now_us)
 {
-    uint64_t key = key_of(from, to);
-    struct set *s = &p->sets[hash(key) & p->mask];
+    const uint64_t key = key_of(from, to), h = hash(key);
+    struct set *s = &p->sets[h & p->mask];
     unsigned d = from > to;
     unsigned w;
 
     if (from == to || (rtt_us == 0 && rate == 0)) {
         return;
     }
-    w = take(s, key);
+    w = take(p, (uint32_t) h & p->mask, tag_of(h), key);
     s->touched_s[w] = second(now_us);
     if (rtt_us != 0) {
         s->rtt_us[w] = rtt_us;
@@ -125,36 +147,46 @@ void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,
     }
 }
 
+struct pair_seen pairs_get(const struct pairs *p, uint32_t from, uint32_t to,
+                           uint64_t now_us)
+{
+    const uint64_t key = key_of(from, to), h = hash(key);
+    const struct set *s = &p->sets[h & p->mask];
+    const unsigned w = find(p, (uint32_t) h & p->mask, tag_of(h), key);
+    const unsigned d = from > to;
+    struct pair_seen seen = {0};
+
+    if (w == WAYS || from == to) {
+        return seen;
+    }
+    if (fresh(s->rtt_s[w], now_us)) {
+        seen.rtt_us = s->rtt_us[w];
+    }
+    if (fresh(s->rate_s[d][w], now_us)) {
+        seen.rate = (uint64_t) s->rate_kib[d][w] * KIB;
+    }
+    return seen;
+}
+
 uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us)
 {
-    uint64_t key = key_of(a, b);
-    const struct set *s = &p->sets[hash(key) & p->mask];
-    unsigned w = find(s, key);
-
-    return a != b && w < WAYS && fresh(s->rtt_s[w], now_us) ? s->rtt_us[w] : 0;
+    return pairs_get(p, a, b, now_us).rtt_us;
 }
 
 uint64_t pairs_rate(const struct pairs *p, uint32_t from, uint32_t to, uint64_t now_us)
 {
-    uint64_t key = key_of(from, to);
-    const struct set *s = &p->sets[hash(key) & p->mask];
-    unsigned w = find(s, key);
-    unsigned d = from > to;
-
-    return from != to && w < WAYS && fresh(s->rate_s[d][w], now_us)
-               ? (uint64_t) s->rate_kib[d][w] * KIB
-               : 0;
+    return pairs_get(p, from, to, now_us).rate;
 }
 
 void pairs_forget(struct pairs *p, uint32_t node)
 {
     for (uint32_t i = 0; i <= p->mask; i++) {
-        struct set *s = &p->sets[i];
+        const uint64_t *key = p->sets[i].key;
 
         for (unsigned w = 0; w < WAYS; w++) {
-            if (s->key[w] != 0 &&
-                ((uint32_t) s->key[w] == node || (uint32_t) (s->key[w] >> 32) == node)) {
-                clear(s, w);
+            if (key[w] != 0 &&
+                ((uint32_t) key[w] == node || (uint32_t) (key[w] >> 32) == node)) {
+                clear(p, i, w);
             }
         }
     }
@@ -162,5 +194,5 @@ void pairs_forget(struct pairs *p, uint32_t node)
 
 size_t pairs_bytes(const struct pairs *p)
 {
-    return sizeof *p + ((size_t) p->mask + 1) * sizeof p->sets[0];
+    return sizeof *p + ((size_t) p->mask + 1) * (sizeof p->sets[0] + sizeof p->tags[0]);
 }

@@ -4,7 +4,7 @@
  * belongs to the pair, a rate to one direction of it.  The newest sample wins.  A table
  * of fixed size in sets of four: a pair has one set, found by its hash, and when that is
  * full the entry there that was touched longest ago makes way.  Nothing is allocated
- * after pairs_new(); asking costs one or two cache lines.
+ * after pairs_new(); asking costs a cache line, and three when the pair was measured.
  *
  * Nodes are the router's numbers; rates are bytes a second; times are those of the
  * caller's monotonic clock, kept in whole seconds.  Pure; not thread-safe.
@@ -18,7 +18,7 @@
 
 struct pairs;
 
-/* Room for about `cap` pairs, 32 bytes each.  NULL: out of memory. */
+/* Room for about `cap` pairs, 38 bytes each.  NULL: out of memory. */
 struct pairs *pairs_new(uint32_t cap);
 void pairs_free(struct pairs *p);
 
@@ -28,6 +28,15 @@ void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,
                uint64_t rate, uint64_t now_us);
 
 /* 0: not measured in the last ten minutes. */
+struct pair_seen {
+    uint32_t rtt_us;
+    uint64_t rate; /* from -> to */
+};
+
+struct pair_seen pairs_get(const struct pairs *p, uint32_t from, uint32_t to,
+                           uint64_t now_us);
+
+/* The same, one of them. */
 uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us);
 uint64_t pairs_rate(const struct pairs *p, uint32_t from, uint32_t to, uint64_t now_us);
 

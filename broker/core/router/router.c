@@ -25,15 +25,12 @@ int routing_new(const struct routing_config *cfg, struct prices *prices,
     r->runtimes = runtimes;
     r->rng.s = cfg->seed;
     r->caps = wf_calloc(cfg->max_capabilities, sizeof *r->caps);
-    r->around = wf_calloc(AROUND_SLOTS, sizeof *r->around);
+    r->around = wf_calloc(AROUND_SETS * AROUND_WAYS, sizeof *r->around);
     r->pairs =
         pairs_new((uint32_t) wf_min_u64(PAIRS_MAX, (uint64_t) cfg->max_nodes * 16));
     if (r->caps == NULL || r->around == NULL || r->pairs == NULL) {
         routing_free(r);
         return WEFT_ENOMEM;
-    }
-    for (uint32_t i = 0; i < AROUND_SLOTS; i++) {
-        r->around[i].holder = ROUTE_NONE;
     }
     *ret_routing = r;
     return 0;
@@ -63,7 +60,7 @@ size_t routing_bytes(const struct routing *r)
 {
     size_t n = sizeof *r + r->cap_nodes * (sizeof *r->nodes + sizeof *r->free_nodes) +
                r->cfg.max_capabilities * sizeof *r->caps +
-               AROUND_SLOTS * sizeof *r->around + pairs_bytes(r->pairs);
+               AROUND_SETS * AROUND_WAYS * sizeof *r->around + pairs_bytes(r->pairs);
 
     for (uint32_t i = 0; i < r->nnodes; i++) {
         n += r->nodes[i].cap_places * sizeof *r->nodes[i].places;
@@ -202,11 +199,7 @@ void routing_remove(struct routing *r, uint32_t node)
     }
     leave_site(r, node);
     pairs_forget(r->pairs, node);
-    for (uint32_t i = 0; i < AROUND_SLOTS; i++) {
-        if (r->around[i].holder == node) {
-            r->around[i].holder = ROUTE_NONE;
-        }
-    }
+    around_forget(r, node);
     wf_free(n->places);
     n->places = NULL;
     n->cap_places = 0;
@@ -279,8 +272,8 @@ void routing_open(struct routing *r, uint32_t node, int open)
     r->nodes[node].open = open != 0;
 }
 
-struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
-                                 uint64_t now_us)
+static struct distance between(const struct routing *r, uint32_t a, uint32_t b,
+                               uint32_t measured_us)
 {
     const struct rnode *x = &r->nodes[a], *y = &r->nodes[b];
     const struct distance_end ends[2] = {{x->to_broker, x->site, 0},
@@ -288,7 +281,18 @@ struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b
 
     return distance_between(&ends[0], &ends[1],
                             (unsigned) wf_min_u64(r->cfg.brokers, ROUTE_BROKERS_MAX),
-                            pairs_rtt_us(r->pairs, a, b, now_us));
+                            measured_us);
+}
+
+struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
+                                 uint64_t now_us)
+{
+    return between(r, a, b, pairs_rtt_us(r->pairs, a, b, now_us));
+}
+
+uint32_t routing_guess_us(const struct routing *r, uint32_t a, uint32_t b)
+{
+    return between(r, a, b, 0).rtt_us;
 }
 
 /* -- offers ---------------------------------------------------------------------------
@@ -304,9 +308,17 @@ static struct place *place_of(const struct rnode *n, uint32_t capability)
     return NULL;
 }
 
+/* Tells nearly always without a look at the places that it does not offer it. */
+static uint64_t offer_bit(uint32_t capability)
+{
+    return UINT64_C(1) << capability % 64;
+}
+
 struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability)
 {
-    const struct place *p = place_of(&r->nodes[node], capability);
+    const struct rnode *n = &r->nodes[node];
+    const struct place *p =
+        (n->offers & offer_bit(capability)) != 0 ? place_of(n, capability) : NULL;
 
     return p != NULL ? &r->caps[capability].v[p->at] : NULL;
 }
@@ -342,6 +354,7 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
             return WEFT_ENOMEM;
         }
         n->places[n->nplaces++] = (struct place){capability, c->n};
+        n->offers |= offer_bit(capability);
         e = &c->v[c->n++];
         c->near_stale = 1;
     }
@@ -372,6 +385,10 @@ void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
         place_of(&r->nodes[c->v[p->at].node], capability)->at = p->at;
     }
     *p = n->places[--n->nplaces];
+    n->offers = 0;
+    for (uint32_t i = 0; i < n->nplaces; i++) {
+        n->offers |= offer_bit(n->places[i].capability);
+    }
     c->near_stale = 1;
 }
 

@@ -1,7 +1,7 @@
 /* router_int.h - the tables of the router, for the files beside it
  *
  * What a decision looks at of a node stands in three cache lines; what it rarely needs is
- * apart.
+ * in a fourth.
  */
 #ifndef BROKER_CORE_ROUTER_ROUTER_INT_H
 #define BROKER_CORE_ROUTER_ROUTER_INT_H
@@ -18,11 +18,16 @@
 #define NEAR_KEPT 64u
 /* and looked through at most so far for those that are idle. */
 #define NEAR_LOOKS 16u
-/* Nodes near to one that holds data: kept, and how many may be looked at to find them. */
-#define AROUND_KEPT  12u
-#define AROUND_LOOKS 512u
-#define AROUND_SLOTS 4096u /* holders for which they are kept; a power of two */
-#define FRESH_US     UINT64_C(10000000)
+/* Nodes near to one that holds data are kept for so many holders, in sets.  They are
+ * looked for among all when there are so few, else among so many of its site and others
+ * at random. */
+#define AROUND_KEPT   12u
+#define AROUND_SETS   4096u
+#define AROUND_WAYS   4u
+#define AROUND_ALL    512u
+#define AROUND_MATES  64u
+#define AROUND_RANDOM 128u
+#define FRESH_US      UINT64_C(10000000)
 
 /* A node's offer of a capability, in the capability's table. */
 struct entry {
@@ -58,18 +63,18 @@ struct rnode {
     uint32_t slots, speed_pm;
     uint32_t up_told, down_told, up_own, down_own; /* flows */
     uint32_t site, class_;
-    uint32_t seen; /* number of the decision that looked at it last */
     uint8_t tier, used, open, metered, spot;
 
-    uint16_t to_broker[ROUTE_BROKERS_MAX];
+    uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
 
+    uint64_t offers;      /* bit k: some capability whose number is k modulo 64 */
     struct place *places; /* owned */
     uint32_t nplaces, cap_places;
     uint32_t site_next, site_prev; /* ring of its site's nodes */
 } __attribute__((aligned(64)));
 
 struct around {
-    uint32_t holder; /* ROUTE_NONE: free */
+    uint32_t held; /* the holder + 1; 0: free */
     uint32_t n;
     uint64_t found_us;
     uint32_t v[AROUND_KEPT];
@@ -90,8 +95,7 @@ struct routing {
     uint32_t nsites;
     struct rcap *caps;     /* owned; max_capabilities of them */
     struct around *around; /* owned */
-    uint32_t decision;
-    uint32_t tick_at; /* the capability whose turn it is */
+    uint32_t tick_at;      /* the capability whose turn it is */
 };
 
 /* The entry of a node's offer, or NULL. */
@@ -109,14 +113,29 @@ unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_
 void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us);
 const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us);
 
+/* Its number means another node from now on. */
+void around_forget(struct routing *r, uint32_t holder);
+
+/* RTT between two nodes of which no measured one is known. */
+uint32_t routing_guess_us(const struct routing *r, uint32_t a, uint32_t b);
+
 /* X and the bytes and money of it. */
 struct fetch_plan {
     uint64_t us, bytes, pusd;
     uint32_t from; /* the holder of most of it */
 };
 
-struct fetch_plan fetch_plan(const struct routing *r, const struct route_job *job,
-                             uint32_t node, uint64_t now_us);
+/* What is the same for all candidates of a decision; borrows what it is made of. */
+struct fetching {
+    const struct routing *r;
+    const struct route_job *job;
+    uint64_t now_us;
+    uint64_t up[ROUTE_INPUTS_MAX][ROUTE_HOLDERS_MAX]; /* what each holder's link gives */
+};
+
+void fetching_begin(struct fetching *f, const struct routing *r,
+                    const struct route_job *job, uint64_t now_us);
+struct fetch_plan fetch_plan(const struct fetching *f, uint32_t node);
 
 /* decide.c: the lowest total of all nodes that offer the capability and pass, UINT64_MAX:
  * there is none.  For comparison; `ret` is scratch. */

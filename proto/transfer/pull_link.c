@@ -4,6 +4,10 @@
 
 /* What transfers show of links, for those who place work: see common/rate.h. */
 
+/* What was under way arrives all at once: how soon says nothing of the link.  Only over a
+ * round trip do bytes come as it carries them, and a clock has steps. */
+#define SAMPLE_MIN_US (5 * PULL_MS)
+
 static unsigned flows(const struct wf_pull *p)
 {
     unsigned n = 0;
@@ -22,7 +26,8 @@ void wf_pull_sampled(struct wf_pull *p, uint64_t now_us, struct pull_holder *h,
 
     h->long_bytes += bytes;
     h->long_us += took_us;
-    if (h->long_bytes < WF_RATE_MIN_BYTES) {
+    if (h->long_bytes < WF_RATE_MIN_BYTES ||
+        h->long_us < wf_max_u64(h->rtt_us, SAMPLE_MIN_US)) {
         return;
     }
     n = flows(p);

@@ -269,6 +269,15 @@ static void test_links(void)
            peer.rate == 2000 << 10 && peer.samples == 1,
        "together it is a rate");
     ok(!wf_pull_next_peer(b.p, b.now, &peer), "told once");
+    wf_pull_sampled(b.p, b.now, one_h, 2 * MIB, 0);
+    one_h->rtt_us = 100000;
+    wf_pull_sampled(b.p, b.now, one_h, 2 * MIB, SECOND / 20);
+    ok(!wf_pull_next_peer(b.p, b.now, &peer), "what comes at once tells nothing yet");
+    wf_pull_sampled(b.p, b.now, one_h, 0, 39 * (SECOND / 20));
+    ok(!wf_pull_next_peer(b.p, b.now, &peer) && one_h->nsamples == 2 &&
+           one_h->long_bytes == 0,
+       "but with the wait before more comes it does");
+    one_h->rtt_us = 700;
     wf_pull_sampled(b.p, b.now, one_h, 420 << 10, SECOND / 5);
     ok(!wf_pull_next_peer(b.p, b.now, &peer), "a little more is no news");
     one_h->owed = two_h->owed = 1;

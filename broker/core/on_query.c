@@ -1,6 +1,7 @@
 /* Queries that list: status, nodes, jobs, events, keys, tokens. */
 #include "broker/core/ledger.h"
 #include "broker/core/need.h"
+#include "broker/core/routes.h"
 #include "broker/core/work.h"
 
 #include "common/err.h"
@@ -20,6 +21,7 @@ static unsigned page_limit(const struct wf_query *q)
 struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
 {
     const struct principal *p = a->principal;
+    uint32_t dev_us;
 
     return (struct wf_node_row){
         .name = wf_slice_of(p->name),
@@ -30,8 +32,8 @@ struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
         .state = agent_view_state(a),
         .state_ms = (c->now_us - a->since_us) / 1000,
         .age_ms = (c->now_us - a->heard_us) / 1000,
-        .rtt_us = wf_ewma_mean(&a->rtt_us),
-        .jitter_us = wf_ewma_dev(&a->rtt_us),
+        .rtt_us = routes_rtt(a, &dev_us),
+        .jitter_us = dev_us,
         .slots = a->slots,
         .running = wf_min_u64(a->running, a->assigned),
         .waiting = a->assigned - wf_min_u64(a->running, a->assigned),

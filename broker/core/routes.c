@@ -103,17 +103,25 @@ void routes_priced(struct core *c)
     }
 }
 
-void routes_measured(struct core *c, const struct agent *a)
+uint32_t routes_rtt(const struct agent *a, uint32_t *ret_dev_us)
 {
-    struct route_links l = {.rtt_us = (uint32_t) wf_ewma_mean(&a->rtt_us),
-                            .dev_us = (uint32_t) wf_ewma_dev(&a->rtt_us)};
     const struct link_seen *told = links_broker(&a->links);
 
     if (told != NULL && told->rtt_us != 0 && a->session != NULL &&
         told->at_us >= a->session->began_us) {
-        l.rtt_us = (uint32_t) told->rtt_us;
-        l.dev_us = (uint32_t) told->jitter_us;
+        *ret_dev_us = (uint32_t) told->jitter_us;
+        return (uint32_t) told->rtt_us;
     }
+    *ret_dev_us = (uint32_t) wf_ewma_dev(&a->rtt_us);
+    return (uint32_t) wf_ewma_mean(&a->rtt_us);
+}
+
+void routes_measured(struct core *c, const struct agent *a)
+{
+    const struct link_seen *told = links_broker(&a->links);
+    struct route_links l = {0};
+
+    l.rtt_us = routes_rtt(a, &l.dev_us);
     l.to_broker[0] = distance_entry(l.rtt_us);
     l.up = wf_rate_get(&a->up, c->now_us);
     l.down = a->fetch_rate.n != 0 ? wf_ewma_mean(&a->fetch_rate) : 0;

@@ -125,6 +125,13 @@ static const struct rnode *node_of(struct scene *s, uint8_t key)
     return &s->b.c->routing->nodes[registry_key(&s->b.c->registry, &k)->agent->node];
 }
 
+static uint64_t shown_rtt(struct scene *s, uint8_t key)
+{
+    const struct wf_key k = bed_key(key);
+
+    return node_row_of(s->b.c, registry_key(&s->b.c->registry, &k)->agent).rtt_us;
+}
+
 static void tells_the_router(void)
 {
     struct scene s;
@@ -136,6 +143,12 @@ static void tells_the_router(void)
     tell(&s, s.edge, 0, 5000, 0);
     ok(node_of(&s, 2)->rtt_us == 5000 && node_of(&s, 2)->dev_us == 7,
        "the round trip that an agent measured, and its jitter");
+    bed_say(&s.b, s.edge, WF_MSG_ping, &(struct wf_ping){.seq = 1, .rtt_us = 3000});
+    bed_say(&s.b, s.far, WF_MSG_ping, &(struct wf_ping){.seq = 1, .rtt_us = 3000});
+    ok(node_of(&s, 2)->rtt_us == 5000 && shown_rtt(&s, 2) == 5000,
+       "a heartbeat changes nothing about that, and people see the same");
+    ok(node_of(&s, 3)->rtt_us == 3000 && shown_rtt(&s, 3) == 3000,
+       "where nothing else is known it is what counts");
     tell(&s, s.edge, 3, 9000, 1 << 20);
     is_int(pairs_rtt_us(pairs, node_of(&s, 2) - s.b.c->routing->nodes,
                         node_of(&s, 3) - s.b.c->routing->nodes, s.b.now_us),

@@ -97,8 +97,9 @@ static void shows_a_job(void)
        "why it waits");
     ask(&s, s.app, WF_QUERY_WHY, "1111", "", 0, 0);
     ok(bed_told(&s.b, s.app, WF_MSG_why_info, 0, &m) && m.u.why_info.chosen &&
-           wf_slice_is(m.u.why_info.node, "edge"),
-       "why it went where it is");
+           wf_slice_is(m.u.why_info.node, "edge") &&
+           m.u.why_info.goal == WF_GOAL_BALANCED,
+       "why it went where it is, and for what");
     ask(&s, s.app, WF_QUERY_LOGS, "11111111111111111111111111111111", "", 0, 0);
     is_int(bed_count(&s.b, s.app, WF_MSG_done), 1, "its output, of which there is none");
     ask(&s, s.rival, WF_QUERY_LOGS, "11111111111111111111111111111111", "", 0, 0);

@@ -331,7 +331,7 @@ static void print_took(struct table *table, const char *what, uint64_t wait_us,
 static void print_truth(struct out *out, const struct weft_why *why)
 {
     static const struct col cols[] = {{"", 0},
-                                      {"WAIT", COL_RIGHT},
+                                      {"LINK+WAIT", COL_RIGHT},
                                       {"RUN", COL_RIGHT},
                                       {"TOTAL", COL_RIGHT},
                                       {"MOVED", COL_RIGHT},
@@ -340,9 +340,9 @@ static void print_truth(struct out *out, const struct weft_why *why)
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
 
     if (winner != NULL) {
-        print_took(
-            table, "expected", max3(winner->wait_us, winner->fetch_us, winner->warm_us),
-            winner->run_us, expected_us(winner), winner->fetch_bytes, winner->cost_pusd);
+        print_took(table, "expected", expected_us(winner) - winner->run_us,
+                   winner->run_us, expected_us(winner), winner->fetch_bytes,
+                   winner->cost_pusd);
     }
     if (why->took_wait_us > 0 || why->took_run_us > 0 || why->took_us > 0) {
         print_took(table, "took", why->took_wait_us, why->took_run_us, why->took_us,

@@ -32,7 +32,7 @@ static void file_work(struct desk_task *task)
     const char *path = g->files[w->to].path;
 
     if (w->from != GET_NONE) {
-        w->code = sink_copy(g->files[w->from].path, path, &w->err);
+        w->code = sink_copy(g->files[w->from].path, path, g->part_end, &w->err);
     } else {
         w->code = file_write(path, g->bytes_inline.p, g->bytes_inline.len, 0666, &w->err);
     }
@@ -157,6 +157,7 @@ static int begin_file(struct get *g, size_t i)
                                   .size = f->size,
                                   .job = g->job,
                                   .path = g->to != NULL ? f->path : NULL,
+                                  .part_end = g->part_end,
                                   .write = g->write,
                                   .arg = g->arg,
                                   .tag = i};

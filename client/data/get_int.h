@@ -39,6 +39,7 @@ struct get {
     uint64_t version; /* of the dataset, once it is told */
     int is_file;      /* the ref names one file */
     char *to;         /* owned: file or folder; NULL: `write`, or memory */
+    char part_end[SINK_PART_MAX + 1]; /* of names of files that are not whole yet */
     weft_write_fn *write;
     void *arg;
     size_t max;

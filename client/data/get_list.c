@@ -226,6 +226,44 @@ static int set_path(struct get_file *f, const char *folder, const char *name)
     return 0;
 }
 
+/* The most `~` that stand behind SINK_PART at the end of a name in a path; -1: it ends no
+ * name. */
+static int part_marks(const char *path)
+{
+    const char *p = path;
+    int most = -1;
+
+    while ((p = strstr(p, SINK_PART)) != NULL) {
+        int marks = (int) strspn(p + strlen(SINK_PART), "~");
+
+        p += strlen(SINK_PART) + (size_t) marks;
+        if ((*p == '/' || *p == '\0') && marks > most) {
+            most = marks;
+        }
+    }
+    return most;
+}
+
+/* Names of parts end with what no name of the files ends with, for else one would be
+ * written over another.  The same files have the same end, so that a later get finds what
+ * is there. */
+static int choose_part_end(struct get *g)
+{
+    int marks = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        int used = part_marks(g->files[i].path);
+
+        marks = used >= marks ? used + 1 : marks;
+    }
+    if (marks > SINK_PART_MAX - (int) strlen(SINK_PART)) {
+        return WEFT_EINVAL;
+    }
+    (void) strcpy(g->part_end, SINK_PART);
+    memset(g->part_end + strlen(SINK_PART), '~', (size_t) marks);
+    return 0;
+}
+
 static int place_files(struct get *g)
 {
     int rc = 0;
@@ -282,6 +320,9 @@ int get_place(struct get *g)
     } else if (g->to == NULL && g->write == NULL && g->files[0].size > g->max) {
         rc = WEFT_ETOOBIG;
         text = "it is larger than the memory that it may take";
+    } else if (g->to != NULL && choose_part_end(g) != 0) {
+        rc = WEFT_EINVAL;
+        text = "names of its files end with .part and too many ~: get them one by one";
     } else if (g->to != NULL) {
         rc = place_files(g);
     }

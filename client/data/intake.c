@@ -88,7 +88,7 @@ int intake_new(struct transfer *t, const struct intake_cbs *cbs,
     in->arg = w->arg;
     in->tag = w->tag;
     wf_list_init(&in->ahead);
-    rc = sink_init(&in->sink, w->path, &w->digest, w->size);
+    rc = sink_init(&in->sink, w->path, w->part_end, &w->digest, w->size);
     if (rc == 0) {
         rc = wf_map_put(d->intakes, &in->digest, sizeof in->digest, in);
     }

@@ -26,8 +26,9 @@ struct intake_cbs {
 struct intake_want {
     struct wf_digest digest;
     uint64_t size;
-    struct wf_id job;     /* whose result it is; zero: none */
-    const char *path;     /* to this file; */
+    struct wf_id job; /* whose result it is; zero: none */
+    const char *path; /* to this file, by way of a part that ends with `part_end`; */
+    const char *part_end;
     weft_write_fn *write; /* or to this function; or to memory */
     void *arg;
     size_t tag;

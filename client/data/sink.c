@@ -2,9 +2,12 @@
 
 #include "common/io/file.h"
 #include "common/mem.h"
+#include "common/str.h"
+#include "proto/msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,27 +15,37 @@
 #include <unistd.h>
 
 #define COPY_STEP ((size_t) 1 << 30)
+#define COPY_BUF  ((size_t) 256 << 10)
 
-static char *part_of(const char *path)
+/* A name that is too long with its end is cut, and told from others by what it was. */
+static char *part_of(const char *path, const char *end)
 {
-    size_t len = strlen(path);
-    char *part = wf_calloc(len + 6, 1);
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    size_t folder = (size_t) (name - path), len = strlen(name), most;
+    size_t cap = strlen(path) + 2 * WF_DIGEST_SIZE + strlen(end) + 2;
+    char *part = wf_calloc(cap, 1), hex[WF_DIGEST_TEXT];
+    struct wf_digest digest;
 
-    if (part != NULL) {
-        (void) snprintf(part, len + 6, "%s.part", path);
+    if (part != NULL && len + strlen(end) <= NAME_MAX) {
+        (void) snprintf(part, cap, "%s%s", path, end);
+    } else if (part != NULL) {
+        wf_blob_of(name, len, &digest);
+        most = wf_utf8_cut(name, NAME_MAX - 2 * WF_DIGEST_SIZE - strlen(end));
+        (void) snprintf(part, cap, "%.*s%s%s", (int) (folder + most), path,
+                        wf_digest_text(&digest, hex), end);
     }
     return part;
 }
 
-int sink_init(struct sink *s, const char *path, const struct wf_digest *digest,
-              uint64_t size)
+int sink_init(struct sink *s, const char *path, const char *end,
+              const struct wf_digest *digest, uint64_t size)
 {
     *s = (struct sink){
         .fd = -1, .digest = *digest, .size = size, .nchunks = wf_chunk_count(size)};
     s->map = wf_calloc(s->nchunks / 8 + 1, 1);
     if (path != NULL) {
         s->path = wf_strdup(path);
-        s->part = part_of(path);
+        s->part = part_of(path, end);
     }
     if (s->map == NULL || (path != NULL && (s->path == NULL || s->part == NULL))) {
         sink_fini(s);
@@ -280,6 +293,27 @@ int sink_finish(struct sink *s, struct wf_err *err)
     return 0;
 }
 
+/* Where the kernel cannot: from one file system to another, on some of them at all. */
+static int copy_plainly(int in, int out)
+{
+    uint8_t *buf = wf_realloc(NULL, COPY_BUF);
+    uint64_t at = 0;
+    ssize_t n = -1;
+
+    while (buf != NULL && (n = pread(in, buf, COPY_BUF, (off_t) at)) != 0) {
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 || write_at(out, buf, (size_t) n, at) != 0) {
+            n = -1;
+            break;
+        }
+        at += (uint64_t) n;
+    }
+    wf_free(buf);
+    return n == 0 ? 0 : -1;
+}
+
 static int copy_bytes(int in, int out)
 {
     ssize_t n;
@@ -287,12 +321,12 @@ static int copy_bytes(int in, int out)
     do {
         n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
     } while (n > 0 || (n < 0 && errno == EINTR));
-    return n == 0 ? 0 : -1;
+    return n == 0 ? 0 : errno == ENOSPC || errno == EIO ? -1 : copy_plainly(in, out);
 }
 
-int sink_copy(const char *from, const char *to, struct wf_err *err)
+int sink_copy(const char *from, const char *to, const char *end, struct wf_err *err)
 {
-    char *part = part_of(to);
+    char *part = part_of(to, end);
     int in = -1, out = -1;
     int rc = part != NULL ? make_folder_of(to, err)
                           : wf_err_set(err, WEFT_ENOMEM, "no memory");
@@ -302,6 +336,7 @@ int sink_copy(const char *from, const char *to, struct wf_err *err)
         out = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (in < 0 || out < 0 || copy_bytes(in, out) != 0 || rename(part, to) != 0) {
             rc = io_fail(err, to);
+            (void) (out >= 0 ? unlink(part) : 0);
         }
     }
     if (in >= 0) {

@@ -3,7 +3,8 @@
  *     CLOSED --open--> OPEN (look, leaves, write...) --finish--> DONE
  *                        +--close--> CLOSED, what is verified stays
  *
- * A file is written as PATH.part and renamed when it is whole.  Behind the bytes stand
+ * A file is written as PATH.part and renamed when it is whole; who gets many at once says
+ * how else a part is to end, so that it is none of the others.  Behind the bytes stand
  * the blob's leaves, so that a later get verifies and uses what is there: chunk by chunk,
  * whatever happened to the file meanwhile.  Its lock keeps two of them apart.  Functions
  * that block are for the disk's thread; errors name the file.
@@ -13,6 +14,9 @@
 
 #include "common/err.h"
 #include "proto/blob.h"
+
+#define SINK_PART     ".part"
+#define SINK_PART_MAX 64 /* bytes of the end of a part's name */
 
 struct sink {
     char *path, *part; /* owned; NULL: memory */
@@ -27,9 +31,10 @@ struct sink {
     int resumed;              /* there is a part with leaves to look at */
 };
 
-/* To `path` (copied), or with NULL to memory.  Nothing is opened.  WEFT_ENOMEM. */
-int sink_init(struct sink *s, const char *path, const struct wf_digest *digest,
-              uint64_t size);
+/* To `path` (copied), by way of a part whose name ends with `end`; or with NULL to
+ * memory. Nothing is opened.  WEFT_ENOMEM. */
+int sink_init(struct sink *s, const char *path, const char *end,
+              const struct wf_digest *digest, uint64_t size);
 
 /* Closes; the part stays unless nothing of it is verified. */
 void sink_fini(struct sink *s);
@@ -63,6 +68,6 @@ void sink_mark(struct sink *s, uint64_t chunk);
 int sink_finish(struct sink *s, struct wf_err *err);
 
 /* A file with the same bytes as another that is done; blocks.  WEFT_EIO. */
-int sink_copy(const char *from, const char *to, struct wf_err *err);
+int sink_copy(const char *from, const char *to, const char *end, struct wf_err *err);
 
 #endif

@@ -32,7 +32,8 @@ static int write_chunk(struct sink *s, uint64_t i)
 
 static void begin(struct sink *s, struct folder *f, const char *name)
 {
-    must(sink_init(s, f != NULL ? folder_path(f, name) : NULL, &blob.digest, SIZE) == 0);
+    must(sink_init(s, f != NULL ? folder_path(f, name) : NULL, SINK_PART, &blob.digest,
+                   SIZE) == 0);
     must(sink_open(s, NULL) == 0);
 }
 
@@ -103,7 +104,7 @@ static void test_two(struct folder *f)
     struct sink a, b;
 
     begin(&a, f, "twice");
-    must(sink_init(&b, folder_path(f, "twice"), &blob.digest, SIZE) == 0);
+    must(sink_init(&b, folder_path(f, "twice"), SINK_PART, &blob.digest, SIZE) == 0);
     is_int(sink_open(&b, &err), WEFT_EBUSY, "two of them do not write one file");
     ok(strstr(err.text, "twice.part") != NULL, "which is named");
     sink_fini(&b);
@@ -125,7 +126,7 @@ static void test_wrong(struct folder *f)
     is_int(s.have, 0, "nothing of that is kept");
     sink_fini(&s);
     folder_write(f, "file", 1, 1);
-    must(sink_init(&s, folder_path(f, "file/below"), &blob.digest, SIZE) == 0);
+    must(sink_init(&s, folder_path(f, "file/below"), SINK_PART, &blob.digest, SIZE) == 0);
     is_int(sink_open(&s, &err), WEFT_EIO, "a folder that is a file");
     sink_fini(&s);
     folder_mkdir(f, "taken");
@@ -133,7 +134,8 @@ static void test_wrong(struct folder *f)
     is_int(sink_finish(&s, &err), WEFT_EIO, "a name that is a folder's");
     sink_fini(&s);
     wf_mem_fail_after(1);
-    is_int(sink_init(&s, "/tmp/x", &blob.digest, SIZE), WEFT_ENOMEM, "no memory");
+    is_int(sink_init(&s, "/tmp/x", SINK_PART, &blob.digest, SIZE), WEFT_ENOMEM,
+           "no memory");
     wf_mem_fail_after(-1);
 }
 
@@ -160,14 +162,14 @@ static void test_small(struct folder *f)
     size_t len = 9;
 
     wf_blob_of("hello", 5, &digest);
-    must(sink_init(&s, folder_path(f, "small"), &digest, 5) == 0);
+    must(sink_init(&s, folder_path(f, "small"), SINK_PART, &digest, 5) == 0);
     must(sink_open(&s, NULL) == 0);
     is_int(sink_write(&s, 0, "hullo", 5, NULL), WEFT_EPROTO, "one chunk, not this one");
     is_int(sink_write(&s, 0, "hello", 5, NULL), 0, "needs no leaves");
     must(sink_finish(&s, NULL) == 0);
     sink_fini(&s);
     wf_blob_of("", 0, &digest);
-    must(sink_init(&s, folder_path(f, "empty"), &digest, 0) == 0);
+    must(sink_init(&s, folder_path(f, "empty"), SINK_PART, &digest, 0) == 0);
     must(sink_open(&s, NULL) == 0 && sink_finish(&s, NULL) == 0);
     sink_fini(&s);
     bytes = folder_read(f, "empty", &len);
@@ -183,11 +185,37 @@ static void test_copy(struct folder *f)
     size_t len = 0;
 
     (void) snprintf(from, sizeof from, "%s", folder_path(f, "small"));
-    is_int(sink_copy(from, folder_path(f, "copies/b"), &err), 0, "a file is copied");
+    is_int(sink_copy(from, folder_path(f, "copies/b"), SINK_PART, &err), 0,
+           "a file is copied");
     bytes = folder_read(f, "copies/b", &len);
     ok(len == 5 && memcmp(bytes, "hello", 5) == 0, "with its bytes");
     free(bytes);
-    is_int(sink_copy("/nowhere", folder_path(f, "c"), &err), WEFT_EIO, "or not");
+    is_int(sink_copy("/nowhere", folder_path(f, "c"), SINK_PART, &err), WEFT_EIO,
+           "or not");
+}
+
+/* A name may be as long as the file system takes it; its part has one, too. */
+static void test_long_name(struct folder *f)
+{
+    struct wf_err err = {0, ""};
+    struct wf_digest digest;
+    char name[256], from[1024];
+    struct sink a, b;
+
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    wf_blob_of("hello", 5, &digest);
+    must(sink_init(&a, folder_path(f, name), SINK_PART, &digest, 5) == 0);
+    name[sizeof name - 2] = 'm';
+    must(sink_init(&b, folder_path(f, name), SINK_PART, &digest, 5) == 0);
+    is_int(sink_open(&a, &err), 0, "a file with the longest name");
+    is_int(sink_open(&b, &err), 0, "and one with nearly the same");
+    must(sink_write(&a, 0, "hello", 5, &err) == 0);
+    is_int(sink_finish(&a, &err), 0, "is written");
+    (void) snprintf(from, sizeof from, "%s", a.path);
+    is_int(sink_copy(from, b.path, SINK_PART "~", &err), 0, "or copied");
+    sink_fini(&a);
+    sink_fini(&b);
 }
 
 int main(void)
@@ -196,6 +224,7 @@ int main(void)
 
     folder_init(&f);
     make_blob();
+    test_long_name(&f);
     test_file(&f);
     test_resume(&f);
     test_not_resumed(&f);

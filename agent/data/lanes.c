@@ -18,6 +18,8 @@
 #define DIAL_MS     5000
 #define REDIAL_US   250000
 #define REDIALS     10 /* of a holder that refuses our key */
+#define GUEST_MS    30000
+#define LOOKS       4 /* at guests, in that time */
 
 struct lane {
     struct lanes *owner;
@@ -33,7 +35,8 @@ struct lane {
 struct guest {
     uint32_t handle; /* 0: free */
     uint64_t serial;
-    int said; /* its first message came, and was `lane` */
+    int said;          /* its first message came, and was `lane` */
+    uint64_t until_us; /* when it has to go; UINT64_MAX: it is let in */
     struct wf_key key;
 };
 
@@ -48,6 +51,9 @@ struct lanes {
     char endpoint[WF_ENDPOINT_MAX + 1];  /* ours */
     void *zctx;                          /* NULL before the first socket */
     struct wf_timer *timer;              /* dials again */
+    struct wf_timer *looks;              /* at guests, while there are any */
+    int looking;
+    uint64_t guest_us;
     struct zap *zap;
     struct router *router;
     uint64_t refused;
@@ -269,20 +275,6 @@ static int on_zap(void *arg, const uint8_t *key, const char *domain, const char 
     return yes;
 }
 
-static void on_peer(void *arg, uint32_t handle, const uint8_t *key)
-{
-    struct lanes *l = arg;
-    struct guest *g = guest_of(l, 0);
-
-    if (g == NULL) {
-        l->refused++;
-        router_close(l->router, handle);
-        return;
-    }
-    *g = (struct guest){.handle = handle, .serial = ++l->serials};
-    memcpy(g->key.b, key, sizeof g->key.b);
-}
-
 static void guest_gone(struct lanes *l, struct guest *g)
 {
     int said = g->said;
@@ -291,6 +283,85 @@ static void guest_gone(struct lanes *l, struct guest *g)
     g->serial = 0;
     if (said) {
         tell(l, NODE_LANE_DOWN, number_of(l, g));
+    }
+}
+
+static void guest_cut(struct lanes *l, struct guest *g)
+{
+    router_close(l->router, g->handle);
+    guest_gone(l, g);
+}
+
+/* Who has as many lanes as one key may have loses the oldest. */
+static void make_way(struct lanes *l, const uint8_t *key)
+{
+    struct guest *oldest = NULL;
+    unsigned n = 0;
+
+    for (size_t i = 0; i < LANES_GUESTS; i++) {
+        struct guest *g = &l->guests[i];
+
+        if (g->handle != 0 && memcmp(g->key.b, key, sizeof g->key.b) == 0) {
+            n++;
+            oldest = oldest == NULL || g->serial < oldest->serial ? g : oldest;
+        }
+    }
+    if (n >= LANES_OF_KEY) {
+        guest_cut(l, oldest);
+    }
+}
+
+static void plan_look(struct lanes *l, uint64_t now_us)
+{
+    l->looking = 1;
+    wf_timer_start_at(l->looks, now_us + l->guest_us / LOOKS);
+}
+
+/* A peer that went without a word is known by its tickets, which end. */
+static void on_look(void *arg)
+{
+    struct lanes *l = arg;
+    uint64_t now_us = wf_now_us();
+    unsigned n = 0;
+
+    for (size_t i = 0; i < LANES_GUESTS; i++) {
+        struct guest *g = &l->guests[i];
+
+        if (g->handle == 0) {
+            continue;
+        }
+        if (g->said && l->cbs.lets_in(l->arg, &g->key)) {
+            g->until_us = UINT64_MAX;
+        } else {
+            g->until_us = wf_min_u64(g->until_us, now_us + l->guest_us);
+        }
+        if (now_us >= g->until_us) {
+            guest_cut(l, g);
+        }
+        n += g->handle != 0;
+    }
+    l->looking = 0;
+    if (n != 0) {
+        plan_look(l, now_us);
+    }
+}
+
+static void on_peer(void *arg, uint32_t handle, const uint8_t *key)
+{
+    struct lanes *l = arg;
+    struct guest *g;
+
+    make_way(l, key);
+    g = guest_of(l, 0);
+    if (g == NULL) {
+        l->refused++;
+        router_close(l->router, handle);
+        return;
+    }
+    *g = (struct guest){.handle = handle, .serial = ++l->serials, .until_us = UINT64_MAX};
+    memcpy(g->key.b, key, sizeof g->key.b);
+    if (!l->looking) {
+        plan_look(l, wf_now_us());
     }
 }
 
@@ -337,8 +408,7 @@ static void on_guest_frame(void *arg, uint32_t handle, const uint8_t *bytes, siz
             rc = take(l, g, &msg);
         }
         if (rc != 0 && rc != WEFT_ESUPPORT) {
-            router_close(l->router, handle);
-            guest_gone(l, g);
+            guest_cut(l, g);
         }
     }
 }
@@ -391,11 +461,13 @@ int lanes_new(struct wf_loop *loop, const struct lanes_opts *opts,
     struct lanes *l = wf_calloc(1, sizeof *l);
     int rc = 0;
 
-    if (l == NULL || wf_timer_new(loop, on_redial, l, &l->timer) != 0) {
-        wf_free(l);
+    if (l == NULL || wf_timer_new(loop, on_redial, l, &l->timer) != 0 ||
+        wf_timer_new(loop, on_look, l, &l->looks) != 0) {
+        lanes_free(l);
         return wf_err_set(err, WEFT_ENOMEM, "no memory for bulk lanes");
     }
     l->loop = loop;
+    l->guest_us = (opts->guest_ms != 0 ? opts->guest_ms : GUEST_MS) * 1000;
     l->cbs = *cbs;
     l->arg = arg;
     l->keys = *opts->keys;
@@ -426,6 +498,7 @@ void lanes_free(struct lanes *l)
     router_free(l->router);
     zap_free(l->zap);
     wf_timer_free(l->timer);
+    wf_timer_free(l->looks);
     keys_wipe(&l->keys, sizeof l->keys);
     zctx_free(&l->zctx);
     wf_free(l);

@@ -3,7 +3,10 @@
  * To the broker's bulk socket and to agents that have what is wanted here, dialled when
  * the core asks; and, where this machine listens, from those that want what is here.
  * Lanes are numbered as proto/transfer/transfer.h says; who connects to us gets
- * WF_LANE_GIVE and up, at most LANES_GUESTS.  Only keys that the core lets in get so far.
+ * WF_LANE_GIVE and up, at most LANES_GUESTS, LANES_OF_KEY of one key: then its oldest
+ * makes way.  Only keys that the core lets in get so far, and who is not let in any more
+ * has to go after a while: so neither half-open connections nor idle ones take the place
+ * of others.
  *
  *     lanes_open --> DIALLING --up, `lane` said--> NODE_LANE_UP --> NODE_LANE_MSG ...
  *                       |                                               |
@@ -24,6 +27,7 @@
 #include "common/io/loop.h"
 
 #define LANES_GUESTS 64u
+#define LANES_OF_KEY 4u
 
 struct lanes;
 
@@ -32,6 +36,7 @@ struct lanes_opts {
     const uint8_t *broker_key; /* public, KEY_BYTES; copied */
     uint64_t epoch;            /* of the control session's hello */
     const char *listen;        /* endpoint; NULL or empty: nobody connects to us */
+    uint64_t guest_ms;         /* how long who is not let in any more may stay; 0: 30 s */
 };
 
 struct lanes_cbs {

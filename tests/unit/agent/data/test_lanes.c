@@ -22,6 +22,7 @@ struct side {
     int has_peer;
     int refuse; /* so many times, then let in; -1: always */
     uint32_t close_in_msg;
+    uint64_t guest_ms;
 };
 
 struct bed {
@@ -97,8 +98,11 @@ static int lets_in(void *arg, const struct wf_key *key)
 static void side_init(struct bed *t, struct side *s, const char *listen)
 {
     static const struct lanes_cbs cbs = {on_event, lets_in};
-    struct lanes_opts o = {
-        .keys = &s->keys, .broker_key = t->broker.pub, .epoch = 7, .listen = listen};
+    struct lanes_opts o = {.keys = &s->keys,
+                           .broker_key = t->broker.pub,
+                           .epoch = 7,
+                           .listen = listen,
+                           .guest_ms = s->guest_ms};
 
     s->close_in_msg = NONE;
     keys_make(&s->keys);
@@ -246,6 +250,36 @@ static void test_tickets(void)
     bed_fini(&t);
 }
 
+/* Who keeps connections open for nothing does not keep others out. */
+static void test_guests(void)
+{
+    struct bed t;
+
+    bed_init(&t);
+    lanes_free(t.b.lanes);
+    t.b.guest_ms = 100;
+    side_init(&t, &t.b, "tcp://127.0.0.1:*");
+    for (uint32_t i = 1; i <= LANES_OF_KEY; i++) {
+        open_lane(&t, i);
+        run_until(&t, t.a.ups == i && t.b.ups == i);
+    }
+    is_int(t.a.downs, 0, "a few lanes of one key");
+    open_lane(&t, 10);
+    run_until(&t, t.a.ups == LANES_OF_KEY + 1 && t.a.downs == 1);
+    is_int(t.a.lane <= LANES_OF_KEY || t.a.lane == 10, 1, "one more is let in");
+    run_until(&t, t.b.ups == LANES_OF_KEY + 1 && t.b.downs == 1);
+    is_int(lanes_counts(t.b.lanes).guests, LANES_OF_KEY, "instead of the oldest");
+    t.b.refuse = -1;
+    run_until(&t, t.a.downs == LANES_OF_KEY + 1);
+    is_int(t.b.downs, LANES_OF_KEY + 1, "without a ticket they end");
+    is_int(lanes_counts(t.b.lanes).guests, 0, "all of them");
+    t.b.refuse = 0;
+    open_lane(&t, 3);
+    run_until(&t, t.b.ups == LANES_OF_KEY + 2);
+    is_int(t.b.lane, WF_LANE_GIVE, "until there is one again");
+    bed_fini(&t);
+}
+
 static void test_nobody(void)
 {
     struct bed t;
@@ -371,9 +405,9 @@ static void test_crowd(void)
     bed_init(&t);
     for (uint32_t i = 1; i < WF_PULL_LANES; i++) {
         open_lane(&t, i);
+        run_until(&t, t.b.ups == i && t.a.ups == i);
     }
-    run_until(&t, t.b.ups == WF_PULL_LANES - 1 && t.a.ups == WF_PULL_LANES - 1);
-    is_int(lanes_counts(t.b.lanes).guests, WF_PULL_LANES - 1, "63 lanes at once");
+    is_int(lanes_counts(t.b.lanes).guests, LANES_OF_KEY, "one key fills no house");
     bed_fini(&t);
 }
 
@@ -483,6 +517,7 @@ int main(void)
     test_both_ways();
     test_close_inside();
     test_tickets();
+    test_guests();
     test_nobody();
     test_slow_peer();
     test_strangers();

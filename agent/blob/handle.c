@@ -223,21 +223,31 @@ static void note_open(struct blob_store *s, struct handle *h)
     wf_list_push_back(&s->opened, &h->opened);
 }
 
+/* A part may be of a blob that was whole, and given out to be read alone. */
+static int open_named(struct blob_store *s, const char *name, int write)
+{
+    const int flags = (write ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    int fd = openat(s->dir_fd, name, flags);
+
+    if (fd < 0 && errno == EACCES && write &&
+        fchmodat(s->dir_fd, name, S_IRUSR | S_IWUSR, 0) == 0) {
+        fd = openat(s->dir_fd, name, flags);
+    }
+    return fd;
+}
+
 /* Where the end came between moving the file and telling the index it is in the other
  * folder. */
 static int open_own(struct blob_store *s, const struct handle *h)
 {
     char name[2][BLOB_NAME];
-    const int first = h->row.state == ROW_PART;
+    const int part = h->row.state == ROW_PART;
     int fd;
 
     name_object(&h->row.digest, name[0]);
     name_partial(&h->row.digest, name[1]);
-    fd = openat(s->dir_fd, name[first], O_RDWR | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        fd = openat(s->dir_fd, name[!first], O_RDWR | O_CLOEXEC);
-    }
-    return fd;
+    fd = open_named(s, name[part], part);
+    return fd < 0 && errno == ENOENT ? open_named(s, name[!part], part) : fd;
 }
 
 static int lost(struct blob_store *s, struct handle *h, const char *why,

@@ -171,7 +171,7 @@ int blob_path(struct blob_store *s, const struct wf_digest *d, char *dst, size_t
         }
         rc = index_place(&s->x, h->row.id, &p, err);
         n = rc == 0 ? snprintf(dst, cap, "%s", p.path) : 0;
-    } else if (h->fd < 0 || h->sealed) {
+    } else if (h->fd < 0 || h->sealed || fchmod(h->fd, S_IRUSR) != 0) {
         return wf_err_set(err, WEFT_ESUPPORT, "no file has the plain bytes");
     } else {
         name_object(d, name);

@@ -9,6 +9,7 @@ static void chunk(void)
     uint8_t buf[64 * KIB];
     struct blob_info info;
     struct blob_stats st;
+    char path[PATH_MAX];
     struct bed b;
     size_t len;
     int whole = 0;
@@ -19,6 +20,8 @@ static void chunk(void)
     bed_close(&b);
     harm(file_of(&b, "objects", &x.d), 2 * 64 * KIB);
     bed_open(&b);
+    /* A file that was given out is one that even its owner may not write to. */
+    must(blob_path(b.s, &x.d, path, sizeof path, &b.err) == 0);
     is_int(blob_read(b.s, &x.d, 1, buf, sizeof buf, &len, &b.err), 0, "a good chunk");
     is_int(blob_read(b.s, &x.d, 2, buf, sizeof buf, &len, &b.err), WEFT_EIO, "a bad one");
     ok(b.changes == 1 && b.change.why == WEFT_EIO && b.change.have == x.len - sizeof buf,

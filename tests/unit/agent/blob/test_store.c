@@ -397,6 +397,7 @@ static void given_out(void)
     struct sample x = sample_of(1, 300 * KIB), y = sample_of(2, 100);
     struct wf_digest leaves[8];
     char path[PATH_MAX], out[128];
+    struct stat st;
     struct bed b;
     uint64_t at = 0;
 
@@ -410,6 +411,8 @@ static void given_out(void)
     ok(wf_digest_eq(leaves, y.leaves), "is its chunk's");
     is_int(blob_path(b.s, &x.d, path, sizeof path, &b.err), 0, "a plain file");
     ok(same_file(path, x.p, x.len), "has the bytes");
+    must(stat(path, &st) == 0);
+    is_int(st.st_mode & 0777, 0400, "and is not there to be written to");
     is_int(blob_path(b.s, &y.d, path, sizeof path, &b.err), WEFT_ESUPPORT,
            "a small blob has none");
     snprintf(out, sizeof out, "%s/out", b.root);

@@ -1,4 +1,5 @@
 /* Queries that show one thing in full: a node, a job, why a job is where it is. */
+#include "broker/core/data/inputs.h"
 #include "broker/core/ledger.h"
 #include "broker/core/wishes.h"
 #include "broker/core/work.h"
@@ -198,6 +199,7 @@ void query_job(struct turn *t)
     const struct job *j = find_job(t);
     struct wf_job_info m;
     struct wf_job_row row;
+    char missing[WF_TEXT_MAX + 1];
 
     if (j == NULL) {
         return;
@@ -232,6 +234,10 @@ void query_job(struct turn *t)
     if (!is_told(c, j)) {
         m.reason = wf_slice_of("");
         m.exit_code = m.signal = m.result_len = m.wait_us = m.cut = 0;
+    }
+    if (m.fetch_total != 0 && m.fetch_done < m.fetch_total &&
+        inputs_missing(c, j, missing, sizeof missing)) {
+        m.reason = wf_slice_of(missing);
     }
     if (j->deadline_us > c->now_us && !wf_job_is_final(j->state)) {
         m.deadline_left_ms = (j->deadline_us - c->now_us) / 1000;

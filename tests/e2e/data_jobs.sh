@@ -64,4 +64,20 @@ like "$out" 'whole 3' "three blobs are whole"
 run weft-agent data ls --config "$tmp/holder/agent.conf"
 is "$rc" 3 "nobody answers for an agent that was stopped"
 like "$err" 'next: start it' "and what to do is told"
+
+# -- data that nobody has any more ------------------------------------------------------
+
+mkdir "$tmp/gone"
+echo lone > "$tmp/gone/only"
+run weft data add "$tmp/gone" --name gone --config "$tmp/giver/agent.conf"
+is "$rc" 0 "a dataset at one agent"
+stop giver
+id=$(weft submit sum2 --input set=gone)
+is_fetching() { weft job show "$id" | grep -q fetching; }
+await "its agent to wait for it" is_fetching
+like "$(weft job show "$id")" 'nobody who is connected has input set, only: bring back' \
+    "a job that waits for what nobody has says so"
+agent_run giver 2
+run weft job wait "$id"
+is "$rc" 0 "it goes on when that is there again"
 finish

@@ -175,8 +175,8 @@ int blob_read_leaves(struct blob_store *s, const struct wf_digest *d, uint64_t f
                      size_t n, struct wf_digest *dst, struct wf_err *err);
 
 /* A file that is the plain content of a whole blob, for reading alone: one of the store's
- * own cannot be written to any more, one in place has the mode that it has.  Hold the blob
- * for as long as it is used.  WEFT_ESUPPORT: there is none, export it. */
+ * own cannot be written to any more, one in place has the mode that it has.  Hold the
+ * blob for as long as it is used.  WEFT_ESUPPORT: there is none, export it. */
 int blob_path(struct blob_store *s, const struct wf_digest *d, char *dst, size_t cap,
               struct wf_err *err);
 

@@ -8,7 +8,9 @@
 #include <string.h>
 
 /* Needs of picky jobs looked at for one free slot, and as many jobs. */
-#define PICK_COST 64
+#define PICK_COST    64
+#define PATIENCE_US  UINT64_C(60000000)
+#define INSERT_LOOKS 64u
 
 int capabilities_init(struct capabilities *t, size_t max, struct runtimes *runtimes,
                       uint64_t seed)
@@ -119,9 +121,30 @@ int capabilities_need(struct capabilities *t, struct wf_slice name,
 
 static struct wf_list_node *queue_of(struct capability *c, const struct job *j)
 {
-    int picky = j->version != 0 || j->pin[0] != '\0' || j->needs.count != 0;
+    int picky =
+        j->version != 0 || j->pin[0] != '\0' || j->needs.count != 0 || j->wishes != NULL;
 
     return picky ? &c->picky[j->priority] : &c->ready[j->priority];
+}
+
+static uint64_t due_us(const struct job *j)
+{
+    return j->deadline_us != 0 ? j->deadline_us : wf_add_sat(j->accepted_us, PATIENCE_US);
+}
+
+/* Behind those that are due before it.  Most come in order; who does not looks at a
+ * bounded number of those before it. */
+static void insert(struct wf_list_node *head, struct job *j)
+{
+    struct wf_list_node *at = head->prev;
+
+    for (unsigned i = 0; i < INSERT_LOOKS && at != head; i++) {
+        if (due_us(CONTAINER_OF(at, struct job, in_queue)) <= due_us(j)) {
+            break;
+        }
+        at = at->prev;
+    }
+    wf_list_push_back(at->next, &j->in_queue);
 }
 
 void capability_enqueue(struct capability *c, struct job *j, int first)
@@ -131,9 +154,33 @@ void capability_enqueue(struct capability *c, struct job *j, int first)
     if (first) {
         wf_list_push_front(queue_of(c, j), &j->in_queue);
     } else {
-        wf_list_push_back(queue_of(c, j), &j->in_queue);
+        insert(queue_of(c, j), j);
     }
     c->nready++;
+}
+
+void capability_requeue(struct capability *c, struct job *j)
+{
+    if (!wf_list_empty(&j->in_queue)) {
+        wf_list_remove(&j->in_queue);
+        wf_list_push_back(queue_of(c, j), &j->in_queue);
+    }
+}
+
+uint64_t capability_oldest_us(const struct capability *c, unsigned priority)
+{
+    const struct wf_list_node *heads[] = {&c->ready[priority], &c->picky[priority]};
+    uint64_t oldest_us = UINT64_MAX;
+
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        const struct wf_list_node *n = wf_list_first(heads[i]);
+
+        if (n != NULL) {
+            oldest_us =
+                wf_min_u64(oldest_us, CONTAINER_OF(n, struct job, in_queue)->accepted_us);
+        }
+    }
+    return oldest_us;
 }
 
 void capability_dequeue(struct capability *c, struct job *j)
@@ -161,7 +208,10 @@ struct job *capability_pick(struct capability *c, unsigned priority,
 
         n = wf_list_next(head, n);
         if (fits(j, arg)) {
-            return best == NULL || j->seq < best->seq ? j : best;
+            return best == NULL || due_us(j) < due_us(best) ||
+                           (due_us(j) == due_us(best) && j->seq < best->seq)
+                       ? j
+                       : best;
         }
         cost += 1 + j->needs.count;
         looked++;

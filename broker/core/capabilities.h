@@ -1,7 +1,9 @@
 /* capabilities.h - what can be asked for: who offers it, and who waits for it
  *
  * One entry a capability name, made by the first agent or job that names it.  Its ready
- * queues are ordered by priority, then age.  Jobs for different capabilities do not block
+ * queues are ordered by priority, then deadline, then age; a job without a deadline comes
+ * as if it had one a minute after it was accepted, so that those with one do not starve
+ * it.  Jobs for different capabilities do not block
  * each other, nor do jobs that ask for a certain node, version or label those that do
  * not. Their number is bounded: those that nobody offers and no job names make
  * room, and jobs never take the half that is for agents.
@@ -66,10 +68,15 @@ int capabilities_need(struct capabilities *t, struct wf_slice name,
 int capabilities_ask(struct capabilities *t, struct wf_slice name,
                      struct capability **ret_capability);
 
-/* Put a QUEUED job last of its priority, or first (a retried one is older than the rest).
- */
+/* Put a QUEUED job in its place, or first (a retried one is older than the rest). */
 void capability_enqueue(struct capability *c, struct job *j, int first);
 void capability_dequeue(struct capability *c, struct job *j);
+
+/* It could not be placed after all: those behind it have their turn. */
+void capability_requeue(struct capability *c, struct job *j);
+
+/* When the first of a priority was accepted; UINT64_MAX: none waits. */
+uint64_t capability_oldest_us(const struct capability *c, unsigned priority);
 
 /* The best waiting job of one priority that `fits`, or NULL.  Of the picky ones a bounded
  * number is looked at; those that did not fit go behind the rest when there are more. */

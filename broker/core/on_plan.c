@@ -41,7 +41,8 @@ static const char *verdict(const struct decision *d, const struct offer *o, char
 static void answer(struct turn *t, const struct job *j)
 {
     const struct wf_plan *m = &t->msg->u.plan;
-    const struct place_ask ask = {.without = m->without.count != 0 ? &m->without : NULL};
+    const struct place_ask ask = {.without = m->without.count != 0 ? &m->without : NULL,
+                                  .admission = 1};
     struct wf_why_info reply = {.req = m->req,
                                 .job = j->id,
                                 .state = WF_JOB_QUEUED,

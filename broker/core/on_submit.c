@@ -269,7 +269,7 @@ static void begin(struct core *c, struct job *j, struct wf_effects *out)
 /* Refuse now what cannot make its deadline anywhere. */
 static int check_deadline(struct turn *t, struct job *j)
 {
-    const struct place_ask ask = {0};
+    const struct place_ask ask = {.admission = 1};
     const struct wf_id id = j->id;
     struct decision d;
     uint64_t best_us;

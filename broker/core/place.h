@@ -11,6 +11,7 @@
 /* What placing a job looked at beside the job itself. */
 struct place_ask {
     struct agent *sure;            /* looked at in any case; NULL: none */
+    int admission;                 /* it is not accepted yet: be sure of its deadline */
     const struct wf_rows *without; /* label_row rows: as if these were away; NULL: none */
 };
 

@@ -17,6 +17,9 @@
 #include <string.h>
 
 #define PASSED_MAX 64u /* jobs that must stay, looked at by one call */
+/* Jobs that one call finds out not to fit after all. */
+#define MISSES_MAX 8u
+#define AGE_RUNS   10u
 /* How long beyond its limit an agent may stay silent about a run. */
 #define OVERDUE_SLACK_MS 10000u
 
@@ -105,6 +108,21 @@ static void end_without(struct core *c, struct job *j, struct wf_slice ref,
     work_finish(c, j, &end, out);
 }
 
+/* It cannot be done in time any more: what waits behind it may. */
+static void end_late(struct core *c, struct job *j, uint64_t best_us,
+                     struct wf_effects *out)
+{
+    char text[WF_TEXT_MAX + 1];
+    const struct work_end end = {
+        .state = WF_JOB_EXPIRED, .code = WEFT_ELATE, .reason = text};
+
+    (void) snprintf(text, sizeof text,
+                    "it could not be done by its deadline any more: %u ms at the best",
+                    (unsigned) wf_min_u64(best_us / 1000, UINT32_MAX));
+    c->count.late++;
+    work_finish(c, j, &end, out);
+}
+
 static void place(struct core *c, struct job *j, struct agent *sure,
                   struct wf_effects *out)
 {
@@ -112,6 +130,7 @@ static void place(struct core *c, struct job *j, struct agent *sure,
     struct decision *d;
     struct wf_slice ref;
     struct offer *o;
+    uint64_t best_us;
 
     if (j->leader != NULL || j->unclaimed || c->rolled_back || !is_reserved(c, j)) {
         return; /* it is placed when that is over */
@@ -125,6 +144,8 @@ static void place(struct core *c, struct job *j, struct agent *sure,
     if (o != NULL) {
         d->attempt = j->attempt + 1;
         assign(c, j, o, &d->route.rows[d->route.best], out);
+    } else if (j->deadline_us != 0 && place_is_late(d, &best_us)) {
+        end_late(c, j, best_us, out);
     } else if (wf_list_empty(&j->in_queue)) {
         capability_enqueue(j->capability, j, j->attempt != 0);
     }
@@ -147,23 +168,56 @@ static int fits(const struct job *j, void *arg)
     return place_filter(x->c, j, x->o) == PLACE_PASSED;
 }
 
-/* The next job for which this offer has room, in priority order; NULL: none. */
+/* The level of the jobs of a priority: one more for each ten runs that the first of them
+ * has waited, so that none waits for ever. */
+static uint64_t level_of(const struct core *c, const struct capability *cap, unsigned p,
+                         uint64_t run_us)
+{
+    uint64_t oldest_us = capability_oldest_us(cap, p);
+
+    if (oldest_us == UINT64_MAX) {
+        return 0;
+    }
+    return 1 + p + (c->now_us - wf_min_u64(oldest_us, c->now_us)) / (AGE_RUNS * run_us);
+}
+
+/* The next job for which this offer has room; NULL: none.  Highest level first, of equal
+ * ones the higher priority. */
 static struct job *next_ready(const struct core *c, struct offer *o)
 {
     struct asked asked = {c, o};
+    const struct runtime_key key = {.capability = o->capability->number};
+    uint64_t levels[PRIORITIES];
+    struct run_guess guess;
 
-    for (unsigned p = PRIORITIES; o->capability->nready != 0 && p-- > 0;) {
-        struct job *j = capability_pick(o->capability, p, fits, &asked);
+    if (o->capability->nready == 0) {
+        return NULL;
+    }
+    runtimes_guess(c->runtimes, &key, &guess);
+    for (unsigned p = 0; p < PRIORITIES; p++) {
+        levels[p] = level_of(c, o->capability, p, wf_max_u64(guess.mean_us, 1000));
+    }
+    for (;;) {
+        unsigned best = 0;
+        struct job *j;
 
+        for (unsigned p = 1; p < PRIORITIES; p++) {
+            best = levels[p] >= levels[best] ? p : best;
+        }
+        if (levels[best] == 0) {
+            return NULL;
+        }
+        j = capability_pick(o->capability, best, fits, &asked);
         if (j != NULL) {
             return j;
         }
+        levels[best] = 0;
     }
-    return NULL;
 }
 
 void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
 {
+    unsigned misses = 0;
     int placed;
 
     if (a->state != AGENT_UP) {
@@ -176,9 +230,16 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
             struct offer *o = &a->offers[i];
             struct job *j = next_ready(c, o);
 
-            if (j != NULL) {
-                place(c, j, a, out);
-                placed |= j->state != WF_JOB_QUEUED;
+            if (j == NULL) {
+                continue;
+            }
+            place(c, j, a, out);
+            if (j->state != WF_JOB_QUEUED) {
+                placed = 1;
+            } else if (misses++ < MISSES_MAX) {
+                /* It costs too much there, or the like. */
+                capability_requeue(o->capability, j);
+                placed = 1;
             }
         }
     } while (placed);

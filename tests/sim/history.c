@@ -264,7 +264,7 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
     }
     j->outcome = now;
     if (m->state == WF_JOB_EXPIRED) {
-        oracle_expired(s, j);
+        oracle_expired(s, j, -(int) m->code);
     }
     if (s->history.verdict != NULL) {
         const struct actor *at = named(s, m->node);

@@ -136,10 +136,12 @@ static uint64_t deadline_us(const struct hjob *j, int ppm)
     return j->taken_us + j->left_ms * (uint64_t) (1000000 + ppm) / 1000;
 }
 
-void oracle_expired(struct sim *s, const struct hjob *j)
+void oracle_expired(struct sim *s, const struct hjob *j, int code)
 {
-    /* The wall clock, by which time spent down is counted, tells milliseconds. */
-    if (can_judge_time(s, j) && s->clock.now_us + 10 * MS < deadline_us(j, -600)) {
+    /* The wall clock, by which time spent down is counted, tells milliseconds.  What
+     * cannot be done in time any more is given up earlier. */
+    if (code != WEFT_ELATE && can_judge_time(s, j) &&
+        s->clock.now_us + 10 * MS < deadline_us(j, -600)) {
         sim_fail(s, "job %u expired before its deadline", j->index);
     }
 }

@@ -29,7 +29,7 @@ void oracle_keys(struct sim *s);
 void oracle_deadlines(struct sim *s);
 
 /* A reader is told that a job expired: not too early. */
-void oracle_expired(struct sim *s, const struct hjob *j);
+void oracle_expired(struct sim *s, const struct hjob *j, int code);
 
 /* A broker that read what the store holds would know what this one knows. */
 void oracle_replay(struct sim *s);

@@ -34,8 +34,9 @@ int inputs_have(const struct core *c, const struct job *j,
 int inputs_have_dataset(const struct core *c, const struct job *j,
                         const struct dataset *d);
 
-/* 1 when the agent of a job waits for something of its inputs that nobody who is connected
- * has, as far as a look of bounded length finds out; the text says what, and what to do. */
+/* 1 when the agent of a job waits for something of its inputs that nobody who is
+ * connected has, as far as a look of bounded length finds out; the text says what, and
+ * what to do. */
 int inputs_missing(const struct core *c, const struct job *j, char *text, size_t cap);
 
 /* May this session see the dataset, or the blob?  Popular blobs are in many datasets:

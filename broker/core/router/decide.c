@@ -5,7 +5,6 @@
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
 #define FURTHER_MAX  512u   /* looked at when nobody of the sample may have it */
-#define LATE_PM      990u   /* deadlines are promised on this quantile of the run */
 
 uint64_t route_rho(unsigned goal)
 {
@@ -109,7 +108,7 @@ static uint64_t late_us(const struct deciding *x, struct known *k, const struct 
     if (k->late_us == UNKNOWN) {
         const struct runtime_key key = key_of(k->class_, x->job);
 
-        k->late_us = runtimes_quantile(x->r->runtimes, &key, LATE_PM);
+        k->late_us = runtimes_quantile(x->r->runtimes, &key, x->job->late_pm);
     }
     late.link_us += 2 * (uint64_t) n->dev_us;
     late.run_us = score_run(k->late_us, n->speed_pm);

@@ -141,6 +141,7 @@ struct route_job {
     uint64_t rho_pusd_s; /* what a second is worth; 0: as the goal */
     uint64_t client_rtt_us;
     uint64_t left_us;  /* until its deadline; 0: none */
+    unsigned late_pm;  /* it is late if this quantile of its run is, per mille */
     uint64_t max_pusd; /* 0: no limit */
     uint64_t result_bytes;
     unsigned ninputs;
@@ -185,6 +186,11 @@ uint32_t routing_assigned(const struct routing *r, uint32_t node, uint32_t capab
 /* Fill `ret`, all of which but rows beyond nrows is written. */
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret);
+
+/* Quantiles of a run: what is promised when a job is taken in, and what must be possible
+ * for it to be worth a try. */
+#define ROUTE_SURE_PM     990u
+#define ROUTE_POSSIBLE_PM 100u
 
 /* Expected work, microseconds, of a job of this kind at a node. */
 uint64_t routing_work(const struct routing *r, uint32_t node,

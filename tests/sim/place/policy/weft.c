@@ -218,6 +218,7 @@ static void describe(const struct world *w, const struct weft *self,
                               .client_rtt_us = scenario_rtt_us(
                                   w->sc, w->sc->brokers[spec->broker], spec->client),
                               .result_bytes = spec->result,
+                              .late_pm = ROUTE_SURE_PM,
                               .avoid = ROUTE_NONE,
                               .sure = ROUTE_NONE};
     if (spec->deadline_ns != 0) {

@@ -69,6 +69,9 @@ static const struct wf_conf_option options[] = {
      "First pause between attempts; doubles with each."},
     {"retry_max", WF_CONF_DURATION, AT(retry_max_ms), "1ms", "1d", "30s",
      "Longest pause between attempts."},
+    {"preempt", WF_CONF_BOOL, AT(preempt), NULL, NULL, "yes",
+     "Work makes way for work of priority 7 or more that stands two levels above it, "
+     "when that gains more time than it costs."},
 };
 
 static const struct wf_conf_schema schema = {options, ARRAY_LEN(options), NULL, 0};
@@ -170,6 +173,7 @@ void config_to_core(const struct config *cfg, struct core_config *ret_core)
     ret_core->max_attempts = cfg->max_attempts;
     ret_core->retry_min_ms = cfg->retry_min_ms;
     ret_core->retry_max_ms = cfg->retry_max_ms;
+    ret_core->preempt = cfg->preempt;
 }
 
 enum wf_log_level config_log_level(const struct config *cfg)

@@ -19,6 +19,7 @@ struct config {
     uint64_t max_payload, max_jobs, max_bytes, max_nodes, max_connections;
     uint64_t retain_ms, retain_jobs, log_bytes, max_blobs;
     uint64_t max_attempts, retry_min_ms, retry_max_ms;
+    int preempt;
 };
 
 /* Defaults, then the file.  Checks what one option alone cannot show. */

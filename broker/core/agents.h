@@ -34,6 +34,7 @@ struct agent {
     int metered, spot;
     uint64_t notice_until_us; /* it is taken away then; 0: nothing is known of that */
     uint64_t recall_us;       /* it may ask for work of others from then on */
+    uint64_t preempt_us;      /* and stop what runs there */
     uint64_t slots, assigned; /* over all capabilities */
     uint64_t running;         /* of these, as far as it told */
     uint64_t bytes;           /* of their payloads and inputs */

@@ -44,6 +44,7 @@ void core_config_init(struct core_config *cfg)
         .crash_limit = 3,
         .retry_min_ms = 200,
         .retry_max_ms = 30000,
+        .preempt = 1,
         .log_bytes = 64u << 10,
     };
 }

@@ -40,8 +40,9 @@ struct core_config {
     uint64_t max_attempts;
     uint64_t crash_limit; /* attempts of one job that may take a process with them */
     uint64_t retry_min_ms, retry_max_ms; /* back-off between attempts */
-    uint64_t log_bytes;                  /* tail of a job's output kept */
-    unsigned nendpoints;                 /* where devices are told to connect */
+    int preempt;         /* work of low priority makes way: see preempt.h */
+    uint64_t log_bytes;  /* tail of a job's output kept */
+    unsigned nendpoints; /* where devices are told to connect */
     char endpoints[8][WF_ENDPOINT_MAX + 1];
 };
 

@@ -34,6 +34,7 @@
     C(recalled)                                                                          \
     C(recalls_lost)                                                                      \
     C(preempted)                                                                         \
+    C(notices)                                                                           \
     C(superseded)                                                                        \
     C(busy)                                                                              \
     C(conflicts)                                                                         \

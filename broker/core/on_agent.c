@@ -1,6 +1,8 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
 #include "broker/core/asked.h"
 #include "broker/core/ledger.h"
+#include "broker/core/notice.h"
+#include "broker/core/preempt.h"
 #include "broker/core/reclaim.h"
 #include "broker/core/routes.h"
 #include "broker/core/work.h"
@@ -36,6 +38,9 @@ void on_agent_info(struct turn *t)
     routes_info_before(t->c, a);
     rc = agent_set_info(a, &t->msg->u.agent_info, &t->c->capabilities);
     routes_info(t->c, a);
+    if (rc == 0) {
+        notice_heard(t->c, a, t->msg->u.agent_info.notice_ms, t->out);
+    }
     if (rc != 0) {
         t->c->count.bad_messages++;
         refuse(t, rc, 0, NULL, 0, "agent_info holds a bad capability or label");
@@ -188,6 +193,8 @@ void on_started(struct turn *t)
     /* So that an attempt that takes its site down is counted after the crash. */
     ledger_write(t->c, j, LEDGER_ATTEMPT);
     work_tell_state(j, t->out);
+    notice_started(t->c, j, t->out);
+    preempt_at(t->c, j->agent, t->out);
 }
 
 /* Output is kept as far as live jobs leave room for it. */
@@ -280,6 +287,17 @@ static int is_handlers_fault(int code)
            code == WEFT_ERESOURCE || code == WEFT_ETOOBIG;
 }
 
+/* Who was stopped by a broker that does not know of it any more is not to blame. */
+static enum work_blame blame_of(int code, const struct wf_result *m)
+{
+    if (code == WEFT_EPREEMPTED || code == WEFT_EDRAIN) {
+        return BLAME_NOBODY;
+    }
+    return !is_handlers_fault(code)                 ? BLAME_PLACE
+           : code == WEFT_EFAILED && m->signal != 0 ? BLAME_CRASH
+                                                    : BLAME_HANDLER;
+}
+
 static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
 {
     struct core *c = t->c;
@@ -316,10 +334,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     if (code != 0 &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
-                   reason[0] != '\0' ? reason : wf_err_sentence(code),
-                   !is_handlers_fault(code)                 ? BLAME_PLACE
-                   : code == WEFT_EFAILED && m->signal != 0 ? BLAME_CRASH
-                                                            : BLAME_HANDLER,
+                   reason[0] != '\0' ? reason : wf_err_sentence(code), blame_of(code, m),
                    t->out);
         return;
     }

@@ -1,5 +1,6 @@
 /* Sessions: who connects, hello, heartbeats, enrolment, silence. */
 #include "broker/core/ledger.h"
+#include "broker/core/preempt.h"
 #include "broker/core/routes.h"
 #include "broker/core/work.h"
 
@@ -317,6 +318,7 @@ void on_ping(struct turn *t)
         routes_load(t->c, a, m);
         /* Looks at what waits are bounded: an agent that stays idle gets another. */
         work_feed(t->c, a, t->out);
+        preempt_at(t->c, a, t->out);
     }
 }
 

@@ -103,9 +103,6 @@ void work_again(struct core *c, struct job *j, int code, const char *reason,
     j->started_us = 0;
     j->reserved = j->attempt + 1;
     ledger_write(c, j, LEDGER_ATTEMPT);
-    if (ledger_settled(c, j)) {
-        capability_enqueue(j->capability, j, 1);
-    }
     (void) job_plan(&c->jobs, j);
     work_tell_state(j, out);
 }
@@ -146,7 +143,8 @@ void work_lose(struct core *c, struct agent *a, int all, const char *why,
         } else if (all || j->cut_us == 0) {
             work_release(c, j);
             c->count.lost_attempts++;
-            work_retry(c, j, WEFT_ELOST, why, BLAME_PLACE, out);
+            work_retry(c, j, WEFT_ELOST, why,
+                       a->notice_until_us != 0 ? BLAME_NOBODY : BLAME_PLACE, out);
         }
     }
 }

@@ -237,6 +237,23 @@ void routes_learn(struct core *c, const struct job *j, const struct wf_result *m
     }
 }
 
+uint64_t routes_run_us(struct core *c, const struct job *j, unsigned pm)
+{
+    const struct runtime_key key = key_of(c, j);
+    struct run_guess guess;
+
+    runtimes_guess(c->runtimes, &key, &guess);
+    return guess.samples < RUN_SAMPLES || guess.level >= RUN_DECLARED
+               ? 0
+               : score_run(runtimes_quantile(c->runtimes, &key, pm), j->agent->speed_pm);
+}
+
+uint64_t routes_rho(const struct job *j)
+{
+    return j->wishes != NULL && j->wishes->rho_pusd != 0 ? j->wishes->rho_pusd
+                                                         : route_rho(j->goal);
+}
+
 static uint32_t site_of(struct core *c, const struct agent *a)
 {
     uint32_t site = 0;

@@ -44,6 +44,13 @@ void routes_pay(struct core *c, struct job *j, const struct wf_result *m);
 /* It ended well: how long such runs take. */
 void routes_learn(struct core *c, const struct job *j, const struct wf_result *m);
 
+/* So many per mille of such runs are over so long after their start, at the agent of the
+ * present attempt; 0: nothing is known of them. */
+uint64_t routes_run_us(struct core *c, const struct job *j, unsigned pm);
+
+/* What a second is worth to the job, in pusd. */
+uint64_t routes_rho(const struct job *j);
+
 /* The price book was changed. */
 void routes_priced(struct core *c);
 

@@ -4,6 +4,7 @@
 #include "broker/core/data/inputs.h"
 #include "broker/core/ledger.h"
 #include "broker/core/place.h"
+#include "broker/core/preempt.h"
 #include "broker/core/recall.h"
 #include "broker/core/reuse.h"
 #include "broker/core/routes.h"
@@ -149,6 +150,7 @@ static void place(struct core *c, struct job *j, struct agent *sure,
     } else if (wf_list_empty(&j->in_queue)) {
         capability_enqueue(j->capability, j, j->attempt != 0);
     }
+    preempt_for(c, j, d, out);
 }
 
 void work_place(struct core *c, struct job *j, struct wf_effects *out)

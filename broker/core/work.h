@@ -45,7 +45,8 @@ enum work_blame {
 void work_retry(struct core *c, struct job *j, int code, const char *reason,
                 enum work_blame blame, struct wf_effects *out);
 
-/* Try again at once, before all others of its priority: nobody is to blame. */
+/* It is to be tried again at once, nobody is to blame: work_place() is next, for a
+ * durable job when its record is safe. */
 void work_again(struct core *c, struct job *j, int code, const char *reason,
                 struct wf_effects *out);
 

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION 2
+#define VERSION     2
+#define VERSION_MAX 1000 /* what is above is damage */
 
 #define COLUMNS "id, digest, size, have, disk, used, state, pinned"
 
@@ -215,11 +216,13 @@ static int set_up(struct index *x, struct wf_err *err)
     if (rc != 0) {
         return rc;
     }
-    if (version > VERSION) {
-        return wf_err_set(err, WEFT_ECONF, "the store of blobs is of a newer program");
-    }
-    if (version == 0 && tables != 0) {
+    if (version < 0 || version > VERSION_MAX || (version == 0 && tables != 0)) {
         return fail(x, SQLITE_CORRUPT, err);
+    }
+    if (version > VERSION) {
+        return wf_err_set(err, WEFT_ECONF,
+                          "the index of the blobs is of a newer program: start that, or "
+                          "remove index.db, which is built anew then");
     }
     x->filled = version == VERSION;
     if (version == 0) {

@@ -86,8 +86,9 @@ static int read_lines(int fd, struct agent_files *files)
 int agent_add(struct cli *cli, const char *path, const char *config, int in_place,
               struct agent_files *files)
 {
-    const char *argv[8] = {"weft-agent", "data", "add", path};
+    const char *argv[8] = {"weft-agent", "data", "add"};
     int argc = 4, fds[2], status = 0, rc;
+    char *dashed = NULL;
     pid_t pid;
 
     if (in_place) {
@@ -100,7 +101,12 @@ int agent_add(struct cli *cli, const char *path, const char *config, int in_plac
     if (pipe2(fds, O_CLOEXEC) < 0) {
         return cli_fail(cli, WEFT_EIO, "%s", strerror(errno));
     }
+    if (*path == '-') { /* else it would look like an option */
+        dashed = mem_printf("./%s", path);
+    }
+    argv[3] = dashed != NULL ? dashed : path;
     rc = start(argv, fds[1], &pid);
+    free(dashed);
     close(fds[1]);
     if (rc != 0) {
         close(fds[0]);

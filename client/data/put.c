@@ -279,6 +279,10 @@ static void back(struct desk_task *task)
         transfer_end(t, WEFT_EINVAL, "there is no file to put");
         return;
     }
+    if (p->tree.n > 1 && p->dataset[0] == '\0') {
+        transfer_end(t, WEFT_EINVAL, "several files need the name of a dataset");
+        return;
+    }
     if (p->phase == PUT_WALKING || p->at == p->tree.n) {
         p->size = 0;
         for (size_t i = 0; i < p->tree.n; i++) {

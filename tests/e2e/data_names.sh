@@ -10,6 +10,21 @@ chmod 755 "$tmp/modes"
 agent one "data_cap = 1G" "data_encrypt = no" "modes@1:$tmp/modes"
 context alice
 
+# -- a folder, and files that begin with a dash -----------------------------------------
+
+mkdir "$tmp/two" "$tmp/-dash"
+echo one > "$tmp/two/one"
+echo two > "$tmp/two/two"
+echo dash > "$tmp/-dash/-f"
+run weft -C alice data put "$tmp/two"
+is "$rc" 2 "a folder of several files is no lone blob"
+like "$err" 'EINVAL.*several files need the name of a dataset' "but needs a name"
+is "$out" '' "and has no digest"
+cd "$tmp" || exit
+run weft -C op data add --name dash --config "$tmp/one/agent.conf" -- -dash
+is "$rc" 0 "a folder may begin with a dash"
+is "$(weft -C op data get dash/-f -o -)" dash "so may a file"
+
 # -- what is not whole yet --------------------------------------------------------------
 
 mkdir -p "$tmp/in/b.part"

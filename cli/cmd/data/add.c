@@ -101,7 +101,8 @@ const struct cmd cmd_data_add = {
         "  weft data add /var/lib/nvr/archive --in-place --name nvr-archive\n"
         "\n"
         "To be run on the node, as a user who may talk to its agent.  Files that are\n"
-        "given out in place must not change: one that does is there no more.\n",
+        "given out in place must not change: one that does is there no more.  Links\n"
+        "and what is no file are left out.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct add_args),
     .min = 1,

@@ -218,7 +218,8 @@ const struct cmd cmd_data_put = {
         "  pg_dump db | weft data put - --name db --file db.sql\n"
         "\n"
         "Only what no node there has is sent.  The files of one folder are named by\n"
-        "their paths in it.  NAME@VERSION, or the digest, is printed.\n",
+        "their paths in it; links in it and what is no file are left out.\n"
+        "NAME@VERSION, or the digest, is printed.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct put_args),
     .min = 1,

@@ -1,6 +1,7 @@
 #include "broker/core/preempt.h"
 
 #include "broker/core/asked.h"
+#include "broker/core/place.h"
 #include "broker/core/routes.h"
 #include "common/err.h"
 
@@ -146,13 +147,25 @@ static void stop_one(struct core *c, const struct job *urgent, const struct offe
 /* -- when -----------------------------------------------------------------------------
  */
 
-/* It has no place at any agent: make one where it would be best off. */
-static void make_room(struct core *c, const struct job *j, const struct decision *d,
+static void make_room(struct core *c, const struct job *j, const struct offer *o,
                       struct wf_effects *out)
+{
+    struct job *victim = waiting_victim(j, o);
+
+    if (victim != NULL) {
+        asked_ask(c, victim, ASKED_BACK, 0, out);
+    } else if (!has_no_slot(o)) {
+        /* Nothing waits there that would take the slot before it comes. */
+        stop_one(c, j, o, out);
+    }
+}
+
+/* It has no place at any agent: make one where it would be best off. */
+static void make_room_for(struct core *c, const struct job *j, const struct decision *d,
+                          struct wf_effects *out)
 {
     const struct route_row *best = NULL;
     struct offer *o;
-    struct job *victim;
 
     for (uint32_t i = 0; i < d->route.nrows; i++) {
         const struct route_row *row = &d->route.rows[i];
@@ -163,15 +176,8 @@ static void make_room(struct core *c, const struct job *j, const struct decision
         }
     }
     o = best != NULL ? agent_offer(best->ref, j->capability, j->version) : NULL;
-    if (o == NULL || !routes_is_open(o->agent)) {
-        return;
-    }
-    victim = waiting_victim(j, o);
-    if (victim != NULL) {
-        asked_ask(c, victim, ASKED_BACK, 0, out);
-    } else if (!has_no_slot(o)) {
-        /* Nothing waits there that would take the slot before it comes. */
-        stop_one(c, j, o, out);
+    if (o != NULL && place_filter(c, j, o) == PLACE_FULL) {
+        make_room(c, j, o, out);
     }
 }
 
@@ -191,25 +197,84 @@ void preempt_for(struct core *c, struct job *j, const struct decision *d,
         return;
     }
     if (j->state == WF_JOB_QUEUED) {
-        make_room(c, j, d, out);
+        make_room_for(c, j, d, out);
     } else if (j->state == WF_JOB_ASSIGNED) {
         hurry(c, j, out);
     }
 }
 
-void preempt_at(struct core *c, struct agent *a, struct wf_effects *out)
+/* Urgent work that waits at the agent. */
+static const struct job *urgent_there(const struct core *c, const struct agent *a)
 {
     const struct wf_list_node *head = &a->attempts;
     const struct wf_list_node *n = head->next;
 
-    if (!c->cfg.preempt || c->now_us < a->preempt_us || !a->synced) {
-        return;
-    }
     for (unsigned i = 0; i < ATTEMPTS_LOOKED && n != head; i++, n = n->next) {
         const struct job *j = CONTAINER_OF(n, struct job, in_agent);
 
         if (j->state == WF_JOB_ASSIGNED && !j->unsent && is_urgent(c, j)) {
-            hurry(c, j, out);
+            return j;
+        }
+    }
+    return NULL;
+}
+
+/* An answer is on its way, which may make room. */
+static int has_asked(const struct agent *a)
+{
+    const struct wf_list_node *head = &a->attempts;
+    const struct wf_list_node *n = head->prev;
+    unsigned asked = 0;
+
+    for (unsigned i = 0; i < ATTEMPTS_LOOKED && n != head; i++, n = n->prev) {
+        asked |= CONTAINER_OF(n, struct job, in_agent)->asked;
+    }
+    return asked != ASKED_NOT;
+}
+
+struct full {
+    const struct core *c;
+    const struct offer *o;
+};
+
+static int is_shut_out(const struct job *j, void *arg)
+{
+    const struct full *x = arg;
+
+    return place_filter(x->c, j, x->o) == PLACE_FULL;
+}
+
+/* Urgent work that waits in the broker for a place there. */
+static const struct job *urgent_for(const struct core *c, struct offer *o)
+{
+    struct full x = {c, o};
+
+    for (unsigned p = PRIORITIES; o->capability->nready != 0 && p-- > PREEMPT_PRIORITY;) {
+        const struct job *j = capability_pick(o->capability, p, is_shut_out, &x);
+
+        if (j != NULL) {
+            return j;
+        }
+    }
+    return NULL;
+}
+
+void preempt_at(struct core *c, struct agent *a, struct wf_effects *out)
+{
+    const struct job *j;
+
+    if (!c->cfg.preempt || c->now_us < a->preempt_us || !routes_is_open(a)) {
+        return;
+    }
+    j = urgent_there(c, a);
+    if (j != NULL) {
+        hurry(c, j, out);
+        return;
+    }
+    for (unsigned i = 0; i < a->noffers && !has_asked(a); i++) {
+        j = urgent_for(c, &a->offers[i]);
+        if (j != NULL) {
+            make_room(c, j, &a->offers[i], out);
             return;
         }
     }

@@ -497,6 +497,9 @@ static void device_work(struct sim *s, struct actor *a)
         } else {
             drain(s, d, !d->drained);
         }
+    } else if (d->node != NULL && s->swarm.notices && !s->healed && !d->noticed &&
+               percent(&s->clock, 4)) {
+        notice(s, d);
     } else if (d->node != NULL && s->healed && d->drained) {
         drain(s, d, 0);
     } else if (d->node != NULL && d->cfg.ncaps != 0 && percent(&s->clock, 10)) {

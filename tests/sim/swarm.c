@@ -81,4 +81,5 @@ void swarm_draw(struct swarm *s, struct clock *c)
     if (s->calm) {
         s->cancel_pct = 0;
     }
+    s->notices = !s->calm && percent(c, 20);
 }

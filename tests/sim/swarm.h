@@ -34,7 +34,8 @@ enum fault {
 
 struct swarm {
     unsigned nagents, nclients, ncaps;
-    int calm; /* no fault, nobody hostile, nobody who operates */
+    int notices; /* machines are often taken away, and soon */
+    int calm;    /* no fault, nobody hostile, nobody who operates */
     uint8_t on[FAULT_KINDS];
     uint64_t fault_us;   /* mean time between faults */
     uint64_t down_us;    /* a broker that ended is down so long, on average */

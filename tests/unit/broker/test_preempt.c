@@ -195,6 +195,16 @@ static void waits_for_what_is_started(void)
     pass(&s, 1);
     ok(stopped(&s, 1, WEFT_EPREEMPTED, 0), "but what goes on is stopped");
     bed_fini(&s.b);
+
+    begin(&s, 0, 1);
+    submit(&s, 1, WF_CLASS_FAST, 4);
+    started(&s, 1, 1);
+    submit(&s, 2, WF_CLASS_FAST, 9);
+    is_int(bed_count(&s.b, s.agent, WF_MSG_stop), 0,
+           "of what waits in the broker as well");
+    pass(&s, 1);
+    ok(stopped(&s, 1, WEFT_EPREEMPTED, 0), "it is looked at again");
+    bed_fini(&s.b);
 }
 
 static void not_too_often(void)

@@ -3,6 +3,7 @@
  * same one. */
 #include "broker/core/router/router_int.h"
 
+#define REDRAWS        3u /* of a node at random, while it is busy */
 #define HOLDERS_LOOKED 4u
 #define TRIES_MAX      12u /* for one node at random */
 #define DRAWS          24u /* that are expected for all of them */
@@ -141,12 +142,14 @@ static void add_random(struct picker *p, unsigned want)
 
     for (unsigned i = 0; i < want; i++) {
         struct entry *e = NULL;
+        unsigned busy = 0;
 
         for (unsigned k = 0; k < TRIES_MAX; k++) {
             uint64_t x = wf_rng_next(&p->r->rng);
 
             e = draw(c, x);
-            if (((x >> 32) * c->max_weight) >> 32 < e->weight) {
+            if (((x >> 32) * c->max_weight) >> 32 < e->weight &&
+                (++busy == REDRAWS || is_idle(p->r, e->node))) {
                 break;
             }
         }

@@ -327,7 +327,8 @@ static uint64_t patience_us(const struct pull_holder *h, uint64_t bytes)
     return wf_max_u64(us, SILENT_US) << wf_min_u64(h->silent, 4);
 }
 
-void wf_pull_heard(struct wf_pull *p, uint64_t now_us, struct pull_ask *a, uint64_t len)
+void wf_pull_heard(struct wf_pull *p, uint64_t now_us, struct pull_ask *a, uint64_t len,
+                   uint64_t total)
 {
     struct pull_holder *h = a->holder;
 
@@ -341,7 +342,8 @@ void wf_pull_heard(struct wf_pull *p, uint64_t now_us, struct pull_ask *a, uint6
     wf_backoff_reset(&h->direct);
     wf_backoff_reset(&p->lanes[WF_LANE_BROKER].backoff);
     p->lanes[a->lane].used_us = now_us;
-    h->sample += len;
+    /* As it is owed: a window of what is compressed to half would never grow. */
+    h->sample += total != 0 ? len * a->bytes / total : 0;
     sample_rate(p, now_us, h);
     a->due_us = wf_max_u64(a->due_us, now_us + patience_us(h, WF_PIECE_MAX));
 }

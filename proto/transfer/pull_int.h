@@ -268,9 +268,10 @@ int wf_pull_has_room(const struct wf_pull *p, struct pull_holder *h, uint64_t by
 /* Expected time until it has sent all that it owes and `bytes` more. */
 uint64_t wf_pull_eta_us(const struct pull_holder *h, uint64_t bytes);
 
-/* It was asked; bytes came of it. */
+/* It was asked; `len` bytes came of the `total`, coded as they are, that answer it. */
 void wf_pull_asked(struct wf_pull *p, uint64_t now_us, struct pull_ask *a);
-void wf_pull_heard(struct wf_pull *p, uint64_t now_us, struct pull_ask *a, uint64_t len);
+void wf_pull_heard(struct wf_pull *p, uint64_t now_us, struct pull_ask *a, uint64_t len,
+                   uint64_t total);
 
 /* It shall not be asked for a while, and then carefully. */
 void wf_pull_rest(struct wf_pull *p, uint64_t now_us, struct pull_holder *h,

@@ -298,7 +298,7 @@ static void take_piece(struct wf_pull *p, uint64_t now_us, struct pull_ask *a,
         wf_pull_ban(p, b, a->holder, chunk);
         return;
     }
-    wf_pull_heard(p, now_us, a, m->data.len);
+    wf_pull_heard(p, now_us, a, m->data.len, m->total);
     a->total = m->total;
     a->coding = (unsigned) m->coding;
     if (m->data.len == m->total) {

@@ -292,8 +292,41 @@ static void test_links(void)
     fini(&b);
 }
 
+/* What comes of a want is a third of what is owed: the way is as long, the window grows
+ * as if all of it came. */
+static void test_compressed(void)
+{
+    enum { ASKS = 64, WANT = 64 << 10, CAME = WANT / 3, ROUNDS = 30 };
+    const struct wf_holder_row row = {.key = {{1}}, .name = wf_slice_of("one")};
+    struct pull_ask asks[ASKS];
+    struct pull_holder *h;
+    struct bed b;
+
+    init(&b, &(struct wf_pull_config){.site = "here", .seed = 1});
+    h = wf_pull_holder(b.p, &row);
+    must(h != NULL && h->window == PULL_WINDOW_MIN);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned n = 0;
+
+        while (n < ASKS && wf_pull_has_room(b.p, h, WANT)) {
+            asks[n] = (struct pull_ask){.holder = h, .lane = h->via, .bytes = WANT};
+            wf_pull_asked(b.p, b.now, &asks[n++]);
+        }
+        b.now += 100 * MS;
+        for (unsigned k = 0; k < n; k++) {
+            wf_pull_heard(b.p, b.now, &asks[k], CAME, CAME);
+            h->owed -= WANT;
+            h->nasks--;
+        }
+    }
+    ok(h->window >= ASKS * WANT, "the window of compressed bytes grows: %" PRIu64,
+       h->window);
+    fini(&b);
+}
+
 int main(void)
 {
+    test_compressed();
     test_links();
     test_refusals();
     test_silence();

@@ -11,6 +11,7 @@ int data_init(struct data *d, size_t max_blobs, struct wf_rng *rng, uint64_t see
     wf_list_init(&d->pending);
     wf_list_init(&d->doomed);
     keeps_init(&d->keeps);
+    debts_init(&d->debts);
     return catalogue_init(&d->catalogue, max_blobs, seed) != 0 ||
                    datasets_init(&d->datasets, max_blobs, seed + 3) != 0 ||
                    tickets_init(&d->tickets, rng, seed + 5) != 0 ||
@@ -35,6 +36,7 @@ void data_fini(struct data *d)
     relay_fini(&d->relay);
     tickets_fini(&d->tickets);
     keeps_fini(&d->keeps, &d->catalogue);
+    debts_fini(&d->debts, &d->catalogue);
     stages_fini(&d->stages, &d->catalogue);
     free_all(d, &d->drafts);
     free_all(d, &d->doomed);
@@ -142,6 +144,7 @@ void data_session_gone(struct core *c, struct session *s, struct wf_effects *out
 
 void data_agent_gone(struct core *c, struct agent *a)
 {
+    debts_forget(c, a);
     catalogue_forget(&c->data.catalogue, a);
 }
 
@@ -186,8 +189,8 @@ int data_result_at(struct core *c, struct job *j, struct agent *a,
     return rc;
 }
 
-/* Nothing needs it any more: who has it may let it go. */
-static void let_go(struct core *c, const struct blob *b, struct wf_effects *out)
+/* Nothing needs it any more: who has it may let it go, or is told when it is back. */
+static void let_go(struct core *c, struct blob *b, struct wf_effects *out)
 {
     struct wf_keep m = {.action = WF_KEEP_DROP};
     const struct wf_digest_row row = {b->digest, b->size};
@@ -196,10 +199,12 @@ static void let_go(struct core *c, const struct blob *b, struct wf_effects *out)
     (void) wf_rows_add(core_rows(c, 3), &m.rows, wf_desc_digest_row(), &row);
     for (struct wf_list_node *n = wf_list_first(&b->shares); n != NULL && left-- > 0;
          n = wf_list_next(&b->shares, n)) {
-        const struct agent *a = CONTAINER_OF(n, struct share, of_blob)->agent;
+        struct agent *a = CONTAINER_OF(n, struct share, of_blob)->agent;
 
         if (a->session != NULL) {
             wf_effects_send(out, a->session->peer, WF_MSG_keep, &m);
+        } else {
+            (void) debts_add(&c->data.debts, a, b, 0);
         }
     }
 }
@@ -237,7 +242,7 @@ void data_result_told(struct core *c, const struct agent *a,
 
 int data_due(const struct core *c)
 {
-    return !wf_list_empty(&c->data.stages.saying) || keeps_due(c) ||
+    return !wf_list_empty(&c->data.stages.saying) || keeps_due(c) || debts_due(c) ||
            (!wf_list_empty(&c->data.doomed) && !c->rolled_back);
 }
 
@@ -249,6 +254,7 @@ void data_step(struct core *c, struct wf_effects *out)
     if (c->now_us >= c->data_due_us && data_due(c)) {
         stages_say(c, out);
         keeps_go_on(c, out);
+        debts_go_on(c, out);
         c->data_due_us = c->now_us + (data_due(c) ? DATA_TICK_US : 0);
     }
 }

@@ -7,6 +7,7 @@
 #define BROKER_CORE_DATA_DATA_H
 
 #include "broker/core/data/datasets.h"
+#include "broker/core/data/debts.h"
 #include "broker/core/data/keeps.h"
 #include "broker/core/data/relay.h"
 #include "broker/core/data/stages.h"
@@ -19,6 +20,7 @@ struct data {
     struct stages stages;
     struct relay relay;
     struct keeps keeps;
+    struct debts debts;
     struct wf_list_node drafts;  /* dataset.in_all: versions that are being put or read */
     struct wf_list_node pending; /* dataset.in_pending: not durable yet, by lsn */
     struct wf_list_node doomed;  /* dataset.in_all: gone, their records not deleted yet */

@@ -83,6 +83,24 @@ static void take_blobs(struct keep *x, const struct dataset *d)
     }
 }
 
+/* Who is away is told to drop it when it comes back, as far as there is room for that. */
+static void owe(struct core *c, const struct dataset *d, uint64_t after_lsn)
+{
+    for (struct wf_list_node *n = wf_list_first(&d->shares); n != NULL;
+         n = wf_list_next(&d->shares, n)) {
+        struct agent *a = CONTAINER_OF(n, struct dataset_share, node)->agent;
+
+        for (size_t i = 0; a->session == NULL && i < d->nmembers; i++) {
+            struct blob *b = d->members[i].blob;
+
+            if (catalogue_share(&c->data.catalogue, b, a) != NULL &&
+                debts_add(&c->data.debts, a, b, after_lsn) != 0) {
+                return;
+            }
+        }
+    }
+}
+
 int keeps_add(struct core *c, const struct dataset *d, struct wf_slice node,
               unsigned action, uint64_t after_lsn)
 {
@@ -93,6 +111,9 @@ int keeps_add(struct core *c, const struct dataset *d, struct wf_slice node,
 
     if (nshares == 0 || d->nmembers == 0) {
         return 0;
+    }
+    if (action == WF_KEEP_DROP) {
+        owe(c, d, after_lsn);
     }
     if (k->n >= KEEPS_MAX) {
         return WEFT_EBUSY;

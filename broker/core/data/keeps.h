@@ -3,7 +3,7 @@
  * One agent after the other, a few messages at a time, so that large datasets at many
  * agents flood neither a step nor a peer.  What is removed may go only when its removal
  * is on stable storage, and only where nothing else needs it by then.  An agent that is
- * not connected is passed over.
+ * not connected is passed over; what it is to drop it is told later (debts.h).
  */
 #ifndef BROKER_CORE_DATA_KEEPS_H
 #define BROKER_CORE_DATA_KEEPS_H

@@ -38,6 +38,7 @@ void on_holdings(struct turn *t)
     a->data_room = m->room;
     a->holdings_known = 1;
     if (came) {
+        debts_back(c, a);
         stages_offer(c, a, t->out);
     }
 }

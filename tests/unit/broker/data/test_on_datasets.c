@@ -342,6 +342,48 @@ static int pin(struct world *w, uint32_t peer, const char *name, const char *nod
     return bed_refusal(&w->b, peer);
 }
 
+/* Who was away when its data was removed is told when it is back. */
+static void removed_meanwhile(void)
+{
+    struct list holds = LIST;
+    struct world w;
+    uint32_t peer;
+
+    open_world(&w);
+    stock_simple(&w.b, w.ann, "a", NULL, 1, 3);
+    stock_simple(&w.b, w.ann, "b", NULL, 3, 1);
+    for (unsigned i = 1; i <= 3; i++) {
+        list_hold(&holds, i, i * KIB, i * KIB, WF_HOLD_PINNED);
+    }
+    stock_holds(&w.b, w.one, 1, &holds, MIB);
+    stock_has(&w.b, w.two, 1);
+    bed_down(&w.b, w.one);
+    stock_rm(&w.b, w.ann, "a");
+    ok(stock_kept(&w.b, w.two, WF_KEEP_DROP, 1), "who is there is told at once");
+    is_int(w.b.c->data.debts.nblobs, 3, "what to tell others is remembered");
+    stock_simple(&w.b, w.ann, "c", NULL, 2, 1);
+    peer = stock_agent(&w.b, 1, "one", NULL);
+    stock_holds(&w.b, peer, 1, &holds, MIB);
+    bed_tick(&w.b, DATA_TICK_US);
+    is_int(w.b.c->data.debts.nblobs, 0, "until they have heard it");
+    bed_down(&w.b, peer);
+    stock_rm(&w.b, w.ann, "c");
+    peer = bed_hello(&w.b, 1, WF_ROLE_AGENT, 1);
+    stock_info(&w.b, peer, NULL, 4, 1000 * MIB);
+    bed_resync(&w.b, peer);
+    is_int(bed_count(&w.b, peer, WF_MSG_keep), 0, "nothing before it says what it has");
+    stock_holds(&w.b, peer, 1, &holds, MIB);
+    ok(stock_kept(&w.b, peer, WF_KEEP_DROP, 2), "then it is to drop what nothing needs");
+    ok(!stock_kept(&w.b, peer, WF_KEEP_DROP, 3), "but not what another dataset has");
+    bed_down(&w.b, peer);
+    stock_rm(&w.b, w.ann, "b");
+    is_int(w.b.c->data.debts.nblobs, 1, "once more");
+    data_agent_gone(w.b.c, stock_agent_of(&w.b, 1));
+    is_int(w.b.c->data.debts.nblobs, 0, "who is gone for good owes nothing");
+    list_fini(&holds);
+    bed_fini(&w.b);
+}
+
 static void pins(void)
 {
     struct list part = LIST;
@@ -434,6 +476,7 @@ int main(void)
     agents_see();
     shares();
     removes();
+    removed_meanwhile();
     pins();
     long_pins();
     return done();

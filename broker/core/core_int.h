@@ -15,6 +15,7 @@
 #include "broker/core/pricing.h"
 #include "broker/core/router/distance.h"
 #include "broker/core/router/runtimes.h"
+#include "common/ewma.h"
 #include "common/rng.h"
 
 /* Everything that is refused, dropped or lost is counted under a name. */
@@ -102,8 +103,9 @@ struct core {
     struct pricing pricing;
     struct runtimes *runtimes; /* owned */
     struct estimates estimates;
-    struct routing *routing; /* owned */
-    struct agent **by_node;  /* owned; of the router's numbers */
+    struct routing *routing;     /* owned */
+    struct agent **by_node;      /* owned; of the router's numbers */
+    struct wf_ewma run_error_pm; /* of expected run times, per mille of the real ones */
     struct data data;
     uint64_t data_due_us; /* when what it has to say goes on */
     struct news news;

@@ -262,6 +262,12 @@ static void learn_rate(struct core *c, struct agent *a, const struct wf_result *
     }
 }
 
+/* It was ended while it ran: that tells that such runs take at least so long. */
+static int was_cut(int code)
+{
+    return code == WEFT_EWALL || code == WEFT_EPREEMPTED;
+}
+
 static void learn(struct core *c, struct job *j, int code, const struct wf_result *m)
 {
     struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
@@ -271,13 +277,16 @@ static void learn(struct core *c, struct job *j, int code, const struct wf_resul
         if (o != NULL) {
             o->failed++;
         }
+        if (was_cut(code)) {
+            routes_learn(c, j, m, 1);
+        }
         return;
     }
     j->agent->done++;
     if (o != NULL) {
         o->done++;
     }
-    routes_learn(c, j, m);
+    routes_learn(c, j, m, 0);
 }
 
 /* What the handler itself did wrong, as against what happened to it. */

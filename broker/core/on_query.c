@@ -318,6 +318,7 @@ static void query_status(struct turn *t)
 #define C(name) add_count(store, &m, #name, bus->name);
     BUS_COUNTS(C)
 #undef C
+    add_count(store, &m, "run_error_pm", wf_ewma_mean(&c->run_error_pm));
     wf_effects_send(t->out, t->s->peer, WF_MSG_status_info, &m);
 }
 

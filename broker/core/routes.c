@@ -5,6 +5,9 @@
 #include "common/check.h"
 #include "common/err.h"
 
+#define ERROR_SHIFT  6
+#define ERROR_PM_MAX 100000u
+
 int routes_add(struct core *c, struct agent *a)
 {
     int rc = a->node == ROUTE_NONE ? routing_add(c->routing, &a->node) : 0;
@@ -226,14 +229,33 @@ static struct runtime_key key_of(struct core *c, const struct job *j)
     return key;
 }
 
-void routes_learn(struct core *c, const struct job *j, const struct wf_result *m)
+/* How far off the run times are that placement goes by: a metric of its own. */
+static void judge(struct core *c, const struct job *j, uint64_t work_us)
+{
+    const uint64_t off_us =
+        j->work_us > work_us ? j->work_us - work_us : work_us - j->work_us;
+
+    if (j->work_us != 0) {
+        wf_ewma_add(&c->run_error_pm,
+                    wf_min_u64(score_mul_div(off_us, 1000, work_us + 1), ERROR_PM_MAX),
+                    ERROR_SHIFT);
+    }
+}
+
+void routes_learn(struct core *c, const struct job *j, const struct wf_result *m, int cut)
 {
     const struct runtime_key key = key_of(c, j);
+    const uint64_t run_us = m->run_us - wf_min_u64(m->warm_us, m->run_us);
+    const uint64_t work_us = score_mul_div(run_us, j->agent->speed_pm, 1000);
 
-    runtimes_add(c->runtimes, &key, score_mul_div(m->run_us, j->agent->speed_pm, 1000), 0,
-                 c->now_us);
     if (m->warm_us != 0) {
         runtimes_warm_add(c->runtimes, key.capability, key.class_, m->warm_us, c->now_us);
+    }
+    if (!cut) {
+        judge(c, j, work_us);
+    }
+    if (run_us != 0) {
+        runtimes_add(c->runtimes, &key, work_us, cut, c->now_us);
     }
 }
 

@@ -41,8 +41,10 @@ void routes_fetched(struct core *c, struct job *j);
 /* What the attempt cost, by the price book, is added to the job. */
 void routes_pay(struct core *c, struct job *j, const struct wf_result *m);
 
-/* It ended well: how long such runs take. */
-void routes_learn(struct core *c, const struct job *j, const struct wf_result *m);
+/* It ended: how long such runs take.  `cut`: it was stopped, and would have taken longer.
+ */
+void routes_learn(struct core *c, const struct job *j, const struct wf_result *m,
+                  int cut);
 
 /* So many per mille of such runs are over so long after their start, at the agent of the
  * present attempt; 0: nothing is known of them. */

@@ -9,10 +9,18 @@ static uint64_t max3(uint64_t a, uint64_t b, uint64_t c)
 
 const char *flip_name(enum flip_term term)
 {
-    static const char *const names[FLIP_TERMS] = {"link", "wait", "data", "warm-up",
-                                                  "run",  "risk", "money"};
+    static const char *const names[FLIP_TERMS] = {"link", "wait", "data",  "warm-up",
+                                                  "run",  "risk", "money", "rest"};
 
     return term < FLIP_TERMS ? names[term] : "?";
+}
+
+static uint64_t rest_us(const struct weft_scored *row)
+{
+    uint64_t known = row->link_us + max3(row->wait_us, row->fetch_us, row->warm_us) +
+                     row->run_us + row->risk_us + row->money_us;
+
+    return row->score_us > known ? row->score_us - known : 0;
 }
 
 uint64_t flip_value(const struct weft_scored *row, enum flip_term term)
@@ -32,6 +40,8 @@ uint64_t flip_value(const struct weft_scored *row, enum flip_term term)
         return row->risk_us;
     case FLIP_MONEY:
         return row->money_us;
+    case FLIP_REST:
+        return rest_us(row);
     default:
         return 0;
     }
@@ -91,6 +101,12 @@ enum flip_term flip_worst(const struct weft_scored *winner,
             most = b - a;
             worst = t;
         }
+    }
+    /* The rest grows with the wait, which says more. */
+    if (worst == FLIP_REST && other->wait_us > winner->wait_us &&
+        2 * (other->wait_us - winner->wait_us) >= most) {
+        worst = FLIP_WAIT;
+        most = other->wait_us - winner->wait_us;
     }
     *ret_us = most;
     return worst;

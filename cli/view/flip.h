@@ -1,7 +1,8 @@
 /* flip.h - what would have changed a placement decision
  *
- * score = link + max(wait, fetch, warm) + run + risk + money; lower wins.  Pure; integer
- * microseconds.
+ * score = link + max(wait, fetch, warm) + run + risk + money + rest; lower wins.  The
+ * rest is what the broker does not tell apart: what a wait costs the jobs behind, and
+ * preferences that are not met.  Pure; integer microseconds.
  */
 #ifndef CLI_VIEW_FLIP_H
 #define CLI_VIEW_FLIP_H
@@ -18,6 +19,7 @@ enum flip_term {
     FLIP_RUN,
     FLIP_RISK,
     FLIP_MONEY,
+    FLIP_REST,
     FLIP_TERMS
 };
 

@@ -64,7 +64,23 @@ static void print_decided(struct out *out, const struct weft_why *why)
              ago, *why->broker != '\0' ? " by " : "", why->broker, in, goal, left);
 }
 
-/* "12 agents known: -9 capability, -1 draining = 2 capable; 2 scored". */
+/* Who is full is capable all the same. */
+static int excludes(const struct weft_count *filter)
+{
+    return filter->value > 0 && strcmp(filter->name, "full") != 0;
+}
+
+static uint64_t full(const struct weft_why *why)
+{
+    for (size_t i = 0; i < why->nfilters; i++) {
+        if (strcmp(why->filters[i].name, "full") == 0) {
+            return why->filters[i].value;
+        }
+    }
+    return 0;
+}
+
+/* "12 agents known: -9 capability, -1 draining = 2 capable, 1 of them full; 2 scored". */
 static void print_filters(struct out *out, const struct weft_why *why)
 {
     char *text = NULL;
@@ -76,13 +92,17 @@ static void print_filters(struct out *out, const struct weft_why *why)
     }
     fprintf(f, "%" PRIu64 " agent%s known:", why->known, why->known == 1 ? "" : "s");
     for (size_t i = 0; i < why->nfilters; i++) {
-        if (why->filters[i].value > 0) {
+        if (excludes(&why->filters[i])) {
             fprintf(f, "%s -%" PRIu64 " %s", shown++ > 0 ? "," : "",
                     why->filters[i].value, why->filters[i].name);
         }
     }
-    fprintf(f, "%s %" PRIu64 " capable; %" PRIu64 " scored",
-            shown > 0 ? " =" : " none excluded,", why->capable, why->scored);
+    fprintf(f, "%s %" PRIu64 " capable", shown > 0 ? " =" : " none excluded,",
+            why->capable);
+    if (full(why) > 0) {
+        fprintf(f, ", %" PRIu64 " of them full", full(why));
+    }
+    fprintf(f, "; %" PRIu64 " scored", why->scored);
     fclose(f);
     out_line(out, "%s", text);
     free(text);
@@ -201,15 +221,16 @@ static void print_row(struct table *table, const struct weft_why *why,
 
 static size_t columns(const struct shown *shown, struct col *cols)
 {
-    static const char *const heads[FLIP_TERMS] = {"LINK", "WAIT", "DATA", "WARM",
-                                                  "RUN",  "RISK", "MONEY"};
+    static const char *const heads[FLIP_TERMS] = {"LINK", "WAIT", "DATA",  "WARM",
+                                                  "RUN",  "RISK", "MONEY", "REST"};
     size_t n = 0;
 
     cols[n++] = (struct col){"", 0};
     cols[n++] = (struct col){"AGENT", COL_SHRINK};
     for (enum flip_term t = FLIP_LINK; t < FLIP_TERMS; t++) {
         /* The cost tells of the money where there is no room for both. */
-        int optional = t == FLIP_RISK || (t == FLIP_MONEY && shown->cost);
+        int optional =
+            t == FLIP_RISK || t == FLIP_REST || (t == FLIP_MONEY && shown->cost);
 
         if (shown->terms[t]) {
             cols[n++] = (struct col){heads[t], COL_RIGHT | (optional ? COL_OPTIONAL : 0)};

@@ -14,6 +14,7 @@ static void json_row(struct json *json, const struct weft_scored *row)
     json_uint(json, "run_us", row->run_us);
     json_uint(json, "risk_us", row->risk_us);
     json_uint(json, "money_us", row->money_us);
+    json_uint(json, "rest_us", flip_value(row, FLIP_REST));
     json_uint(json, "score_us", row->score_us);
     json_uint(json, "ahead", row->ahead);
     json_uint(json, "report_ms", row->report_ms);

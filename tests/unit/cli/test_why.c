@@ -133,14 +133,39 @@ static void test_widths(void)
                "   edge-112    2 ms  900 ms      0  820 ms     0       0   1.7 s        "
                " $0      3      0 B  wait +900 ms, has the data\n"),
        "120 hold more");
-    ok(prints(&why, 0,
-              "\tedge-112\t2 ms\t900 ms\t0\t0\t820 ms\t0\t0\t1.7 s\t$0\t3\t0 B\t300 ms\t"
-              "lyon\twait +900 ms, has the data\n"),
+    ok(prints(
+           &why, 0,
+           "\tedge-112\t2 ms\t900 ms\t0\t0\t820 ms\t0\t0\t0\t1.7 s\t$0\t3\t0 B\t300 ms\t"
+           "lyon\twait +900 ms, has the data\n"),
        "a pipe gets every column");
     ok(prints(&why, 0,
               "\tedge-7" /* no terms */
-              "\t\t\t\t\t\t\t\t\t\t\t\t\tlyon\toffline\n"),
+              "\t\t\t\t\t\t\t\t\t\t\t\t\t\tlyon\toffline\n"),
        "of one that was refused there is nothing but by what");
+}
+
+static void test_sums(void)
+{
+    static struct weft_count full[] = {{"capability", 3}, {"full", 2}};
+    struct weft_scored two[] = {rows[0], rows[1]};
+    struct weft_why why = some_why();
+
+    why.known = 6;
+    why.capable = 3;
+    why.scored = 3;
+    why.filters = full;
+    why.nfilters = 2;
+    ok(prints(&why, 120, "6 agents known: -3 capability = 3 capable, 2 of them full; "),
+       "the sum of who is capable is right");
+    why.rows = two;
+    why.nrows = 2;
+    ok(!prints(&why, 120, "  REST  "), "terms that make up the score need no rest");
+    two[1].score_us += 1350000;
+    ok(prints(&why, 120, "  REST  ") && prints(&why, 120, "wait +900 ms") &&
+           prints(&why, 0, "\t1.4 s\t3.1 s\t"),
+       "what else is in the score is shown, with the wait that it comes from");
+    two[1].score_us += 1350000;
+    ok(prints(&why, 120, "rest +2.7 s"), "or for itself");
 }
 
 static void test_plan(void)
@@ -239,6 +264,7 @@ static void test_json(void)
 int main(void)
 {
     test_widths();
+    test_sums();
     test_plan();
     test_waits();
     test_hostile();

@@ -174,9 +174,16 @@ static void prefetch(const struct picker *p)
 unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_t now_us,
                          struct entry **ret)
 {
-    struct picker p = {.r = r, .job = job, .cap = &r->caps[job->capability], .v = ret};
+    struct picker p;
     const unsigned sample = r->cfg.sample;
 
+    p.r = r;
+    p.job = job;
+    p.cap = &r->caps[job->capability];
+    p.around = NULL;
+    p.v = ret;
+    p.n = 0;
+    p.maybe = 0;
     if (p.cap->n <= sample) {
         add_all(&p);
         return p.n;

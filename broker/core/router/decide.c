@@ -78,22 +78,26 @@ uint64_t routing_work(const struct routing *r, uint32_t node, const struct route
 
 /* The node's slots serve all its capabilities, the offer has some of its own: the longer
  * of the two queues is the one to wait for. */
-static uint64_t wait_us(const struct rnode *n, const struct entry *e, uint64_t work_us,
-                        struct route_row *row)
+static uint64_t wait_us(const struct rnode *n, const struct entry *e,
+                        const struct route_load *load, uint64_t work_us)
 {
-    const struct route_load load = load_view(&n->load);
-    const uint64_t own =
-        score_wait(e->assigned, wf_min_u64(e->assigned * work_us, load.work_us), e->slots,
-                   n->speed_pm);
+    uint64_t us = 0;
 
-    row->ahead = (uint32_t) wf_min_u64(load.jobs, UINT32_MAX);
-    return wf_max_u64(own, score_wait(load.jobs, load.work_us, n->slots, n->speed_pm));
+    if (e->assigned >= e->slots) {
+        us = score_wait(e->assigned, wf_min_u64(e->assigned * work_us, load->work_us),
+                        e->slots, n->speed_pm);
+    }
+    if (load->jobs >= n->slots) {
+        us = wf_max_u64(us, score_wait(load->jobs, load->work_us, n->slots, n->speed_pm));
+    }
+    return us;
 }
 
-static int is_full(const struct rnode *n, const struct entry *e)
+static int is_full(const struct rnode *n, const struct entry *e,
+                   const struct route_load *load)
 {
     return e->assigned >= (uint64_t) e->slots + e->queue ||
-           load_view(&n->load).jobs >= (uint64_t) n->slots + e->queue;
+           load->jobs >= (uint64_t) n->slots + e->queue;
 }
 
 /* How long it takes with what is likely at worst. */
@@ -116,10 +120,10 @@ static uint64_t late_us(const struct deciding *x, struct known *k, const struct 
     return score_total(&late, 0);
 }
 
-static unsigned filter_of(const struct routing *r, const struct route_job *job,
-                          const struct entry *e, struct route_row *row)
+static unsigned filter_of(const struct rnode *n, const struct route_job *job,
+                          const struct entry *e, const struct route_load *load,
+                          struct route_row *row)
 {
-    const struct rnode *n = &r->nodes[e->node];
     unsigned f = PLACE_PASSED;
 
 #ifndef WEFT_PLANT_SKIP_FILTER
@@ -136,7 +140,7 @@ static unsigned filter_of(const struct routing *r, const struct route_job *job,
     if (job->max_pusd != 0 && row->cost_pusd > job->max_pusd) {
         return PLACE_COST;
     }
-    if (is_full(n, e)) {
+    if (is_full(n, e, load)) {
         return PLACE_FULL;
     }
     return PLACE_PASSED;
@@ -151,29 +155,34 @@ static void score_row(struct deciding *x, const struct entry *e,
     const struct fetch_plan fetch = fetch_plan(&x->fetch, e->node);
     struct known *known = known_of(x, n->class_);
     const uint64_t work_us = known->guess.mean_us;
+    const struct route_load load = load_view(&n->load);
     struct score *s = &row->score;
 
-    *row = (struct route_row){.node = e->node,
-                              .from = fetch.from,
-                              .report_ms = (uint32_t) wf_min_u64(
-                                  (x->now_us - n->load.reported_us) / 1000, UINT32_MAX),
-                              .fetch_bytes = fetch.bytes,
-                              .ref = e->ref};
+    /* Field by field: all are written, none of them twice. */
+    row->node = e->node;
+    row->from = fetch.from;
+    row->report_ms =
+        (uint32_t) wf_min_u64((x->now_us - n->load.reported_us) / 1000, UINT32_MAX);
+    row->ahead = (uint32_t) wf_min_u64(load.jobs, UINT32_MAX);
+    row->fetch_bytes = fetch.bytes;
+    row->late_us = 0;
+    row->ref = e->ref;
     s->link_us =
         wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
-    s->wait_us = wait_us(n, e, work_us, row);
-    s->others_us = score_others(s->wait_us);
+    s->wait_us = wait_us(n, e, &load, work_us);
+    s->others_us = s->wait_us == 0 ? 0 : score_others(s->wait_us);
     s->fetch_us = fetch.us;
     s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
     row->cost_pusd =
         wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch.pusd);
     s->money_us = score_money(row->cost_pusd, d->rho_pusd_s);
+    s->soft_us = s->risk_us = 0;
     if (n->spot) {
         s->risk_us = score_risk(prices_hazard(r->prices, n->class_),
                                 s->run_us + wf_max_u64(s->wait_us, s->fetch_us));
     }
-    row->filter = (uint8_t) filter_of(r, job, e, row);
+    row->filter = (uint8_t) filter_of(n, job, e, &load, row);
     s->total_us = score_total(s, d->occupies);
     if (job->left_us != 0 && (row->filter == PLACE_PASSED || row->filter == PLACE_FULL)) {
         row->late_us = late_us(x, known, n, s);

@@ -20,7 +20,8 @@ static uint32_t flows(uint32_t told, uint32_t own)
 /* A link shared with the flows on it already. */
 static uint64_t share(uint64_t rate, uint32_t n)
 {
-    return (rate != 0 ? rate : RATE_GUESS) / ((uint64_t) n + 1);
+    rate = rate != 0 ? rate : RATE_GUESS;
+    return n == 0 ? rate : rate / ((uint64_t) n + 1);
 }
 
 void fetching_begin(struct fetching *f, const struct routing *r,
@@ -65,26 +66,28 @@ static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
                      uint32_t node, uint64_t down, struct part *ret)
 {
     const struct route_input *in = &f->job->inputs[input];
-    uint64_t best_us = UINT64_MAX;
+    int found = 0;
 
     for (unsigned i = 0; i < in->nholders; i++) {
-        struct part p = {.holder = in->holders[i].node, .bytes = missing};
         struct pair_seen seen;
+        struct part p;
 
+        p.holder = in->holders[i].node;
         if (p.holder == node || in->holders[i].have < missing) {
             continue;
         }
         seen = pairs_get(f->r->pairs, p.holder, node, f->now_us);
+        p.bytes = missing;
         p.rtt_us =
             seen.rtt_us != 0 ? seen.rtt_us : routing_guess_us(f->r, p.holder, node);
         p.rate = rate_of(wf_min_u64(f->up[input][i], down), p.rtt_us, seen.rate);
         p.us = time_of(&p);
-        if (p.us < best_us) {
-            best_us = p.us;
+        if (p.us < (found ? ret->us : UINT64_MAX)) {
+            found = 1;
             *ret = p;
         }
     }
-    return best_us != UINT64_MAX;
+    return found;
 }
 
 static uint64_t missing_of(const struct route_input *in, uint32_t node)
@@ -113,17 +116,31 @@ static void add_part(struct part *v, unsigned *n, const struct part *p)
     }
 }
 
+static uint64_t price_of(const struct routing *r, const struct part *p,
+                         const struct rnode *to)
+{
+    const struct rnode *h = &r->nodes[p->holder];
+    const uint64_t price = prices_egress(r->prices, h->site, h->tier, to->site, to->tier);
+    uint64_t pusd;
+
+    return __builtin_mul_overflow(p->bytes, price, &pusd) ? UINT64_MAX : pusd;
+}
+
 struct fetch_plan fetch_plan(const struct fetching *f, uint32_t node)
 {
     const struct rnode *a = &f->r->nodes[node];
-    const uint64_t down = share(a->down, flows(a->down_told, a->down_own));
     struct fetch_plan plan = {.from = ROUTE_NONE};
-    struct part parts[ROUTE_INPUTS_MAX], p;
+    struct part parts[ROUTE_INPUTS_MAX];
+    uint64_t down, most = 0;
     unsigned n = 0;
-    uint64_t most = 0;
 
+    if (f->job->ninputs == 0) {
+        return plan;
+    }
+    down = share(a->down, flows(a->down_told, a->down_own));
     for (unsigned i = 0; i < f->job->ninputs; i++) {
         uint64_t missing = missing_of(&f->job->inputs[i], node);
+        struct part p;
 
         if (missing == 0) {
             continue;
@@ -133,18 +150,18 @@ struct fetch_plan fetch_plan(const struct fetching *f, uint32_t node)
             add_part(parts, &n, &p);
         }
     }
-    /* All of it comes in over the one link of this node, whoever sends it. */
-    plan.us = plan.bytes == 0 ? 0 : score_mul_div(plan.bytes, SECOND_US, down);
     for (unsigned i = 0; i < n; i++) {
-        const struct rnode *h = &f->r->nodes[parts[i].holder];
-        uint64_t price = prices_egress(f->r->prices, h->site, h->tier, a->site, a->tier);
-
         plan.us = wf_max_u64(plan.us, parts[i].us);
-        plan.pusd = wf_add_sat(plan.pusd, score_mul_div(parts[i].bytes, price, 1));
+        plan.pusd = wf_add_sat(plan.pusd, price_of(f->r, &parts[i], a));
         if (parts[i].bytes > most) {
             most = parts[i].bytes;
             plan.from = parts[i].holder;
         }
+    }
+    /* All of it comes in over the one link of this node, whoever sends it; if one sends
+     * all, that is counted. */
+    if (plan.bytes != 0 && (most != plan.bytes || down == 0)) {
+        plan.us = wf_max_u64(plan.us, score_mul_div(plan.bytes, SECOND_US, down));
     }
     return plan;
 }

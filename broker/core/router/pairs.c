@@ -2,6 +2,8 @@
 
 #include "common/mem.h"
 
+#include <string.h>
+
 #define WAYS      4u
 #define SECOND_US 1000000u
 #define KIB       1024u
@@ -84,6 +86,15 @@ static int fresh(uint32_t at_s, uint64_t now_us)
 /* The way of the set that holds this pair, or WAYS. */
 static unsigned find(const struct pairs *p, uint32_t at, uint16_t tag, uint64_t key)
 {
+    const uint64_t ones = UINT64_C(0x0001000100010001);
+    uint64_t tags;
+
+    /* All four at once: is one of them 0 once the tag is taken out? */
+    memcpy(&tags, p->tags[at], sizeof tags);
+    tags ^= tag * ones;
+    if (((tags - ones) & ~tags & ones << 15) == 0) {
+        return WAYS;
+    }
     for (unsigned w = 0; w < WAYS; w++) {
         if (p->tags[at][w] == tag && p->sets[at].key[w] == key) {
             return w;

@@ -21,6 +21,9 @@ int routing_new(const struct routing_config *cfg, struct prices *prices,
     r->cfg.brokers = cfg->brokers != 0 ? cfg->brokers : 1;
     r->cfg.sample = cfg->sample != 0 ? (uint32_t) wf_min_u64(cfg->sample, ROUTE_ROWS_MAX)
                                      : ROUTE_SAMPLE;
+    /* Eight at once are as fast as one; those that there are not are not known. */
+    r->vector = (unsigned) wf_min_u64(r->cfg.brokers, ROUTE_BROKERS_MAX);
+    r->vector = (r->vector + 7) / 8 * 8;
     r->prices = prices;
     r->runtimes = runtimes;
     r->rng.s = cfg->seed;
@@ -279,9 +282,7 @@ static struct distance between(const struct routing *r, uint32_t a, uint32_t b,
     const struct distance_end ends[2] = {{x->to_broker, x->site, 0},
                                          {y->to_broker, y->site, 0}};
 
-    return distance_between(&ends[0], &ends[1],
-                            (unsigned) wf_min_u64(r->cfg.brokers, ROUTE_BROKERS_MAX),
-                            measured_us);
+    return distance_between(&ends[0], &ends[1], r->vector, measured_us);
 }
 
 struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,

@@ -82,6 +82,7 @@ struct around {
 
 struct routing {
     struct routing_config cfg;
+    unsigned vector;           /* entries of to_broker that are looked at */
     struct prices *prices;     /* borrowed */
     struct runtimes *runtimes; /* borrowed */
     struct pairs *pairs;       /* owned */

@@ -74,6 +74,11 @@ static uint32_t slot_of(const struct cells *t, const struct cell_key *key)
     return at;
 }
 
+void cells_prefetch(const struct cells *t, const struct cell_key *key)
+{
+    __builtin_prefetch(&t->index[(uint32_t) hash(t, key) & t->mask]);
+}
+
 struct cell *cells_find(const struct cells *t, const struct cell_key *key)
 {
     const uint32_t place = t->index[slot_of(t, key)];

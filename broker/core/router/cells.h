@@ -69,6 +69,9 @@ void cells_fini(struct cells *t);
 /* NULL: there is none. */
 struct cell *cells_find(const struct cells *t, const struct cell_key *key);
 
+/* It will be looked for soon. */
+void cells_prefetch(const struct cells *t, const struct cell_key *key);
+
 /* The first cell of a capability from place `*at` on, which moves behind it; NULL: there
  * is none. */
 struct cell *cells_next(const struct cells *t, uint32_t capability, uint32_t *at);

@@ -268,13 +268,40 @@ uint64_t decide_scan(const struct routing *r, const struct route_job *job,
     return least;
 }
 
+/* Candidates will most likely be of the classes that others were lately. */
+static void prefetch(const struct routing *r, const struct route_job *job)
+{
+    for (unsigned i = 0; i < CLASSES_LATELY; i++) {
+        const struct runtime_key key = key_of(r->classes[i], job);
+
+        runtimes_prefetch(r->runtimes, &key);
+    }
+}
+
+static void note_classes(struct routing *r, const struct deciding *x)
+{
+    for (unsigned i = 0; i < x->nknown; i++) {
+        unsigned k = 0;
+
+        while (k < CLASSES_LATELY && r->classes[k] != x->known[i].class_) {
+            k++;
+        }
+        if (k == CLASSES_LATELY) {
+            r->class_at = (r->class_at + 1) % CLASSES_LATELY;
+            r->classes[r->class_at] = x->known[i].class_;
+        }
+    }
+}
+
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret)
 {
     struct entry *entries[ROUTE_ROWS_MAX];
-    unsigned n = candidates_pick(r, job, now_us, entries);
     struct deciding x;
+    unsigned n;
 
+    prefetch(r, job);
+    n = candidates_pick(r, job, now_us, entries);
     begin(&x, r, job, now_us, ret);
     ret->nrows = n;
     for (unsigned i = 0; i < n; i++) {
@@ -284,4 +311,5 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
     if (ret->passed == 0 && ret->offers > n && n != 0) {
         look_further(r, &x, ret);
     }
+    note_classes(r, &x);
 }

@@ -41,6 +41,68 @@ static unsigned bounds_of_each(const uint16_t *a, const uint16_t *h, unsigned n,
 #define LANES 8u
 typedef uint16_t lanes __attribute__((vector_size(LANES * sizeof(uint16_t))));
 
+static lanes load(const uint16_t *v)
+{
+    lanes x;
+
+    memcpy(&x, v, sizeof x);
+    return x;
+}
+
+static lanes least(lanes a, lanes b)
+{
+    const lanes less = (lanes) (a <= b);
+
+    return (a & less) | (b & ~less);
+}
+
+static lanes most(lanes a, lanes b)
+{
+    const lanes less = (lanes) (a <= b);
+
+    return (b & less) | (a & ~less);
+}
+
+/* All ones where one of them is not known. */
+static lanes hole(lanes x, lanes y)
+{
+    return (lanes) (x == 0) | (lanes) (y == 0);
+}
+
+/* All ones where it is not known or does not fit. */
+static lanes sum(lanes x, lanes y)
+{
+    const lanes s = x + y;
+
+    return s | (lanes) (s < x) | hole(x, y);
+}
+
+/* The other half, quarter and eighth beside this one. */
+#define HALF(v)    __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3)
+#define QUARTER(v) __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5)
+#define EIGHTH(v)  __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6)
+
+static uint32_t least_of(lanes v)
+{
+    v = least(v, HALF(v));
+    v = least(v, QUARTER(v));
+    return least(v, EIGHTH(v))[0];
+}
+
+static uint32_t most_of(lanes v)
+{
+    v = most(v, HALF(v));
+    v = most(v, QUARTER(v));
+    return most(v, EIGHTH(v))[0];
+}
+
+static unsigned sum_of(lanes v)
+{
+    v += HALF(v);
+    v += QUARTER(v);
+    return (v + EIGHTH(v))[0];
+}
+
 /* The same for n that LANES divides; 0: a sum does not fit a lane. */
 static int bounds_of_lanes(const uint16_t *a, const uint16_t *h, unsigned n,
                            unsigned *ret_known, uint32_t *ret_u, uint32_t *ret_lo)
@@ -48,29 +110,15 @@ static int bounds_of_lanes(const uint16_t *a, const uint16_t *h, unsigned n,
     lanes u = ~(lanes){0}, lo = {0}, holes = {0};
 
     for (unsigned k = 0; k < n; k += LANES) {
-        lanes x, y, hole, sum, less, diff;
+        const lanes x = load(a + k), y = load(h + k), none = hole(x, y);
 
-        memcpy(&x, a + k, sizeof x);
-        memcpy(&y, h + k, sizeof y);
-        hole = (lanes) (x == 0) | (lanes) (y == 0); /* all ones: one is not known */
-        sum = x + y;
-        sum |= hole | (lanes) (sum < x);
-        less = (lanes) (sum <= u);
-        u = (sum & less) | (u & ~less);
-        less = (lanes) (x <= y);
-        diff = (((y - x) & less) | ((x - y) & ~less)) & ~hole;
-        less = (lanes) (diff <= lo);
-        lo = (lo & less) | (diff & ~less);
-        holes -= hole;
+        u = least(u, sum(x, y));
+        lo = most(lo, (most(x, y) - least(x, y)) & ~none);
+        holes -= none;
     }
-    *ret_known = n;
-    *ret_u = UINT16_MAX;
-    *ret_lo = 0;
-    for (unsigned i = 0; i < LANES; i++) {
-        *ret_known -= holes[i];
-        *ret_u = u[i] < *ret_u ? u[i] : *ret_u;
-        *ret_lo = lo[i] > *ret_lo ? lo[i] : *ret_lo;
-    }
+    *ret_known = n - sum_of(holes);
+    *ret_u = least_of(u);
+    *ret_lo = most_of(lo);
     return *ret_u < UINT16_MAX;
 }
 
@@ -83,6 +131,27 @@ unsigned distance_bounds(const uint16_t *a, const uint16_t *h, unsigned n,
         return known;
     }
     return bounds_of_each(a, h, n, ret_u, ret_lo);
+}
+
+uint32_t distance_guess_us(const struct distance_end *a, const struct distance_end *h,
+                           unsigned n)
+{
+    uint32_t u = UINT16_MAX;
+
+    if (n % LANES == 0) {
+        lanes v = ~(lanes){0};
+
+        for (unsigned k = 0; k < n; k += LANES) {
+            v = least(v, sum(load(a->to_broker + k), load(h->to_broker + k)));
+        }
+        u = least_of(v);
+    }
+    if (u == UINT16_MAX) {
+        return distance_between(a, h, n, 0).rtt_us;
+    }
+    u *= DISTANCE_UNIT_US;
+    return a->site != 0 && a->site == h->site ? (uint32_t) wf_min_u64(u, DISTANCE_SITE_US)
+                                              : u;
 }
 
 static uint64_t fourth(uint32_t entry)

@@ -55,6 +55,10 @@ struct distance distance_between(const struct distance_end *a,
                                  const struct distance_end *h, unsigned n,
                                  uint32_t measured_us);
 
+/* Its size alone, when it was not measured. */
+uint32_t distance_guess_us(const struct distance_end *a, const struct distance_end *h,
+                           unsigned n);
+
 /* The root of a rank, in microseconds. */
 uint32_t distance_rank_us(uint64_t rank);
 

@@ -61,6 +61,22 @@ static uint64_t time_of(const struct part *p)
     return wf_add_sat(p->rtt_us * 3 / 2, score_mul_div(p->bytes, SECOND_US, p->rate));
 }
 
+/* time_of(p) < us, without the division where that is possible. */
+static int is_sooner(const struct part *p, uint64_t us)
+{
+    const uint64_t way_us = p->rtt_us * 3 / 2;
+    uint64_t work, most;
+
+    if (way_us >= us) {
+        return 0;
+    }
+    if (__builtin_mul_overflow(p->bytes, SECOND_US, &work) ||
+        __builtin_mul_overflow(us - way_us, p->rate, &most)) {
+        return time_of(p) < us;
+    }
+    return work < most;
+}
+
 /* The holder from which it would come soonest; `down` is what this node's link gives. */
 static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
                      uint32_t node, uint64_t down, struct part *ret)
@@ -81,13 +97,13 @@ static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
         p.rtt_us =
             seen.rtt_us != 0 ? seen.rtt_us : routing_guess_us(f->r, p.holder, node);
         p.rate = rate_of(wf_min_u64(f->up[input][i], down), p.rtt_us, seen.rate);
-        p.us = time_of(&p);
-        if (p.us < (found ? ret->us : UINT64_MAX)) {
+        if (!found || is_sooner(&p, ret->us)) {
             found = 1;
             *ret = p;
+            ret->us = time_of(&p);
         }
     }
-    return found;
+    return found && ret->us != UINT64_MAX;
 }
 
 static uint64_t missing_of(const struct route_input *in, uint32_t node)

@@ -43,17 +43,27 @@ void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us)
     c->near_stale = 0;
     c->nnear = 0;
     for (uint32_t i = 0; i < c->n; i++) {
-        c->nnear = keep(c->near, keys, c->nnear, NEAR_KEPT, c->v[i].node,
-                        rtt_of(r, c->v[i].node));
+        c->nnear =
+            keep(c->at, keys, c->nnear, NEAR_KEPT, i, rtt_of(r, c->chances[i].node));
+    }
+    for (uint32_t i = 0; i < c->nnear; i++) {
+        c->near[i] = c->chances[c->at[i]].node;
     }
 }
 
-static void look(struct routing *r, struct around *x, uint64_t *keys, uint32_t node,
-                 uint64_t now_us)
-{
-    const uint32_t holder = x->held - 1;
+struct seeker {
+    struct routing *r;
+    uint32_t holder;
+    uint64_t now_us;
+    struct around *found;
+    uint64_t keys[AROUND_KEPT];
+};
 
-    if (!r->nodes[node].used || node == holder) {
+static void look(struct seeker *s, uint32_t node)
+{
+    struct around *x = s->found;
+
+    if (!s->r->nodes[node].used || node == s->holder) {
         return;
     }
     for (uint32_t i = 0; i < x->n; i++) {
@@ -61,89 +71,99 @@ static void look(struct routing *r, struct around *x, uint64_t *keys, uint32_t n
             return;
         }
     }
-    x->n = keep(x->v, keys, x->n, AROUND_KEPT, node,
-                routing_distance(r, holder, node, now_us).rank);
-}
-
-static void prefetch(const struct rnode *n)
-{
-    __builtin_prefetch(&n->up);
-    __builtin_prefetch(n->to_broker);
+    x->n = keep(x->v, s->keys, x->n, AROUND_KEPT, node,
+                routing_distance(s->r, s->holder, node, s->now_us).rank);
 }
 
 /* Drawn before they are looked at, so that their records are on the way meanwhile. */
-static void look_at_random(struct routing *r, struct around *x, uint64_t *keys,
-                           uint64_t now_us)
+static void look_at_random(struct seeker *s)
 {
     uint32_t nodes[AROUND_RANDOM];
 
     for (unsigned i = 0; i < AROUND_RANDOM; i++) {
-        nodes[i] = (uint32_t) wf_rng_below(&r->rng, r->nnodes);
-        prefetch(&r->nodes[nodes[i]]);
+        nodes[i] = (uint32_t) wf_rng_below(&s->r->rng, s->r->nnodes);
+        __builtin_prefetch(&s->r->nodes[nodes[i]].up);
+        __builtin_prefetch(s->r->nodes[nodes[i]].to_broker);
     }
     for (unsigned i = 0; i < AROUND_RANDOM; i++) {
-        look(r, x, keys, nodes[i], now_us);
+        look(s, nodes[i]);
     }
 }
 
 /* Those of its site, and of the others all when they are few, else some at random. */
-static void find_around(struct routing *r, struct around *x, uint64_t now_us)
+static void find_around(struct routing *r, uint32_t holder, uint64_t now_us,
+                        struct around *ret)
 {
-    const uint32_t holder = x->held - 1;
-    uint64_t keys[AROUND_KEPT];
+    struct seeker s = {.r = r, .holder = holder, .now_us = now_us, .found = ret};
     uint32_t mate = r->nodes[holder].site_next;
 
-    x->n = 0;
-    x->found_us = now_us;
+    ret->n = 0;
     for (unsigned i = 0; i < AROUND_MATES && mate != holder; i++) {
-        look(r, x, keys, mate, now_us);
+        look(&s, mate);
         mate = r->nodes[mate].site_next;
     }
     if (r->nnodes > AROUND_ALL) {
-        look_at_random(r, x, keys, now_us);
-        return;
+        look_at_random(&s);
+    } else {
+        for (uint32_t i = 0; i < r->nnodes; i++) {
+            look(&s, i);
+        }
     }
-    for (uint32_t i = 0; i < r->nnodes; i++) {
-        look(r, x, keys, i, now_us);
+    for (uint32_t i = 0; i < ret->n; i++) {
+        ret->offers[i] = r->nodes[ret->v[i]].offers;
     }
 }
 
-/* Its place, or NULL and the one of its set that was found longest ago. */
-static struct around *place_of(struct routing *r, uint32_t holder, struct around **oldest)
+/* Its way of the set, or AROUND_WAYS. */
+static unsigned way_of(const struct around_set *set, uint32_t holder)
 {
-    struct around *set = &r->around[holder % AROUND_SETS * AROUND_WAYS];
+    unsigned w = 0;
 
-    *oldest = set;
-    for (unsigned w = 0; w < AROUND_WAYS; w++) {
-        if (set[w].held == holder + 1) {
-            return &set[w];
-        }
-        *oldest = set[w].found_us < (*oldest)->found_us ? &set[w] : *oldest;
+    while (w < AROUND_WAYS && set->held[w] != holder + 1) {
+        w++;
     }
-    return NULL;
+    return w;
+}
+
+void around_prefetch(const struct routing *r, uint32_t holder)
+{
+    const struct around_set *set = &r->around[holder % AROUND_SETS];
+
+    for (unsigned w = 0; w < AROUND_WAYS; w++) {
+        __builtin_prefetch(&set->way[w]);
+        __builtin_prefetch(&set->way[w].offers[AROUND_KEPT / 2]);
+    }
+    __builtin_prefetch(set->held);
 }
 
 const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us)
 {
-    struct around *oldest;
-    struct around *x = place_of(r, holder, &oldest);
+    struct around_set *set = &r->around[holder % AROUND_SETS];
+    unsigned w = way_of(set, holder);
 
-    if (x == NULL) {
-        x = oldest;
-        x->held = holder + 1;
-        find_around(r, x, now_us);
-    } else if (now_us - x->found_us >= FRESH_US) {
-        find_around(r, x, now_us);
+    if (w < AROUND_WAYS && now_us - set->found_us[w] < FRESH_US) {
+        return &set->way[w];
     }
-    return x;
+    if (w == AROUND_WAYS) {
+        /* The one that was found longest ago makes room. */
+        w = 0;
+        for (unsigned i = 1; i < AROUND_WAYS; i++) {
+            w = set->found_us[i] < set->found_us[w] ? i : w;
+        }
+        set->held[w] = holder + 1;
+    }
+    set->found_us[w] = now_us;
+    find_around(r, holder, now_us, &set->way[w]);
+    return &set->way[w];
 }
 
 void around_forget(struct routing *r, uint32_t holder)
 {
-    struct around *oldest;
-    struct around *x = place_of(r, holder, &oldest);
+    struct around_set *set = &r->around[holder % AROUND_SETS];
+    const unsigned w = way_of(set, holder);
 
-    if (x != NULL) {
-        *x = (struct around){0};
+    if (w < AROUND_WAYS) {
+        set->held[w] = 0;
+        set->found_us[w] = 0;
     }
 }

@@ -179,6 +179,11 @@ struct pair_seen pairs_get(const struct pairs *p, uint32_t from, uint32_t to,
     return seen;
 }
 
+void pairs_prefetch(const struct pairs *p, uint32_t from, uint32_t to)
+{
+    __builtin_prefetch(p->tags[hash(key_of(from, to)) & p->mask]);
+}
+
 uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us)
 {
     return pairs_get(p, a, b, now_us).rtt_us;

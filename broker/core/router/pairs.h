@@ -36,6 +36,9 @@ struct pair_seen {
 struct pair_seen pairs_get(const struct pairs *p, uint32_t from, uint32_t to,
                            uint64_t now_us);
 
+/* It will be asked for soon. */
+void pairs_prefetch(const struct pairs *p, uint32_t from, uint32_t to);
+
 /* The same, one of them. */
 uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us);
 uint64_t pairs_rate(const struct pairs *p, uint32_t from, uint32_t to, uint64_t now_us);

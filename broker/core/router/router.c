@@ -28,7 +28,7 @@ int routing_new(const struct routing_config *cfg, struct prices *prices,
     r->runtimes = runtimes;
     r->rng.s = cfg->seed;
     r->caps = wf_calloc(cfg->max_capabilities, sizeof *r->caps);
-    r->around = wf_calloc(AROUND_SETS * AROUND_WAYS, sizeof *r->around);
+    r->around = wf_calloc(AROUND_SETS, sizeof *r->around);
     r->pairs =
         pairs_new((uint32_t) wf_min_u64(PAIRS_MAX, (uint64_t) cfg->max_nodes * 16));
     if (r->caps == NULL || r->around == NULL || r->pairs == NULL) {
@@ -49,6 +49,7 @@ void routing_free(struct routing *r)
     }
     for (uint32_t i = 0; r->caps != NULL && i < r->cfg.max_capabilities; i++) {
         wf_free(r->caps[i].v);
+        wf_free(r->caps[i].chances);
     }
     pairs_free(r->pairs);
     wf_free(r->block);
@@ -63,13 +64,14 @@ size_t routing_bytes(const struct routing *r)
 {
     size_t n = sizeof *r + r->cap_nodes * (sizeof *r->nodes + sizeof *r->free_nodes) +
                r->cfg.max_capabilities * sizeof *r->caps +
-               AROUND_SETS * AROUND_WAYS * sizeof *r->around + pairs_bytes(r->pairs);
+               AROUND_SETS * sizeof *r->around + pairs_bytes(r->pairs);
 
     for (uint32_t i = 0; i < r->nnodes; i++) {
         n += r->nodes[i].cap_places * sizeof *r->nodes[i].places;
     }
     for (uint32_t i = 0; i < r->cfg.max_capabilities; i++) {
-        n += r->caps[i].cap * sizeof *r->caps[i].v;
+        n += r->caps[i].cap * sizeof *r->caps[i].v +
+             r->caps[i].cap_chances * sizeof *r->caps[i].chances;
     }
     return n;
 }
@@ -216,16 +218,23 @@ static uint32_t weight_of(const struct rnode *n, uint32_t slots)
         1, wf_min_u64(UINT32_MAX, wf_min_u64(n->slots, slots) * (uint64_t) n->speed_pm));
 }
 
+static void weigh_at(struct routing *r, const struct place *p)
+{
+    struct rcap *c = &r->caps[p->capability];
+    const struct entry *e = &c->v[p->at];
+    struct chance *chance = &c->chances[p->at];
+
+    chance->node = e->node;
+    chance->weight = weight_of(&r->nodes[e->node], e->slots);
+    c->max_weight = (uint32_t) wf_max_u64(c->max_weight, chance->weight);
+}
+
 static void reweigh(struct routing *r, uint32_t node)
 {
     const struct rnode *n = &r->nodes[node];
 
     for (uint32_t i = 0; i < n->nplaces; i++) {
-        struct rcap *c = &r->caps[n->places[i].capability];
-        struct entry *e = &c->v[n->places[i].at];
-
-        e->weight = weight_of(n, e->slots);
-        c->max_weight = (uint32_t) wf_max_u64(c->max_weight, e->weight);
+        weigh_at(r, &n->places[i]);
     }
 }
 
@@ -238,9 +247,9 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
         join_site(r, node, about->site);
     }
     n->class_ = about->class_;
-    n->tier = about->tier;
-    n->metered = about->metered;
-    n->spot = about->spot;
+    n->tier = about->tier & 15;
+    n->metered = about->metered != 0;
+    n->spot = about->spot != 0;
     n->slots = (uint32_t) wf_max_u64(1, about->slots);
     n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;
     n->price_pusd_s = about->price_pusd_s;
@@ -275,25 +284,24 @@ void routing_open(struct routing *r, uint32_t node, int open)
     r->nodes[node].open = open != 0;
 }
 
-static struct distance between(const struct routing *r, uint32_t a, uint32_t b,
-                               uint32_t measured_us)
+static struct distance_end end_of(const struct rnode *n)
 {
-    const struct rnode *x = &r->nodes[a], *y = &r->nodes[b];
-    const struct distance_end ends[2] = {{x->to_broker, x->site, 0},
-                                         {y->to_broker, y->site, 0}};
-
-    return distance_between(&ends[0], &ends[1], r->vector, measured_us);
+    return (struct distance_end){n->to_broker, n->site, 0};
 }
 
 struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
                                  uint64_t now_us)
 {
-    return between(r, a, b, pairs_rtt_us(r->pairs, a, b, now_us));
+    const struct distance_end x = end_of(&r->nodes[a]), y = end_of(&r->nodes[b]);
+
+    return distance_between(&x, &y, r->vector, pairs_rtt_us(r->pairs, a, b, now_us));
 }
 
 uint32_t routing_guess_us(const struct routing *r, uint32_t a, uint32_t b)
 {
-    return between(r, a, b, 0).rtt_us;
+    const struct distance_end x = end_of(&r->nodes[a]), y = end_of(&r->nodes[b]);
+
+    return distance_guess_us(&x, &y, r->vector);
 }
 
 /* -- offers ---------------------------------------------------------------------------
@@ -307,12 +315,6 @@ static struct place *place_of(const struct rnode *n, uint32_t capability)
         }
     }
     return NULL;
-}
-
-/* Tells nearly always without a look at the places that it does not offer it. */
-static uint64_t offer_bit(uint32_t capability)
-{
-    return UINT64_C(1) << capability % 64;
 }
 
 struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability)
@@ -351,7 +353,8 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
     if (e == NULL) {
         if (grow((void **) &n->places, n->nplaces, &n->cap_places, sizeof *n->places) !=
                 0 ||
-            grow((void **) &c->v, c->n, &c->cap, sizeof *c->v) != 0) {
+            grow((void **) &c->v, c->n, &c->cap, sizeof *c->v) != 0 ||
+            grow((void **) &c->chances, c->n, &c->cap_chances, sizeof *c->chances) != 0) {
             return WEFT_ENOMEM;
         }
         n->places[n->nplaces++] = (struct place){capability, c->n};
@@ -365,8 +368,7 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
                         .assigned = offer->assigned,
                         .warm = offer->warm,
                         .ref = offer->ref};
-    e->weight = weight_of(n, e->slots);
-    c->max_weight = (uint32_t) wf_max_u64(c->max_weight, e->weight);
+    weigh_at(r, place_of(n, capability));
     return 0;
 }
 
@@ -383,6 +385,7 @@ void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
     c->n--;
     if (p->at != c->n) {
         c->v[p->at] = c->v[c->n];
+        c->chances[p->at] = c->chances[c->n];
         place_of(&r->nodes[c->v[p->at].node], capability)->at = p->at;
     }
     *p = n->places[--n->nplaces];

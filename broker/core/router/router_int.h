@@ -21,29 +21,37 @@
 /* Nodes near to one that holds data are kept for so many holders, in sets.  They are
  * looked for among all when there are so few, else among so many of its site and others
  * at random. */
-#define AROUND_KEPT   12u
-#define AROUND_SETS   4096u
-#define AROUND_WAYS   4u
-#define AROUND_ALL    512u
-#define AROUND_MATES  64u
-#define AROUND_RANDOM 128u
-#define FRESH_US      UINT64_C(10000000)
+#define AROUND_KEPT    12u
+#define AROUND_SETS    4096u
+#define AROUND_WAYS    4u
+#define AROUND_ALL     512u
+#define AROUND_MATES   64u
+#define AROUND_RANDOM  128u
+#define CLASSES_LATELY 4u
+#define FRESH_US       UINT64_C(10000000)
 
 /* A node's offer of a capability, in the capability's table. */
 struct entry {
     uint32_t node;
-    uint32_t weight; /* slots x speed: for sampling */
     uint32_t slots, queue;
     uint32_t assigned; /* by this broker, not ended */
     int warm;
     void *ref;
 };
 
+/* The same place of the table, for sampling, which looks at many of them. */
+struct chance {
+    uint32_t node;
+    uint32_t weight; /* slots x speed */
+};
+
 struct rcap {
-    struct entry *v; /* owned */
-    uint32_t n, cap;
+    struct entry *v;        /* owned */
+    struct chance *chances; /* owned */
+    uint32_t n, cap, cap_chances;
     uint32_t max_weight;
     uint32_t near[NEAR_KEPT]; /* nodes, the nearest first */
+    uint32_t at[NEAR_KEPT];   /* where they stood in the table when they were found */
     uint32_t nnear;
     int near_stale;
     uint64_t near_us; /* when they were found */
@@ -56,28 +64,35 @@ struct place {
 
 struct rnode {
     struct load load;
-    uint32_t rtt_us, dev_us;
+    uint64_t offers; /* bit k: some capability whose number is k modulo 64 */
 
     uint64_t up, down; /* bytes a second */
     uint64_t price_pusd_s;
     uint32_t slots, speed_pm;
     uint32_t up_told, down_told, up_own, down_own; /* flows */
-    uint32_t site, class_;
-    uint8_t tier, used, open, metered, spot;
+    uint32_t site, class_, rtt_us;
+    uint8_t tier : 4, used : 1, open : 1, metered : 1, spot : 1;
 
     uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
 
-    uint64_t offers;      /* bit k: some capability whose number is k modulo 64 */
     struct place *places; /* owned */
     uint32_t nplaces, cap_places;
+    uint32_t dev_us;
     uint32_t site_next, site_prev; /* ring of its site's nodes */
 } __attribute__((aligned(64)));
 
+/* Nodes near to one that holds data, and what they offered when they were found: one that
+ * offers more since is seen FRESH_US later. */
 struct around {
-    uint32_t held; /* the holder + 1; 0: free */
     uint32_t n;
-    uint64_t found_us;
     uint32_t v[AROUND_KEPT];
+    uint64_t offers[AROUND_KEPT];
+};
+
+struct around_set {
+    uint32_t held[AROUND_WAYS]; /* the holder + 1; 0: free */
+    uint64_t found_us[AROUND_WAYS];
+    struct around way[AROUND_WAYS];
 };
 
 struct routing {
@@ -94,9 +109,11 @@ struct routing {
     uint32_t nfree;
     uint32_t *site_heads; /* owned; a node of each site, or ROUTE_NONE */
     uint32_t nsites;
-    struct rcap *caps;     /* owned; max_capabilities of them */
-    struct around *around; /* owned */
-    uint32_t tick_at;      /* the capability whose turn it is */
+    struct rcap *caps;                /* owned; max_capabilities of them */
+    struct around_set *around;        /* owned; AROUND_SETS of them */
+    uint32_t classes[CLASSES_LATELY]; /* of nodes, in the last decisions */
+    uint32_t class_at;
+    uint32_t tick_at; /* the capability whose turn it is */
 };
 
 /* The entry of a node's offer, or NULL. */
@@ -110,9 +127,18 @@ struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b
 unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_t now_us,
                          struct entry **ret);
 
+/* Tells nearly always that a node does not offer it, without a look at its places. */
+static inline uint64_t offer_bit(uint32_t capability)
+{
+    return UINT64_C(1) << capability % 64;
+}
+
 /* near.c: find them anew if that is due. */
 void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us);
 const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us);
+
+/* around_of() will be called soon. */
+void around_prefetch(const struct routing *r, uint32_t holder);
 
 /* Its number means another node from now on. */
 void around_forget(struct routing *r, uint32_t holder);

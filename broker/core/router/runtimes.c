@@ -329,6 +329,17 @@ void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                               .level = l.rung[0].level};
 }
 
+void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key)
+{
+    static const enum cell_kind kinds[] = {CELL_KEY, CELL_QUARTER, CELL_OCTAVE};
+
+    for (size_t i = 0; i < (key->size == 0 ? 1 : ARRAY_LEN(kinds)); i++) {
+        const struct cell_key k = cell_key(key, kinds[i]);
+
+        cells_prefetch(&t->cells, &k);
+    }
+}
+
 uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *key,
                            unsigned pm)
 {

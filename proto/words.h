@@ -123,9 +123,8 @@ enum wf_keep_action { WF_KEEP_NONE, WF_KEEP_PIN, WF_KEEP_UNPIN, WF_KEEP_DROP };
 
 enum wf_want_kind {
     WF_WANT_CHUNKS,
-    WF_WANT_LEAVES, /* `count` digests of chunks from `first` on, as one piece each 2048
-                     */
-    WF_WANT_MAP     /* a bit for each chunk, lowest first, as one piece of all */
+    WF_WANT_LEAVES, /* `count` digests of chunks from `first` on, 2048 of them a piece */
+    WF_WANT_MAP     /* a bit for each chunk, lowest first; in pieces like a chunk */
 };
 
 /* Names as people write them; "?" for a number out of range.  Static, thread-safe. */

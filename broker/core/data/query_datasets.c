@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define SHARES_LOOKED 4096u /* of one dataset, for its row */
+
 static const char *labels_text(const struct dataset *d, char *dst, size_t cap)
 {
     struct wf_rows rows = {d->labels.p, (uint32_t) d->labels.len, d->nlabels};
@@ -23,6 +25,21 @@ static const char *labels_text(const struct dataset *d, char *dst, size_t cap)
     return dst;
 }
 
+/* Agents that have all of it and can be asked. */
+static uint64_t copies_of(const struct dataset *d)
+{
+    uint64_t copies = 0;
+    unsigned looks = SHARES_LOOKED;
+
+    for (struct wf_list_node *n = d->copies != 0 ? wf_list_first(&d->shares) : NULL;
+         n != NULL && looks-- > 0; n = wf_list_next(&d->shares, n)) {
+        const struct dataset_share *x = CONTAINER_OF(n, struct dataset_share, node);
+
+        copies += x->whole && x->agent->session != NULL;
+    }
+    return copies;
+}
+
 static struct wf_dataset_row row_of(const struct core *c, const struct dataset *d,
                                     char labels[WF_TEXT_MAX + 1])
 {
@@ -33,7 +50,7 @@ static struct wf_dataset_row row_of(const struct core *c, const struct dataset *
         .labels = wf_slice_of(labels_text(d, labels, WF_TEXT_MAX + 1)),
         .files = d->nfiles,
         .bytes = d->bytes,
-        .copies = d->copies,
+        .copies = copies_of(d),
         .age_ms = c->wall_ms - wf_min_u64(c->wall_ms, d->created_ms)};
 }
 

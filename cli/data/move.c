@@ -13,7 +13,7 @@ void move_init(struct move *move, struct cli *cli, int quiet)
 {
     memset(move, 0, sizeof(*move));
     move->cli = cli;
-    move->start_ms = clock_ms();
+    move->start_ms = move->heard_ms = clock_ms();
     progress_start(&move->progress, &cli->err, cli->quiet || quiet, move->start_ms);
     move->progress.bytes = 1;
 }
@@ -44,11 +44,21 @@ void move_on_progress(const struct weft_progress *p, void *arg)
         move->phase = p->phase;
         move->progress.start_ms = now;
     }
+    if (p->bytes != move->bytes || p->moved != move->moved) {
+        move->bytes = p->bytes;
+        move->moved = p->moved;
+        move->heard_ms = now;
+    }
     snprintf(move->note, sizeof(move->note), "%s%s",
              p->phase == WEFT_READING ? "reading " : "", text);
     tell_wait(move, *p->text != '\0' ? text : "");
     progress_update(&move->progress, p->bytes, p->total, move->note, now);
     free(text);
+}
+
+static int is_stuck(const struct move *move)
+{
+    return move->patience_ms != 0 && clock_ms() - move->heard_ms >= move->patience_ms;
 }
 
 int move_wait(struct move *move, weft_future *future, const char *what)
@@ -59,10 +69,18 @@ int move_wait(struct move *move, weft_future *future, const char *what)
 
     intr_install();
     seen = intr_count();
-    while (!weft_future_is_done(future) && intr_count() == seen) {
+    move->heard_ms = clock_ms();
+    while (!weft_future_is_done(future) && intr_count() == seen && !is_stuck(move)) {
         cli_turn(cli, INTR_POLL_MS, -1);
     }
     progress_clear(&move->progress);
+    if (!weft_future_is_done(future) && intr_count() == seen) {
+        return cli_fail_next(cli, WEFT_ETIMEOUT,
+                             "look at `weft nodes`; what has arrived is kept, the same "
+                             "command goes on",
+                             "%s: %s", what,
+                             *move->waits != '\0' ? move->waits : "nothing moves");
+    }
     if (!weft_future_is_done(future)) {
         cli_note(cli, "interrupted: what has arrived is kept, the same command goes on");
         return CLI_INTERRUPTED;

@@ -17,6 +17,9 @@ struct move {
     char note[160];      /* what is said behind the bar */
     char waits[160];     /* told once when there is no bar */
     uint64_t start_ms;
+    uint64_t patience_ms; /* it ends when nothing moves for so long; 0: never */
+    uint64_t heard_ms;    /* when something moved */
+    uint64_t bytes, moved;
 };
 
 /* `quiet`: no bar, because the data itself goes to the terminal. */

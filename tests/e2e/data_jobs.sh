@@ -72,6 +72,10 @@ echo lone > "$tmp/gone/only"
 run weft data add "$tmp/gone" --name gone --config "$tmp/giver/agent.conf"
 is "$rc" 0 "a dataset at one agent"
 stop giver
+like "$(weft data ls)" 'gone@1	1	5 B	0	' "which is nowhere once that has gone"
+run weft --timeout 500ms data stage gone --to relayed
+is "$rc" 7 "a stage may wait for as long as it is told"
+like "$err" 'ETIMEOUT.*gone: .*' "and says that nothing came"
 id=$(weft submit sum2 --input set=gone)
 is_fetching() { weft job show "$id" | grep -q fetching; }
 await "its agent to wait for it" is_fetching

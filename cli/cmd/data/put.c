@@ -182,6 +182,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     }
     if (rc == CLI_OK) {
         move_init(&move, cli, 0);
+        move.patience_ms = cli->timeout_ms;
         move.missing = "check the path, and the names of nodes: `weft nodes`";
         spool.move = &move;
         what.paths = is_stdin ? NULL : (const char *const *) operands;
@@ -219,7 +220,8 @@ const struct cmd cmd_data_put = {
         "\n"
         "Only what no node there has is sent.  The files of one folder are named by\n"
         "their paths in it; links in it and what is no file are left out.\n"
-        "NAME@VERSION, or the digest, is printed.\n",
+        "NAME@VERSION, or the digest, is printed.  --timeout is how long to wait while\n"
+        "nothing moves (default: for ever).\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct put_args),
     .min = 1,

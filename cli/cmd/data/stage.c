@@ -86,6 +86,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
         struct move move;
 
         move_init(&move, cli, 0);
+        move.patience_ms = cli->timeout_ms;
         what.dataset = operands[i];
         what.arg = &move;
         rc = stage(cli, &what, &move);
@@ -101,7 +102,8 @@ const struct cmd cmd_data_stage = {
     .details = "  weft data stage maps --to nvr-02 --pin\n"
                "  weft data stage model --to gpu>=1 --copies all\n"
                "\n"
-               "The nodes fetch from each other; what is there already is not moved.\n",
+               "The nodes fetch from each other; what is there already is not moved.\n"
+        "--timeout is how long to wait while nothing moves (default: for ever).\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct stage_args),
     .min = 1,

@@ -70,7 +70,8 @@ const struct cmd cmd_why = {
     .summary = "Explain why a job is where it is, and what would flip it",
     .details =
         "Which agents were left out and by what, then each candidate term by term:\n"
-        "score = link + max(wait, data, warm-up) + run + risk + money + rest, lower wins.\n"
+        "score = link + max(wait, data, warm-up) + run + risk + money + rest, lower "
+        "wins.\n"
         "MONEY is COST in time: how many seconds it is worth to this job (--goal).\n"
         "REST is what a wait there costs the jobs behind it, and what the job would\n"
         "rather have and does not get there (--prefer, --near, --spread).\n"

@@ -442,6 +442,11 @@ static void on_notice(void *arg, uint64_t left_ms)
     step(sh, &ev);
 }
 
+static void moved(void *arg, struct node_data_counts *ret_counts)
+{
+    *ret_counts = node_data_counts(((const struct shell *) arg)->node);
+}
+
 /* -- the beginning and the end ------------------------------------------------------ */
 
 static int open_node(struct shell *sh, const struct identity *id, struct wf_err *err)
@@ -526,6 +531,7 @@ static int open_all(struct shell *sh, const struct identity *id, struct wf_err *
 
 int shell_new(const struct shell_opts *opts, struct shell **ret_shell, struct wf_err *err)
 {
+    static const struct door_cbs door_cbs = {on_notice, moved};
     struct shell *sh = wf_calloc(1, sizeof *sh);
     int rc;
 
@@ -551,7 +557,7 @@ int shell_new(const struct shell_opts *opts, struct shell **ret_shell, struct wf
     }
     keeper_load(&sh->keeper);
     plane_begin(sh->plane, sh->handlers);
-    sh->door = door_open(&sh->loop, sh->config->state, plane_data(sh->plane), on_notice,
+    sh->door = door_open(&sh->loop, sh->config->state, plane_data(sh->plane), &door_cbs,
                          sh, sh->log);
     *ret_shell = sh;
     return 0;

@@ -26,7 +26,7 @@ struct caller {
 struct door {
     uv_pipe_t pipe;
     struct data *data; /* NULL: there is none */
-    void (*on_notice)(void *arg, uint64_t left_ms);
+    struct door_cbs cbs;
     void *arg;
     char path[256];
     struct wf_list_node callers;
@@ -230,10 +230,16 @@ static void on_scrubbed(void *arg, struct blobs_done *d)
     }
 }
 
+static void say_stat(struct caller *c, const char *name, uint64_t value)
+{
+    say(c, "stat %s %" PRIu64 "\n", name, value);
+}
+
 static void on_stats(void *arg, struct blobs_done *d)
 {
     struct caller *c = arg;
     const struct blob_stats *s = &d->stats;
+    struct node_data_counts n = {.blobs = 0};
     const struct {
         const char *name;
         uint64_t value;
@@ -254,7 +260,13 @@ static void on_stats(void *arg, struct blobs_done *d)
         return;
     }
     for (size_t i = 0; d->code == 0 && i < ARRAY_LEN(rows); i++) {
-        say(c, "stat %s %" PRIu64 "\n", rows[i].name, rows[i].value);
+        say_stat(c, rows[i].name, rows[i].value);
+    }
+    if (d->code == 0) {
+        c->door->cbs.moved(c->door->arg, &n);
+        say_stat(c, "fetched", n.pull.moved);
+        say_stat(c, "wasted", n.pull.wasted);
+        say_stat(c, "given", n.give.given);
     }
     end(c, d->code, d->text);
 }
@@ -267,7 +279,7 @@ static void do_notice(struct caller *c, const char *ms)
         end(c, WEFT_EINVAL, "give milliseconds");
         return;
     }
-    c->door->on_notice(c->door->arg, left_ms);
+    c->door->cbs.on_notice(c->door->arg, left_ms);
     end(c, 0, "");
 }
 
@@ -383,8 +395,8 @@ static int listen_at(struct door *d, struct wf_err *err)
 }
 
 int door_new(struct wf_loop *loop, const char *state, struct data *data,
-             void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
-             struct door **ret_door, struct wf_err *err)
+             const struct door_cbs *cbs, void *arg, struct door **ret_door,
+             struct wf_err *err)
 {
     struct door *d = wf_calloc(1, sizeof *d);
     int rc;
@@ -395,7 +407,7 @@ int door_new(struct wf_loop *loop, const char *state, struct data *data,
     }
     d->pipe.data = d;
     d->data = data;
-    d->on_notice = on_notice;
+    d->cbs = *cbs;
     d->arg = arg;
     wf_list_init(&d->callers);
     (void) snprintf(d->path, sizeof d->path, "%s/" DOOR_NAME, state);
@@ -413,13 +425,12 @@ int door_new(struct wf_loop *loop, const char *state, struct data *data,
 }
 
 struct door *door_open(struct wf_loop *loop, const char *state, struct data *data,
-                       void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
-                       const struct log_sink *log)
+                       const struct door_cbs *cbs, void *arg, const struct log_sink *log)
 {
     struct door *d = NULL;
     struct wf_err err = {0, ""};
 
-    if (door_new(loop, state, data, on_notice, arg, &d, &err) != 0) {
+    if (door_new(loop, state, data, cbs, arg, &d, &err) != 0) {
         log_warn(log, "agent", "no-door",
                  "text=\"%s; `weft-agent data` and `notice` will not work\"", err.text);
     }

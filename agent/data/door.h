@@ -19,6 +19,7 @@
 #ifndef AGENT_DATA_DOOR_H
 #define AGENT_DATA_DOOR_H
 
+#include "agent/core/node.h"
 #include "agent/data/data.h"
 
 #define DOOR_NAME    "door"
@@ -27,16 +28,21 @@
 
 struct door;
 
+struct door_cbs {
+    void (*on_notice)(void *arg, uint64_t left_ms);
+    /* What came and went over lanes since the start; only asked where there is data. */
+    void (*moved)(void *arg, struct node_data_counts *ret_counts);
+};
+
 /* `data` is borrowed; NULL: this machine keeps none, and whoever asks for it is told so.
  * WEFT_EIO, WEFT_ENOMEM, WEFT_ECONF: the path is too long. */
 int door_new(struct wf_loop *loop, const char *state, struct data *data,
-             void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
-             struct door **ret_door, struct wf_err *err);
+             const struct door_cbs *cbs, void *arg, struct door **ret_door,
+             struct wf_err *err);
 
 /* The same; what goes wrong is logged, and NULL: jobs run without it. */
 struct door *door_open(struct wf_loop *loop, const char *state, struct data *data,
-                       void (*on_notice)(void *arg, uint64_t left_ms), void *arg,
-                       const struct log_sink *log);
+                       const struct door_cbs *cbs, void *arg, const struct log_sink *log);
 
 /* After the desk is gone; also removes the socket.  NULL is allowed. */
 void door_free(struct door *d);

@@ -40,12 +40,21 @@ static void on_notice(void *arg, uint64_t left_ms)
     t->left_ms = left_ms;
 }
 
+static void moved(void *arg, struct node_data_counts *ret_counts)
+{
+    (void) arg;
+    *ret_counts = (struct node_data_counts){.pull = {.moved = 700, .wasted = 7},
+                                            .give = {.given = 70}};
+}
+
+static const struct door_cbs cbs = {on_notice, moved};
+
 static void bed_init(struct bed *t)
 {
     memset(t, 0, sizeof *t);
     disk_init(&t->d, NULL);
     must(data_new(&t->d.loop, t->d.config, &t->d.log, on_event, t, &t->data, NULL) == 0);
-    must(door_new(&t->d.loop, t->d.dir, t->data, on_notice, t, &t->door, NULL) == 0);
+    must(door_new(&t->d.loop, t->d.dir, t->data, &cbs, t, &t->door, NULL) == 0);
 }
 
 static void bed_fini(struct bed *t)
@@ -119,6 +128,9 @@ static void test_lines(void)
     ok(t.hold.have == 5 && !t.hold.gone, "and the core hears of it");
     ok(strstr(say(&t, "ls\n"), " 5 5 \nend OK") != NULL, "there it is");
     ok(strstr(say(&t, "stats\n"), "stat whole 1\n") != NULL, "one is whole");
+    ok(strstr(say(&t, "stats\n"), "stat fetched 700\nstat wasted 7\nstat given 70\n") !=
+           NULL,
+       "and what was moved is told");
     ok(strstr(say(&t, "scrub\n"), "end OK") != NULL, "nothing is damaged");
     ok(strncmp(say(&t, "add hello\n"), "end EINVAL", 10) == 0, "not a full path");
     ok(strncmp(say(&t, "add /no/such\n"), "end ENOENT", 10) == 0, "no such file");
@@ -242,7 +254,7 @@ static void test_without_data(void)
 
     memset(&t, 0, sizeof t);
     disk_init(&t.d, NULL);
-    must(door_new(&t.d.loop, t.d.dir, NULL, on_notice, &t, &t.door, NULL) == 0);
+    must(door_new(&t.d.loop, t.d.dir, NULL, &cbs, &t, &t.door, NULL) == 0);
     is_str(say(&t, "ls\n"), "end ESUPPORT this agent keeps no data: its data_cap is 0\n",
            "nothing to list");
     is_str(say(&t, "notice soon\n"), "end EINVAL give milliseconds\n", "when?");

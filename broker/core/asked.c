@@ -1,5 +1,6 @@
 #include "broker/core/asked.h"
 
+#include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
 #include "broker/core/work.h"
 #include "common/err.h"
@@ -17,8 +18,8 @@ static const struct {
 int asked_may(const struct job *j)
 {
     return (j->state == WF_JOB_ASSIGNED || j->state == WF_JOB_RUNNING) && !j->unsent &&
-           j->asked == ASKED_NOT && j->cut_us == 0 && j->agent->session != NULL &&
-           j->agent->synced;
+           j->asked == ASKED_NOT && j->cut_us == 0 && !hedge_is_on(j) &&
+           j->agent->session != NULL && j->agent->synced;
 }
 
 void asked_ask(struct core *c, struct job *j, enum asked_why why, uint64_t grace_ms,
@@ -56,7 +57,7 @@ int asked_ended(struct core *c, struct job *j, int code, struct wf_effects *out)
     unsigned why = code == WEFT_EDRAIN ? ASKED_LEAVE : j->asked;
     struct agent *a = j->agent;
 
-    if (!is_answer(j, code)) {
+    if (!is_answer(j, code) || hedge_is_on(j)) {
         c->count.recalls_lost += j->asked == ASKED_BACK;
         return 0;
     }

@@ -39,7 +39,8 @@ struct capability {
     struct wf_list_node
         ready[PRIORITIES]; /* job.in_queue: any agent that offers it will do */
     struct wf_list_node picky[PRIORITIES]; /* job.in_queue: of those that ask for more */
-    size_t nready;                         /* in both */
+    uint32_t hedge_tokens; /* what copies may still be started: see hedge.h */
+    size_t nready;         /* in both */
 };
 
 struct capabilities {

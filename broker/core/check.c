@@ -1,4 +1,5 @@
 /* Invariants and the state hash: what the simulator asks after every step. */
+#include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
 #include "broker/core/routes.h"
 
@@ -43,6 +44,7 @@ static size_t check_job(const struct core *c, const struct job *j)
     WF_CHECK(!at_agent || j->occupies);
     WF_CHECK(!j->occupies || j->agent != NULL);
     WF_CHECK(j->asked == 0 || j->occupies);
+    hedge_check(c, j);
     /* Something will move it on: its queue, its timer, its record, the one that it
      * follows or the agents that are to come back. */
     WF_CHECK(final || at_agent || !wf_list_empty(&j->in_queue) || wf_heap_in(&j->timer) ||

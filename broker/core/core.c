@@ -45,6 +45,8 @@ void core_config_init(struct core_config *cfg)
         .retry_min_ms = 200,
         .retry_max_ms = 30000,
         .preempt = 1,
+        .hedge_at_pm = 950,
+        .hedge_pm = 20,
         .log_bytes = 64u << 10,
     };
 }

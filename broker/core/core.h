@@ -40,9 +40,11 @@ struct core_config {
     uint64_t max_attempts;
     uint64_t crash_limit; /* attempts of one job that may take a process with them */
     uint64_t retry_min_ms, retry_max_ms; /* back-off between attempts */
-    int preempt;         /* work of low priority makes way: see preempt.h */
-    uint64_t log_bytes;  /* tail of a job's output kept */
-    unsigned nendpoints; /* where devices are told to connect */
+    uint64_t hedge_at_pm; /* so many per mille are over when a run is slow, 1 to 999 */
+    uint64_t hedge_pm;    /* of a capability's jobs so many per mille may be copied */
+    int preempt;          /* work of low priority makes way: see preempt.h */
+    uint64_t log_bytes;   /* tail of a job's output kept */
+    unsigned nendpoints;  /* where devices are told to connect */
     char endpoints[8][WF_ENDPOINT_MAX + 1];
 };
 

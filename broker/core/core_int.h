@@ -36,6 +36,9 @@
     C(recalls_lost)                                                                      \
     C(preempted)                                                                         \
     C(notices)                                                                           \
+    C(hedged)                                                                            \
+    C(hedges_won)                                                                        \
+    C(hedges_lost)                                                                       \
     C(superseded)                                                                        \
     C(busy)                                                                              \
     C(conflicts)                                                                         \

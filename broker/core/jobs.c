@@ -71,6 +71,17 @@ static void job_free(struct job *j)
     wf_free(j);
 }
 
+static void free_copy(struct jobs *t, struct job *j)
+{
+    struct job *copy = j->wishes != NULL ? j->wishes->hedged.copy : NULL;
+
+    if (copy != NULL) {
+        wf_heap_remove(&t->timers, &copy->timer);
+        wf_list_remove(&copy->in_agent);
+        wf_free(copy);
+    }
+}
+
 void jobs_fini(struct jobs *t)
 {
     struct wf_list_node *n;
@@ -87,6 +98,7 @@ void jobs_fini(struct jobs *t)
 
         (void) wf_map_take(t->by_id, j->id.b, sizeof j->id.b);
         wf_heap_remove(&t->timers, &j->timer);
+        free_copy(t, j);
         while ((n = wf_list_first(&j->followers)) != NULL) {
             wf_list_remove(n);
         }
@@ -199,6 +211,58 @@ void job_move(struct jobs *t, struct job *j, unsigned to)
     }
     /* A job is in a ready queue only while QUEUED. */
     WF_CHECK(to == WF_JOB_QUEUED || wf_list_empty(&j->in_queue));
+}
+
+/* Each takes the place of the other in the list that it is in. */
+static void swap_nodes(struct wf_list_node *a, struct wf_list_node *b)
+{
+    struct wf_list_node *before_a = wf_list_empty(a) ? NULL : a->prev;
+    struct wf_list_node *before_b = wf_list_empty(b) ? NULL : b->prev;
+
+    wf_list_remove(a);
+    wf_list_remove(b);
+    if (before_a != NULL) {
+        wf_list_push_front(before_a, b);
+    }
+    if (before_b != NULL) {
+        wf_list_push_front(before_b, a);
+    }
+}
+
+/* All that belongs to an attempt. */
+static void take_attempt(struct job *to, const struct job *from)
+{
+    to->state = from->state;
+    to->agent = from->agent;
+    to->attempt = from->attempt;
+    to->ran_version = from->ran_version;
+    to->started_us = from->started_us;
+    to->overdue_us = from->overdue_us;
+    to->cut_us = from->cut_us;
+    to->sent_seq = from->sent_seq;
+    to->work_us = from->work_us;
+    to->flow_from = from->flow_from;
+    to->occupies = from->occupies;
+    to->asked = from->asked;
+    to->unsent = from->unsent;
+    to->confirmed = from->confirmed;
+    to->fetch_done = from->fetch_done;
+    to->fetch_total = from->fetch_total;
+    to->fetch_left_us = from->fetch_left_us;
+    to->fetch_us = from->fetch_us;
+    to->fetch_from = from->fetch_from;
+}
+
+void jobs_change_places(struct jobs *t, struct job *j, struct job *copy)
+{
+    const struct job was = *j;
+
+    WF_CHECK(!wf_job_is_final(j->state) && j->agent != copy->agent);
+    swap_nodes(&j->in_agent, &copy->in_agent);
+    take_attempt(j, copy);
+    take_attempt(copy, &was);
+    (void) job_plan(t, j);
+    (void) job_plan(t, copy);
 }
 
 static void drop(struct jobs *t, struct job *j)
@@ -343,6 +407,10 @@ int job_plan(struct jobs *t, struct job *j)
     if (j->cut_us != 0 && j->occupies) {
         due_us = wf_min_u64(due_us, j->cut_us);
     }
+    if (j->wishes != NULL && j->original == NULL && j->wishes->hedged.due_us != 0 &&
+        j->state == WF_JOB_RUNNING) {
+        due_us = wf_min_u64(due_us, j->wishes->hedged.due_us);
+    }
     if (due_us == UINT64_MAX || wf_job_is_final(j->state)) {
         wf_heap_remove(&t->timers, &j->timer);
         return 0;
@@ -356,7 +424,7 @@ int job_plan(struct jobs *t, struct job *j)
 
 struct wf_slice job_payload(const struct job *j)
 {
-    return wf_slice_make(j->bytes, j->payload_len);
+    return wf_slice_make((j->original != NULL ? j->original : j)->bytes, j->payload_len);
 }
 
 void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tries)

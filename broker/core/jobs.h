@@ -68,19 +68,21 @@ struct job {
     int unclaimed;             /* after a restart: an agent may still hold its attempt */
     unsigned goal;             /* enum wf_goal */
     struct wishes *wishes;     /* owned; NULL: none */
-    uint64_t sent_seq;         /* of the present assignment; UINT64_MAX: not sent yet */
-    uint64_t work_us;          /* expected of it, on a node of speed 1 */
-    uint64_t cost_pusd;        /* so far */
-    struct agent *flow_from;   /* its inputs are coming from there; NULL: they are not */
-    int retry_failed;          /* also when the handler fails */
-    int occupies;              /* the present attempt holds a slot at `agent` */
-    uint8_t asked;             /* enum asked_why: of the present attempt */
-    uint8_t preempted;         /* how often it made way */
-    int confirmed;             /* during a resync: the agent says it holds it */
-    struct agent *agent;       /* of the present or last attempt; NULL: none yet */
-    struct agent *avoid;       /* where it failed last */
-    const char *pin;           /* only on this node; empty: anywhere; in `bytes` */
-    const char *name;          /* for people; in `bytes` */
+    struct job
+        *original;      /* of a copy, see hedge.h, which has its wishes; NULL: is none */
+    uint64_t sent_seq;  /* of the present assignment; UINT64_MAX: not sent yet */
+    uint64_t work_us;   /* expected of it, on a node of speed 1 */
+    uint64_t cost_pusd; /* so far */
+    struct agent *flow_from; /* its inputs are coming from there; NULL: they are not */
+    int retry_failed;        /* also when the handler fails */
+    int occupies;            /* the present attempt holds a slot at `agent` */
+    uint8_t asked;           /* enum asked_why: of the present attempt */
+    uint8_t preempted;       /* how often it made way */
+    int confirmed;           /* during a resync: the agent says it holds it */
+    struct agent *agent;     /* of the present or last attempt; NULL: none yet */
+    struct agent *avoid;     /* where it failed last */
+    const char *pin;         /* only on this node; empty: anywhere; in `bytes` */
+    const char *name;        /* for people; in `bytes` */
     struct wf_list_node in_queue; /* ready queue of its capability */
     struct wf_list_node in_agent; /* attempts held by `agent` */
     struct wf_list_node in_done;  /* finished, oldest first */
@@ -195,6 +197,9 @@ struct wf_submit job_submit(const struct job *j);
 
 /* The only writer of job.state.  Moving to a final state links it among the finished. */
 void job_move(struct jobs *t, struct job *j, unsigned to);
+
+/* A job and its copy exchange what belongs to their attempts. */
+void jobs_change_places(struct jobs *t, struct job *j, struct job *copy);
 
 /* Take back a job that was just added, before anybody was told of it. */
 void jobs_undo(struct jobs *t, struct job *j);

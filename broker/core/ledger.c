@@ -1,5 +1,6 @@
 #include "broker/core/ledger.h"
 
+#include "broker/core/hedge.h"
 #include "broker/core/reuse.h"
 #include "broker/core/wishes.h"
 #include "broker/core/work.h"
@@ -286,6 +287,8 @@ static void settle(struct core *c, struct job *j, struct wf_effects *out)
         reuse_finished(c, j, out);
     } else if (j->state == WF_JOB_QUEUED && j->retry_us == 0) {
         work_place(c, j, out);
+    } else {
+        hedge_settled(c, j, out);
     }
 }
 

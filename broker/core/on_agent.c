@@ -1,5 +1,6 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
 #include "broker/core/asked.h"
+#include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
 #include "broker/core/notice.h"
 #include "broker/core/preempt.h"
@@ -87,6 +88,9 @@ static void match_held(struct turn *t, const struct agent *a)
     while (wf_rows_next(&rows, wf_desc_run_row(), &row)) {
         struct job *j = jobs_get(&t->c->jobs, &row.job);
 
+        if (j != NULL && hedge_held(t->c, a, j, row.attempt)) {
+            continue;
+        }
         if (j != NULL && j->attempt == row.attempt &&
             ((j->agent == a && j->occupies) ||
              reclaim_attempt(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
@@ -142,7 +146,7 @@ void on_resync(struct turn *t)
 
         next = wf_list_next(&a->attempts, n);
         if (j->confirmed) {
-            if (wf_job_is_final(j->state)) {
+            if (wf_job_is_final((j->original != NULL ? j->original : j)->state)) {
                 work_stop(j, WEFT_ECANCELLED, t->out);
             }
             continue;
@@ -181,7 +185,7 @@ void on_started(struct turn *t)
     const struct wf_started *m = &t->msg->u.started;
     struct job *j = present(t, &m->job, m->attempt);
 
-    if (j == NULL || j->state != WF_JOB_ASSIGNED) {
+    if (hedge_started(t, speaker(t)) || j == NULL || j->state != WF_JOB_ASSIGNED) {
         return;
     }
     asked_started(t->c, j);
@@ -193,6 +197,7 @@ void on_started(struct turn *t)
     /* So that an attempt that takes its site down is counted after the crash. */
     ledger_write(t->c, j, LEDGER_ATTEMPT);
     work_tell_state(j, t->out);
+    hedge_plan(t->c, j);
     notice_started(t->c, j, t->out);
     preempt_at(t->c, j->agent, t->out);
 }
@@ -356,9 +361,10 @@ void on_result(struct turn *t)
     const struct wf_result *m = &t->msg->u.result;
     const struct wf_result_ack ack = {m->job, m->attempt};
     struct agent *a = speaker(t);
-    struct job *j = present(t, &m->job, m->attempt);
-    int safe = 1;
+    struct job *j;
+    int safe = 1, in_vain = hedge_result(t, a);
 
+    j = present(t, &m->job, m->attempt);
     if (j != NULL && !wf_job_is_final(j->state)) {
         safe = j->class_ == WF_CLASS_FAST; /* else it is not forgotten in here */
         conclude(t, j, m);
@@ -371,9 +377,9 @@ void on_result(struct turn *t)
         if (j != NULL && j->agent == a && j->attempt == m->attempt) {
             safe = ledger_settled(c, j); /* said again, because the answer was lost */
         } else {
-            c->count.superseded++;
+            c->count.superseded += !in_vain;
             if (j != NULL) {
-                j->superseded++;
+                j->superseded += !in_vain;
             }
         }
     }
@@ -398,7 +404,7 @@ void on_refuse(struct turn *t)
     struct job *j = present(t, &m->job, m->attempt);
     char text[WF_TEXT_MAX + 1];
 
-    if (j == NULL) {
+    if (hedge_refused(t, speaker(t)) || j == NULL) {
         return;
     }
     if (!wf_job_is_final(j->state) && asked_ended(t->c, j, -(int) m->code, t->out)) {

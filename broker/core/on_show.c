@@ -229,6 +229,7 @@ void query_job(struct turn *t)
         .crashes = j->crashes,
         .lost = j->lost,
         .preempted = j->preempted,
+        .hedged = j->wishes != NULL ? j->wishes->hedged.copies : 0,
         .stored = j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
     add_data(c, j, &m);
     if (!is_told(c, j)) {

@@ -1,4 +1,5 @@
 /* Attempts that failed, agents that were lost: again, later, or not any more. */
+#include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
 #include "broker/core/work.h"
 
@@ -64,12 +65,18 @@ void work_retry(struct core *c, struct job *j, int code, const char *reason,
 {
     int counts = blame != BLAME_NOBODY;
 
-    note_try(c, j, code, reason);
+    if (j->original == NULL) {
+        note_try(c, j, code, reason);
+    }
     j->tries += counts;
     j->lost += blame == BLAME_PLACE;
     j->crashes += blame == BLAME_CRASH;
     j->avoid = j->agent;
     j->overdue_us = 0;
+    if (hedge_goes_on(c, j, out)) {
+        return;
+    }
+    hedge_number(j);
     if (j->tries >= j->max_tries || j->crashes >= c->cfg.crash_limit) {
         give_up(c, j, code, reason, blame, out);
         return;
@@ -101,6 +108,7 @@ void work_again(struct core *c, struct job *j, int code, const char *reason,
     j->overdue_us = 0;
     job_move(&c->jobs, j, WF_JOB_QUEUED);
     j->started_us = 0;
+    hedge_number(j);
     j->reserved = j->attempt + 1;
     ledger_write(c, j, LEDGER_ATTEMPT);
     (void) job_plan(&c->jobs, j);

@@ -200,6 +200,16 @@ void routes_fetched(struct core *c, struct job *j)
     }
 }
 
+uint64_t routes_cost(struct core *c, const struct agent *a, uint64_t us)
+{
+    uint32_t class_ = 0;
+
+    if (a->class_[0] != '\0') {
+        (void) wf_intern_put(c->pricing.classes, a->class_, &class_);
+    }
+    return score_mul_div(prices_node(c->pricing.book, class_), us, 1000000);
+}
+
 void routes_ended(struct core *c, struct job *j, int offered)
 {
     const uint32_t number = offered ? j->capability->number : ROUTE_NONE;

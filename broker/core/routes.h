@@ -38,6 +38,9 @@ void routes_ended(struct core *c, struct job *j, int offered);
 /* The inputs of the present attempt are there, or are not waited for any more. */
 void routes_fetched(struct core *c, struct job *j);
 
+/* What a slot there costs for so long, by the price book. */
+uint64_t routes_cost(struct core *c, const struct agent *a, uint64_t us);
+
 /* What the attempt cost, by the price book, is added to the job. */
 void routes_pay(struct core *c, struct job *j, const struct wf_result *m);
 

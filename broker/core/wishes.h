@@ -13,11 +13,20 @@ struct agent;
 struct core;
 struct job;
 
+/* Of a job that may be copied: see hedge.h. */
+struct hedge {
+    struct job *copy;      /* owned; NULL: none is out */
+    uint64_t due_us;       /* when one is; 0: not now */
+    uint32_t last, copies; /* number of the last one; how many there were */
+    int wanted;            /* one starts when the records reserve its number */
+};
+
 struct wishes {
     size_t size;                      /* bytes of all of this */
     uint64_t rho_pusd, max_cost_pusd; /* 0: as the goal; no limit */
     unsigned spread;                  /* enum wf_spread */
     int hedge;
+    struct hedge hedged;
     struct wf_rows prefers, nears; /* weight_row, near_row; in `bytes` */
     const char *group;             /* in `bytes` */
     uint8_t bytes[];

@@ -2,6 +2,7 @@
 
 #include "broker/core/asked.h"
 #include "broker/core/data/inputs.h"
+#include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
 #include "broker/core/place.h"
 #include "broker/core/preempt.h"
@@ -457,6 +458,7 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
         j->code = WEFT_ERESULT;
     }
     count_end(c, j);
+    hedge_over(c, j, out);
     if (j->occupies && j->agent->state == AGENT_OFFLINE) {
         work_release(c, j); /* nobody will confirm that the attempt is over */
     }
@@ -475,7 +477,7 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
  * told yet, or someone is at it. */
 static int must_stay(const struct core *c, const struct job *j)
 {
-    return j->occupies || j->held || !wf_list_empty(&j->followers) ||
+    return j->occupies || j->held || hedge_is_on(j) || !wf_list_empty(&j->followers) ||
            !ledger_settled(c, j);
 }
 
@@ -549,6 +551,7 @@ static void due(struct core *c, struct job *j, struct wf_effects *out)
         j->retry_us = 0;
         work_place(c, j, out);
     }
+    hedge_due(c, j, out);
     (void) job_plan(&c->jobs, j);
 }
 

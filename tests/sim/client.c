@@ -51,7 +51,8 @@ static int submit(struct sim *s, struct client *c, struct hjob *j, int other_wor
                           .detached = j->detached,
                           .disconnect = j->disconnect,
                           .disconnect_ms = j->disconnect_ms,
-                          .reuse_ms = j->reuse_ms};
+                          .reuse_ms = j->reuse_ms,
+                          .hedge = (uint64_t) j->hedge};
     int rc = WEFT_EFULL;
 
     if (x != NULL) {

@@ -243,6 +243,7 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
         .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
         .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC,
         .stop_after_ms = r->stop_after_ms};
+    h->slowness = s->swarm.hedge_pct != 0 && percent(&s->clock, 20) ? 10 : 1;
     d->starts++;
     go_on(s, d, h, below(&s->clock, 3 * MS));
 }
@@ -372,7 +373,7 @@ static void device_run(struct sim *s, struct actor *a, uint64_t number)
         break;
     }
     if (h->number == number) {
-        go_on(s, d, h, around(&s->clock, s->swarm.run_us / 2));
+        go_on(s, d, h, h->slowness * around(&s->clock, s->swarm.run_us / 2));
     }
 }
 

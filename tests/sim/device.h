@@ -15,7 +15,8 @@ struct handler {
     unsigned index; /* of the job, when it is one of ours */
     uint64_t attempt;
     unsigned manner, stage;
-    int prints; /* its result is what it prints */
+    int prints;        /* its result is what it prints */
+    unsigned slowness; /* of the tail: times the usual */
     int killed;
     uint64_t stop_after_ms; /* of being cut off; 0: it goes on */
     unsigned overdue;       /* looks that found it running after that */

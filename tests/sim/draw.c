@@ -95,6 +95,7 @@ void draw_job(struct sim *s, struct hjob *j)
         j->max_attempts = 1 + (unsigned) below(&s->clock, 4);
     }
     draw_promise(s, j);
+    j->hedge = percent(&s->clock, w->hedge_pct);
 }
 
 void draw_repeat(struct hjob *j, struct hjob *old)

@@ -245,6 +245,9 @@ static void configure_broker(struct sim *s)
     cfg->max_attempts = w->max_attempts;
     cfg->retry_min_ms = 20;
     cfg->retry_max_ms = 300;
+    /* So that there are some in a short world. */
+    cfg->hedge_at_pm = 200;
+    cfg->hedge_pm = 1000;
     cfg->log_bytes = 2048;
 }
 

@@ -81,5 +81,6 @@ void swarm_draw(struct swarm *s, struct clock *c)
     if (s->calm) {
         s->cancel_pct = 0;
     }
+    s->hedge_pct = often(c, 100);
     s->notices = !s->calm && percent(c, 20);
 }

@@ -34,6 +34,7 @@ enum fault {
 
 struct swarm {
     unsigned nagents, nclients, ncaps;
+    unsigned hedge_pct;
     int notices; /* machines are often taken away, and soon */
     int calm;    /* no fault, nobody hostile, nobody who operates */
     uint8_t on[FAULT_KINDS];

@@ -153,10 +153,41 @@ uint64_t core_hash(const struct core *c)
     return mix(mix(h, c->rng.s), c->news.next);
 }
 
+static uint64_t dataset_hash(const struct dataset *d)
+{
+    uint64_t h = mix_bytes(WF_FNV_START, d->key, strlen(d->key));
+
+    h = mix_bytes(h, d->owner->key.b, sizeof d->owner->key.b);
+    h = mix_bytes(h, d->labels.p, d->labels.len);
+    h = mix(mix(mix(h, d->seq), d->created_ms), d->nfiles);
+    for (size_t i = 0; i < d->nfiles; i++) {
+        const struct dataset_file *f = &d->files[i];
+
+        h = mix_bytes(h, f->path, strlen(f->path));
+        h = mix(mix_bytes(h, f->blob->digest.b, sizeof f->blob->digest.b), f->blob->size);
+    }
+    return h;
+}
+
+static uint64_t datasets_hash(const struct core *c)
+{
+    const struct datasets *ds = &c->data.datasets;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < ds->nnames; i++) {
+        const struct wf_list_node *head = &ds->names[i]->versions;
+
+        for (const struct wf_list_node *n = head->next; n != head; n = n->next) {
+            sum += dataset_hash(CONTAINER_OF(n, struct dataset, in_series));
+        }
+    }
+    return sum;
+}
+
 /* Jobs by number, whatever order they came in. */
 uint64_t core_durable_hash(const struct core *c)
 {
-    uint64_t sum = 0;
+    uint64_t sum = datasets_hash(c);
     const struct principal *p;
     size_t it = 0;
 

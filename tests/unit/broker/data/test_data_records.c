@@ -78,9 +78,11 @@ static void comes_back(void)
     struct wf_msg m;
     struct bed b;
     size_t first;
+    uint64_t hash, none;
 
     start(&b);
     ann = client_of(&b, ANN, "ann");
+    none = core_durable_hash(b.c);
     for (unsigned i = 0; i < 1000; i++) {
         char path[160];
 
@@ -96,7 +98,9 @@ static void comes_back(void)
     stock_simple(&b, ann, "more", NULL, 1, 0);
     sync_all(&b);
     ok(wf_list_empty(&b.c->data.pending), "all of it is");
+    hash = core_durable_hash(b.c);
     restart(&b);
+    ok(core_durable_hash(b.c) == hash && hash != none, "the records make the same state");
     d = stock_get(&b, "pics", 1);
     ok(d != NULL && d->nfiles == 1000 && d->nmembers == 500 && d->bytes == 1000 * KIB,
        "a dataset comes back");
@@ -120,6 +124,7 @@ static void removal(void)
     uint32_t ann, agent;
     struct wf_msg m;
     struct bed b;
+    uint64_t hash;
 
     start(&b);
     ann = client_of(&b, ANN, "ann");
@@ -137,7 +142,9 @@ static void removal(void)
     ok(stock_kept(&b, agent, WF_KEEP_DROP, 1), "at the agents as well");
     sync_all(&b);
     is_int(stored(), 2, "its records are gone");
+    hash = core_durable_hash(b.c);
     restart(&b);
+    ok(core_durable_hash(b.c) == hash, "the state without it is that of the records");
     ok(stock_get(&b, "pics", 0) == NULL && stock_get(&b, "rest", 0) != NULL,
        "it does not come back");
     bed_fini(&b);

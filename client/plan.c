@@ -94,9 +94,9 @@ void plan_fini(struct plan *p)
 }
 
 int weft_plan(weft_client *c, const struct weft_job *job, const char *const *without,
-              size_t n, int timeout_ms, struct weft_why **ret_why)
+              size_t n, int timeout_ms, struct weft_why **ret_why, char *why, size_t cap)
 {
-    struct ask how = {timeout_ms, NULL, 0};
+    struct ask how = {timeout_ms, why, cap};
     struct weft_future *f = NULL;
     void *made = NULL;
     struct wf_msg msg;
@@ -104,7 +104,7 @@ int weft_plan(weft_client *c, const struct weft_job *job, const char *const *wit
     int rc = plan_init(&p, c, job, without, n);
 
     if (rc != 0) {
-        return rc;
+        return ask_fail(&how, rc, "");
     }
     rc = ask(c, &how, WF_MSG_plan, &p.m, WF_MSG_why_info, &msg, &f);
     if (rc == 0) {

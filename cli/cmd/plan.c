@@ -53,8 +53,13 @@ static int show(struct cli *cli, const struct weft_job *job,
                 const struct without *without)
 {
     struct weft_why *why = NULL;
-    int rc = weft_plan(cli->client, job, without->v, without->n, cli_wait_ms(cli), &why);
+    char text[400] = "";
+    int rc = weft_plan(cli->client, job, without->v, without->n, cli_wait_ms(cli), &why,
+                       text, sizeof(text));
 
+    if (rc < 0 && rc != WEFT_EINVAL && *text != '\0') {
+        return cli_fail(cli, rc, "%s", text);
+    }
     if (rc < 0) {
         return outcome_unsent(cli, job, job->payload_len, rc);
     }

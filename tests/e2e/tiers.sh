@@ -135,6 +135,9 @@ is "$(of refused vm)" what-if "and says so"
 plan render --data x --goal latency --what-if site=lyon --max-cost 0.000001
 is "$(of chosen)" False "or that it would wait"
 is "$(of refused vm),$(of refused box)" max-cost,what-if "and for what"
+run weft plan render --data x --node nobody
+is "$rc" 5 "a plan for what cannot be"
+like "$err" 'no node is named nobody' "says what"
 is "$(weft -C op status --all --json | value accepted)" "$accepted" \
     "nothing was submitted"
 decide render --data x --goal latency

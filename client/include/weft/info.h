@@ -218,10 +218,11 @@ WEFT_API int weft_job_why(weft_client *client, const char *prefix, int timeout_m
 
 /* Where would this job go?  Decided as if it were submitted now; nothing runs.  `without`
  * (NULL with n 0): as if these were away, "node=NAME" or "site=SITE", at most 32.  Of the
- * payload only its length is told.  Also WEFT_ENOCAP. */
+ * payload only its length is told.  `why` (NULL, or `cap` bytes) gets a line on what was
+ * refused.  Also WEFT_ENOCAP. */
 WEFT_API int weft_plan(weft_client *client, const struct weft_job *job,
                        const char *const *without, size_t n, int timeout_ms,
-                       struct weft_why **ret_why);
+                       struct weft_why **ret_why, char *why, size_t cap);
 
 /* Links that agents measured, `node`'s alone unless it is NULL. */
 WEFT_API int weft_links(weft_client *client, const char *node, int timeout_ms,

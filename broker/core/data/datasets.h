@@ -71,6 +71,8 @@ struct dataset {
 
     uint32_t draft_peer; /* whose it is while files still come; 0: nobody's */
     uint64_t draft_req, draft_base;
+    uint64_t put_epoch; /* of the process that put it, by a request `draft_req`, */
+    uint32_t put_peer;  /* in this session; 0: not known */
 };
 
 /* The versions of one name. */

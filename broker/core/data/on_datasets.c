@@ -145,6 +145,8 @@ static void finish(struct turn *t, struct dataset *d)
         return;
     }
     d->draft_peer = 0;
+    d->put_epoch = t->s->epoch;
+    d->put_peer = t->s->peer;
     (void) snprintf(text, sizeof text, "%s", d->key);
     rc = dataset_write(c, d, t->out);
     if (rc != 0) {
@@ -155,12 +157,26 @@ static void finish(struct turn *t, struct dataset *d)
     answer(t, t->msg->u.dataset_put.req, text);
 }
 
+/* A request whose answer was lost with its session comes again in the next one of that
+ * process: it is no further version.  NULL: it is new. */
+static const struct dataset *done_before(const struct turn *t,
+                                         const struct wf_dataset_put *m)
+{
+    const struct dataset *d = dataset_get(&t->c->data.datasets, m->name, 0);
+
+    return d != NULL && d->put_peer != 0 && d->put_peer != t->s->peer &&
+                   d->put_epoch == t->s->epoch && d->draft_req == m->req
+               ? d
+               : NULL;
+}
+
 void on_dataset_put(struct turn *t)
 {
     struct core *c = t->c;
     const struct wf_dataset_put *m = &t->msg->u.dataset_put;
     unsigned n;
     struct dataset *d = draft_of(t, m->req, &n);
+    const struct dataset *before;
     int rc;
 
     if (data_skip_page(t->s, m->req, m->more != 0)) {
@@ -170,6 +186,12 @@ void on_dataset_put(struct turn *t)
         c->count.storage_refused++;
         refuse_put(t, WEFT_ESTORAGE, "the broker's store fails at present");
         drop(c, d);
+        return;
+    }
+    before = d == NULL ? done_before(t, m) : NULL;
+    if (before != NULL) {
+        data_refuse_pages(t->s, m->req, m->more != 0);
+        answer(t, m->req, before->key);
         return;
     }
     if (d == NULL) {

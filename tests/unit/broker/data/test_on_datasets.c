@@ -342,6 +342,36 @@ static int pin(struct world *w, uint32_t peer, const char *name, const char *nod
     return bed_refusal(&w->b, peer);
 }
 
+/* The answer to a put is lost with the session. */
+static void put_again(void)
+{
+    struct world w;
+    struct wf_msg m;
+    struct list files = LIST;
+    uint32_t peer;
+
+    open_world(&w);
+    list_file(&files, "f", 1, KIB);
+    bed_enrol(&w.b, 9, WF_ROLE_CLIENT, "eve");
+    peer = bed_hello(&w.b, 9, WF_ROLE_CLIENT, 5);
+    stock_put(&w.b, peer, "a", 0, NULL, &files);
+    bed_down(&w.b, peer);
+    peer = bed_hello(&w.b, 9, WF_ROLE_CLIENT, 5);
+    stock_put(&w.b, peer, "a", 0, NULL, &files);
+    ok(bed_told(&w.b, peer, WF_MSG_done, 0, &m) && m.u.done.code == 0 &&
+           wf_slice_is(m.u.done.text, "a@1"),
+       "the same request again is answered with what it made");
+    ok(stock_get(&w.b, "a", 2) == NULL, "which is one version");
+    bed_down(&w.b, peer);
+    peer = bed_hello(&w.b, 9, WF_ROLE_CLIENT, 6);
+    stock_put(&w.b, peer, "a", 0, NULL, &files);
+    is_int(bed_refusal(&w.b, peer), WEFT_EEXIST, "another process asks for another one");
+    stock_put(&w.b, peer, "a", 1, NULL, &files);
+    ok(bed_refusal(&w.b, peer) == 0 && stock_get(&w.b, "a", 2) != NULL, "and may");
+    list_fini(&files);
+    bed_fini(&w.b);
+}
+
 /* Who was away when its data was removed is told when it is back. */
 static void removed_meanwhile(void)
 {
@@ -476,6 +506,7 @@ int main(void)
     agents_see();
     shares();
     removes();
+    put_again();
     removed_meanwhile();
     pins();
     long_pins();

@@ -58,7 +58,13 @@ static uint64_t rate_of(uint64_t rate, uint64_t rtt_us, uint64_t pair)
 
 static uint64_t time_of(const struct part *p)
 {
-    return wf_add_sat(p->rtt_us * 3 / 2, score_mul_div(p->bytes, SECOND_US, p->rate));
+    const uint64_t way_us = p->rtt_us * 3 / 2;
+    const uint64_t bytes_us = score_mul_div(p->bytes, SECOND_US, p->rate);
+
+#ifdef WEFT_PLANT_FETCH_SIGN
+    return way_us - wf_min_u64(way_us, bytes_us);
+#endif
+    return wf_add_sat(way_us, bytes_us);
 }
 
 /* time_of(p) < us, without the division where that is possible. */

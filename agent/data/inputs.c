@@ -1,5 +1,6 @@
 #include "agent/data/inputs.h"
 
+#include "agent/data/clear.h"
 #include "common/check.h"
 #include "common/list.h"
 #include "common/mem.h"
@@ -256,7 +257,8 @@ static void fail(struct prep *p, int code, const char *what, const char *why)
     }
 }
 
-/* Folders are opened up, files go, then folders from the last one made. */
+/* Folders are opened up, files go, then folders from the last one made; and what the
+ * handler has put there. */
 static int remove_some(struct prep *p)
 {
     char path[PATH_BYTES];
@@ -273,8 +275,7 @@ static int remove_some(struct prep *p)
             p->next = p->nfolders;
             (void) rmdir(path);
         } else {
-            (void) rmdir(text_at(p, 0));
-            return 1;
+            return rmdir(text_at(p, 0)) == 0 || clear_some(text_at(p, 0), SLICE);
         }
     }
     return 0;

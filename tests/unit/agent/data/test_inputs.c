@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "tests/unit/agent/data/disk.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #define BIG 200000u
@@ -215,6 +216,55 @@ static void test_files(void)
     bed_fini(&t);
 }
 
+static void make(const char *folder, const char *name, int is_folder)
+{
+    char path[600];
+    int fd;
+
+    (void) snprintf(path, sizeof path, "%s/%s", folder, name);
+    fd = is_folder ? -1 : open(path, O_WRONLY | O_CREAT, 0600);
+    must(is_folder ? mkdir(path, 0700) == 0 : fd >= 0);
+    (void) (fd >= 0 ? close(fd) : 0);
+}
+
+/* A handler opens its folders up and leaves things there. */
+static void test_litter(void)
+{
+    struct bed t;
+    struct job j;
+    struct wf_digest a, b;
+    char folder[512], path[600];
+
+    bed_init(&t, NULL);
+    a = import(&t, 'a', BIG);
+    b = import(&t, 'b', 10);
+    job_init(&j, &a, &b);
+    must(inputs_start(t.inputs, &j.run, disk_path(&t.d, "inputs")) == 0);
+    run_until(&t.d, t.ready == 1);
+    (void) snprintf(folder, sizeof folder, "%s", t.files.inputs[1].path);
+    must(chmod(folder, 0700) == 0);
+    for (unsigned i = 0; i < 100; i++) {
+        char name[16];
+
+        (void) snprintf(name, sizeof name, "f%u", i);
+        make(folder, name, 0);
+    }
+    make(folder, "new", 1);
+    make(folder, "new/er", 1);
+    make(folder, "new/er/x", 0);
+    (void) snprintf(path, sizeof path, "%s/new/er/link", folder);
+    must(symlink(t.d.dir, path) == 0);
+    (void) snprintf(path, sizeof path, "%s/new/er", folder);
+    must(chmod(path, 0) == 0);
+    make(t.d.dir, "outside", 0);
+    inputs_end(t.inputs, 7);
+    run_until(&t.d, inputs_count(t.inputs) == 0);
+    ok(is_empty(&t), "what the handler left goes, too");
+    ok(access(disk_path(&t.d, "outside"), F_OK) == 0, "and nothing behind a link");
+    job_fini(&j);
+    bed_fini(&t);
+}
+
 static void test_links(void)
 {
     static const struct config_set sets[] = {{"data_encrypt", "no"}, {NULL, NULL}};
@@ -356,6 +406,7 @@ static void test_no_room(void)
 int main(void)
 {
     test_files();
+    test_litter();
     test_links();
     test_failures();
     test_no_memory();

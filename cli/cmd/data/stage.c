@@ -103,7 +103,7 @@ const struct cmd cmd_data_stage = {
                "  weft data stage model --to gpu>=1 --copies all\n"
                "\n"
                "The nodes fetch from each other; what is there already is not moved.\n"
-        "--timeout is how long to wait while nothing moves (default: for ever).\n",
+               "--timeout is how long to wait while nothing moves (default: for ever).\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct stage_args),
     .min = 1,

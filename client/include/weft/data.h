@@ -88,8 +88,8 @@ struct weft_put {
 
 /* Put data into the mesh: what no agent there has yet is sent.  WEFT_EINVAL, WEFT_ENOMEM,
  * WEFT_EFULL, WEFT_ECLOSED; through the future: WEFT_EINVAL (no file, or several without
- * the name of a dataset, or a name that no dataset takes), WEFT_ENOENT, WEFT_EIO (a file),
- * WEFT_ESTATE (it changed), WEFT_ETOOBIG (more than 262144 files, or 1 TiB),
+ * the name of a dataset, or a name that no dataset takes), WEFT_ENOENT, WEFT_EIO (a
+ * file), WEFT_ESTATE (it changed), WEFT_ETOOBIG (more than 262144 files, or 1 TiB),
  * WEFT_EFULL (no agent has room), WEFT_EEXIST (`base`, or somebody else's name),
  * WEFT_ESUPPORT (the broker moves no data), WEFT_EPERM. */
 WEFT_API int weft_data_put(weft_client *client, const struct weft_put *put,

@@ -117,6 +117,7 @@ static int unpack(struct work *w, struct blob_store *s, struct squeeze *z,
 static int write_once(struct work *w, struct blob_store *s, struct squeeze *z,
                       struct wf_err *err)
 {
+    struct blob_info info;
     int whole = 0;
     int rc = w->q.coding == BLOBS_ZSTD ? unpack(w, s, z, err) : 0;
 
@@ -124,6 +125,9 @@ static int write_once(struct work *w, struct blob_store *s, struct squeeze *z,
         rc = blob_write(s, &w->q.digest, w->q.chunk, w->bytes, w->len, &whole, err);
     }
     w->d.flags = whole ? BLOB_WHOLE : 0;
+    if (whole && blob_info(s, &w->q.digest, &info, NULL) == 0) {
+        w->d.flags |= info.flags & BLOB_PINNED; /* it may have been pinned as a part */
+    }
     return rc;
 }
 

@@ -287,8 +287,10 @@ static void tell_answer(struct data *t, const struct req *r, struct blobs_done *
 
     /* What became whole is told first, as who waits for it asks what there is. */
     if (r->kind == WF_EFFECT_BLOB_WRITE && d->code == 0 && (d->flags & BLOB_WHOLE) != 0) {
-        const struct node_hold hold = {
-            .digest = r->ref.digest, .size = r->ref.size, .have = r->ref.size};
+        const struct node_hold hold = {.digest = r->ref.digest,
+                                       .size = r->ref.size,
+                                       .have = r->ref.size,
+                                       .flags = hold_flags(d->flags)};
 
         tell_hold(t, &hold);
     }

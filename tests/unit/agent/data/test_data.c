@@ -226,6 +226,30 @@ static void test_part(void)
     bed_fini(&t);
 }
 
+/* A part may be pinned: so is what it becomes. */
+static void test_pinned_part(void)
+{
+    struct bed t;
+
+    bed_init(&t, NULL);
+    data_list(t.data);
+    ref_effect(&t, WF_EFFECT_BLOB_BEGIN, 0, NULL, 0);
+    ref_effect(&t, WF_EFFECT_BLOB_LEAVES, 0, t.leaves, sizeof t.leaves);
+    write_chunk(&t, 0);
+    carry_out(&t);
+    run_until(&t.d, t.written == 1);
+    digest_effect(&t, WF_EFFECT_BLOB_KEEP, WF_KEEP_PIN);
+    run_until(&t.d, t.held == 1);
+    is_int(t.hold.flags, WF_HOLD_PINNED, "a part is pinned");
+    for (unsigned i = 1; i < 6; i++) {
+        write_chunk(&t, i);
+    }
+    carry_out(&t);
+    run_until(&t.d, t.written == 6);
+    ok(t.hold.have == SIZE && t.hold.flags == WF_HOLD_PINNED, "so is the whole");
+    bed_fini(&t);
+}
+
 static void test_reading(void)
 {
     struct bed t;
@@ -346,6 +370,7 @@ int main(void)
     test_nothing();
     test_whole();
     test_part();
+    test_pinned_part();
     test_reading();
     test_keeping();
     test_many();

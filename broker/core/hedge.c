@@ -353,7 +353,9 @@ void hedge_number(struct job *j)
     if (j->wishes != NULL) {
         j->wishes->hedged.due_us = 0;
         j->wishes->hedged.wanted = 0;
+#ifndef WEFT_PLANT_COPY_NUMBER
         j->attempt = (uint32_t) wf_max_u64(j->attempt, j->wishes->hedged.last);
+#endif
     }
 }
 

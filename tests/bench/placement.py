@@ -32,9 +32,11 @@ FIGURES = ("mean_s", "p99_s", "mb_per_job", "usd_per_1000")
 
 
 class Spec(tuple):
-    """A scenario but for its seed: load, brokers, class of the jobs, % with deadlines."""
-    def __new__(cls, load, brokers=5, goal="balanced", deadlines=""):
-        return super().__new__(cls, (load, brokers, goal, deadlines))
+    """A scenario but for its seed: load, brokers, class of the jobs, % with deadlines, and
+    whether each seed has a world of its own.  Those of other numbers of brokers do: their
+    nodes are others anyway, and one of them alone may have a holder that is overrun."""
+    def __new__(cls, load, brokers=5, goal="balanced", deadlines="", worlds=False):
+        return super().__new__(cls, (load, brokers, goal, deadlines, worlds))
 
 
 class Lab:
@@ -53,12 +55,13 @@ class Lab:
         return os.path.join(self.tmp, "-".join(map(str, spec)) + f"-{seed}")
 
     def make(self, spec, seed):
-        load, brokers, goal, deadlines = spec
+        load, brokers, goal, deadlines, worlds = spec
         argv = [self.program("tests/sim/weft-scenario")]
         if self.opt.maker and not deadlines:
             argv = [PYTHON, self.opt.maker]
         argv += ["--out", self.folder(spec, seed), "--load", str(load), "--seed", str(seed),
                  "--brokers", str(brokers), "--class", goal]
+        argv += ["--world", str(seed)] if worlds else []
         argv += ["--seconds", "20"] if self.opt.quick else []
         argv += ["--rtt", self.rtt] if self.rtt else []
         argv += ["--deadlines", deadlines] if deadlines else []
@@ -104,7 +107,7 @@ class Lab:
 
 
 MID, HIGH = Spec(.7), Spec(.85)
-ALONE, MANY = Spec(.85, 1), Spec(.85, 20)
+ALONE, MANY = Spec(.85, 1, worlds=True), Spec(.85, 20, worlds=True)
 DUE = Spec(.85, deadlines=DEADLINES)
 BY_GOAL = {(load, goal): Spec(load, goal=goal)
            for load in (.7, .85) for goal in ("latency", "cost")}
@@ -133,7 +136,7 @@ def bars_of_places(lab):
     for spec, name in ((MID, "0.7"), (HIGH, "0.85")):
         yield (f"load {name}, caching: mb_per_job of weft / ect", "<=", .5,
                lab.ratio("mb_per_job", (spec, "weft", True), (spec, "ect", True)))
-    yield ("load 0.85: mean_s of 20 brokers / 1 broker", "<=", 1.2,
+    yield ("load 0.85: mean_s of 20 brokers / 1 broker, in other worlds", "<=", 1.2,
            lab.ratio("mean_s", (MANY,), (ALONE,)))
     for load in (.7, .85):
         cost, latency = BY_GOAL[load, "cost"], BY_GOAL[load, "latency"]
@@ -212,6 +215,7 @@ def print_rows(opt, lab, bars):
         for seed, row in zip(lab.seeds, rows):
             print(json.dumps({"bench": "placement", "load": spec[0], "brokers": spec[1],
                               "class": spec[2], "deadlines": int(spec[3] or 0),
+                              "world": seed if spec[4] else 1,
                               "cache": cache, "seed": seed, **row}))
     for name, relation, limit, measured in bars:
         print(json.dumps({"bench": "placement", "bar": name, "relation": relation,

@@ -87,6 +87,14 @@ ok $? "a durable benchmark refuses an unknown system, too"
 test $? -eq 2 && grep -q "echo" "$tmp/err"
 ok $? "an unknown benchmark is refused with the list of those there are"
 
+"$here/../../scripts/bench" echo --quick 2>"$tmp/err"
+test $? -eq 2 && grep -q "placement" "$tmp/err"
+ok $? "an option of placement is refused for another benchmark"
+
+python3 "$here/placement.py" "$built/../.." --data "$tmp" 2>"$tmp/err"
+test $? -eq 2 && grep -q "planetlab490" "$tmp/err"
+ok $? "a data folder without the measured matrix is refused"
+
 cat >"$tmp/rows" <<ROWS
 {"bench":"echo","system":"nats-lib","window":1,"per_s":10,"p50_us":9.0,"p99_us":10.0}
 {"bench":"echo","system":"nats-bare","window":1,"per_s":30,"p50_us":3.0,"p99_us":4.0}

@@ -37,6 +37,14 @@ static const struct wf_conf_option options[] = {
     {"prices", WF_CONF_STR, AT(prices), NULL, NULL, "",
      "File of prices of node classes and links, see below; read again when it changes, "
      "and on SIGHUP.  Default: nothing costs anything."},
+    {"second_latency", WF_CONF_STR, AT(second_usd[WF_GOAL_LATENCY]), "1", NULL, "0.01",
+     "What one second is worth to a job with --goal latency, in $."},
+    {"second_balanced", WF_CONF_STR, AT(second_usd[WF_GOAL_BALANCED]), "1", NULL,
+     "0.0001", "The same with --goal balanced, and of jobs that name no goal."},
+    {"second_throughput", WF_CONF_STR, AT(second_usd[WF_GOAL_THROUGHPUT]), "1", NULL,
+     "0.0001", "The same with --goal throughput."},
+    {"second_cost", WF_CONF_STR, AT(second_usd[WF_GOAL_COST]), "1", NULL, "0.00003",
+     "The same with --goal cost."},
     {"log", WF_CONF_STR, AT(log), NULL, NULL, "info",
      "Least level that is logged: error, warn, info or debug."},
     {"heartbeat", WF_CONF_DURATION, AT(heartbeat_ms), "50ms", "5m", "5s",
@@ -76,10 +84,16 @@ static const struct wf_conf_option options[] = {
 
 static const struct wf_conf_schema schema = {options, ARRAY_LEN(options), NULL, 0};
 
+/* What a second is worth, in pusd. */
+static int second_of(const struct config *cfg, unsigned goal, uint64_t *ret_pusd)
+{
+    return wf_parse_decimal(cfg->second_usd[goal], 12, ret_pusd);
+}
+
 static int check(const char *path, const struct config *cfg, struct wf_err *err)
 {
     enum wf_log_level level;
-    uint64_t port;
+    uint64_t port, pusd;
 
     if (!wf_name_ok(wf_slice_of(cfg->name)) || !wf_name_ok(wf_slice_of(cfg->site))) {
         return wf_err_set(err, WEFT_ECONF,
@@ -103,6 +117,14 @@ static int check(const char *path, const struct config *cfg, struct wf_err *err)
         (wf_parse_u64(cfg->probe_port, &port) != 0 || port > 65535)) {
         return wf_err_set(err, WEFT_ECONF, "%s: probe_port `%s` is not a port", path,
                           cfg->probe_port);
+    }
+    for (unsigned goal = WF_GOAL_LATENCY; goal < WF_GOALS; goal++) {
+        if (second_of(cfg, goal, &pusd) != 0 || pusd == 0) {
+            return wf_err_set(err, WEFT_ECONF,
+                              "%s: second_%s `%s` is not an amount of $ above 0 such as "
+                              "0.0001",
+                              path, wf_goal_name(goal), cfg->second_usd[goal]);
+        }
     }
     for (size_t i = 0; i < cfg->advertise.n; i++) {
         if (!wf_endpoint_ok(cfg->advertise.item[i], 0)) {
@@ -174,6 +196,10 @@ void config_to_core(const struct config *cfg, struct core_config *ret_core)
     ret_core->retry_min_ms = cfg->retry_min_ms;
     ret_core->retry_max_ms = cfg->retry_max_ms;
     ret_core->preempt = cfg->preempt;
+    for (unsigned goal = WF_GOAL_LATENCY; goal < WF_GOALS; goal++) {
+        (void) second_of(cfg, goal, &ret_core->rho_pusd[goal]);
+    }
+    ret_core->rho_pusd[WF_GOAL_NONE] = ret_core->rho_pusd[WF_GOAL_BALANCED];
 }
 
 enum wf_log_level config_log_level(const struct config *cfg)

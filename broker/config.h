@@ -13,6 +13,7 @@ struct config {
     char state[256];
     char store[256];
     char prices[256];
+    char second_usd[WF_GOALS][24]; /* as written; by goal, none is not used */
     char probe_port[8];
     char log[16];
     uint64_t heartbeat_ms, lease_ms, grace_ms;

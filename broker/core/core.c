@@ -49,6 +49,9 @@ void core_config_init(struct core_config *cfg)
         .hedge_pm = 20,
         .log_bytes = 64u << 10,
     };
+    for (unsigned goal = 0; goal < WF_GOALS; goal++) {
+        cfg->rho_pusd[goal] = route_rho(goal);
+    }
 }
 
 static int routing_start(struct core *c, uint64_t seed)

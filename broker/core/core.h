@@ -38,6 +38,7 @@ struct core_config {
     uint64_t retain_ms;   /* finished jobs are kept so long, */
     uint64_t retain_jobs; /* and so many */
     uint64_t max_attempts;
+    uint64_t rho_pusd[WF_GOALS]; /* 1e-12 $ that a second is worth, by goal */
     uint64_t crash_limit; /* attempts of one job that may take a process with them */
     uint64_t retry_min_ms, retry_max_ms; /* back-off between attempts */
     uint64_t hedge_at_pm; /* so many per mille are over when a run is slow, 1 to 999 */

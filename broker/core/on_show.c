@@ -304,7 +304,7 @@ void show_decision(struct core *c, const struct decision *d, struct wf_why_info 
     m->scored = d->route.nrows;
     m->chosen = d->attempt != 0;
     m->rho_pusd = d->route.rho_pusd_s;
-    if (m->goal == WF_GOAL_NONE && m->rho_pusd == route_rho(m->goal)) {
+    if (m->goal == WF_GOAL_NONE && m->rho_pusd == c->cfg.rho_pusd[WF_GOAL_NONE]) {
         m->goal = WF_GOAL_BALANCED; /* what it is without saying so */
     }
     m->broker = wf_slice_of(c->cfg.name);

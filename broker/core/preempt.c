@@ -82,9 +82,9 @@ static uint64_t rest_us(struct core *c, const struct job *j)
     return run_us > ran_us(c, j) ? run_us - ran_us(c, j) : ran_us(c, j);
 }
 
-static uint64_t worth(const struct job *j, uint64_t us)
+static uint64_t worth(const struct core *c, const struct job *j, uint64_t us)
 {
-    return score_mul_div(us, routes_rho(j), 1000000);
+    return score_mul_div(us, routes_rho(c, j), 1000000);
 }
 
 struct look {
@@ -112,7 +112,7 @@ static void look_at(struct core *c, const struct job *urgent, const struct offer
             j->deadline_us != 0) {
             continue;
         }
-        loss = worth(j, wf_add_sat(ran_us(c, j), PREEMPT_RESTART_US)) >>
+        loss = worth(c, j, wf_add_sat(ran_us(c, j), PREEMPT_RESTART_US)) >>
                ((urgent->priority - j->priority) / 2);
         if (ret->victim == NULL || loss < ret->loss) {
             ret->loss = loss;
@@ -138,7 +138,7 @@ static void stop_one(struct core *c, const struct job *urgent, const struct offe
         return;
     }
     saved_us = l.first_us - wf_min_u64(l.first_us, 2 * wf_ewma_mean(&a->rtt_us));
-    if (saved_us >= PREEMPT_LEAST_US && worth(urgent, saved_us) > l.loss) {
+    if (saved_us >= PREEMPT_LEAST_US && worth(c, urgent, saved_us) > l.loss) {
         a->preempt_us = c->now_us + PREEMPT_PAUSE_US;
         asked_ask(c, l.victim, ASKED_WAY, 0, out);
     }

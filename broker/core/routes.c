@@ -161,9 +161,8 @@ void routes_load(struct core *c, struct agent *a, const struct wf_ping *m)
              n = wf_list_next(&a->attempts, n)) {
             CONTAINER_OF(n, struct job, in_agent)->sent_seq = UINT64_MAX;
         }
-    } else if (m->arrived == 0 && m->jobs == 0) {
-        return; /* nothing was ever sent there, or it is of a version that does not tell
-                 */
+    } else if (m->arrived == 0 && m->jobs == 0 && a->assigned != 0) {
+        return; /* it is of a version that does not tell */
     } else {
         a->covered_seq = wf_max_u64(a->covered_seq, m->covered);
         r.jobs = (uint32_t) wf_min_u64(m->jobs, UINT32_MAX);
@@ -280,10 +279,10 @@ uint64_t routes_run_us(struct core *c, const struct job *j, unsigned pm)
                : score_run(runtimes_quantile(c->runtimes, &key, pm), j->agent->speed_pm);
 }
 
-uint64_t routes_rho(const struct job *j)
+uint64_t routes_rho(const struct core *c, const struct job *j)
 {
     return j->wishes != NULL && j->wishes->rho_pusd != 0 ? j->wishes->rho_pusd
-                                                         : route_rho(j->goal);
+                                                         : c->cfg.rho_pusd[j->goal];
 }
 
 static uint32_t site_of(struct core *c, const struct agent *a)
@@ -322,12 +321,12 @@ void routes_job(const struct core *c, const struct job *j, struct route_input *i
                               .version = j->version,
                               .size = job_size(j),
                               .goal = j->goal,
+                              .rho_pusd_s = routes_rho(c, j),
                               .client_rtt_us = j->client_rtt_us,
                               .inputs = inputs,
                               .avoid = j->avoid != NULL ? j->avoid->node : ROUTE_NONE,
                               .sure = ROUTE_NONE};
     if (j->wishes != NULL) {
-        ret->rho_pusd_s = j->wishes->rho_pusd;
         ret->max_pusd = j->wishes->max_cost_pusd;
     }
     if (j->deadline_us != 0) {

@@ -54,7 +54,7 @@ void routes_learn(struct core *c, const struct job *j, const struct wf_result *m
 uint64_t routes_run_us(struct core *c, const struct job *j, unsigned pm);
 
 /* What a second is worth to the job, in pusd. */
-uint64_t routes_rho(const struct job *j);
+uint64_t routes_rho(const struct core *c, const struct job *j);
 
 /* The price book was changed. */
 void routes_priced(struct core *c);

@@ -104,10 +104,15 @@ static int is_full(const struct rnode *n, const struct entry *e,
 static uint64_t late_us(const struct deciding *x, struct known *k, const struct rnode *n,
                         const struct score *s)
 {
+    const int known = k->guess.samples >= RUN_SAMPLES && k->guess.level < RUN_DECLARED;
     struct score late = *s;
 
-    if (k->guess.samples < RUN_SAMPLES || k->guess.level >= RUN_DECLARED) {
-        return s->link_us; /* nothing is known of it yet */
+    late.money_us = late.soft_us = late.others_us = 0;
+    if (k->guess.level == RUN_GUESSED) {
+        return s->link_us; /* nothing is known of it yet: it may try */
+    }
+    if (!known) {
+        return score_total(&late, 0);
     }
     if (k->late_us == UNKNOWN) {
         const struct runtime_key key = key_of(k->class_, x->job);
@@ -116,7 +121,6 @@ static uint64_t late_us(const struct deciding *x, struct known *k, const struct 
     }
     late.link_us += 2 * (uint64_t) n->dev_us;
     late.run_us = score_run(k->late_us, n->speed_pm);
-    late.money_us = late.soft_us = late.others_us = 0;
     return score_total(&late, 0);
 }
 

@@ -67,7 +67,9 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
         refuse(t, WEFT_EINVAL, 0, &m->job, 0, "a payload is inline or a blob, not both");
         return WEFT_EINVAL;
     }
-    if ((uint64_t) m->payload.len + m->needs.len > c->cfg.max_bytes) {
+    if ((uint64_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 3 +
+            wishes_size(m) >
+        c->cfg.max_bytes) {
         /* Trying again would not help: it fits into no state of the table. */
         refuse(t, WEFT_ETOOBIG, 0, &m->job, 0, "this broker holds %u bytes of all jobs",
                (unsigned) wf_min_u64(c->cfg.max_bytes, UINT32_MAX));

@@ -87,13 +87,6 @@ static void add_holders(struct picker *p)
     }
 }
 
-static int is_idle(const struct routing *r, uint32_t node)
-{
-    const struct rnode *n = &r->nodes[node];
-
-    return n->open && load_view(&n->load).jobs < n->slots;
-}
-
 /* Nearly always it stands where it stood. */
 static void add_near_at(struct picker *p, uint32_t i)
 {
@@ -113,7 +106,7 @@ static void add_near(struct picker *p, unsigned want)
     unsigned end = p->n + want;
 
     for (uint32_t i = 0; i < p->cap->nnear && i < NEAR_LOOKS && p->n < end; i++) {
-        if (is_idle(p->r, p->cap->near[i])) {
+        if (routing_is_idle(p->r, p->cap->near[i])) {
             add_near_at(p, i);
         }
     }
@@ -199,7 +192,7 @@ static void add_random(struct picker *p, unsigned want)
 
             at = draw(c, x);
             if (has_luck(c, x, at) &&
-                (++busy == REDRAWS || is_idle(p->r, c->chances[at].node))) {
+                (++busy == REDRAWS || routing_is_idle(p->r, c->chances[at].node))) {
                 break;
             }
         }

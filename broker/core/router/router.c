@@ -55,6 +55,7 @@ void routing_free(struct routing *r)
     wf_free(r->block);
     wf_free(r->site_heads);
     wf_free(r->free_nodes);
+    wf_free(r->idle);
     wf_free(r->caps);
     wf_free(r->around);
     wf_free(r);
@@ -63,7 +64,7 @@ void routing_free(struct routing *r)
 size_t routing_bytes(const struct routing *r)
 {
     size_t n = sizeof *r + r->cap_nodes * (sizeof *r->nodes + sizeof *r->free_nodes) +
-               r->cfg.max_capabilities * sizeof *r->caps +
+               r->cap_nodes / 8 + r->cfg.max_capabilities * sizeof *r->caps +
                AROUND_SETS * sizeof *r->around + pairs_bytes(r->pairs);
 
     for (uint32_t i = 0; i < r->nnodes; i++) {
@@ -91,6 +92,7 @@ static int grow_nodes(struct routing *r)
 {
     uint32_t cap = r->cap_nodes != 0 ? r->cap_nodes * 2 : NODES_FIRST;
     uint32_t *free_nodes;
+    uint64_t *idle;
     void *block;
 
     cap = (uint32_t) wf_min_u64(cap, r->cfg.max_nodes);
@@ -99,6 +101,11 @@ static int grow_nodes(struct routing *r)
         return WEFT_ENOMEM;
     }
     r->free_nodes = free_nodes;
+    idle = wf_realloc(r->idle, (cap / 64 + 1) * sizeof *idle);
+    if (idle == NULL) {
+        return WEFT_ENOMEM;
+    }
+    r->idle = idle;
     block = wf_calloc((size_t) cap + 1, sizeof *r->nodes);
     if (block == NULL) {
         return WEFT_ENOMEM;
@@ -111,6 +118,19 @@ static int grow_nodes(struct routing *r)
     r->nodes = aligned(block);
     r->cap_nodes = cap;
     return 0;
+}
+
+/* After whatever changes one of these. */
+static void note_idle(struct routing *r, uint32_t node)
+{
+    const struct rnode *n = &r->nodes[node];
+    const uint64_t bit = UINT64_C(1) << node % 64;
+
+    if (n->open && load_view(&n->load).jobs < n->slots) {
+        r->idle[node / 64] |= bit;
+    } else {
+        r->idle[node / 64] &= ~bit;
+    }
 }
 
 int routing_add(struct routing *r, uint32_t *ret_node)
@@ -136,6 +156,7 @@ int routing_add(struct routing *r, uint32_t *ret_node)
     n->speed_pm = 1000;
     n->used = 1;
     n->site_next = n->site_prev = id;
+    note_idle(r, id);
     *ret_node = id;
     return 0;
 }
@@ -209,6 +230,7 @@ void routing_remove(struct routing *r, uint32_t node)
     n->places = NULL;
     n->cap_places = 0;
     n->used = n->open = 0;
+    note_idle(r, node);
     r->free_nodes[r->nfree++] = node;
 }
 
@@ -254,6 +276,7 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
     n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;
     n->price_pusd_s = about->price_pusd_s;
     reweigh(r, node);
+    note_idle(r, node);
 }
 
 void routing_measured(struct routing *r, uint32_t node, const struct route_links *links)
@@ -282,6 +305,7 @@ void routing_pair(struct routing *r, uint32_t holder, uint32_t getter, uint32_t 
 void routing_open(struct routing *r, uint32_t node, int open)
 {
     r->nodes[node].open = open != 0;
+    note_idle(r, node);
 }
 
 static struct distance_end end_of(const struct rnode *n)
@@ -410,6 +434,7 @@ void routing_report(struct routing *r, uint32_t node, const struct route_report 
                                   .own_work_us = report->own_work_us};
 
     load_report(&n->load, &l, r->cfg.brokers, now_us);
+    note_idle(r, node);
     n->up_told = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
     n->down_told = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
 }
@@ -419,6 +444,7 @@ void routing_sent(struct routing *r, uint32_t node, uint32_t capability, uint64_
     struct entry *e = routing_entry(r, node, capability);
 
     load_sent(&r->nodes[node].load, work_us);
+    note_idle(r, node);
     if (e != NULL) {
         e->assigned++;
     }
@@ -430,6 +456,7 @@ void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
     struct entry *e = routing_entry(r, node, capability);
 
     load_ended(&r->nodes[node].load, work_us, covered);
+    note_idle(r, node);
     if (e != NULL && e->assigned != 0) {
         e->assigned--;
     }

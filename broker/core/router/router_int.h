@@ -105,6 +105,7 @@ struct routing {
     void *block;         /* owned; in it, from a cache line on: */
     struct rnode *nodes; /* grows by doubling */
     uint32_t nnodes, cap_nodes;
+    uint64_t *idle;       /* owned; a bit a node: open, with a slot free */
     uint32_t *free_nodes; /* owned */
     uint32_t nfree;
     uint32_t *site_heads; /* owned; a node of each site, or ROUTE_NONE */
@@ -126,6 +127,12 @@ struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b
 /* Candidates of a decision, into `ret`, of which there is room for ROUTE_ROWS_MAX. */
 unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_t now_us,
                          struct entry **ret);
+
+/* All of these bits are near, the records of the nodes are not. */
+static inline int routing_is_idle(const struct routing *r, uint32_t node)
+{
+    return (r->idle[node / 64] >> node % 64 & 1) != 0;
+}
 
 /* Tells nearly always that a node does not offer it, without a look at its places. */
 static inline uint64_t offer_bit(uint32_t capability)

@@ -171,6 +171,8 @@ static int node_is_sound(const struct model *m, uint32_t node)
         offered += m->offered[node][cap];
     }
     return offered == n->nplaces && n->offers == bits && n->open == m->open[node] &&
+           routing_is_idle(r, node) ==
+               (n->open && load_view(&n->load).jobs < n->slots) &&
            site_is_sound(r, node);
 }
 

@@ -368,8 +368,8 @@ void on_result(struct turn *t)
     if (j != NULL && !wf_job_is_final(j->state)) {
         safe = j->class_ == WF_CLASS_FAST; /* else it is not forgotten in here */
         conclude(t, j, m);
-        /* When its copy goes on in its place, what is lost with a crash is that it failed;
-         * and the copy may end before that is written. */
+        /* When its copy goes on in its place, what is lost with a crash is that it
+         * failed; and the copy may end before that is written. */
         safe |= j->occupies && j->attempt != m->attempt;
     } else if (j != NULL) {
         /* Cancelled or expired meanwhile: the agent confirms that the attempt is over. */

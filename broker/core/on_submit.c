@@ -46,11 +46,34 @@ static int is_durable(const struct core *c, const struct wf_submit *m)
     return c->cfg.durable && m->class_ != WF_CLASS_FAST;
 }
 
+/* With a deadline it may wait for an agent to come; without one it would wait for ever,
+ * and most often the name is a mistake. */
+static int check_offered(struct turn *t, const struct wf_submit *m)
+{
+    struct core *c = t->c;
+    char cap[WF_CAP_NAME_MAX + 1], version[16] = "";
+
+    if (is_offered(capabilities_get(&c->capabilities, m->capability), m->version)) {
+        return 0;
+    }
+    if (c->now_us - c->started_us < c->cfg.lease_ms * 1000) {
+        refuse(t, WEFT_EBUSY, 0, &m->job, BUSY_RETRY_MS,
+               "the broker has just started and waits for its agents");
+        return WEFT_EBUSY;
+    }
+    if (m->version > 0) {
+        (void) snprintf(version, sizeof version, "@%u", (unsigned) m->version);
+    }
+    refuse(t, WEFT_ENOCAP, 0, &m->job, 0,
+           "no agent offers %s%s (with a deadline the job would wait for one)",
+           wf_slice_str(m->capability, cap, sizeof cap), version);
+    return WEFT_ENOCAP;
+}
+
 /* 0, or the code of the refusal that was sent. */
 static int check_submit(struct turn *t, const struct wf_submit *m)
 {
     struct core *c = t->c;
-    char cap[WF_CAP_NAME_MAX + 1], version[16] = "";
 
     if (wf_id_is_zero(&m->job) || !wf_name_ok(m->capability)) {
         refuse(t, WEFT_EINVAL, 0, &m->job, 0,
@@ -103,24 +126,7 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
                wf_slice_str(m->node, node, sizeof node));
         return WEFT_ENOENT;
     }
-    /* With a deadline it may wait for an agent to come; without one it would wait for
-     * ever, and most often the name is a mistake. */
-    if (m->deadline_ms == 0 &&
-        !is_offered(capabilities_get(&c->capabilities, m->capability), m->version)) {
-        if (c->now_us - c->started_us < c->cfg.lease_ms * 1000) {
-            refuse(t, WEFT_EBUSY, 0, &m->job, BUSY_RETRY_MS,
-                   "the broker has just started and waits for its agents");
-            return WEFT_EBUSY;
-        }
-        if (m->version > 0) {
-            (void) snprintf(version, sizeof version, "@%u", (unsigned) m->version);
-        }
-        refuse(t, WEFT_ENOCAP, 0, &m->job, 0,
-               "no agent offers %s%s (with a deadline the job would wait for one)",
-               wf_slice_str(m->capability, cap, sizeof cap), version);
-        return WEFT_ENOCAP;
-    }
-    return 0;
+    return m->deadline_ms == 0 ? check_offered(t, m) : 0;
 }
 
 static int same_work(const struct job *j, const struct wf_submit *m)

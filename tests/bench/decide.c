@@ -178,7 +178,6 @@ static void make_world(void)
     learn();
     draw_jobs();
     measure_pairs();
-    routing_tick(router, now_us);
 }
 
 /* -- deciding -------------------------------------------------------------------------

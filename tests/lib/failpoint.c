@@ -148,8 +148,9 @@ void failpoint_message(const char *prefix, const uint8_t *p, size_t len,
 
 void failpoint_table(const char *prefix, unsigned table, const char *suffix)
 {
-    static const char *const names[] = {"none",     "keys",     "tokens", "jobs",
-                                        "attempts", "outcomes", "events", "datasets"};
+    static const char *const names[] = {"none",   "keys",     "tokens",
+                                        "jobs",   "attempts", "outcomes",
+                                        "events", "datasets", "estimates"};
 
     pass3(prefix, table < ARRAY_LEN(names) ? names[table] : "none", suffix);
 }

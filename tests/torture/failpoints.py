@@ -24,7 +24,7 @@ SENDERS = {
 }
 SOURCES = ['broker/*.c', 'broker/store/*.c', 'agent/*.c', 'agent/exec/*.c', 'client/*.c',
            'common/io/*.c', 'common/io/net/*.c']
-TABLES = ['keys', 'tokens', 'jobs', 'attempts', 'outcomes', 'events', 'datasets']
+TABLES = ['keys', 'tokens', 'jobs', 'attempts', 'outcomes', 'events', 'datasets', 'estimates']
 
 
 def texts(patterns):

@@ -237,6 +237,7 @@ unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_
         add_all(&p);
         return p.n;
     }
+    near_refresh(r, p.cap, now_us);
     if (job->sure != ROUTE_NONE) {
         add_node(&p, job->sure);
     }

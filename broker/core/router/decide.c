@@ -4,7 +4,8 @@
 #include "proto/words.h"
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
-#define FURTHER_MAX  512u   /* looked at when nobody of the sample may have it */
+#define FEW          3u   /* runs that tell what is likely; RUN_SAMPLES tell the worst */
+#define FURTHER_MAX  512u /* looked at when nobody of the sample may have it */
 
 uint64_t route_rho(unsigned goal)
 {
@@ -104,14 +105,13 @@ static int is_full(const struct rnode *n, const struct entry *e,
 static uint64_t late_us(const struct deciding *x, struct known *k, const struct rnode *n,
                         const struct score *s)
 {
-    const int known = k->guess.samples >= RUN_SAMPLES && k->guess.level < RUN_DECLARED;
     struct score late = *s;
 
     late.money_us = late.soft_us = late.others_us = 0;
-    if (k->guess.level == RUN_GUESSED) {
-        return s->link_us; /* nothing is known of it yet: it may try */
+    if (k->guess.level >= RUN_DECLARED || k->guess.samples < FEW) {
+        return s->link_us; /* hardly anything is known of it yet: it may try */
     }
-    if (!known) {
+    if (k->guess.samples < RUN_SAMPLES) {
         return score_total(&late, 0);
     }
     if (k->late_us == UNKNOWN) {

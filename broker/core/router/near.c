@@ -1,6 +1,10 @@
 /* Which nodes are near: to this broker, and to a node that holds data. */
 #include "broker/core/router/router_int.h"
 
+/* Between two looks at all nodes of a capability, for each of them: a thousand times what
+ * it takes. */
+#define NEAR_PAUSE_US 250u
+
 /* A node that never measured its way here comes after those that did. */
 static uint64_t rtt_of(const struct routing *r, uint32_t node)
 {
@@ -36,7 +40,7 @@ void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us)
 
     /* All of a few are looked at anyway. */
     if (c->n <= r->cfg.sample || (!c->near_stale && age_us < FRESH_US) ||
-        (c->nnear != 0 && age_us < FRESH_US / 10)) {
+        (c->nnear != 0 && age_us < FRESH_US / 10 + (uint64_t) c->n * NEAR_PAUSE_US)) {
         return;
     }
     c->near_us = now_us;

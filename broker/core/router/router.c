@@ -493,12 +493,3 @@ uint32_t routing_assigned(const struct routing *r, uint32_t node, uint32_t capab
 
     return e != NULL ? e->assigned : 0;
 }
-
-void routing_tick(struct routing *r, uint64_t now_us)
-{
-    /* A share of the capabilities each time. */
-    for (uint32_t i = 0; i < 64 && i < r->cfg.max_capabilities; i++) {
-        r->tick_at = (r->tick_at + 1) % r->cfg.max_capabilities;
-        near_refresh(r, &r->caps[r->tick_at], now_us);
-    }
-}

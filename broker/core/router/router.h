@@ -199,9 +199,6 @@ uint64_t routing_work(const struct routing *r, uint32_t node,
 /* What a second is worth to a job by its goal, in pusd. */
 uint64_t route_rho(unsigned goal);
 
-/* Upkeep of the indexes: as often as a tick comes, bounded. */
-void routing_tick(struct routing *r, uint64_t now_us);
-
 /* The bytes that the tables take. */
 size_t routing_bytes(const struct routing *r);
 

@@ -114,7 +114,6 @@ struct routing {
     struct around_set *around;        /* owned; AROUND_SETS of them */
     uint32_t classes[CLASSES_LATELY]; /* of nodes, in the last decisions */
     uint32_t class_at;
-    uint32_t tick_at; /* the capability whose turn it is */
 };
 
 /* The entry of a node's offer, or NULL. */
@@ -140,7 +139,8 @@ static inline uint64_t offer_bit(uint32_t capability)
     return UINT64_C(1) << capability % 64;
 }
 
-/* near.c: find them anew if that is due. */
+/* near.c: find the near ones of a capability anew if that is due, which is as seldom as
+ * it takes long. */
 void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us);
 const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us);
 

@@ -355,7 +355,6 @@ static void tick(struct world *w, void *arg)
     const struct weft *self = arg;
 
     for (uint32_t b = 0; b < self->nbrokers; b++) {
-        routing_tick(self->routers[b], now_us(w));
         runtimes_tick(self->runtimes[b], now_us(w));
     }
 }

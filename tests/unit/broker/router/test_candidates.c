@@ -64,7 +64,6 @@ static void many(void)
     mate = bed_node(&b, 1, 260000, 7);
     bed_offer(&b, mate, 1);
     plain = bed_node(&b, 1, 255000, 7);
-    routing_tick(b.r, S);
 
     n = pick(&b, &job, v);
     ok(n > ROUTE_SAMPLE / 2 && n <= ROUTE_SAMPLE, "some of many, each once (%u)", n);
@@ -113,7 +112,8 @@ static void by_capacity(void)
     for (unsigned i = 0; i < 4000; i++) {
         unsigned n = pick(&b, &job, v);
 
-        for (unsigned k = 0; k < n; k++) {
+        /* But for the near ones, which are the same each time. */
+        for (unsigned k = ROUTE_SAMPLE / 4; k < n; k++) {
             large += v[k]->slots == 8;
             small += v[k]->slots == 1;
         }

@@ -135,7 +135,6 @@ static void further(void)
     for (unsigned i = 0; i < 400; i++) {
         bed_agent(&b, 1, 1000 + i);
     }
-    routing_tick(b.r, S);
     job.filter = refuse;
     for (uint32_t only = 0; only < 400; only += 7) {
         job.arg = &only;

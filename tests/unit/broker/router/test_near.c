@@ -27,12 +27,12 @@ static void near_ones(void)
     bed_agent(&b, 1, 1);
     near_refresh(b.r, c, S + 100);
     ok(b.r->nodes[c->near[0]].rtt_us == 1000, "one that came is not looked for at once");
-    near_refresh(b.r, c, 2 * S);
-    ok(b.r->nodes[c->near[0]].rtt_us == 1, "but after a second");
+    near_refresh(b.r, c, 3 * S);
+    ok(b.r->nodes[c->near[0]].rtt_us == 1, "but a little later");
     b.r->nodes[c->near[1]].rtt_us = 90000000;
-    near_refresh(b.r, c, 4 * S);
+    near_refresh(b.r, c, 5 * S);
     is_int(b.r->nodes[c->near[1]].rtt_us, 90000000, "without news the order stays");
-    near_refresh(b.r, c, 12 * S);
+    near_refresh(b.r, c, 13 * S);
     is_int(b.r->nodes[c->near[1]].rtt_us, 2000, "for ten seconds");
     bed_free(&b);
 }

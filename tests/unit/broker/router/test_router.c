@@ -171,8 +171,7 @@ static int node_is_sound(const struct model *m, uint32_t node)
         offered += m->offered[node][cap];
     }
     return offered == n->nplaces && n->offers == bits && n->open == m->open[node] &&
-           routing_is_idle(r, node) ==
-               (n->open && load_view(&n->load).jobs < n->slots) &&
+           routing_is_idle(r, node) == (n->open && load_view(&n->load).jobs < n->slots) &&
            site_is_sound(r, node);
 }
 
@@ -240,7 +239,6 @@ static int step(struct model *m, struct route_decision *ret)
         return 1;
     case 9:
         runtimes_add(m->b.runtimes, &key, below(m, 2000000), below(m, 9) == 0, m->now_us);
-        routing_tick(m->b.r, m->now_us);
         return 1;
     case 10:
         routing_pair(m->b.r, node, below(m, NODES), below(m, 90000), below(m, 90000000),

@@ -28,9 +28,10 @@ struct agent {
     uint64_t heard_us;
     uint64_t lost_until_us; /* end of the grace, while LOST */
     uint64_t info_seq;
-    uint32_t node;        /* the router's number; ROUTE_NONE: none yet */
-    uint32_t speed_pm;    /* of a node of speed 1000 */
-    uint64_t covered_seq; /* of this session's assignments, by its last report */
+    uint32_t node;              /* the router's number; ROUTE_NONE: none yet */
+    uint32_t site_no, class_no; /* of the price book's names; 0: none */
+    uint32_t speed_pm;          /* of a node of speed 1000 */
+    uint64_t covered_seq;       /* of this session's assignments, by its last report */
     int metered, spot;
     uint64_t notice_until_us; /* it is taken away then; 0: nothing is known of that */
     uint64_t recall_us;       /* it may ask for work of others from then on */

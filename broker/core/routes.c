@@ -68,7 +68,19 @@ static void offer_all(struct core *c, struct agent *a)
     }
 }
 
-static void describe(struct core *c, const struct agent *a)
+/* A name as a number.  What agents say fills at most half of a table, so that prices find
+ * room in it; without a number it is priced like any other. */
+static uint32_t number_of(struct wf_intern *names, const char *name, uint32_t max)
+{
+    uint32_t number = wf_intern_find(names, name);
+
+    if (number == 0 && name[0] != '\0' && wf_intern_len(names) < max / 2) {
+        (void) wf_intern_put(names, name, &number);
+    }
+    return number;
+}
+
+static void describe(struct core *c, struct agent *a)
 {
     struct route_about about = {.tier = (uint8_t) a->principal->tier,
                                 .metered = a->metered != 0,
@@ -76,13 +88,10 @@ static void describe(struct core *c, const struct agent *a)
                                 .slots = (uint32_t) wf_min_u64(a->slots, UINT32_MAX),
                                 .speed_pm = a->speed_pm};
 
-    /* A table of names that is full leaves it without: prices of any apply. */
-    if (a->principal->site[0] != '\0') {
-        (void) wf_intern_put(c->pricing.sites, a->principal->site, &about.site);
-    }
-    if (a->class_[0] != '\0') {
-        (void) wf_intern_put(c->pricing.classes, a->class_, &about.class_);
-    }
+    a->site_no = number_of(c->pricing.sites, a->principal->site, PRICES_NAMED_MAX);
+    a->class_no = number_of(c->pricing.classes, a->class_, PRICES_CLASSES_MAX);
+    about.site = a->site_no;
+    about.class_ = a->class_no;
     about.price_pusd_s = prices_node(c->pricing.book, about.class_);
     routing_describe(c->routing, a->node, &about);
 }
@@ -98,7 +107,7 @@ void routes_priced(struct core *c)
 {
     for (struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
          n = wf_list_next(&c->agents.all, n)) {
-        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+        struct agent *a = CONTAINER_OF(n, struct agent, in_all);
 
         if (a->node != ROUTE_NONE) {
             describe(c, a);
@@ -201,12 +210,7 @@ void routes_fetched(struct core *c, struct job *j)
 
 uint64_t routes_cost(struct core *c, const struct agent *a, uint64_t us)
 {
-    uint32_t class_ = 0;
-
-    if (a->class_[0] != '\0') {
-        (void) wf_intern_put(c->pricing.classes, a->class_, &class_);
-    }
-    return score_mul_div(prices_node(c->pricing.book, class_), us, 1000000);
+    return score_mul_div(prices_node(c->pricing.book, a->class_no), us, 1000000);
 }
 
 void routes_ended(struct core *c, struct job *j, int offered)
@@ -226,16 +230,12 @@ static uint64_t job_size(const struct job *j)
     return wf_add_sat(j->payload_len, j->data_bytes);
 }
 
-static struct runtime_key key_of(struct core *c, const struct job *j)
+static struct runtime_key key_of(const struct job *j)
 {
-    struct runtime_key key = {.capability = j->capability->number,
-                              .version = j->ran_version,
-                              .size = job_size(j)};
-
-    if (j->agent->class_[0] != '\0') {
-        (void) wf_intern_put(c->pricing.classes, j->agent->class_, &key.class_);
-    }
-    return key;
+    return (struct runtime_key){.capability = j->capability->number,
+                                .version = j->ran_version,
+                                .class_ = j->agent->class_no,
+                                .size = job_size(j)};
 }
 
 /* How far off the run times are that placement goes by: a metric of its own. */
@@ -253,7 +253,7 @@ static void judge(struct core *c, const struct job *j, uint64_t work_us)
 
 void routes_learn(struct core *c, const struct job *j, const struct wf_result *m, int cut)
 {
-    const struct runtime_key key = key_of(c, j);
+    const struct runtime_key key = key_of(j);
     const uint64_t run_us = m->run_us - wf_min_u64(m->warm_us, m->run_us);
     const uint64_t work_us = score_mul_div(run_us, j->agent->speed_pm, 1000);
 
@@ -270,7 +270,7 @@ void routes_learn(struct core *c, const struct job *j, const struct wf_result *m
 
 uint64_t routes_run_us(struct core *c, const struct job *j, unsigned pm)
 {
-    const struct runtime_key key = key_of(c, j);
+    const struct runtime_key key = key_of(j);
     struct run_guess guess;
 
     runtimes_guess(c->runtimes, &key, &guess);
@@ -285,17 +285,9 @@ uint64_t routes_rho(const struct core *c, const struct job *j)
                                                          : c->cfg.rho_pusd[j->goal];
 }
 
-static uint32_t site_of(struct core *c, const struct agent *a)
-{
-    uint32_t site = 0;
-
-    (void) wf_intern_put(c->pricing.sites, a->principal->site, &site);
-    return site;
-}
-
 void routes_pay(struct core *c, struct job *j, const struct wf_result *m)
 {
-    const struct runtime_key key = key_of(c, j);
+    const struct runtime_key key = key_of(j);
     const struct agent *from = j->flow_from;
     const struct agent *to = j->agent;
     uint64_t byte_pusd = 0;
@@ -304,9 +296,8 @@ void routes_pay(struct core *c, struct job *j, const struct wf_result *m)
         from = j->fetch_from->agent;
     }
     if (from != NULL) {
-        byte_pusd =
-            prices_egress(c->pricing.book, site_of(c, from), from->principal->tier,
-                          site_of(c, to), to->principal->tier);
+        byte_pusd = prices_egress(c->pricing.book, from->site_no, from->principal->tier,
+                                  to->site_no, to->principal->tier);
     }
     j->cost_pusd = wf_add_sat(
         j->cost_pusd, wf_add_sat(score_mul_div(prices_node(c->pricing.book, key.class_),

@@ -153,7 +153,7 @@ static void put_bytes(struct job *j, const struct wf_submit *m,
     (void) put_text(at, data->residency, &j->residency);
     j->payload_blob = m->payload_blob;
     j->payload_size = m->payload_size;
-    j->data_bytes = m->payload_size;
+    j->data_bytes = wf_digest_is_zero(&m->payload_blob) ? 0 : m->payload_size;
     for (struct wf_rows rows = j->inputs;
          wf_rows_next(&rows, wf_desc_need_row(), &need);) {
         j->data_bytes = wf_add_sat(j->data_bytes, need.size);

@@ -224,10 +224,13 @@ void routes_ended(struct core *c, struct job *j, int offered)
     }
 }
 
-/* What may explain how long it runs. */
+/* What may explain how long it runs.  A plan tells the size of a payload, and has none.
+ */
 static uint64_t job_size(const struct job *j)
 {
-    return wf_add_sat(j->payload_len, j->data_bytes);
+    const uint64_t told = wf_digest_is_zero(&j->payload_blob) ? j->payload_size : 0;
+
+    return wf_add_sat(wf_max_u64(j->payload_len, told), j->data_bytes);
 }
 
 static struct runtime_key key_of(const struct job *j)

@@ -49,6 +49,11 @@ static void says_where(void)
        "that names the node");
     is_int(s.reply.u.why_info.rows.count, 2, "and what the others would take");
     ok(bed_job(&s.b, 1) == NULL && s.b.c->jobs.live == 0, "nothing runs");
+    m.payload = wf_slice_of("");
+    m.payload_size = 60000;
+    ok(plan(&s, &m, NULL) && wf_slice_is(s.reply.u.why_info.node, "near"),
+       "a payload of which only the size is told is no data to fetch");
+    m = bed_work(1);
     ok(plan(&s, &m, "node=near") && wf_slice_is(s.reply.u.why_info.node, "far"),
        "without one node: the other");
     ok(plan(&s, &m, "site=lyon") && !s.reply.u.why_info.chosen &&

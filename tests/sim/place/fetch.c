@@ -101,7 +101,8 @@ static void fetch(struct world *w, struct job *j, uint32_t to, uint32_t blob)
 void fetch_begin(struct world *w, struct job *j)
 {
     const uint32_t to = w->sc->agents[j->agent];
-    const uint32_t *refs = &w->sc->refs[j->spec->first];
+    /* Where no job needs data there are no references at all. */
+    const uint32_t *refs = j->spec->nblobs != 0 ? &w->sc->refs[j->spec->first] : NULL;
 
     for (uint32_t i = 0; i < j->spec->nblobs; i++) {
         j->missing += !holdings_has(&w->holdings, to, refs[i]);

@@ -27,7 +27,8 @@ int chunk_check(struct handle *h, uint64_t i, const void *p, size_t len,
         return wf_digest_eq(&is, &h->row.digest) ? 0 : bad(err, i);
     }
     if (h->lfd < 0) {
-        return wf_err_set(err, WEFT_ESTATE, "the leaves of the blob are not known");
+        return wf_err_set(err, h->leaves_code != 0 ? h->leaves_code : WEFT_ESTATE,
+                          "the leaves of the blob are not known");
     }
     if (leaves_read(h->lfd, i, 1, &want) != 0) {
         return bad(err, i);

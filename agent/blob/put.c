@@ -254,6 +254,7 @@ int blob_leaves(struct blob_store *s, const struct wf_digest *d,
         return rc;
     }
     rc = leaves_write(s, d, h->row.size, leaves, h->row.pinned, err);
+    h->leaves_code = rc;
     if (rc != 0) {
         return rc;
     }

@@ -41,6 +41,7 @@ struct handle {
     int fd, lfd;                /* -1: not open */
     int sealed;
     int leaves;      /* the file of leaves was checked, or there need not be one */
+    int leaves_code; /* why they could not be written, which nobody waits to hear; 0 */
     uint8_t *map;    /* of a part; owned */
     uint64_t looked; /* chunks of a part that were looked at */
     int dirty;       /* `have` is not what the index says */

@@ -1,7 +1,7 @@
 #include "broker/price_file.h"
 
 #include "common/conf.h"
-#include "common/io/file.h"
+#include "common/io/conf_file.h"
 #include "common/mem.h"
 #include "common/parse.h"
 #include "common/str.h"
@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#define TEXT_MAX     ((size_t) 1 << 20)
 #define USD_PLACES   12 /* pusd */
 #define EVENT_PLACES 6  /* PRICES_EVENT */
 #define HOUR_S       3600u
@@ -357,24 +356,14 @@ int price_file_parse(const char *text, size_t len, struct price_file *ret_file,
     return rc;
 }
 
+static int parse_into(void *file, const char *text, size_t len, struct wf_err *err)
+{
+    return price_file_parse(text, len, file, err);
+}
+
 int price_file_load(const char *path, struct price_file *ret_file, struct wf_err *err)
 {
-    struct wf_buf text = WF_BUF_INIT(TEXT_MAX);
-    struct wf_err why = {0, ""};
-    int rc = file_read(path, &text, err);
-
-    if (rc == WEFT_ETOOBIG) {
-        rc = wf_err_set(err, WEFT_ECONF, "%.128s: larger than a configuration may be",
-                        path);
-    } else if (rc == 0) {
-        rc = price_file_parse(text.p != NULL ? (const char *) text.p : "", text.len,
-                              ret_file, &why);
-        if (rc != 0) {
-            (void) wf_err_set(err, rc, "%.100s: %.150s", path, why.text);
-        }
-    }
-    wf_buf_fini(&text);
-    return rc;
+    return conf_file_read(path, parse_into, ret_file, err);
 }
 
 void price_file_fini(struct price_file *f)

@@ -81,6 +81,21 @@ void agent_move(struct agent *a, unsigned to, uint64_t now_us)
     wf_sm_move(states, AGENT_STATES, &a->state, to);
 }
 
+unsigned agent_closed(const struct agent *a)
+{
+    if (a->principal->state == WF_KEY_REVOKED) {
+        return PLACE_REVOKED;
+    }
+    /* What is assigned before the resync comes would look lost when it does. */
+    if (a->state == AGENT_OFFLINE || a->state == AGENT_LOST || !a->synced) {
+        return PLACE_OFFLINE;
+    }
+    if (a->state == AGENT_TORPID) {
+        return PLACE_SILENT;
+    }
+    return a->draining || a->principal->drained ? PLACE_DRAINING : PLACE_PASSED;
+}
+
 static int info_is_sound(const struct wf_agent_info *info)
 {
     struct wf_rows rows = info->caps;

@@ -91,6 +91,9 @@ void agent_move(struct agent *a, unsigned to, uint64_t now_us);
 int agent_set_info(struct agent *a, const struct wf_agent_info *info,
                    struct capabilities *caps);
 
+/* Why it gets no work at present, of any kind: a filter, or PLACE_PASSED. */
+unsigned agent_closed(const struct agent *a);
+
 struct offer *agent_offer(struct agent *a, const struct capability *c, uint32_t version);
 
 /* The value of an attribute for needs: site, tier, name, arch, cpus, mem, gpu, sandbox or

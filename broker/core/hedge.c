@@ -175,7 +175,6 @@ static void start(struct core *c, struct job *j, struct offer *o,
                   const struct route_row *row, struct wf_effects *out)
 {
     struct hedge *h = &j->wishes->hedged;
-    struct agent *a = o->agent;
     struct job *copy = make_copy(j);
 
     if (copy == NULL) {
@@ -187,14 +186,8 @@ static void start(struct core *c, struct job *j, struct offer *o,
     h->last = next_number(j);
     j->capability->hedge_tokens -= TOKEN;
     copy->attempt = h->last;
-    copy->agent = a;
-    copy->ran_version = o->version;
-    copy->occupies = 1;
-    o->assigned++;
-    a->assigned++;
-    a->bytes += job_weight(copy);
-    wf_list_push_back(&a->attempts, &copy->in_agent);
-    routes_sent(c, copy, row, 1);
+    copy->agent = o->agent;
+    work_occupy(c, copy, o, row);
     c->count.assigned++;
     c->count.hedged++;
     copy->deadline_us = j->deadline_us; /* for its handler; it is kept by the job */

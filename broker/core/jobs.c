@@ -127,7 +127,7 @@ static uint8_t *put_text(uint8_t *at, struct wf_slice text, const char **ret_tex
     return at + text.len + 1;
 }
 
-static uint8_t *put_rows(uint8_t *at, struct wf_rows rows, struct wf_rows *ret_rows)
+uint8_t *jobs_put_rows(uint8_t *at, struct wf_rows rows, struct wf_rows *ret_rows)
 {
     if (rows.len != 0) {
         memcpy(at, rows.p, rows.len);
@@ -146,8 +146,8 @@ static void put_bytes(struct job *j, const struct wf_submit *m,
     if (m->payload.len != 0) {
         memcpy(at, m->payload.p, m->payload.len);
     }
-    at = put_rows(at + m->payload.len, m->needs, &j->needs);
-    at = put_rows(at, data->inputs, &j->inputs);
+    at = jobs_put_rows(at + m->payload.len, m->needs, &j->needs);
+    at = jobs_put_rows(at, data->inputs, &j->inputs);
     at = put_text(at, m->node, &j->pin);
     at = put_text(at, m->name, &j->name);
     (void) put_text(at, data->residency, &j->residency);

@@ -179,6 +179,9 @@ static inline size_t job_weight(const struct job *j)
     return j->payload_len + j->inputs.len;
 }
 
+/* Copy encoded rows to `at`; returns where the next goes. */
+uint8_t *jobs_put_rows(uint8_t *at, struct wf_rows rows, struct wf_rows *ret_rows);
+
 /* Bytes that it holds, as they are counted. */
 size_t job_bytes(const struct job *j);
 

@@ -2,7 +2,6 @@
 
 #include "broker/core/hedge.h"
 #include "broker/core/reuse.h"
-#include "broker/core/wishes.h"
 #include "broker/core/work.h"
 #include "common/check.h"
 #include "common/err.h"
@@ -67,40 +66,39 @@ int ledger_delete(struct core *c, unsigned table, uint64_t seq, struct wf_effect
 
 static int write_job(struct core *c, const struct job *j, struct wf_effects *out)
 {
-    struct wf_submit terms = {0};
-    struct wf_job_rec m = {
+    const struct wf_submit s = job_submit(j);
+    const struct wf_job_rec m = {
         .owner = j->owner->key,
         .seq = j->seq,
-        .capability = wf_slice_of(j->capability->name),
-        .version = j->version,
-        .payload = job_payload(j),
-        .priority = j->priority,
-        .run_ms = j->wall_ms,
+        .capability = s.capability,
+        .version = s.version,
+        .payload = s.payload,
+        .priority = s.priority,
+        .run_ms = s.wall_ms,
         .deadline_ms = j->deadline_us != 0 ? (j->deadline_us - j->accepted_us) / 1000 : 0,
-        .max_attempts = j->retry_failed ? j->max_tries : 0,
-        .needs = j->needs,
-        .node = wf_slice_of(j->pin),
-        .name = wf_slice_of(j->name),
-        .disconnect = j->disconnect,
-        .disconnect_ms = j->disconnect_ms,
-        .reuse_ms = j->reuse_us / 1000,
-        .goal = j->goal,
+        .max_attempts = s.max_attempts,
+        .needs = s.needs,
+        .node = s.node,
+        .name = s.name,
+        .disconnect = s.disconnect,
+        .disconnect_ms = s.disconnect_ms,
+        .reuse_ms = s.reuse_ms,
         .retry_of = j->retry_of,
         .reused = j->reused,
         .accepted_ms = j->accepted_ms,
         .inputs = j->inputs,
-        .payload_blob = j->payload_blob,
-        .payload_size = j->payload_size,
-        .residency = wf_slice_of(j->residency)};
+        .payload_blob = s.payload_blob,
+        .payload_size = s.payload_size,
+        .residency = wf_slice_of(j->residency),
+        .goal = s.goal,
+        .rho_pusd = s.rho_pusd,
+        .max_cost_pusd = s.max_cost_pusd,
+        .prefers = s.prefers,
+        .nears = s.nears,
+        .spread = s.spread,
+        .group = s.group,
+        .hedge = s.hedge};
 
-    wishes_put(j->wishes, &terms);
-    m.rho_pusd = terms.rho_pusd;
-    m.max_cost_pusd = terms.max_cost_pusd;
-    m.prefers = terms.prefers;
-    m.nears = terms.nears;
-    m.spread = terms.spread;
-    m.group = terms.group;
-    m.hedge = terms.hedge;
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
     (void) wf_buf_put(&c->record, j->id.b, sizeof j->id.b);

@@ -38,6 +38,7 @@ static int has_room(const struct job *j, const struct offer *o)
 unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o)
 {
     const struct agent *a = o->agent;
+    const unsigned closed = agent_closed(a);
 
     if (j->version != 0 && o->version != j->version) {
         return PLACE_VERSION;
@@ -48,18 +49,8 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     if (j->data_bytes > a->data_cap) {
         return PLACE_DATA;
     }
-    if (a->principal->state == WF_KEY_REVOKED) {
-        return PLACE_REVOKED;
-    }
-    /* What is assigned before the resync comes would look lost when it does. */
-    if (a->state == AGENT_OFFLINE || a->state == AGENT_LOST || !a->synced) {
-        return PLACE_OFFLINE;
-    }
-    if (a->state == AGENT_TORPID) {
-        return PLACE_SILENT;
-    }
-    if (a->draining || a->principal->drained) {
-        return PLACE_DRAINING;
+    if (closed != PLACE_PASSED) {
+        return closed;
     }
     if (j->pin[0] != '\0' && !wf_slice_is(wf_slice_of(j->pin), a->principal->name)) {
         return PLACE_PINNED;

@@ -24,12 +24,8 @@ static void wait_for_keeper(struct core *c, struct job *j)
 
     j->unclaimed = 0;
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
-    j->occupies = 1;
     j->cut_us = j->disconnect == WF_KEEP ? UINT64_MAX : c->now_us + ms * 1000;
-    j->agent->assigned++;
-    j->agent->bytes += job_weight(j);
-    wf_list_push_back(&j->agent->attempts, &j->in_agent);
-    routes_sent(c, j, NULL, 0);
+    work_occupy(c, j, NULL, NULL);
     (void) job_plan(&c->jobs, j);
 }
 
@@ -158,16 +154,8 @@ void reclaim_agent_synced(struct core *c, struct agent *a, struct wf_effects *ou
 
 int reclaim_attempt(struct core *c, struct agent *a, struct job *j, unsigned run_state)
 {
-    struct offer *o = NULL;
-
     if (!j->unclaimed || wf_job_is_final(j->state)) {
         return 0;
-    }
-    for (unsigned i = 0; o == NULL && i < a->noffers; i++) {
-        if (a->offers[i].capability == j->capability &&
-            (j->version == 0 || j->version == a->offers[i].version)) {
-            o = &a->offers[i];
-        }
     }
     j->unclaimed = 0;
     wf_list_remove(&j->in_followers);
@@ -178,16 +166,8 @@ int reclaim_attempt(struct core *c, struct agent *a, struct job *j, unsigned run
     }
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
     j->agent = a;
-    j->occupies = 1;
     j->started_us = 0;
-    a->assigned++;
-    a->bytes += job_weight(j);
-    wf_list_push_back(&a->attempts, &j->in_agent);
-    if (o != NULL) {
-        j->ran_version = o->version;
-        o->assigned++;
-    }
-    routes_sent(c, j, NULL, o != NULL);
+    work_occupy(c, j, agent_offer(a, j->capability, j->version), NULL);
     if (run_state != WF_RUN_WAITING) {
         work_started(c, j);
     }

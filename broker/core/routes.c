@@ -25,9 +25,7 @@ struct agent *routes_agent(const struct core *c, uint32_t node)
 
 int routes_is_open(const struct agent *a)
 {
-    /* What is assigned before the resync comes would look lost when it does. */
-    return a->state == AGENT_UP && a->synced && !a->draining && !a->principal->drained &&
-           a->principal->state != WF_KEY_REVOKED;
+    return agent_closed(a) == PLACE_PASSED;
 }
 
 void routes_open(struct core *c, const struct agent *a)
@@ -83,7 +81,6 @@ static uint32_t number_of(struct wf_intern *names, const char *name, uint32_t ma
 static void describe(struct core *c, struct agent *a)
 {
     struct route_about about = {.tier = (uint8_t) a->principal->tier,
-                                .metered = a->metered != 0,
                                 .spot = a->spot != 0,
                                 .slots = (uint32_t) wf_min_u64(a->slots, UINT32_MAX),
                                 .speed_pm = a->speed_pm};

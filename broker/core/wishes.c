@@ -23,15 +23,6 @@ size_t wishes_size(const struct wf_submit *m)
     return sizeof(struct wishes) + m->prefers.len + m->nears.len + m->group.len + 1;
 }
 
-static uint8_t *put_rows(uint8_t *at, struct wf_rows rows, struct wf_rows *ret)
-{
-    if (rows.len != 0) {
-        memcpy(at, rows.p, rows.len);
-    }
-    *ret = (struct wf_rows){at, rows.len, rows.count};
-    return at + rows.len;
-}
-
 int wishes_new(const struct wf_submit *m, struct wishes **ret)
 {
     size_t size = wishes_size(m);
@@ -51,8 +42,8 @@ int wishes_new(const struct wf_submit *m, struct wishes **ret)
     w->max_cost_pusd = m->max_cost_pusd;
     w->spread = (unsigned) m->spread;
     w->hedge = m->hedge != 0;
-    at = put_rows(w->bytes, m->prefers, &w->prefers);
-    at = put_rows(at, m->nears, &w->nears);
+    at = jobs_put_rows(w->bytes, m->prefers, &w->prefers);
+    at = jobs_put_rows(at, m->nears, &w->nears);
     w->group = wf_slice_str(m->group, (char *) at, (size_t) m->group.len + 1);
     *ret = w;
     return 0;

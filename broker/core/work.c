@@ -59,22 +59,14 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
 static void assign(struct core *c, struct job *j, struct offer *o,
                    const struct route_row *row, struct wf_effects *out)
 {
-    struct agent *a = o->agent;
-
     capability_dequeue(j->capability, j);
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
-    j->agent = a;
-    j->ran_version = o->version;
+    j->agent = o->agent;
     j->attempt++;
-    j->occupies = 1;
     j->started_us = 0;
     j->retry_us = 0;
     j->fetch_total = 0;
-    o->assigned++;
-    a->assigned++;
-    a->bytes += job_weight(j);
-    wf_list_push_back(&a->attempts, &j->in_agent);
-    routes_sent(c, j, row, 1);
+    work_occupy(c, j, o, row);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
     if (j->class_ == WF_CLASS_DURABLE && job_has_policy(j)) {
@@ -281,6 +273,22 @@ void work_came_back(struct core *c, struct job *j)
         j->overdue_us = wf_max_u64(j->overdue_us, c->now_us + OVERDUE_SLACK_MS * 1000);
     }
     (void) job_plan(&c->jobs, j);
+}
+
+void work_occupy(struct core *c, struct job *j, struct offer *o,
+                 const struct route_row *row)
+{
+    struct agent *a = j->agent;
+
+    j->occupies = 1;
+    a->assigned++;
+    a->bytes += job_weight(j);
+    wf_list_push_back(&a->attempts, &j->in_agent);
+    if (o != NULL) {
+        j->ran_version = o->version;
+        o->assigned++;
+    }
+    routes_sent(c, j, row, o != NULL);
 }
 
 void work_release(struct core *c, struct job *j)

@@ -59,6 +59,11 @@ void work_came_back(struct core *c, struct job *j);
 /* Send the present assignment to its agent, if it is there. */
 void work_send_assign(struct core *c, struct job *j, struct wf_effects *out);
 
+/* The attempt holds a slot at its agent: of that offer (NULL: of none that is known), as
+ * that row of a decision said (NULL: it is there already). */
+void work_occupy(struct core *c, struct job *j, struct offer *o,
+                 const struct route_row *row);
+
 /* The attempt holds its slot no longer. */
 void work_release(struct core *c, struct job *j);
 

@@ -93,9 +93,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     }
     if (rc == CLI_OK) {
         spec_find_jobs(cli, &parts);
-        job.payload = payload.data;
-        job.payload_len = payload.file == NULL ? payload.len : 0;
-        job.payload_file = payload.file;
+        spec_put_payload(&payload, &job);
         rc = show(cli, &job, &without);
     }
     free(payload.data);

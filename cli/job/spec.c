@@ -299,3 +299,10 @@ int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **op
     ret_payload->len = strlen(ret_payload->data);
     return CLI_OK;
 }
+
+void spec_put_payload(const struct spec_payload *payload, struct weft_job *job)
+{
+    job->payload = payload->data;
+    job->payload_len = payload->file == NULL ? payload->len : 0;
+    job->payload_file = payload->file;
+}

@@ -249,6 +249,9 @@ struct spec_payload {
 /* A file of any size, or standard input ("-").  0, or the exit code. */
 int spec_open(struct cli *cli, const char *path, struct spec_payload *ret_payload);
 
+/* It stays where it is until the job was submitted. */
+void spec_put_payload(const struct spec_payload *payload, struct weft_job *job);
+
 /* The payload that the operands and --data name.  Without them it is what is piped in,
  * for who may take standard input (`use_stdin`), else empty. */
 int spec_payload(struct cli *cli, const struct spec_args *args, int n, char **operands,

@@ -19,7 +19,6 @@
     F(NEEDS, "needs")                                                                    \
     F(NEAR, "affinity")                                                                  \
     F(AVOIDED, "failed-there")                                                           \
-    F(QUOTA, "quota")                                                                    \
     F(COST, "max-cost")                                                                  \
     F(DEADLINE, "deadline")                                                              \
     F(FULL, "full")

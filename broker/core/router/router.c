@@ -270,7 +270,6 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
     }
     n->class_ = about->class_;
     n->tier = about->tier & 15;
-    n->metered = about->metered != 0;
     n->spot = about->spot != 0;
     n->slots = (uint32_t) wf_max_u64(1, about->slots);
     n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;

@@ -42,7 +42,7 @@ struct route_about {
     uint32_t site;   /* a number of the caller's; 0: none */
     uint32_t class_; /* node class: of the price book and the run times */
     uint8_t tier;    /* enum wf_tier */
-    uint8_t metered, spot;
+    uint8_t spot;
     uint32_t slots, speed_pm;
     uint64_t price_pusd_s; /* of a slot-second */
 };
@@ -143,7 +143,6 @@ struct route_job {
     uint64_t left_us;  /* until its deadline; 0: none */
     unsigned late_pm;  /* it is late if this quantile of its run is, per mille */
     uint64_t max_pusd; /* 0: no limit */
-    uint64_t result_bytes;
     unsigned ninputs;
     const struct route_input *inputs;
     uint32_t avoid; /* where it failed last, or ROUTE_NONE */

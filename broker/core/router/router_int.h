@@ -71,7 +71,7 @@ struct rnode {
     uint32_t slots, speed_pm;
     uint32_t up_told, down_told, up_own, down_own; /* flows */
     uint32_t site, class_, rtt_us;
-    uint8_t tier : 4, used : 1, open : 1, metered : 1, spot : 1;
+    uint8_t tier : 4, used : 1, open : 1, spot : 1;
 
     uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
 

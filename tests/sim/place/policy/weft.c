@@ -217,7 +217,6 @@ static void describe(const struct world *w, const struct weft *self,
                               .rho_pusd_s = (uint64_t) (w->opt.rho * 1e12),
                               .client_rtt_us = scenario_rtt_us(
                                   w->sc, w->sc->brokers[spec->broker], spec->client),
-                              .result_bytes = spec->result,
                               .late_pm = ROUTE_SURE_PM,
                               .avoid = ROUTE_NONE,
                               .sure = ROUTE_NONE};

@@ -26,6 +26,9 @@
 #define WF_REF_MAX     383u        /* "DATASET@VERSION/PATH" */
 #define WF_PIECE_MAX   (64u << 10) /* of a chunk, on the bulk lane */
 
+#define WF_FACT_MAX     (16u << 10) /* what a broker says at a time */
+#define WF_SIGN_SIZE    64u         /* Ed25519 */
+
 #define WF_INPUTS_MAX    16u   /* inputs that a submit may name */
 #define WF_DATASET_PAGE  1024u /* files in one message */
 #define WF_HOLD_ROWS_MAX 1024u /* changes in one report */
@@ -40,6 +43,7 @@
 #define WF_RUNS_MAX    8192u /* attempts held by one agent */
 #define WF_PAGE_MAX    256u  /* rows of one reply page */
 #define WF_TRIES_MAX   16u   /* attempts told about in one job_info */
+#define WF_HOPS_MAX    8u    /* brokers that a job passes through */
 #define WF_PREFERS_MAX 8u    /* soft preferences of one job */
 #define WF_NEARS_MAX   4u    /* affinities of one job */
 #define WF_SCORED_MAX  24u   /* candidates told about in one why_info */

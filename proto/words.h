@@ -105,7 +105,20 @@ enum wf_query_kind {
     WF_QUERY_DATASETS,
     WF_QUERY_DATASET, /* key "NAME[@VERSION]"; `after`: number of the first file */
     WF_QUERY_LINKS,   /* key: a node's name; empty: all */
-    WF_QUERY_PRICES
+    WF_QUERY_PRICES,
+    WF_QUERY_MAP /* brokers */
+};
+
+/* What a broker says for all others to know: the body of a fact is a site_fact, a
+ * key_fact, or the filter of the blobs that are at the site. */
+enum wf_fact_kind { WF_FACT_NONE, WF_FACT_SITE, WF_FACT_KEY, WF_FACT_HOLDS };
+
+/* A broker, or the link to it, as another broker sees it. */
+enum wf_site_state {
+    WF_SITE_NONE,
+    WF_SITE_SELF,
+    WF_SITE_UP, /* a neighbour, or reached through one */
+    WF_SITE_CUT /* known from before; nothing leads there now */
 };
 
 enum wf_node_action {

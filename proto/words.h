@@ -110,8 +110,23 @@ enum wf_query_kind {
 };
 
 /* What a broker says for all others to know: the body of a fact is a site_fact, a
- * key_fact, or the filter of the blobs that are at the site. */
-enum wf_fact_kind { WF_FACT_NONE, WF_FACT_SITE, WF_FACT_KEY, WF_FACT_HOLDS };
+ * key_fact, the filter of the blobs that are at the site, or a site_fact with nothing but
+ * the figures that change all the time. */
+enum wf_fact_kind {
+    WF_FACT_NONE,
+    WF_FACT_SITE,
+    WF_FACT_KEY,
+    WF_FACT_HOLDS,
+    WF_FACT_LOAD
+};
+
+/* What a list of how far facts are known is told for (docs/spec/9-gossip.md). */
+enum wf_seen_kind {
+    WF_SEEN_TABLE, /* all there is between the first and the last row, by order of keys */
+    WF_SEEN_LACK,  /* of these, the sender has no more than this */
+    WF_SEEN_STOP,  /* facts of these come by another way: do not push them */
+    WF_SEEN_PUSH   /* send what is newer, and push what comes */
+};
 
 /* A broker, or the link to it, as another broker sees it. */
 enum wf_site_state {

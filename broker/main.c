@@ -1,4 +1,5 @@
 /* weft-broker: arguments, configuration, shell, exit code. */
+#include "broker/link_file.h"
 #include "broker/shell.h"
 #include "client/include/weft/version.h"
 #include "common/io/file.h"
@@ -18,6 +19,7 @@ static int help(void)
     printf(
         "Usage: weft-broker --config FILE [--new-operator] [--repair]\n"
         "       weft-broker check --config FILE\n"
+        "       weft-broker link --config FILE [--token-file FILE]\n"
         "\n"
         "The broker of a weft mesh: agents and clients connect to it, it keeps the jobs\n"
         "and places each on the nearest capable agent.\n"
@@ -25,6 +27,11 @@ static int help(void)
         "  --config FILE    configuration (ZPL: name = value)\n"
         "  --new-operator   make a join token for another operator at this start\n"
         "  --repair         put damaged rows of the store aside, say which, then serve\n"
+        "  link             become a neighbour of the broker whose token is given, so "
+        "that\n"
+        "                   work may go there and come from there; the token is made "
+        "there:\n"
+        "                   weft token create --role broker\n"
         "  check            read the configuration, say what is wrong, start nothing\n"
         "  --help, --version\n"
         "\n"
@@ -87,7 +94,8 @@ int main(int argc, char **argv)
 {
     const char *path = NULL;
     struct shell_options o = {0, 0};
-    int check_only = 0, rc;
+    const char *token_file = NULL;
+    int check_only = 0, link = 0, rc;
     struct wf_err err = {0};
     struct config cfg;
     struct log_sink log;
@@ -109,6 +117,10 @@ int main(int argc, char **argv)
             o.repair = 1;
         } else if (strcmp(argv[i], "check") == 0) {
             check_only = 1;
+        } else if (strcmp(argv[i], "link") == 0) {
+            link = 1;
+        } else if (strcmp(argv[i], "--token-file") == 0 && i + 1 < argc) {
+            token_file = argv[++i];
         } else {
             return usage("unknown argument ", argv[i]);
         }
@@ -130,6 +142,11 @@ int main(int argc, char **argv)
     }
     if (keys_init() != 0) {
         return usage("libsodium does not start", "");
+    }
+    if (link) {
+        rc = link_enrol(&cfg, token_file, &err);
+        err.code = rc;
+        return rc == 0 ? 0 : fail(&err, wf_err_next(rc));
     }
     log_init(&log, config_log_level(&cfg));
     rc = shell_new(&cfg, &log, &o, &sh, &err);

@@ -1,6 +1,8 @@
 #include "broker/shell.h"
 
 #include "broker/bulk.h"
+#include "broker/core/mesh/neighbours.h"
+#include "broker/dials.h"
 #include "broker/echo.h"
 #include "broker/first.h"
 #include "broker/price_watch.h"
@@ -32,6 +34,8 @@ struct shell {
     struct zap *zap;
     struct router *router;
     struct bulk *bulk;
+    struct dials *dials;
+    const struct config *cfg;
     struct echo *echo;          /* NULL: probes are not answered */
     struct price_watch *prices; /* NULL: no file of prices */
     struct wf_timer *timer;
@@ -55,13 +59,25 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
     switch (x->kind) {
     case WF_EFFECT_SEND:
         WF_FAILPOINT_MESSAGE("broker.send", p, x->len, "before");
-        (void) (x->lazy ? router_send_lazy(sh->router, x->peer, p, x->len)
-                        : router_send(sh->router, x->peer, p, x->len));
+        if ((x->peer & MESH_DIALLED) != 0) {
+            dials_send(sh->dials, x->peer, p, x->len);
+        } else {
+            (void) (x->lazy ? router_send_lazy(sh->router, x->peer, p, x->len)
+                            : router_send(sh->router, x->peer, p, x->len));
+        }
         WF_FAILPOINT_MESSAGE("broker.send", p, x->len, "after");
         break;
     case WF_EFFECT_CLOSE:
         WF_FAILPOINT("broker.close.before");
-        router_close_after_flush(sh->router, x->peer);
+        if ((x->peer & MESH_DIALLED) == 0) {
+            router_close_after_flush(sh->router, x->peer);
+        }
+        break;
+    case WF_EFFECT_CONNECT:
+        dials_connect(sh->dials, x->peer, (unsigned) x->arg);
+        break;
+    case WF_EFFECT_DISCONNECT:
+        dials_disconnect(sh->dials, x->peer);
         break;
     case WF_EFFECT_LANE_SEND:
         bulk_send(sh->bulk, x->peer, p, x->len);
@@ -135,6 +151,12 @@ static void arm(struct shell *sh)
     }
 }
 
+static void flush(struct shell *sh)
+{
+    router_flush(sh->router);
+    dials_flush(sh->dials);
+}
+
 static void on_time(void *arg)
 {
     struct shell *sh = arg;
@@ -142,15 +164,15 @@ static void on_time(void *arg)
 
     sh->armed_us = UINT64_MAX;
     step(sh, &ev);
-    router_flush(sh->router);
+    flush(sh);
     arm(sh);
 }
 
-/* What the store tells while we serve. */
-static void step_store(struct shell *sh, struct broker_event *ev)
+/* An event that is no message of a turn of the bus. */
+static void step_alone(struct shell *sh, struct broker_event *ev)
 {
     step(sh, ev);
-    router_flush(sh->router);
+    flush(sh);
     arm(sh);
 }
 
@@ -158,7 +180,7 @@ static void on_durable(void *arg, uint64_t lsn)
 {
     struct broker_event ev = {.kind = BROKER_DURABLE, .lsn = lsn};
 
-    step_store(arg, &ev);
+    step_alone(arg, &ev);
 }
 
 static void on_store_error(void *arg, uint64_t lsn, const char *text)
@@ -167,21 +189,21 @@ static void on_store_error(void *arg, uint64_t lsn, const char *text)
     struct broker_event ev = {.kind = BROKER_STORE_ERROR, .lsn = lsn};
 
     log_error(sh->log, "store", "failed", "text=\"%s\"", text);
-    step_store(sh, &ev);
+    step_alone(sh, &ev);
 }
 
 static void on_taken(void *arg, uint64_t lsn)
 {
     struct broker_event ev = {.kind = BROKER_TAKEN, .lsn = lsn};
 
-    step_store(arg, &ev);
+    step_alone(arg, &ev);
 }
 
 static void on_row(void *arg, unsigned table, struct wf_slice record)
 {
     struct broker_event ev = {.kind = BROKER_RECORD, .table = table, .record = record};
 
-    step_store(arg, &ev);
+    step_alone(arg, &ev);
 }
 
 /* Whoever took our place has our jobs: nothing that we would still say is true. */
@@ -219,7 +241,7 @@ static void on_prices_read(void *arg, const struct price_line *lines, size_t n)
 {
     struct broker_event ev = {.kind = BROKER_PRICES, .prices = lines, .nprices = n};
 
-    step_store(arg, &ev);
+    step_alone(arg, &ev);
 }
 
 /* -- the bus ---------------------------------------------------------------------------
@@ -267,6 +289,26 @@ static void count_bus(struct shell *sh)
     echo_count(sh->echo, &b->probes_answered, &b->probes_unknown);
 }
 
+static void cut_malformed(struct shell *sh, uint32_t handle)
+{
+    struct broker_event down = {.kind = BROKER_DIAL_DOWN, .peer = handle};
+    char address[64] = "a neighbour";
+
+    if ((handle & MESH_DIALLED) == 0) {
+        router_address(sh->router, handle, address, sizeof address);
+    }
+    log_warn(sh->log, "broker", "malformed",
+             "peer=%s text=\"malformed message: the connection is closed\"", address);
+    sh->bus.cut_bad_message++;
+    if ((handle & MESH_DIALLED) != 0) {
+        dials_disconnect(sh->dials, handle);
+        step(sh, &down);
+    } else {
+        router_close(sh->router, handle);
+        on_gone(sh, handle);
+    }
+}
+
 static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
 {
     struct shell *sh = arg;
@@ -286,15 +328,7 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
         } else if (rc == WEFT_ESUPPORT) {
             sh->bus.skipped_messages++;
         } else {
-            char address[64];
-
-            router_address(sh->router, handle, address, sizeof address);
-            log_warn(sh->log, "broker", "malformed",
-                     "peer=%s text=\"malformed message: the connection is closed\"",
-                     address);
-            sh->bus.cut_bad_message++;
-            router_close(sh->router, handle);
-            on_gone(sh, handle);
+            cut_malformed(sh, handle);
             return;
         }
     }
@@ -308,6 +342,62 @@ static void on_turn(void *arg)
 static void on_lane(void *arg, struct broker_event *ev)
 {
     step(arg, ev);
+}
+
+/* -- neighbours ------------------------------------------------------------------------
+ */
+
+static void on_dial(void *arg, struct broker_event *ev)
+{
+    step_alone(arg, ev);
+}
+
+static void on_dial_frame(void *arg, uint32_t peer, const uint8_t *bytes, size_t len)
+{
+    struct shell *sh = arg;
+
+    on_frame(sh, peer, bytes, len);
+    flush(sh);
+    arm(sh);
+}
+
+static void on_link_file(void *arg, const struct link_file *f)
+{
+    struct shell *sh = arg;
+    struct mesh_dial dial = {.nendpoints = (unsigned) f->endpoints.n};
+    struct broker_event ev = {.kind = BROKER_DIAL, .dial = &dial};
+    struct wf_err err = {0, ""};
+    int rc = dials_add(sh->dials, f, &err);
+
+    if (rc == WEFT_EEXIST) {
+        return; /* read before */
+    }
+    memcpy(dial.key.b, f->key, sizeof dial.key.b);
+    (void) wf_str_copy(dial.name, sizeof dial.name, f->broker);
+    if (rc == 0) {
+        log_info(sh->log, "broker", "link", "neighbour=%s endpoint=%s", f->broker,
+                 f->endpoints.item[0]);
+        step_alone(sh, &ev);
+    } else {
+        log_warn(sh->log, "broker", "link", "neighbour=%s text=\"%s\"", f->broker,
+                 err.text);
+    }
+}
+
+static void on_bad_link_file(void *arg, const struct wf_err *err)
+{
+    const struct shell *sh = arg;
+
+    log_warn(sh->log, "broker", "link", "text=\"%s\"", err->text);
+}
+
+static void read_links(struct shell *sh)
+{
+    struct wf_err err = {0, ""};
+
+    if (link_files_each(sh->cfg->state, on_link_file, on_bad_link_file, sh, &err) != 0) {
+        on_bad_link_file(sh, &err);
+    }
 }
 
 /* -- the end ---------------------------------------------------------------------------
@@ -330,11 +420,11 @@ static void on_signal(void *arg, int signum)
     if (signum == SIGHUP) {
         log_info(sh->log, "broker", "hangup",
                  "text=\"%s: restart to change the configuration\"",
-                 sh->prices != NULL ? "the prices are read again, and nothing else"
-                                    : "nothing is reloaded");
+                 "prices and new links are read, and nothing else");
         if (sh->prices != NULL) {
             price_watch_look(sh->prices, 1);
         }
+        read_links(sh);
         return;
     }
     if (sh->stopping++) {
@@ -351,7 +441,7 @@ static void on_signal(void *arg, int signum)
         log_info(sh->log, "broker", "stopping", "kept=%zu lost_fast=0", kept);
     }
     step(sh, &ev);
-    router_flush(sh->router);
+    flush(sh);
     if (wf_timer_new(&sh->loop, on_farewell, sh, &t) != 0) {
         wf_loop_stop(&sh->loop);
         return;
@@ -382,6 +472,14 @@ static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *e
         rc = router_bind(sh->router, cfg->listen.item[i], err);
     }
     return rc;
+}
+
+static int open_dials(struct shell *sh, struct wf_err *err)
+{
+    const struct dials_cbs cbs = {on_dial, on_dial_frame};
+    int rc = dials_new(&sh->loop, sh->zmq, &sh->keys, &cbs, sh, &sh->dials);
+
+    return rc == 0 ? 0 : wf_err_set(err, rc, "out of memory");
 }
 
 static int open_bulk(struct shell *sh, const struct config *cfg, struct wf_err *err)
@@ -505,6 +603,9 @@ static int open_all(struct shell *sh, const struct config *cfg,
         rc = open_bus(sh, cfg, err);
     }
     if (rc == 0) {
+        rc = open_dials(sh, err);
+    }
+    if (rc == 0) {
         rc = open_bulk(sh, cfg, err);
     }
     if (rc == 0) {
@@ -543,6 +644,7 @@ int shell_new(const struct config *cfg, const struct log_sink *log,
         return wf_err_set(err, WEFT_ENOMEM, "out of memory");
     }
     sh->log = log;
+    sh->cfg = cfg;
     sh->lock_fd = -1;
     sh->armed_us = UINT64_MAX;
     wf_effects_init(&sh->effects);
@@ -565,6 +667,7 @@ int shell_run(struct shell *sh)
     log_info(sh->log, "broker", "ready", "listen=%s bulk=%s key=%s", endpoint,
              bulk_endpoint(sh->bulk), fingerprint);
     notify_ready();
+    read_links(sh);
     arm(sh);
     wf_loop_run(&sh->loop);
     return sh->fenced ? WEFT_ESTATE : 0;
@@ -577,6 +680,7 @@ void shell_free(struct shell *sh)
     }
     store_close(sh->store);
     bulk_free(sh->bulk);
+    dials_free(sh->dials);
     echo_free(sh->echo);
     router_free(sh->router);
     zap_free(sh->zap);

@@ -166,6 +166,7 @@ static void set_offers(struct agent *a, const struct wf_agent_info *info,
         o->wall_ms = row.wall_ms;
         o->net = row.net != 0;
         o->warm = row.warm != 0;
+        o->hops = (unsigned) row.hops;
         wf_list_init(&o->peers);
         wf_list_push_back(&c->offers, &o->peers);
         c->noffers++;

@@ -41,6 +41,7 @@ struct agent {
     uint64_t bytes;           /* of their payloads and inputs */
     uint64_t done, failed;
     struct wf_list_node attempts; /* job.in_agent: jobs that occupy a slot here */
+    struct neighbour *neighbour;  /* borrowed: it is a broker; NULL: it is not */
     struct wf_list_node in_all;   /* agents.all */
     struct wf_heap_node grace;    /* agents.graces */
     struct wf_ewma rtt_us;

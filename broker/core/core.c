@@ -1,4 +1,5 @@
 #include "broker/core/ledger.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/reclaim.h"
 #include "broker/core/replay.h"
 #include "broker/core/work.h"
@@ -78,6 +79,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     c->cfg = *cfg;
     c->rng.s = seed;
     c->cookies.s = cfg->probe_seed;
+    mesh_init(&c->mesh);
     wf_list_init(&c->promises);
     wf_list_init(&c->dirty);
     wf_list_init(&c->pending);
@@ -124,6 +126,7 @@ void core_free(struct core *c)
     jobs_fini(&c->jobs);
     data_fini(&c->data);
     agents_fini(&c->agents);
+    mesh_fini(&c->mesh);
     session_table_fini(&c->sessions);
     capabilities_fini(&c->capabilities);
     registry_fini(&c->registry);
@@ -210,16 +213,19 @@ static const struct route {
     [WF_MSG_pong] = {on_pong, A | C | O | B, 0},
     [WF_MSG_bye] = {on_bye, A | C | O | B, 1},
     [WF_MSG_error] = {on_error, A | C | O | B, 1},
-    [WF_MSG_agent_info] = {on_agent_info, A, 0},
-    [WF_MSG_telemetry] = {on_telemetry, A, 0},
-    [WF_MSG_resync] = {on_resync, A, 0, 1},
-    [WF_MSG_started] = {on_started, A, 0, 1},
-    [WF_MSG_output] = {on_output, A, 0},
-    [WF_MSG_result] = {on_result, A, 0, 1},
-    [WF_MSG_refuse] = {on_refuse, A, 0, 1},
+    [WF_MSG_agent_info] = {on_agent_info, A | B, 0},
+    [WF_MSG_telemetry] = {on_telemetry, A | B, 0},
+    [WF_MSG_resync] = {on_resync, A | B, 0, 1},
+    [WF_MSG_started] = {on_started, A | B, 0, 1},
+    [WF_MSG_output] = {on_output, A | B, 0},
+    [WF_MSG_result] = {on_result, A | B, 0, 1},
+    [WF_MSG_refuse] = {on_refuse, A | B, 0, 1},
     [WF_MSG_drain] = {on_drain, A, 0},
     [WF_MSG_links] = {on_links, A, 0},
     [WF_MSG_fetching] = {on_fetching, A, 0},
+    [WF_MSG_assign] = {on_assign, B, 0, 1},
+    [WF_MSG_stop] = {on_stop, B, 0, 1},
+    [WF_MSG_result_ack] = {on_result_ack, B, 0, 1},
     [WF_MSG_holdings] = {on_holdings, A, 0},
     [WF_MSG_fetched] = {on_fetched, A, 0},
     [WF_MSG_locate] = {on_locate, A | C | O, 0},
@@ -283,12 +289,13 @@ static uint64_t req_of(const struct wf_msg *m)
 
 static void on_msg(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
+    const int dealt_with = mesh_heard(c, ev, out);
     struct session *s = session_get(&c->sessions, ev->peer);
-    struct turn t = {c, s, ev->msg, out};
+    struct turn t = {c, s, ev->msg, out, 0};
     const struct route *r = &routes[ev->msg->type];
 
     WF_CHECK((size_t) ev->msg->type < ARRAY_LEN(routes));
-    if (s == NULL) {
+    if (s == NULL || dealt_with) {
         return;
     }
     on_peer_heard(c, s, out);
@@ -329,6 +336,9 @@ void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
                          .retry_ms = retry_ms};
     va_list ap;
 
+    if (t->quiet) {
+        return;
+    }
     va_start(ap, fmt);
     (void) vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -402,6 +412,14 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
     case BROKER_PRICES:
         on_prices(c, ev, out);
         break;
+    case BROKER_DIAL:
+        mesh_dial(c, ev->dial, out);
+        break;
+    case BROKER_DIAL_UP:
+    case BROKER_DIAL_DOWN:
+    case BROKER_DIAL_REFUSED:
+        mesh_on_dial(c, ev, out);
+        break;
     case BROKER_FORGETFUL:
         on_forgetful(c, out);
         break;
@@ -428,6 +446,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         work_retain(c, 0, out);
     }
     data_step(c, out);
+    mesh_step(c, out);
     ledger_flush(c, out);
     promises_date(c, out);
     if (c->lsn > c->synced_lsn && out->err == 0) {
@@ -459,6 +478,7 @@ uint64_t core_wakeup_us(const struct core *c)
         due_us = c->reclaim_us;
     }
     due_us = wf_min_u64(due_us, estimates_due_us(c));
+    due_us = wf_min_u64(due_us, mesh_due_us(c));
     if (data_due(c)) {
         due_us = wf_min_u64(due_us, wf_max_u64(c->data_due_us, AHEAD_US + 1));
     }

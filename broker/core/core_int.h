@@ -11,6 +11,7 @@
 #include "broker/core/data/data.h"
 #include "broker/core/decisions.h"
 #include "broker/core/estimates.h"
+#include "broker/core/mesh/neighbours.h"
 #include "broker/core/news.h"
 #include "broker/core/pricing.h"
 #include "broker/core/router/distance.h"
@@ -61,7 +62,9 @@
     C(links_refused)                                                                     \
     C(bad_records)                                                                       \
     C(late)                                                                              \
-    C(estimates_lost)
+    C(estimates_lost)                                                                    \
+    C(guests)                                                                            \
+    C(guests_refused)
 
 struct counters {
 #define C(name) uint64_t name;
@@ -110,6 +113,7 @@ struct core {
     struct agent **by_node;      /* owned; of the router's numbers */
     struct wf_ewma run_error_pm; /* of expected run times, per mille of the real ones */
     struct data data;
+    struct mesh mesh;
     uint64_t data_due_us; /* when what it has to say goes on */
     struct news news;
     struct counters count;
@@ -141,6 +145,7 @@ struct turn {
     struct session *s;
     const struct wf_msg *msg;
     struct wf_effects *out;
+    int quiet; /* refusals are not sent: the caller has an answer of its own */
 };
 
 /* on_session.c */
@@ -212,6 +217,13 @@ struct wf_job_row job_row_of(const struct core *c, const struct job *j);
 /* End a session from our side: told why, then closed. */
 void session_end(struct core *c, struct session *s, int code, const char *text,
                  struct wf_effects *out);
+
+/* A session opened whose peer takes assignments: an agent, or a neighbour. */
+void agent_opened(struct core *c, struct session *s, uint64_t epoch,
+                  struct wf_slice software, struct wf_effects *out);
+
+/* A round trip of the session was measured. */
+void session_rtt(struct core *c, struct session *s, uint64_t rtt_us);
 
 /* Forget a session; its agent, if any, starts its grace. */
 void session_gone(struct core *c, struct session *s, struct wf_effects *out);

@@ -11,6 +11,8 @@
 #include "broker/core/pricing.h"
 #include "proto/msg.h"
 
+struct mesh_dial;
+
 enum broker_event_kind {
     BROKER_PEER_UP,   /* key: who it is, as CURVE proved it */
     BROKER_PEER_DOWN, /* the connection is gone */
@@ -26,8 +28,12 @@ enum broker_event_kind {
     BROKER_RECORD,      /* table, record: one stored record; at start-up, or of others */
     BROKER_LOADED,      /* start-up: these were all records */
     BROKER_PRICES,      /* prices, nprices: a new price book, in place of the old */
-    BROKER_FORGETFUL,   /* effects of the last step were lost for want of memory */
-    BROKER_STOPPING     /* no new work: the process is about to end */
+    BROKER_DIAL,        /* dial: one more neighbour is to be dialled */
+    BROKER_DIAL_UP,   /* peer: the connection to a neighbour that was dialled is there */
+    BROKER_DIAL_DOWN, /* peer: it is gone, or nobody answered */
+    BROKER_DIAL_REFUSED, /* peer: the neighbour does not know our key */
+    BROKER_FORGETFUL,    /* effects of the last step were lost for want of memory */
+    BROKER_STOPPING      /* no new work: the process is about to end */
 };
 
 /* What the shell refuses or drops before the core hears of it, since the start. */
@@ -65,6 +71,7 @@ struct broker_event {
     const struct bus_counts *bus; /* for views; may be NULL */
     const struct price_line *prices;
     size_t nprices;
+    const struct mesh_dial *dial;
 };
 
 #endif

@@ -337,7 +337,7 @@ int hedge_goes_on(struct core *c, struct job *j, struct wf_effects *out)
     jobs_change_places(&c->jobs, j, copy);
     drop(c, copy);
     ledger_write(c, j, LEDGER_ATTEMPT);
-    work_tell_state(j, out);
+    work_tell_state(c, j, out);
     return 1;
 }
 

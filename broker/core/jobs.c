@@ -1,6 +1,7 @@
 #include "broker/core/jobs.h"
 
 #include "broker/core/capabilities.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/wishes.h"
 #include "common/check.h"
 #include "common/err.h"
@@ -67,6 +68,7 @@ static void job_free(struct job *j)
     wf_free(j->data);
     wf_free(j->history);
     wf_free(j->wishes);
+    wf_free(j->guest);
     wf_buf_fini(&j->log);
     wf_free(j);
 }
@@ -117,7 +119,8 @@ struct job *jobs_get(const struct jobs *t, const struct wf_id *id)
 size_t job_bytes(const struct job *j)
 {
     return j->bytes_len + j->data_len + j->log.len +
-           (j->wishes != NULL ? j->wishes->size : 0);
+           (j->wishes != NULL ? j->wishes->size : 0) +
+           (j->guest != NULL ? j->guest->size : 0);
 }
 
 /* Copy text to `at` with its zero; returns where the next goes. */

@@ -21,6 +21,7 @@
 
 struct agent;
 struct capability;
+struct guest;
 struct wishes;
 
 struct job_try {
@@ -68,6 +69,7 @@ struct job {
     int unclaimed;             /* after a restart: an agent may still hold its attempt */
     unsigned goal;             /* enum wf_goal */
     struct wishes *wishes;     /* owned; NULL: none */
+    struct guest *guest;       /* owned; it is another broker's; NULL: it is ours */
     struct job
         *original;      /* of a copy, see hedge.h, which has its wishes; NULL: is none */
     uint64_t sent_seq;  /* of the present assignment; UINT64_MAX: not sent yet */

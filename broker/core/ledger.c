@@ -1,6 +1,7 @@
 #include "broker/core/ledger.h"
 
 #include "broker/core/hedge.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/reuse.h"
 #include "broker/core/work.h"
 #include "common/check.h"
@@ -67,7 +68,7 @@ int ledger_delete(struct core *c, unsigned table, uint64_t seq, struct wf_effect
 static int write_job(struct core *c, const struct job *j, struct wf_effects *out)
 {
     const struct wf_submit s = job_submit(j);
-    const struct wf_job_rec m = {
+    struct wf_job_rec m = {
         .owner = j->owner->key,
         .seq = j->seq,
         .capability = s.capability,
@@ -99,6 +100,11 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
         .group = s.group,
         .hedge = s.hedge};
 
+    if (j->guest != NULL) {
+        m.home_job = j->guest->job;
+        m.home_attempt = j->guest->attempt;
+        m.path = j->guest->path;
+    }
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
     (void) wf_buf_put(&c->record, j->id.b, sizeof j->id.b);

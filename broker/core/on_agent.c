@@ -2,6 +2,7 @@
 #include "broker/core/asked.h"
 #include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/notice.h"
 #include "broker/core/preempt.h"
 #include "broker/core/reclaim.h"
@@ -196,7 +197,7 @@ void on_started(struct turn *t)
     (void) job_plan(&t->c->jobs, j);
     /* So that an attempt that takes its site down is counted after the crash. */
     ledger_write(t->c, j, LEDGER_ATTEMPT);
-    work_tell_state(j, t->out);
+    work_tell_state(t->c, j, t->out);
     hedge_plan(t->c, j);
     notice_started(t->c, j, t->out);
     preempt_at(t->c, j->agent, t->out);
@@ -228,6 +229,9 @@ void on_output(struct turn *t)
                 m->data);
     } else {
         j->log_cut += m->data.len;
+    }
+    if (j->guest != NULL) {
+        guest_tell_output(j, m, t->out);
     }
     for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
          n = wf_list_next(&j->watches, n)) {
@@ -340,6 +344,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     }
     end.wait_us = j->started_us - j->accepted_us;
     routes_pay(c, j, m);
+    j->cost_pusd = wf_add_sat(j->cost_pusd, m->cost_pusd);
     if (asked_ended(c, j, code, t->out)) {
         return;
     }

@@ -111,6 +111,7 @@ void session_gone(struct core *c, struct session *s, struct wf_effects *out)
 {
     struct agent *a = s->by_token ? NULL : s->principal->agent;
 
+    mesh_session_gone(c, s->peer, out);
     drop_watches(s);
     if (!s->by_token) {
         s->principal->seen_ms = c->wall_ms;
@@ -153,50 +154,50 @@ static void set_up(struct core *c, const struct agent *a, int up, struct wf_effe
     }
 }
 
-static void agent_says_hello(struct turn *t)
+void agent_opened(struct core *c, struct session *s, uint64_t epoch,
+                  struct wf_slice software, struct wf_effects *out)
 {
-    struct core *c = t->c;
-    const struct wf_hello *m = &t->msg->u.hello;
     struct agent *a;
 
-    if (agents_need(&c->agents, t->s->principal, &a) != 0 || routes_add(c, a) != 0) {
-        session_end(c, t->s, WEFT_EFULL, "the broker knows as many agents as it may",
-                    t->out);
+    if (agents_need(&c->agents, s->principal, &a) != 0 || routes_add(c, a) != 0) {
+        session_end(c, s, WEFT_EFULL, "the broker knows as many agents as it may", out);
         return;
     }
-    if (a->session != NULL && a->session != t->s) {
+    if (a->session != NULL && a->session != s) {
         /* The older connection is half-open, or the key was copied to a second machine.
          */
-        core_news(c, t->out, WF_LOG_WARN, "agent-replaced", a->principal->name, NULL,
-                  "agent %s opened a second session; the first is closed%s",
-                  a->principal->name,
-                  a->epoch != m->epoch ? " (another process: is its key on two machines?)"
-                                       : "");
+        core_news(
+            c, out, WF_LOG_WARN, "agent-replaced", a->principal->name, NULL,
+            "agent %s opened a second session; the first is closed%s", a->principal->name,
+            a->epoch != epoch ? " (another process: is its key on two machines?)" : "");
         session_end(c, a->session, WEFT_ECLOSED,
-                    "a newer session of this key replaced it", t->out);
+                    "a newer session of this key replaced it", out);
     }
     wf_heap_remove(&c->agents.graces, &a->grace);
-    if (a->epoch != m->epoch) {
+    if (a->epoch != epoch) {
         a->restarted = a->epoch != 0; /* it may still have results of that life */
         a->metrics_known = 0;
         a->info_seq = 0;
     }
-    a->epoch = m->epoch;
+    a->epoch = epoch;
     a->synced = 0;
-    a->session = t->s;
+    a->session = s;
     a->heard_us = c->now_us;
-    wf_slice_str(m->software, a->software, sizeof a->software);
+    wf_slice_str(software, a->software, sizeof a->software);
     agent_move(a, AGENT_UP, c->now_us);
     routes_open(c, a);
     routes_load(c, a, NULL);
-    set_up(c, a, 1, t->out);
+    set_up(c, a, 1, out);
     if (a->principal->drained) {
         const struct wf_drain drain = {1};
 
-        wf_effects_send(t->out, t->s->peer, WF_MSG_drain, &drain);
+        wf_effects_send(out, s->peer, WF_MSG_drain, &drain);
     }
-    core_news(c, t->out, WF_LOG_INFO, "agent-up", a->principal->name, NULL,
-              "agent %s is up", a->principal->name);
+    core_news(c, out, WF_LOG_INFO, "agent-up", a->principal->name, NULL, "agent %s is up",
+              a->principal->name);
+    if (s->role == WF_ROLE_BROKER) {
+        mesh_greet(c, s, out);
+    }
 }
 
 /* A peer was told of a record that the store does not have: an old copy of it was put
@@ -286,12 +287,12 @@ void on_hello(struct turn *t)
         w.probe_port = probe_port;
     }
     wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);
-    if (s->role == WF_ROLE_AGENT && !s->by_token) {
-        agent_says_hello(t);
+    if (role_runs(s->role) && !s->by_token) {
+        agent_opened(c, s, m->epoch, m->software, t->out);
     }
 }
 
-static void sample_rtt(struct core *c, struct session *s, uint64_t rtt_us)
+void session_rtt(struct core *c, struct session *s, uint64_t rtt_us)
 {
     struct agent *a = s->principal->agent;
 
@@ -313,7 +314,7 @@ void on_ping(struct turn *t)
     struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
-    sample_rtt(t->c, t->s, m->rtt_us);
+    session_rtt(t->c, t->s, m->rtt_us);
     if (a != NULL && a->session == t->s) {
         routes_load(t->c, a, m);
         /* Looks at what waits are bounded: an agent that stays idle gets another. */
@@ -339,7 +340,7 @@ void on_pong(struct turn *t)
             if (session_get(&c->sessions, p->peer) != NULL) {
                 wf_effects_send(t->out, p->peer, WF_MSG_node_pong, &r);
             }
-            sample_rtt(c, t->s, r.rtt_us);
+            session_rtt(c, t->s, r.rtt_us);
             p->seq = 0;
             return;
         }
@@ -350,7 +351,7 @@ void on_bye(struct turn *t)
 {
     struct agent *a = t->s->by_token ? NULL : t->s->principal->agent;
 
-    if (a != NULL && a->session == t->s) {
+    if (a != NULL && a->session == t->s && a->neighbour == NULL) {
         /* It leaves in order: its attempts need not wait for it. */
         core_news(t->c, t->out, WF_LOG_INFO, "agent-left", a->principal->name, NULL,
                   "agent %s left", a->principal->name);

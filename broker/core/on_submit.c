@@ -258,8 +258,7 @@ static int add_job(struct turn *t, const struct wf_submit *m, const struct job_d
     return 0;
 }
 
-/* A job that was just added: wait for its record, or begin. */
-static void begin(struct core *c, struct job *j, struct wf_effects *out)
+void submit_begin(struct core *c, struct job *j, struct wf_effects *out)
 {
     ledger_write(c, j, LEDGER_JOB);
 #ifdef WEFT_PLANT_ACK_BEFORE_SYNC
@@ -341,7 +340,7 @@ void on_submit(struct turn *t)
         return;
     }
     if (submit_prepare(t, m, &j) == 0 && check_deadline(t, j) == 0) {
-        begin(c, j, t->out);
+        submit_begin(c, j, t->out);
     }
 }
 
@@ -394,5 +393,5 @@ void on_job_retry(struct turn *t)
     j->owed = 0;
     j->retry_of = old->id;
     answer_when_safe(t, j->class_, m->req, 0, "");
-    begin(c, j, t->out);
+    submit_begin(c, j, t->out);
 }

@@ -1,6 +1,7 @@
 #include "broker/core/place.h"
 
 #include "broker/core/data/residency.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/need.h"
 #include "broker/core/routes.h"
 #include "broker/core/wishes.h"
@@ -16,6 +17,9 @@ static int needs_met(const struct job *j, const struct agent *a)
     struct wf_label_row row;
     char room[32];
 
+    if (a->neighbour != NULL) {
+        return 1; /* it knows its agents, and refuses at once what none of them meets */
+    }
     while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
         struct need need;
 
@@ -57,6 +61,11 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     }
     if (j->needs.count != 0 && !needs_met(j, a)) {
         return PLACE_NEEDS;
+    }
+    if (j->guest != NULL && a->neighbour != NULL &&
+        (j->owner == a->principal || j->guest->path.count >= WF_HOPS_MAX ||
+         guest_came_through(j->guest, a->principal->name))) {
+        return PLACE_CAME_FROM;
     }
     if (j->wishes != NULL && !wishes_allow(c, j, a)) {
         return PLACE_NEAR;

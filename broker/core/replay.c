@@ -3,6 +3,7 @@
 #include "broker/core/routes.h"
 
 #include "broker/core/ledger.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/reuse.h"
 #include "broker/core/work.h"
 #include "common/err.h"
@@ -164,6 +165,18 @@ static void take_job(struct core *c, struct job *j, const struct wf_job_rec *m,
     job_set_terms(j, submit, c->cfg.max_attempts);
 }
 
+static int replay_guest(struct core *c, struct job *j, const struct wf_job_rec *m)
+{
+    int rc = guest_new(&m->home_job, m->home_attempt, m->path, &j->guest);
+
+    if (rc != 0) {
+        jobs_undo(&c->jobs, j);
+        return rc;
+    }
+    c->jobs.bytes += j->guest->size;
+    return 0;
+}
+
 static int replay_job(struct core *c, struct wf_slice record, struct wf_effects *out)
 {
     struct wf_msg msg;
@@ -201,6 +214,9 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
         }
     }
     rc = jobs_add(&c->jobs, &submit, &data, &j);
+    if (rc == 0 && !wf_id_is_zero(&m->home_job)) {
+        rc = replay_guest(c, j, m);
+    }
     if (rc != 0) {
         drop_watches(&watches);
         return rc;
@@ -373,7 +389,7 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
     if (p != NULL && p->agent != NULL) {
         routes_open(c, p->agent);
     }
-    if (ev->table == REGISTRY_KEYS && p != NULL && p->role == WF_ROLE_AGENT &&
+    if (ev->table == REGISTRY_KEYS && p != NULL && role_runs(p->role) &&
         p->agent == NULL && agents_need(&c->agents, p, &a) == 0) {
         a->since_us = a->heard_us = c->now_us;
         a->expected = p->up && p->state == WF_KEY_ACTIVE;

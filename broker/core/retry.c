@@ -97,7 +97,7 @@ void work_retry(struct core *c, struct job *j, int code, const char *reason,
             capability_enqueue(j->capability, j, 1);
         }
     }
-    work_tell_state(j, out);
+    work_tell_state(c, j, out);
 }
 
 void work_again(struct core *c, struct job *j, int code, const char *reason,
@@ -112,7 +112,7 @@ void work_again(struct core *c, struct job *j, int code, const char *reason,
     j->reserved = j->attempt + 1;
     ledger_write(c, j, LEDGER_ATTEMPT);
     (void) job_plan(&c->jobs, j);
-    work_tell_state(j, out);
+    work_tell_state(c, j, out);
 }
 
 void work_cut(struct core *c, struct agent *a)

@@ -30,6 +30,7 @@ int routes_is_open(const struct agent *a)
 
 void routes_open(struct core *c, const struct agent *a)
 {
+    mesh_offers_changed(&c->mesh);
     if (a->node != ROUTE_NONE) {
         routing_open(c->routing, a->node, routes_is_open(a));
     }
@@ -262,6 +263,9 @@ void routes_learn(struct core *c, const struct job *j, const struct wf_result *m
     }
     if (!cut) {
         judge(c, j, work_us);
+    }
+    if (run_us != 0 && j->agent->neighbour == NULL) {
+        wf_ewma_add(&c->mesh.run_us, run_us, ERROR_SHIFT);
     }
     if (run_us != 0) {
         runtimes_add(c->runtimes, &key, work_us, cut, c->now_us);

@@ -11,4 +11,7 @@
  * back.  0, or the code of the refusal that was sent. */
 int submit_prepare(struct turn *t, const struct wf_submit *m, struct job **ret_job);
 
+/* A job that was just added: wait for its record, or begin. */
+void submit_begin(struct core *c, struct job *j, struct wf_effects *out);
+
 #endif

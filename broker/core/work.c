@@ -4,6 +4,7 @@
 #include "broker/core/data/inputs.h"
 #include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/place.h"
 #include "broker/core/preempt.h"
 #include "broker/core/recall.h"
@@ -24,6 +25,32 @@
 #define AGE_RUNS   10u
 /* How long beyond its limit an agent may stay silent about a run. */
 #define OVERDUE_SLACK_MS 10000u
+
+/* A broker places it again: what its agents cannot know by themselves. */
+static void add_terms(struct core *c, const struct job *j, struct wf_assign *m)
+{
+    const struct wf_submit s = job_submit(j);
+    const struct wf_label_row us = {wf_slice_of(c->cfg.name)};
+    struct wf_label_row row;
+
+    m->needs = s.needs;
+    m->name = s.name;
+    m->class_ = j->class_;
+    m->goal = s.goal;
+    m->rho_pusd = s.rho_pusd;
+    m->max_cost_pusd = s.max_cost_pusd;
+    m->prefers = s.prefers;
+    if (j->deadline_us != 0) {
+        m->left_ms =
+            wf_max_u64(1, (wf_max_u64(j->deadline_us, c->now_us) - c->now_us) / 1000);
+    }
+    wf_buf_clear(&c->mesh.rows);
+    for (struct wf_rows path = j->guest != NULL ? j->guest->path : (struct wf_rows){0};
+         wf_rows_next(&path, wf_desc_label_row(), &row);) {
+        (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &row);
+    }
+    (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &us);
+}
 
 void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
 {
@@ -49,6 +76,9 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
     }
     if (j->disconnect == WF_STOP_AFTER) {
         m.stop_after_ms = wf_max_u64(j->disconnect_ms, 1);
+    }
+    if (j->agent->neighbour != NULL) {
+        add_terms(c, j, &m);
     }
     m.work_us = j->work_us;
     m.seq = ++j->agent->session->assign_seq;
@@ -76,7 +106,7 @@ static void assign(struct core *c, struct job *j, struct offer *o,
     } else {
         work_send_assign(c, j, out);
     }
-    work_tell_state(j, out);
+    work_tell_state(c, j, out);
 }
 
 /* May it be assigned as far as its records go? */
@@ -323,10 +353,13 @@ void work_stop(struct job *j, int code, struct wf_effects *out)
     }
 }
 
-void work_tell_state(const struct job *j, struct wf_effects *out)
+void work_tell_state(const struct core *c, const struct job *j, struct wf_effects *out)
 {
     struct wf_job_update m;
 
+    if (j->guest != NULL) {
+        guest_tell_state(c, j, out);
+    }
     if (wf_list_empty(&j->watches)) {
         return;
     }
@@ -392,6 +425,9 @@ void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
     struct wf_list_node *n;
 
     tell_news(c, j, out);
+    if (j->guest != NULL && !j->guest->acked) {
+        guest_tell_outcome(j, out);
+    }
     if (j->submitter != 0 && session_get(&c->sessions, j->submitter) != NULL) {
         work_send_outcome(j, j->submitter, out);
     }
@@ -489,6 +525,15 @@ static int must_stay(const struct core *c, const struct job *j)
            !ledger_settled(c, j);
 }
 
+void work_drop(struct core *c, struct job *j, struct wf_effects *out)
+{
+    if (!must_stay(c, j)) {
+        ledger_drop(c, j, out);
+        data_job_gone(c, j, out);
+        jobs_forget(&c->jobs, j);
+    }
+}
+
 void work_retain(struct core *c, size_t more, struct wf_effects *out)
 {
     struct wf_list_node *n;
@@ -515,9 +560,7 @@ void work_retain(struct core *c, size_t more, struct wf_effects *out)
             continue;
         }
         c->count.results_evicted += !old;
-        ledger_drop(c, j, out);
-        data_job_gone(c, j, out);
-        jobs_forget(&c->jobs, j);
+        work_drop(c, j, out);
     }
 }
 

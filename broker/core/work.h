@@ -89,12 +89,15 @@ void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out);
 void watch_free(struct watch *w);
 
 /* Tell watchers of states. */
-void work_tell_state(const struct job *j, struct wf_effects *out);
+void work_tell_state(const struct core *c, const struct job *j, struct wf_effects *out);
 
 /* Once a step, and before more is taken in: drop finished jobs over age, number or bytes,
  * so that `more` bytes (at most all there may be) find room as far as finished jobs are
  * in the way. */
 void work_retain(struct core *c, size_t more, struct wf_effects *out);
+
+/* Drop a finished job that nobody needs any more, unless it must stay. */
+void work_drop(struct core *c, struct job *j, struct wf_effects *out);
 
 /* Jobs whose time has come. */
 void work_tick(struct core *c, struct wf_effects *out);

@@ -21,7 +21,7 @@ static const struct token_args defaults = {.role = "agent", .ttl_ms = 15 * 60 * 
 #define AT(field) offsetof(struct token_args, field)
 
 static const struct opt opts[] = {
-    {"role", 'r', OPT_CHOICE, "agent|client|operator", AT(role), 0, 0,
+    {"role", 'r', OPT_CHOICE, "agent|client|operator|broker", AT(role), 0, 0,
      "what it may become (default agent)"},
     {"name", 'n', OPT_TEXT, "NAME", AT(name), 0, 0,
      "the name it gets (default: the device chooses)"},
@@ -40,6 +40,7 @@ static enum weft_role role_of(const char *name)
 {
     return strcmp(name, "agent") == 0    ? WEFT_ROLE_AGENT
            : strcmp(name, "client") == 0 ? WEFT_ROLE_CLIENT
+           : strcmp(name, "broker") == 0 ? WEFT_ROLE_BROKER
                                          : WEFT_ROLE_OPERATOR;
 }
 

@@ -241,7 +241,7 @@ broker_again() {
 token() {
     local file=$1
     shift
-    weft -q -C op token create "$@" > "$file"
+    weft -q -C "${op-op}" token create "$@" > "$file"
 }
 
 # context NAME [ROLE]: enrol a client.

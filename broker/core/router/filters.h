@@ -21,6 +21,7 @@
     F(AVOIDED, "failed-there")                                                           \
     F(COST, "max-cost")                                                                  \
     F(DEADLINE, "deadline")                                                              \
+    F(CAME_FROM, "came-from")                                                            \
     F(FULL, "full")
 
 enum place_filter {

@@ -1,0 +1,337 @@
+#include "broker/core/mesh/guests.h"
+
+#include "broker/core/ledger.h"
+#include "broker/core/place.h"
+#include "broker/core/submit.h"
+#include "broker/core/work.h"
+#include "common/err.h"
+#include "common/fnv.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <string.h>
+
+int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
+              struct guest **ret_guest)
+{
+    const size_t size = sizeof(struct guest) + path.len;
+    struct guest *g = wf_calloc(1, size);
+
+    if (g == NULL) {
+        return WEFT_ENOMEM;
+    }
+    g->job = *job;
+    g->attempt = (uint32_t) attempt;
+    g->size = size;
+    (void) jobs_put_rows(g->bytes, path, &g->path);
+    *ret_guest = g;
+    return 0;
+}
+
+static int is_in(struct wf_rows path, const char *name)
+{
+    struct wf_label_row row;
+
+    while (wf_rows_next(&path, wf_desc_label_row(), &row)) {
+        if (wf_slice_is(row.text, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int guest_came_through(const struct guest *g, const char *name)
+{
+    return is_in(g->path, name);
+}
+
+/* The id that an attempt of another broker's job has here.  Not secret: who makes up one
+ * that is taken is refused, because the job is not his. */
+static struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
+                             uint64_t attempt)
+{
+    uint64_t half[2] = {wf_fnv_u64(WF_FNV_START, 1), wf_fnv_u64(WF_FNV_START, 2)};
+    struct wf_id id;
+
+    for (unsigned i = 0; i < 2; i++) {
+        half[i] = wf_fnv_bytes(half[i], owner->b, sizeof owner->b);
+        half[i] = wf_fnv_bytes(half[i], job->b, sizeof job->b);
+        half[i] = wf_fnv_u64(half[i], attempt);
+        for (unsigned k = 0; k < 8; k++) {
+            id.b[i * 8 + k] = (uint8_t) (half[i] >> (8 * k));
+        }
+    }
+    return id;
+}
+
+/* The session of its broker, or NULL while that is away. */
+static struct session *home_of(const struct job *j)
+{
+    const struct agent *a = j->owner->agent;
+
+    return a != NULL ? a->session : NULL;
+}
+
+/* -- what is told ----------------------------------------------------------------------
+ */
+
+void guest_tell_state(const struct core *c, const struct job *j, struct wf_effects *out)
+{
+    const struct session *home = home_of(j);
+    struct wf_started m;
+
+    if (home == NULL || j->state != WF_JOB_RUNNING) {
+        return;
+    }
+    m = (struct wf_started){.job = j->guest->job,
+                            .attempt = j->guest->attempt,
+                            .ago_us = c->now_us - j->started_us};
+    wf_effects_send(out, home->peer, WF_MSG_started, &m);
+}
+
+void guest_tell_output(const struct job *j, const struct wf_output *m,
+                       struct wf_effects *out)
+{
+    const struct session *home = home_of(j);
+    struct wf_output piece = *m;
+
+    if (home != NULL) {
+        piece.job = j->guest->job;
+        piece.attempt = j->guest->attempt;
+        wf_effects_send(out, home->peer, WF_MSG_output, &piece);
+    }
+}
+
+void guest_tell_outcome(const struct job *j, struct wf_effects *out)
+{
+    const struct session *home = home_of(j);
+    struct wf_result m;
+
+    if (home == NULL) {
+        return;
+    }
+    m = (struct wf_result){.job = j->guest->job,
+                           .attempt = j->guest->attempt,
+                           .code = (uint64_t) -j->code,
+                           .exit_code = j->exit_code,
+                           .signal = j->term_signal,
+                           .reason = wf_slice_of(j->reason),
+                           .data = wf_slice_make(j->data, j->data_len),
+                           .wait_us = j->wait_us,
+                           .run_us = j->run_us,
+                           .cut = j->cut,
+                           .blob = j->blob,
+                           .blob_size = j->blob_size,
+                           .fetched = j->fetched,
+                           .node = job_node(j),
+                           .cost_pusd = j->cost_pusd};
+    wf_effects_send(out, home->peer, WF_MSG_result, &m);
+}
+
+static unsigned run_state(const struct job *j)
+{
+    return wf_job_is_final(j->state)    ? WF_RUN_FINISHED
+           : j->state == WF_JOB_RUNNING ? WF_RUN_RUNNING
+                                        : WF_RUN_WAITING;
+}
+
+/* An outcome that is not safe yet is told when it is. */
+static int is_told(const struct core *c, const struct job *j)
+{
+    return wf_job_is_final(j->state) && ledger_settled(c, j);
+}
+
+void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
+{
+    struct wf_resync m = {{0}};
+    struct wf_buf *rows = core_rows(c, 0);
+
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
+         n = wf_list_next(&c->jobs.all, n)) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+        struct wf_run_row row;
+
+        if (j->guest == NULL || j->owner != owner->principal || j->guest->acked ||
+            m.runs.count == WF_RUNS_MAX) {
+            continue;
+        }
+        row = (struct wf_run_row){j->guest->job, j->guest->attempt, run_state(j)};
+        if (wf_rows_add(rows, &m.runs, wf_desc_run_row(), &row) != 0) {
+            break;
+        }
+    }
+    wf_effects_send(out, owner->session->peer, WF_MSG_resync, &m);
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
+         n = wf_list_next(&c->jobs.all, n)) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->guest != NULL && j->owner == owner->principal && !j->guest->acked &&
+            is_told(c, j)) {
+            guest_tell_outcome(j, out);
+        }
+    }
+}
+
+/* -- what is asked ---------------------------------------------------------------------
+ */
+
+static void refuse_guest(struct turn *t, int code, const char *text)
+{
+    const struct wf_assign *m = &t->msg->u.assign;
+    const struct wf_refuse r = {.job = m->job,
+                                .attempt = m->attempt,
+                                .code = (uint64_t) -code,
+                                .text =
+                                    wf_slice_make(text, wf_utf8_cut(text, strlen(text)))};
+
+    t->c->count.guests_refused++;
+    wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &r);
+}
+
+static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id *id)
+{
+    return (struct wf_submit){.job = *id,
+                              .capability = m->capability,
+                              .version = m->version,
+                              .payload = m->payload,
+                              .class_ = m->class_,
+                              .priority = m->priority,
+                              .wall_ms = m->wall_ms,
+                              .deadline_ms = m->left_ms,
+                              .needs = m->needs,
+                              .node = m->node,
+                              .name = m->name,
+                              .detached = 1,
+                              .goal = m->goal,
+                              .rho_pusd = m->rho_pusd,
+                              .max_cost_pusd = m->max_cost_pusd,
+                              .prefers = m->prefers};
+}
+
+/* Can it be placed here, now or when somebody gets room?  The home broker has other
+ * places to try; what waits here in vain it would hear of much later. */
+static int is_placeable(struct turn *t, const struct job *j, const char **ret_why)
+{
+    const struct place_ask ask = {.admission = 1};
+    struct decision d;
+
+    decision_clear(&d);
+    if (place_choose(t->c, j, &ask, &d) != NULL) {
+        return 1;
+    }
+    *ret_why = "no agent here may run it";
+    for (uint32_t i = 0; i < d.route.nrows; i++) {
+        if (d.route.rows[i].filter == PLACE_FULL) {
+            *ret_why = "all agents here are busy";
+        }
+    }
+    return 0;
+}
+
+static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf_id *id,
+                      const char **ret_why)
+{
+    const struct wf_submit s = submit_of(m, id);
+    struct turn quiet = *t;
+    struct job *j;
+    int rc;
+
+    if (m->inputs.count != 0 || !wf_digest_is_zero(&m->payload_blob)) {
+        *ret_why = "its data would have to cross a link between brokers";
+        return WEFT_EPERM;
+    }
+    quiet.quiet = 1; /* the answer is ours */
+    rc = submit_prepare(&quiet, &s, &j);
+    if (rc != 0) {
+        *ret_why = wf_err_sentence(rc);
+        return rc;
+    }
+    j->owed = 0;
+    j->acceptor = 0;
+    rc = guest_new(&m->job, m->attempt, m->path, &j->guest);
+    if (rc == 0) {
+        t->c->jobs.bytes += j->guest->size;
+        rc = is_placeable(t, j, ret_why) ? 0 : WEFT_EBUSY;
+    } else {
+        *ret_why = "out of memory";
+    }
+    if (rc != 0) {
+        jobs_undo(&t->c->jobs, j);
+        return rc;
+    }
+    t->c->count.guests++;
+    submit_begin(t->c, j, t->out);
+    return 0;
+}
+
+void on_assign(struct turn *t)
+{
+    const struct wf_assign *m = &t->msg->u.assign;
+    const struct wf_id id = guest_id(&t->s->principal->key, &m->job, m->attempt);
+    struct agent *a = t->s->principal->agent;
+    struct job *j = jobs_get(&t->c->jobs, &id);
+    const char *why = "";
+    int rc;
+
+    if (a == NULL || a->session != t->s) {
+        return;
+    }
+    a->neighbour->covered = wf_max_u64(a->neighbour->covered, m->seq);
+    if (j != NULL) {
+        return; /* said again: it is held, or its outcome is on its way */
+    }
+    if (is_in(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX) {
+        refuse_guest(t, WEFT_EREFUSED, "it came through here, or too far");
+        return;
+    }
+    rc = take_guest(t, m, &id, &why);
+    if (rc != 0) {
+        refuse_guest(t, rc, why);
+    }
+}
+
+/* The guest of this neighbour, or NULL. */
+static struct job *guest_of(const struct turn *t, const struct wf_id *job,
+                            uint64_t attempt)
+{
+    const struct wf_id id = guest_id(&t->s->principal->key, job, attempt);
+    struct job *j = jobs_get(&t->c->jobs, &id);
+
+    return j != NULL && j->guest != NULL && j->owner == t->s->principal ? j : NULL;
+}
+
+void on_stop(struct turn *t)
+{
+    const struct wf_stop *m = &t->msg->u.stop;
+    struct job *j = guest_of(t, &m->job, m->attempt);
+    struct work_end end = {.state = WF_JOB_CANCELLED,
+                           .code = m->code != 0 ? -(int) m->code : WEFT_ECANCELLED,
+                           .reason = "stopped by the broker that it came from"};
+
+    if (j == NULL || wf_job_is_final(j->state)) {
+        return;
+    }
+    if (m->waiting) {
+        const struct wf_refuse back = {
+            .job = m->job, .attempt = m->attempt, .code = m->code};
+
+        if (j->state != WF_JOB_QUEUED && j->state != WF_JOB_ACCEPTED) {
+            return; /* one of our agents has it: its start or its result is the answer */
+        }
+        j->guest->acked = 1; /* there is nothing to tell of it any more */
+        wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &back);
+    }
+    work_stop(j, end.code, t->out);
+    work_finish(t->c, j, &end, t->out);
+}
+
+void on_result_ack(struct turn *t)
+{
+    const struct wf_result_ack *m = &t->msg->u.result_ack;
+    struct job *j = guest_of(t, &m->job, m->attempt);
+
+    if (j != NULL && wf_job_is_final(j->state)) {
+        j->guest->acked = 1;
+        work_drop(t->c, j, t->out);
+    }
+}

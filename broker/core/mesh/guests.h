@@ -1,0 +1,48 @@
+/* guests.h - jobs of other brokers that run here
+ *
+ * An assignment of a neighbour becomes a job of ours: owned by that neighbour, with an id
+ * made of its own, so that a further attempt is a further job, and as durable as at home.
+ * It is placed like any other, also on a further neighbour, unless it came through there.
+ * Its states and output are told as an agent would tell them, its outcome is a result
+ * that is repeated until it is acknowledged; then the job is forgotten.
+ */
+#ifndef BROKER_CORE_MESH_GUESTS_H
+#define BROKER_CORE_MESH_GUESTS_H
+
+#include "broker/core/jobs.h"
+#include "proto/effects.h"
+
+struct core;
+struct turn;
+
+/* What a job has that came from another broker.  Owned by the job. */
+struct guest {
+    struct wf_id job;    /* its id there, */
+    uint32_t attempt;    /* and which attempt of it this is */
+    int acked;           /* its outcome was recorded there */
+    size_t size;         /* of all of this */
+    struct wf_rows path; /* label_row rows: brokers that it came through, home first */
+    uint8_t bytes[];
+};
+
+/* WEFT_ENOMEM. */
+int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
+              struct guest **ret_guest);
+
+/* Did it come through the broker of that name? */
+int guest_came_through(const struct guest *g, const char *name);
+
+void on_assign(struct turn *t);
+void on_stop(struct turn *t);
+void on_result_ack(struct turn *t);
+
+/* Every guest of that broker, told after its session opened, and their outcomes. */
+void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);
+
+/* What becomes of it is told to its broker; nothing for other jobs. */
+void guest_tell_state(const struct core *c, const struct job *j, struct wf_effects *out);
+void guest_tell_output(const struct job *j, const struct wf_output *m,
+                       struct wf_effects *out);
+void guest_tell_outcome(const struct job *j, struct wf_effects *out);
+
+#endif

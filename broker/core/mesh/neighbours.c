@@ -1,0 +1,497 @@
+#include "broker/core/mesh/neighbours.h"
+
+#include "broker/core/mesh/guests.h"
+#include "broker/core/preempt.h"
+#include "broker/core/routes.h"
+#include "broker/core/work.h"
+#include "common/check.h"
+#include "common/err.h"
+#include "common/fnv.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "proto/name.h"
+
+#include <string.h>
+
+#define REDIAL_MIN_MS 250u
+#define REDIAL_MAX_MS 30000u
+#define DIAL_MS       10000u
+#define OFFERS_US     200000u /* between looks at what is offered */
+#define REPORT_US     100000u /* between reports of a load that changed */
+#define ROWS_BYTES    (64u << 10)
+
+void mesh_init(struct mesh *m)
+{
+    wf_list_init(&m->neighbours);
+    wf_buf_init(&m->rows, ROWS_BYTES);
+}
+
+void mesh_fini(struct mesh *m)
+{
+    struct wf_list_node *n;
+
+    while (m->neighbours.next != NULL && (n = wf_list_first(&m->neighbours)) != NULL) {
+        wf_list_remove(n);
+        wf_free(CONTAINER_OF(n, struct neighbour, node));
+    }
+    wf_buf_fini(&m->rows);
+}
+
+/* -- dialling --------------------------------------------------------------------------
+ */
+
+static uint32_t peer_of(const struct core *c, const struct dial *d)
+{
+    return MESH_DIALLED | (uint32_t) (d - c->mesh.dials);
+}
+
+static struct dial *dial_of(struct core *c, uint32_t peer)
+{
+    const uint32_t i = peer & ~MESH_DIALLED;
+
+    return (peer & MESH_DIALLED) != 0 && i < c->mesh.ndials ? &c->mesh.dials[i] : NULL;
+}
+
+/* The link speaks of one peer, which it calls 0. */
+static void label(struct wf_effects *out, size_t from, uint32_t peer)
+{
+    for (size_t i = from; i < out->n; i++) {
+        struct wf_effect *x = &out->v[i];
+
+        if (x->kind == WF_EFFECT_SEND || x->kind == WF_EFFECT_CONNECT ||
+            x->kind == WF_EFFECT_DISCONNECT) {
+            x->peer = peer;
+        }
+    }
+}
+
+static struct principal *neighbour_key(struct core *c, const struct mesh_dial *d,
+                                       struct wf_effects *out, int *ret_rc)
+{
+    struct principal *p = registry_key(&c->registry, &d->key);
+    struct principal made = {.key = d->key,
+                             .role = WF_ROLE_BROKER,
+                             .state = WF_KEY_ACTIVE,
+                             .created_ms = c->wall_ms};
+
+    *ret_rc = 0;
+    if (p == NULL) {
+        (void) wf_str_copy(made.name, sizeof made.name, d->name);
+        *ret_rc = registry_add(&c->registry, REGISTRY_KEYS, &made, &p);
+        if (*ret_rc == 0) {
+            p->lsn = core_persist(c, REGISTRY_KEYS, p, out);
+        }
+    }
+    return p;
+}
+
+void mesh_dial(struct core *c, const struct mesh_dial *d, struct wf_effects *out)
+{
+    struct wf_link_config cfg = {.role = WF_ROLE_BROKER,
+                                 .epoch = c->cfg.epoch,
+                                 .nendpoints = d->nendpoints,
+                                 .retry_min_ms = REDIAL_MIN_MS,
+                                 .retry_max_ms = REDIAL_MAX_MS,
+                                 .dial_ms = DIAL_MS,
+                                 .seed = wf_rng_next(&c->cookies)};
+    struct dial *to = &c->mesh.dials[c->mesh.ndials];
+    const struct principal *p;
+    size_t from;
+    int rc;
+
+    WF_CHECK(c->mesh.ndials < MESH_DIALS_MAX);
+    c->mesh.ndials++;
+    *to = (struct dial){.key = d->key};
+    (void) wf_str_copy(to->name, sizeof to->name, d->name);
+    (void) wf_str_copy(cfg.software, sizeof cfg.software, c->cfg.software);
+    wf_link_init(&to->link, &cfg);
+    p = neighbour_key(c, d, out, &rc);
+    if (rc != 0 || p->role != WF_ROLE_BROKER) {
+        core_news(c, out, WF_LOG_ERROR, "link-refused", d->name, NULL,
+                  "the neighbour %s is not dialled: %s", d->name,
+                  rc == WEFT_EEXIST || rc == 0 ? "its name or key is another node's"
+                                               : wf_err_sentence(rc));
+        return;
+    }
+    from = out->n;
+    wf_link_start(&to->link, c->now_us, out);
+    label(out, from, peer_of(c, to));
+}
+
+/* The link gave up, or was never up: so is the session gone. */
+static void look_at_link(struct core *c, const struct dial *d, struct wf_effects *out)
+{
+    struct session *s = session_get(&c->sessions, peer_of(c, d));
+
+    if (s != NULL && d->link.state != WF_LINK_READY) {
+        c->count.sessions_lost++;
+        session_gone(c, s, out);
+    }
+}
+
+void mesh_on_dial(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    struct dial *d = dial_of(c, ev->peer);
+    size_t from = out->n;
+
+    if (d == NULL) {
+        return;
+    }
+    if (ev->kind == BROKER_DIAL_UP) {
+        wf_link_up(&d->link, c->now_us, out);
+    } else if (ev->kind == BROKER_DIAL_DOWN) {
+        wf_link_down(&d->link, c->now_us, out);
+    } else {
+        wf_link_refused(&d->link, c->now_us, out);
+    }
+    label(out, from, ev->peer);
+    look_at_link(c, d, out);
+}
+
+void mesh_session_gone(struct core *c, uint32_t peer, struct wf_effects *out)
+{
+    struct dial *d = dial_of(c, peer);
+    size_t from = out->n;
+
+    if (d != NULL && d->link.state == WF_LINK_READY) {
+        wf_link_down(&d->link, c->now_us, out);
+        label(out, from, peer);
+    }
+}
+
+static void dial_opened(struct core *c, struct dial *d, struct wf_effects *out)
+{
+    const struct wf_link_welcome *w = &d->link.welcome;
+    struct principal *p = registry_key(&c->registry, &d->key);
+    struct session *s;
+
+    if (p == NULL || p->state == WF_KEY_REVOKED ||
+        session_open(&c->sessions, peer_of(c, d), c->now_us + c->cfg.lease_ms * 1000,
+                     &s) != 0) {
+        wf_effects_close(out, peer_of(c, d));
+        return;
+    }
+    s->principal = p;
+    s->role = WF_ROLE_BROKER;
+    s->epoch = w->epoch;
+    s->began_us = s->heard_us = c->now_us;
+    session_move(s, SESSION_READY);
+    c->count.sessions_opened++;
+    (void) wf_str_copy(p->site, sizeof p->site, w->site);
+    agent_opened(c, s, w->epoch, wf_slice_of(""), out);
+}
+
+/* How busy it is, as an agent would tell. */
+static void hear_load(struct core *c, struct session *s, const struct wf_ping *m,
+                      struct wf_effects *out)
+{
+    struct agent *a = s->principal->agent;
+
+    if (a != NULL && a->session == s) {
+        routes_load(c, a, m);
+        work_feed(c, a, out);
+    }
+}
+
+int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    struct dial *d = dial_of(c, ev->peer);
+    size_t from = out->n;
+    enum wf_link_verdict verdict;
+    struct session *s;
+
+    if (d == NULL) {
+        return 0;
+    }
+    verdict = wf_link_msg(&d->link, c->now_us, ev->msg, out);
+    label(out, from, ev->peer);
+    look_at_link(c, d, out);
+    if (verdict == WF_LINK_OPENED) {
+        dial_opened(c, d, out);
+    }
+    s = session_get(&c->sessions, ev->peer);
+    if (s == NULL || verdict == WF_LINK_PASS) {
+        return s == NULL;
+    }
+    on_peer_heard(c, s, out);
+    if (ev->msg->type == WF_MSG_ping) {
+        hear_load(c, s, &ev->msg->u.ping, out);
+    } else if (d->link.ponged_seq != d->rtt_seq) {
+        d->rtt_seq = d->link.ponged_seq;
+        session_rtt(c, s, d->link.last_rtt_us);
+    }
+    return 1;
+}
+
+/* -- what is told ----------------------------------------------------------------------
+ */
+
+static int neighbour_need(struct core *c, struct agent *a)
+{
+    if (a->neighbour == NULL) {
+        a->neighbour = wf_calloc(1, sizeof *a->neighbour);
+        if (a->neighbour == NULL) {
+            return WEFT_ENOMEM;
+        }
+        a->neighbour->agent = a;
+        wf_list_push_back(&c->mesh.neighbours, &a->neighbour->node);
+    }
+    return 0;
+}
+
+void mesh_greet(struct core *c, struct session *s, struct wf_effects *out)
+{
+    struct agent *a = s->principal->agent;
+
+    if (a == NULL || a->session != s) {
+        return;
+    }
+    if (neighbour_need(c, a) != 0) {
+        c->count.out_of_memory++;
+        session_end(c, s, WEFT_ENOMEM, "out of memory", out);
+        return;
+    }
+    a->neighbour->told_offers = 0;
+    a->neighbour->covered = 0;
+    a->neighbour->reported_us = 0;
+    a->neighbour->greeted_us = c->now_us;
+    c->mesh.offers_changed = 1;
+    c->mesh.offers_us = c->now_us;
+    guests_resync(c, a, out);
+}
+
+/* What may run of a capability for that neighbour: at our own agents; where none of them
+ * offers it, at other neighbours, one broker further. */
+static void add_up(const struct capability *cap, const struct agent *to, int ours,
+                   struct wf_cap_row *row)
+{
+    for (const struct wf_list_node *n = wf_list_first(&cap->offers); n != NULL;
+         n = wf_list_next(&cap->offers, n)) {
+        const struct offer *o = CONTAINER_OF(n, struct offer, peers);
+
+        if (o->agent == to || (o->agent->neighbour == NULL) != ours ||
+            (o->version != row->version && row->version != 0) || o->hops >= WF_HOPS_MAX ||
+            agent_closed(o->agent) != PLACE_PASSED) {
+            continue;
+        }
+        row->version = o->version;
+        row->slots = wf_min_u64(row->slots + o->slots, WF_RUNS_MAX);
+        row->queue = wf_min_u64(row->queue + o->queue, WF_RUNS_MAX);
+        row->wall_ms =
+            o->wall_ms == 0 || row->wall_ms > o->wall_ms ? row->wall_ms : o->wall_ms;
+        row->net |= (uint64_t) o->net;
+        row->warm |= (uint64_t) o->warm;
+        row->hops = ours ? 0 : wf_max_u64(row->hops, (uint64_t) o->hops + 1);
+    }
+}
+
+/* Each version that somebody offers, once. */
+static void offer_versions(struct core *c, const struct capability *cap,
+                           const struct agent *to, struct wf_rows *rows)
+{
+    uint32_t done[8];
+    unsigned ndone = 0;
+
+    for (const struct wf_list_node *n = wf_list_first(&cap->offers);
+         n != NULL && ndone < ARRAY_LEN(done) && rows->count < WF_CAPS_MAX;
+         n = wf_list_next(&cap->offers, n)) {
+        const uint32_t version = CONTAINER_OF(n, struct offer, peers)->version;
+        struct wf_cap_row row = {.name = wf_slice_of(cap->name), .version = version};
+        int seen = 0;
+
+        for (unsigned i = 0; i < ndone; i++) {
+            seen |= done[i] == version;
+        }
+        if (seen) {
+            continue;
+        }
+        done[ndone++] = version;
+        add_up(cap, to, 1, &row);
+        if (row.slots == 0) {
+            add_up(cap, to, 0, &row);
+        }
+        if (row.slots != 0) {
+            (void) wf_rows_add(&c->mesh.rows, rows, wf_desc_cap_row(), &row);
+        }
+    }
+}
+
+static void sum_up(const struct core *c, struct wf_agent_info *m)
+{
+    for (const struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
+         n = wf_list_next(&c->agents.all, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED) {
+            m->cpus += a->cpus;
+            m->mem += a->mem;
+            m->slots = wf_min_u64(m->slots + a->slots, WF_RUNS_MAX);
+        }
+    }
+}
+
+static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *out)
+{
+    struct wf_agent_info m = {.seq = c->now_us, .draining = (uint64_t) c->stopping};
+    const struct capability *cap;
+    uint64_t hash;
+    size_t it = 0;
+
+    wf_buf_clear(&c->mesh.rows);
+    while (m.caps.count < WF_CAPS_MAX &&
+           (cap = wf_map_next(c->capabilities.by_name, &it)) != NULL) {
+        offer_versions(c, cap, x->agent, &m.caps);
+    }
+    sum_up(c, &m);
+    for (struct wf_rows rows = m.caps; m.slots == 0 && rows.count != 0;) {
+        struct wf_cap_row row;
+
+        /* All of it is further away. */
+        if (!wf_rows_next(&rows, wf_desc_cap_row(), &row)) {
+            break;
+        }
+        m.slots = wf_max_u64(m.slots, row.slots);
+    }
+    hash = wf_fnv_bytes(wf_fnv_u64(WF_FNV_START, m.slots), m.caps.p, m.caps.len);
+    hash = wf_fnv_u64(hash, m.draining) | 1;
+    if (hash != x->told_offers) {
+        x->told_offers = hash;
+        wf_effects_send(out, x->agent->session->peer, WF_MSG_agent_info, &m);
+    }
+}
+
+/* Jobs that wait or run here, as against those that other brokers have of us. */
+static uint64_t own_jobs(const struct core *c)
+{
+    uint64_t away = 0;
+
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        away += CONTAINER_OF(n, struct neighbour, node)->agent->assigned;
+    }
+    return c->jobs.live - wf_min_u64(away, c->jobs.live);
+}
+
+static uint64_t load_step(const struct neighbour *x)
+{
+    return wf_max_u64(1, x->told_jobs / 4);
+}
+
+static int is_load_news(const struct neighbour *x, uint64_t jobs)
+{
+    const uint64_t by = jobs > x->told_jobs ? jobs - x->told_jobs : x->told_jobs - jobs;
+
+    return by >= load_step(x);
+}
+
+static uint64_t report_due_us(const struct core *c, const struct neighbour *x,
+                              uint64_t jobs)
+{
+    return x->reported_us +
+           (is_load_news(x, jobs) ? REPORT_US : c->cfg.heartbeat_ms * 1000);
+}
+
+static void report_load(struct core *c, struct neighbour *x, uint64_t jobs,
+                        struct wf_effects *out)
+{
+    const struct wf_ping m = {.seq = 0,
+                              .time_us = c->now_us,
+                              .covered = x->covered,
+                              .jobs = jobs,
+                              .work_us = jobs * wf_ewma_mean(&c->mesh.run_us),
+                              .arrived = c->count.assigned};
+
+    struct dial *d = dial_of(c, x->agent->session->peer);
+
+    if (d != NULL) {
+        /* Its own heartbeats say the same. */
+        d->link.load = (struct wf_link_load){.covered = m.covered,
+                                             .jobs = jobs,
+                                             .work_us = m.work_us,
+                                             .arrived = m.arrived};
+    }
+    if (report_due_us(c, x, jobs) > c->now_us) {
+        return;
+    }
+    x->reported_us = c->now_us;
+    x->told_jobs = jobs;
+    wf_effects_send(out, x->agent->session->peer, WF_MSG_ping, &m);
+}
+
+static void tick_dials(struct core *c, struct wf_effects *out)
+{
+    for (unsigned i = 0; i < c->mesh.ndials; i++) {
+        struct dial *d = &c->mesh.dials[i];
+        size_t from = out->n;
+
+        if (d->link.due_us <= c->now_us) {
+            wf_link_tick(&d->link, c->now_us, out);
+            label(out, from, peer_of(c, d));
+            look_at_link(c, d, out);
+        }
+    }
+}
+
+void mesh_step(struct core *c, struct wf_effects *out)
+{
+    const int tell = c->mesh.offers_changed && c->mesh.offers_us <= c->now_us;
+    uint64_t jobs;
+
+    tick_dials(c, out);
+    if (wf_list_empty(&c->mesh.neighbours)) {
+        c->mesh.offers_changed = 0;
+        return;
+    }
+    jobs = own_jobs(c);
+    for (struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+
+        if (x->agent->session == NULL) {
+            continue;
+        }
+        if (tell) {
+            tell_offers(c, x, out);
+        }
+        report_load(c, x, jobs, out);
+    }
+    if (tell) {
+        c->mesh.offers_changed = 0;
+        c->mesh.offers_us = c->now_us + OFFERS_US;
+    }
+}
+
+uint64_t mesh_due_us(const struct core *c)
+{
+    uint64_t due_us = UINT64_MAX;
+    uint64_t jobs = 0;
+
+    for (unsigned i = 0; i < c->mesh.ndials; i++) {
+        due_us = wf_min_u64(due_us, c->mesh.dials[i].link.due_us);
+    }
+    if (wf_list_empty(&c->mesh.neighbours)) {
+        return due_us;
+    }
+    jobs = own_jobs(c);
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+
+        if (x->agent->session != NULL) {
+            due_us = wf_min_u64(due_us, report_due_us(c, x, jobs));
+        }
+    }
+    return c->mesh.offers_changed ? wf_min_u64(due_us, c->mesh.offers_us) : due_us;
+}
+
+void mesh_check(const struct core *c)
+{
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+
+        WF_CHECK(x->agent->neighbour == x);
+        WF_CHECK(x->agent->principal->role == WF_ROLE_BROKER);
+    }
+}

@@ -1,0 +1,104 @@
+/* neighbours.h - the brokers that this one has a link to
+ *
+ * To its neighbour a broker is an agent: it tells what its own agents offer, takes
+ * assignments (guests.h), reports its load, tells after a reconnect what it holds, and
+ * gives results until they are acknowledged.  Both sides of a link do so, whoever
+ * dialled. Thus all that holds for agents holds between sites: leases, grace, fencing by
+ * attempt, disconnect policies, claiming after a restart.
+ *
+ * A dialled link is the state machine of proto/link.h; its connection has a peer number
+ * with the bit MESH_DIALLED, and a session like those that came in.
+ * docs/spec/8-mesh.md.
+ */
+#ifndef BROKER_CORE_MESH_NEIGHBOURS_H
+#define BROKER_CORE_MESH_NEIGHBOURS_H
+
+#include "common/list.h"
+#include "common/rng.h"
+#include "proto/link.h"
+#include "proto/words.h"
+
+#define MESH_DIALLED   0x80000000u
+#define MESH_DIALS_MAX 16u
+
+struct agent;
+struct broker_event;
+struct core;
+struct job;
+struct session;
+struct turn;
+
+/* A neighbour to be dialled, as the shell was told of it. */
+struct mesh_dial {
+    struct wf_key key;
+    char name[WF_NAME_MAX + 1];
+    unsigned nendpoints;
+};
+
+struct dial {
+    struct wf_link link;
+    struct wf_key key;
+    char name[WF_NAME_MAX + 1];
+    uint64_t rtt_seq; /* of the last sample that was taken over */
+};
+
+/* What was told to a neighbour; borrowed by its agent. */
+struct neighbour {
+    struct wf_list_node node; /* mesh.neighbours */
+    struct agent *agent;
+    uint64_t told_offers; /* hash of what it was offered; 0: nothing yet */
+    uint64_t told_jobs;   /* of the last report */
+    uint64_t reported_us; /* when that was */
+    uint64_t covered;     /* highest assign.seq of this session that was taken */
+    uint64_t greeted_us;
+};
+
+struct mesh {
+    struct wf_list_node neighbours; /* owned */
+    struct dial dials[MESH_DIALS_MAX];
+    unsigned ndials;
+    int offers_changed;    /* what agents offer may be other than what was told */
+    uint64_t offers_us;    /* when that is looked at */
+    struct wf_ewma run_us; /* of what runs here */
+    struct wf_buf rows;    /* scratch */
+};
+
+void mesh_init(struct mesh *m);
+void mesh_fini(struct mesh *m);
+
+/* 1 for the roles that take assignments. */
+static inline int role_runs(unsigned role)
+{
+    return role == WF_ROLE_AGENT || role == WF_ROLE_BROKER;
+}
+
+/* Dial a neighbour, known already or not, from now on; the next number is its own.  What
+ * keeps it from being dialled is an event. */
+void mesh_dial(struct core *c, const struct mesh_dial *d, struct wf_effects *out);
+
+/* News of a dialled connection: DIAL_UP, DIAL_DOWN, DIAL_REFUSED. */
+void mesh_on_dial(struct core *c, const struct broker_event *ev, struct wf_effects *out);
+
+/* A message of a dialled connection is first the link's; 1: it has been dealt with. */
+int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects *out);
+
+/* The session of a dialled connection is gone. */
+void mesh_session_gone(struct core *c, uint32_t peer, struct wf_effects *out);
+
+/* A session with a broker has opened. */
+void mesh_greet(struct core *c, struct session *s, struct wf_effects *out);
+
+/* Agents came, went or changed. */
+static inline void mesh_offers_changed(struct mesh *m)
+{
+    m->offers_changed = 1;
+}
+
+/* Once a step, and when it is due. */
+void mesh_step(struct core *c, struct wf_effects *out);
+uint64_t mesh_due_us(const struct core *c);
+
+/* The neighbour is asked to take no (or again some) new work: drain of a broker. */
+void mesh_check(const struct core *c);
+
+#endif

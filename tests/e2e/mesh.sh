@@ -1,0 +1,57 @@
+#!/bin/bash
+# Two sites, then three: work goes where it can run, its outcome comes home, and nothing
+# of it depends on a broker staying alive.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/sites.sh"
+
+ctl=$tmp/ctl
+mkdir -m 777 "$ctl"
+site a
+site b
+run weft-broker link --config "$tmp/site-a/broker.conf" --token-file /dev/null
+is "$rc" 1 "a link needs a token"
+at_site b token "$tmp/client.token" --name c
+run weft-broker link --config "$tmp/site-a/broker.conf" --token-file "$tmp/client.token"
+like "$err" 'token create --role broker' "of role broker"
+linked a b
+at_site b agent far 'slots = 2' 'hash@1:sha256sum' \
+    "held@1:/bin/sh -c 'echo begun; until [ -e $ctl/go ]; do sleep 0.02; done; echo done'" \
+    '    slots = 2' "fail@1:/bin/sh -c 'exit 3'"
+can() { weft -C "$1" run "$2" --data x > /dev/null; }
+await "a to know what b offers" can a hash
+
+run weft -C a run hash --data x
+is "$rc" 0 "a job of a runs at b"
+is "$out" "$(printf x | sha256sum)" "with the right result"
+run weft -C a run fail --data x
+is "$rc" 20 "a handler that fails there fails here"
+like "$err" 'exit.* 3' "with its exit code"
+
+first=$(weft -C a submit held --data 1)
+await "it runs" at_site a job_is "$first" RUNNING
+like "$(weft -C a job show "$first")" '\bb\b' "at b, as its home knows"
+await "its output to come home" bash -c "weft -C a job logs $first | grep -q begun"
+second=$(weft -C a submit held --data 2)
+await "the second runs" at_site a job_is "$second" RUNNING
+run weft -C a job cancel "$second"
+is "$rc" 0 "it is cancelled at home"
+live() { [ "$(weft -C "$1" status --json | value live)" = "$2" ]; }
+await "b to have ended it" live b 1
+
+# The home broker is killed meanwhile: the run goes on.
+stop a KILL
+site_again a
+await "the home broker knows that it runs" at_site a job_is "$first" RUNNING
+is "$(weft -C a job show "$first" --json | value attempt)" 1 "as the same attempt"
+
+# And now the broker of the site where it runs.
+stop b KILL
+site_again b
+await "b's agent is back" at_site b node_is far up
+await "b is back" at_site a node_is b up
+is "$(weft -C a job show "$first" --json | value attempt)" 1 "still the same attempt"
+touch "$ctl/go"
+run weft -C a job wait "$first" --timeout 20s
+is "$rc" 0 "it ends well"
+like "$out" done "with its result"
+finish

@@ -21,6 +21,9 @@ enum wf_effect_kind {
     WF_EFFECT_KILL,    /* agent: end run number arg; peer: grace in ms */
     WF_EFFECT_CONNECT, /* link: dial endpoint number arg */
     WF_EFFECT_DISCONNECT, /* link: hang up */
+    WF_EFFECT_TRY,        /* link: see whether endpoint number arg answers, beside the
+                             session; then wf_link_tried() */
+    WF_EFFECT_UNTRY,      /* link: that is not wanted any more */
     WF_EFFECT_EXIT,       /* agent: drained and asked to leave */
 
     /* Of pull and give; the structs are in proto/transfer/transfer.h. */

@@ -3,6 +3,7 @@
 #include "common/err.h"
 #include "common/sm.h"
 #include "common/str.h"
+#include "proto/trials.h"
 
 #include <string.h>
 
@@ -16,6 +17,9 @@
 #define RTT_MAX_US     10000000u
 #define RTT_QUICK      3       /* samples taken back to back at first */
 #define REPORT_US      100000u /* between pings that tell a change of the load */
+#define LEAST_OF       8u      /* samples */
+#define SILENT_TEXT    "the broker fell silent"
+#define STAY_US        60000000u /* between two moves that nothing forced */
 
 static const struct wf_sm_state states[WF_LINK_STATES] = {
     [WF_LINK_IDLE] = {"idle", WF_SM_TO(WF_LINK_DIALLING) | WF_SM_TO(WF_LINK_IDLE)},
@@ -36,44 +40,75 @@ static void move(struct wf_link *l, unsigned to)
 
 void wf_link_init(struct wf_link *l, const struct wf_link_config *cfg)
 {
-    *l = (struct wf_link){.state = WF_LINK_IDLE, .cfg = *cfg, .due_us = UINT64_MAX};
-    wf_backoff_init(&l->backoff, cfg->retry_min_ms, cfg->retry_max_ms);
+    *l = (struct wf_link){.state = WF_LINK_IDLE,
+                          .cfg = *cfg,
+                          .trying = WF_BROKERS_NONE,
+                          .better = WF_BROKERS_NONE,
+                          .try_us = UINT64_MAX,
+                          .due_us = UINT64_MAX};
+    wf_ways_init(&l->ways, cfg->brokers, cfg->nendpoints, cfg->retry_min_ms,
+                 cfg->retry_max_ms);
+    l->learns = cfg->brokers != NULL;
+    l->cfg.brokers = NULL;
+    l->endpoint = l->ways.brokers.n - 1; /* the first one's turn is next */
     l->rng.s = cfg->seed;
     l->lease_us = LEASE_DEFAULT_MS * MS;
 }
 
-static void dial(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
+static void dial(struct wf_link *l, uint64_t now_us, unsigned way, struct wf_effects *out)
 {
     move(l, WF_LINK_DIALLING);
-    l->endpoint = (unsigned) (l->dials++ % l->cfg.nendpoints);
+    if (way != l->endpoint) {
+        l->rtt_us = (struct wf_ewma){0};
+    }
+    l->endpoint = way;
+    l->dials++;
     l->due_us = now_us + l->cfg.dial_ms * MS;
-    wf_effects_add(out, WF_EFFECT_CONNECT, 0, l->endpoint, NULL, 0, NULL);
+    wf_effects_add(out, WF_EFFECT_CONNECT, 0, way, NULL, 0, NULL);
 }
 
-/* End what there is and wait for another try. */
-static void give_up(struct wf_link *l, uint64_t now_us, int error, const char *text,
-                    struct wf_effects *out)
+static unsigned next_way(const struct wf_link *l, uint64_t now_us)
 {
-    uint64_t wait_ms;
+    return wf_ways_pick(&l->ways, now_us, l->endpoint, l->cfg.holds, l->cfg.owner);
+}
 
+/* Peers of a broker that is gone do not all come to the next one in the same moment. */
+static uint64_t redial_us(struct wf_link *l, uint64_t now_us)
+{
+    uint64_t ready_us = l->ways.v[next_way(l, now_us)].ready_us;
+
+    return ready_us > now_us ? ready_us
+                             : now_us + wf_rng_below(&l->rng, l->cfg.retry_min_ms * MS);
+}
+
+static void hang_up(struct wf_link *l, struct wf_effects *out)
+{
+    wf_effects_add(out, WF_EFFECT_DISCONNECT, 0, 0, NULL, 0, NULL);
+    wf_trials_end(l, out);
+}
+
+/* End what there is and wait for another try, here at least for `min_ms`. */
+static void give_up(struct wf_link *l, uint64_t now_us, int error, const char *text,
+                    uint64_t min_ms, struct wf_effects *out)
+{
     if (l->state == WF_LINK_IDLE || l->state == WF_LINK_WAITING) {
         return;
     }
-    wait_ms = wf_backoff_next(&l->backoff, &l->rng);
     if (error == WEFT_EAUTH || error == WEFT_EREVOKED) {
-        wait_ms = wf_max_u64(wait_ms, REFUSED_MIN_MS);
+        min_ms = wf_max_u64(min_ms, REFUSED_MIN_MS);
     }
+    wf_ways_failed(&l->ways, l->endpoint, now_us, error, min_ms, &l->rng);
     l->error = error;
     (void) wf_str_copy(l->error_text, sizeof l->error_text, text);
     move(l, WF_LINK_WAITING);
-    l->due_us = now_us + wait_ms * MS;
-    wf_effects_add(out, WF_EFFECT_DISCONNECT, 0, 0, NULL, 0, NULL);
+    hang_up(l, out);
+    l->due_us = redial_us(l, now_us);
 }
 
 void wf_link_start(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
     if (l->state == WF_LINK_IDLE) {
-        dial(l, now_us, out);
+        dial(l, now_us, next_way(l, now_us), out);
     }
 }
 
@@ -85,7 +120,7 @@ void wf_link_stop(struct wf_link *l, struct wf_effects *out)
         wf_effects_send(out, 0, WF_MSG_bye, &bye);
     }
     if (l->state != WF_LINK_IDLE && l->state != WF_LINK_WAITING) {
-        wf_effects_add(out, WF_EFFECT_DISCONNECT, 0, 0, NULL, 0, NULL);
+        hang_up(l, out);
     }
     move(l, WF_LINK_IDLE);
     l->due_us = UINT64_MAX;
@@ -97,13 +132,12 @@ void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
                              .proto_max = WF_PROTO_MAX,
                              .role = l->cfg.role,
                              .epoch = l->cfg.epoch,
-                             .software = wf_slice_of(l->cfg.software),
-                             .store = l->welcome.store,
-                             .store_lsn = l->welcome.store_lsn};
+                             .software = wf_slice_of(l->cfg.software)};
 
     if (l->state != WF_LINK_DIALLING) {
         return;
     }
+    wf_ways_store(&l->ways, l->endpoint, &hello.store, &hello.store_lsn);
     move(l, WF_LINK_GREETING);
     l->heard_us = now_us;
     wf_effects_send(out, 0, WF_MSG_hello, &hello);
@@ -111,13 +145,13 @@ void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 
 void wf_link_down(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
-    give_up(l, now_us, WEFT_EUNREACH, "the connection broke", out);
+    give_up(l, now_us, WEFT_EUNREACH, "the connection broke", 0, out);
 }
 
 void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
 {
     give_up(l, now_us, WEFT_EAUTH, "the broker does not know this key, or it was revoked",
-            out);
+            0, out);
 }
 
 /* A heartbeat's own sample is told once, what probes say each time. */
@@ -156,7 +190,8 @@ static uint64_t ping_due_us(const struct wf_link *l)
 static void plan(struct wf_link *l)
 {
     if (l->state == WF_LINK_READY) {
-        l->due_us = wf_min_u64(ping_due_us(l), l->heard_us + l->lease_us);
+        l->due_us = wf_min_u64(wf_min_u64(ping_due_us(l), l->heard_us + l->lease_us),
+                               wf_trials_due_us(l));
     }
 }
 
@@ -180,6 +215,7 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     to->max_payload = w->max_payload;
     to->store = w->store;
     to->store_lsn = w->store_lsn;
+    to->shared = w->shared;
     to->bulk_port = (unsigned) w->bulk_port;
     to->probe_port = w->probe.len == sizeof to->probe ? (unsigned) w->probe_port : 0;
     if (to->probe_port != 0) {
@@ -188,13 +224,35 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     l->heartbeat_us = wf_max_u64(wf_min_u64(w->heartbeat_ms, 3600000), 10) * MS;
     l->lease_us = wf_max_u64(wf_min_u64(w->lease_ms, 3 * 3600000), 30) * MS;
     l->error = 0;
-    wf_backoff_reset(&l->backoff);
+    wf_ways_opened(&l->ways, l->endpoint, w);
+    l->least_us[0] = l->least_us[1] = 0;
+    l->nleast = 0;
+    wf_trials_begin(l, now_us);
     l->quick_pings = RTT_QUICK;
     l->ponged_seq = l->ping_seq;
     l->untold_rtt_us = l->probed_us = 0; /* they were another connection's */
     l->load.covered = 0;                 /* assignments are counted anew */
     ping(l, now_us, out);
     plan(l);
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a == 0 || b == 0 ? a + b : wf_min_u64(a, b);
+}
+
+/* What a heartbeat waits for in our own loop is no distance: the least of 8 to 16 samples
+ * is what ways are compared by. */
+static void note_least(struct wf_link *l, uint64_t now_us)
+{
+    if (l->nleast++ == LEAST_OF) {
+        l->nleast = 1;
+        l->least_us[1] = l->least_us[0];
+        l->least_us[0] = 0;
+    }
+    l->least_us[0] = least_of(l->least_us[0], l->last_rtt_us);
+    wf_ways_measured(&l->ways, l->endpoint, now_us,
+                     least_of(l->least_us[0], l->least_us[1]));
 }
 
 static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
@@ -210,8 +268,10 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
     }
     l->ponged_seq = p->seq;
     l->welcome.store_lsn = wf_max_u64(l->welcome.store_lsn, p->store_lsn);
+    l->ways.v[l->endpoint].store_lsn = l->welcome.store_lsn;
     l->last_rtt_us = l->untold_rtt_us = wf_max_u64(rtt_us, 1);
     wf_ewma_add(&l->rtt_us, l->last_rtt_us, RTT_SHIFT);
+    note_least(l, now_us);
     /* A new session is measured, and the broker told, without waiting for heartbeats. */
     if (l->quick_pings > 0) {
         l->quick_pings--;
@@ -220,12 +280,62 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
 }
 
 static void refused_by_error(struct wf_link *l, uint64_t now_us, int code,
-                             struct wf_slice text, struct wf_effects *out)
+                             struct wf_slice text, uint64_t min_ms,
+                             struct wf_effects *out)
 {
     char line[WF_TEXT_MAX + 1];
 
     wf_slice_str(text, line, sizeof line);
-    give_up(l, now_us, code, line[0] != '\0' ? line : wf_err_sentence(code), out);
+    give_up(l, now_us, code, line[0] != '\0' ? line : wf_err_sentence(code), min_ms, out);
+}
+
+/* -- moving --------------------------------------------------------------------------
+ */
+
+void wf_link_tried(struct wf_link *l, uint64_t now_us, int answered,
+                   struct wf_effects *out)
+{
+    unsigned way = l->trying;
+
+    if (l->state != WF_LINK_READY || way == WF_BROKERS_NONE) {
+        return;
+    }
+    wf_trials_told(l, now_us, answered);
+    if (answered && wf_trials_silent(l, now_us)) {
+        give_up(l, now_us, WEFT_EUNREACH, SILENT_TEXT, 0, out);
+        dial(l, now_us, way, out);
+        return;
+    }
+    /* Of a silent one the next is asked at once. */
+    wf_trials_tick(l, now_us, out);
+    plan(l);
+}
+
+void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
+{
+    const struct wf_bye bye = {0};
+    unsigned way = l->better;
+
+    if (l->state != WF_LINK_READY || way == WF_BROKERS_NONE) {
+        return;
+    }
+    wf_effects_send(out, 0, WF_MSG_bye, &bye);
+    move(l, WF_LINK_WAITING);
+    hang_up(l, out);
+    l->stay_us = now_us + STAY_US;
+    dial(l, now_us, way, out);
+}
+
+void wf_link_stay(struct wf_link *l, uint64_t now_us, uint64_t stay_ms)
+{
+    l->better = WF_BROKERS_NONE;
+    l->stay_us = wf_max_u64(l->stay_us, now_us + stay_ms * MS);
+}
+
+struct wf_home wf_link_home(const struct wf_link *l)
+{
+    return (struct wf_home){l->ways.brokers.v[l->endpoint].key, l->welcome.store,
+                            l->welcome.shared};
 }
 
 enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
@@ -242,7 +352,7 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
                 msg->u.welcome.proto > WF_PROTO_MAX) {
                 give_up(l, now_us, WEFT_EVERSION,
                         "the broker speaks no protocol version that this program knows",
-                        out);
+                        0, out);
                 return WF_LINK_HANDLED;
             }
             opened(l, now_us, &msg->u.welcome, out);
@@ -261,19 +371,25 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
     case WF_MSG_bye:
         refused_by_error(l, now_us,
                          msg->u.bye.code != 0 ? -(int) msg->u.bye.code : WEFT_EUNREACH,
-                         msg->u.bye.text, out);
-        /* Whoever says bye is busy ending: dialling at once would meet the same end. */
-        l->due_us = wf_max_u64(l->due_us, now_us + BYE_MIN_MS * MS);
+                         msg->u.bye.text, BYE_MIN_MS, out);
         return WF_LINK_HANDLED;
     case WF_MSG_error:
         if (l->state == WF_LINK_GREETING) {
             refused_by_error(l, now_us,
                              msg->u.error.code != 0 ? -(int) msg->u.error.code
                                                     : WEFT_EPROTO,
-                             msg->u.error.text, out);
+                             msg->u.error.text, 0, out);
             return WF_LINK_HANDLED;
         }
         return WF_LINK_PASS;
+    case WF_MSG_brokers:
+        if (l->state == WF_LINK_READY && l->learns &&
+            wf_ways_learn(&l->ways, msg->u.brokers.rows, l->endpoint)) {
+            l->better = wf_ways_is(&l->ways, l->better) ? l->better : WF_BROKERS_NONE;
+            wf_trials_begin(l, now_us);
+            plan(l);
+        }
+        return WF_LINK_HANDLED;
     default:
         return l->state == WF_LINK_READY ? WF_LINK_PASS : WF_LINK_HANDLED;
     }
@@ -284,21 +400,24 @@ void wf_link_tick(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
     switch (l->state) {
     case WF_LINK_WAITING:
         if (now_us >= l->due_us) {
-            dial(l, now_us, out);
+            dial(l, now_us, next_way(l, now_us), out);
         }
         break;
     case WF_LINK_DIALLING:
     case WF_LINK_GREETING:
         if (now_us >= l->due_us) {
-            give_up(l, now_us, WEFT_EUNREACH, "no answer from the broker", out);
+            give_up(l, now_us, WEFT_EUNREACH, "no answer from the broker", 0, out);
         }
         break;
     case WF_LINK_READY:
         if (now_us >= l->heard_us + l->lease_us) {
-            give_up(l, now_us, WEFT_EUNREACH, "the broker fell silent", out);
-        } else if (now_us >= ping_due_us(l)) {
+            give_up(l, now_us, WEFT_EUNREACH, SILENT_TEXT, 0, out);
+            break;
+        }
+        if (now_us >= ping_due_us(l)) {
             ping(l, now_us, out);
         }
+        wf_trials_tick(l, now_us, out);
         plan(l);
         break;
     default:

@@ -6,20 +6,27 @@
  *                    back-off   timeout +---- bye, error ----+--> WAITING --due-->
  * DIALLING
  *
- * One copy for agent, client and neighbour broker.  Dials its endpoints in turn, opens
- * each connection with hello, measures the round trip with its heartbeats, gives up on
- * silence, and backs off with jitter.  A refusal of the key backs off longer: the
- * transport never retries that by itself.  Times are microseconds of a monotonic clock.
- * Pure.
+ * One copy for agent, client and neighbour broker.  Dials its ways (ways.h), opens each
+ * connection with hello, measures the round trip with its heartbeats, gives up on
+ * silence, and backs off with jitter, each way for itself.  A refusal of the key backs
+ * off longer: the transport never retries that by itself.  Times are microseconds of a
+ * monotonic clock.  Pure.
+ *
+ * Who knows several brokers does not wait for one that is gone: the next is dialled at
+ * once when a connection breaks, and after two heartbeats of silence when another one
+ * answers a *trial*: a second connection as far as the end of the handshake, which is
+ * proof of life and a sample.  Beside a session that is well, trials look now and then
+ * for a broker that is nearer, or that has unfinished work of the owner's.  One that
+ * answered twice in a row is `better`: when to move there is the owner's matter
+ * (docs/spec/2-sessions.md, 2.8).
  */
 #ifndef PROTO_LINK_H
 #define PROTO_LINK_H
 
-#include "common/backoff.h"
 #include "common/ewma.h"
-#include "common/rng.h"
 #include "proto/effects.h"
 #include "proto/probe.h"
+#include "proto/ways.h"
 
 enum wf_link_state {
     WF_LINK_IDLE,
@@ -34,10 +41,15 @@ struct wf_link_config {
     unsigned role;  /* enum wf_role */
     uint64_t epoch; /* boot epoch: random at process start */
     char software[WF_NAME_MAX + 1];
-    unsigned nendpoints; /* at least 1 */
+    /* Borrowed for the call that takes this; NULL: `nendpoints` of one broker. */
+    const struct wf_broker_table *brokers;
+    unsigned nendpoints; /* then at least 1 */
     uint64_t retry_min_ms, retry_max_ms;
-    uint64_t dial_ms; /* longest wait for the transport and the welcome together */
-    uint64_t seed;    /* of the jitter */
+    uint64_t dial_ms;   /* longest wait for the transport and the welcome together */
+    uint64_t try_ms;    /* between trials of others; 0: 30 s */
+    uint64_t seed;      /* of the jitter */
+    wf_holds_fn *holds; /* where there is unfinished work; NULL: nowhere */
+    const void *owner;  /* of `holds` */
 };
 
 /* What an agent tells with every ping; its owner keeps it true.  All 0 for others. */
@@ -58,6 +70,7 @@ struct wf_link_welcome {
     uint64_t epoch;
     uint64_t max_payload;
     uint64_t store, store_lsn; /* what the broker said that it has on stable storage */
+    uint64_t shared;           /* identity of a store that others use as well; 0: none */
     unsigned bulk_port;        /* of its bulk lane; 0: there is none */
     unsigned probe_port;       /* where it answers probes; 0: nowhere */
     uint8_t probe[WF_PROBE_COOKIE];
@@ -67,8 +80,14 @@ struct wf_link {
     unsigned state; /* enum wf_link_state; only link.c writes it */
     struct wf_link_config cfg;
     struct wf_link_welcome welcome; /* of the present or last session */
-    unsigned endpoint;              /* the one dialled now or last */
-    int error;                      /* why the last session ended; 0: none did yet */
+    struct wf_ways ways;
+    int learns;                /* of other brokers */
+    unsigned endpoint;         /* the one dialled now or last */
+    unsigned trying;           /* the one on trial; WF_BROKERS_NONE: none is */
+    unsigned better;           /* where to move; WF_BROKERS_NONE: nowhere */
+    uint64_t try_us, tried_us; /* the next trial; when the present one began */
+    uint64_t stay_us;          /* until then nothing is better for being nearer */
+    int error;                 /* why the last session ended; 0: none did yet */
     char error_text[WF_TEXT_MAX + 1];
     uint64_t due_us; /* when wf_link_tick() wants to be called */
     uint64_t heartbeat_us, lease_us;
@@ -77,12 +96,13 @@ struct wf_link {
     uint64_t ponged_seq; /* newest ping that was answered; older answers do not count */
     uint64_t told_jobs;  /* load.jobs, as of the last ping */
     struct wf_link_load load;
-    unsigned quick_pings; /* left of those sent back to back on a new session */
-    struct wf_ewma rtt_us;
+    unsigned quick_pings;  /* left of those sent back to back on a new session */
+    struct wf_ewma rtt_us; /* of the way that it is on */
     uint64_t last_rtt_us;
+    uint64_t least_us[2]; /* of eight samples, and of the eight before; 0: none */
+    unsigned nleast;
     uint64_t untold_rtt_us; /* it, until the next ping; each sample is told once */
     uint64_t probed_us;     /* by better means than heartbeats, told instead; 0: not */
-    struct wf_backoff backoff;
     struct wf_rng rng;
 };
 
@@ -96,6 +116,17 @@ void wf_link_stop(struct wf_link *l, struct wf_effects *out);
 void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 void wf_link_down(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+
+/* What a trial showed: the broker proved its key and took ours, or not. */
+void wf_link_tried(struct wf_link *l, uint64_t now_us, int answered,
+                   struct wf_effects *out);
+
+/* Say bye and dial the better one; or stay for now, and look again after so long. */
+void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
+void wf_link_stay(struct wf_link *l, uint64_t now_us, uint64_t stay_ms);
+
+/* Who it speaks with, or did last. */
+struct wf_home wf_link_home(const struct wf_link *l);
 
 enum wf_link_verdict {
     WF_LINK_PASS,    /* not the link's: for the caller, who is READY */

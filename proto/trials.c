@@ -1,0 +1,191 @@
+#include "proto/trials.h"
+
+#include "common/err.h"
+#include "proto/words.h"
+
+#define MS           1000u
+#define TRY_MS       30000u
+#define AGAIN_US     1000000u /* after one that spoke for where work waits */
+#define STALE_US     600000000u
+#define SILENT_BEATS 2u
+#define TWICE        2u
+/* To connect takes round trips for TCP, the greeting and two of CURVE. */
+#define ROUND_TRIPS 4u
+
+enum worth { WORK, UNKNOWN, NEARER, STALE, WORTHLESS };
+
+static int has_others(const struct wf_link *l)
+{
+    return l->learns && wf_ways_count(&l->ways) > 1;
+}
+
+/* What waits at `i` this session does not serve. */
+static int has_work(const struct wf_link *l, unsigned i)
+{
+    const struct wf_home there = wf_ways_home(&l->ways, i);
+    const struct wf_home here = wf_link_home(l);
+    int same = l->cfg.role == WF_ROLE_AGENT ? wf_home_same_broker(&there, &here)
+                                            : wf_home_same_store(&there, &here);
+
+    return !same && l->cfg.holds != NULL && l->cfg.holds(l->cfg.owner, &there);
+}
+
+/* An agent finishes what it has from here before it leaves; who waits for the outcomes of
+ * jobs waits here. */
+static int is_bound(const struct wf_link *l, unsigned to)
+{
+    const struct wf_home there = wf_ways_home(&l->ways, to);
+    const struct wf_home here = wf_link_home(l);
+
+    return l->cfg.role != WF_ROLE_AGENT && !wf_home_same_store(&there, &here) &&
+           l->cfg.holds != NULL && l->cfg.holds(l->cfg.owner, &here);
+}
+
+static enum worth worth_of(const struct wf_link *l, uint64_t now_us, unsigned i)
+{
+    const struct wf_way *v = &l->ways.v[i];
+
+    return has_work(l, i)                                 ? WORK
+           : v->rtt_us == 0                               ? UNKNOWN
+           : wf_ways_nearer(&l->ways, i, l->endpoint)     ? NEARER
+           : now_us >= wf_add_sat(v->rtt_at_us, STALE_US) ? STALE
+                                                          : WORTHLESS;
+}
+
+/* The one to try now, or none; and when the next is due. */
+static unsigned choose(struct wf_link *l, uint64_t now_us)
+{
+    uint64_t try_ms = l->cfg.try_ms != 0 ? l->cfg.try_ms : TRY_MS;
+    unsigned best = WF_BROKERS_NONE;
+    enum worth most = WORTHLESS;
+
+    l->try_us = now_us + (try_ms - try_ms / 4 + wf_rng_below(&l->rng, try_ms / 2)) * MS;
+    for (unsigned i = 0; i < l->ways.brokers.n; i++) {
+        enum worth worth;
+
+        if (!wf_ways_is(&l->ways, i) || i == l->endpoint) {
+            continue;
+        }
+        worth = worth_of(l, now_us, i);
+        if (l->ways.v[i].ready_us > now_us) {
+            l->try_us =
+                worth == WORK ? wf_min_u64(l->try_us, l->ways.v[i].ready_us) : l->try_us;
+        } else if (worth < most) {
+            best = i;
+            most = worth;
+        }
+    }
+    return best;
+}
+
+static void begin_trial(struct wf_link *l, uint64_t now_us, unsigned i,
+                        struct wf_effects *out)
+{
+    l->trying = i;
+    l->tried_us = now_us;
+    wf_effects_add(out, WF_EFFECT_TRY, 0, i, NULL, 0, NULL);
+}
+
+void wf_trials_begin(struct wf_link *l, uint64_t now_us)
+{
+    if (!has_others(l)) {
+        l->try_us = UINT64_MAX;
+        return;
+    }
+    (void) choose(l, now_us);
+    for (unsigned i = 0; i < l->ways.brokers.n; i++) {
+        if (wf_ways_is(&l->ways, i) && i != l->endpoint && has_work(l, i)) {
+            l->try_us = wf_min_u64(l->try_us, now_us + AGAIN_US);
+        }
+    }
+}
+
+void wf_trials_end(struct wf_link *l, struct wf_effects *out)
+{
+    if (l->trying != WF_BROKERS_NONE) {
+        wf_effects_add(out, WF_EFFECT_UNTRY, 0, 0, NULL, 0, NULL);
+    }
+    l->trying = l->better = WF_BROKERS_NONE;
+    l->try_us = UINT64_MAX;
+}
+
+int wf_trials_silent(const struct wf_link *l, uint64_t now_us)
+{
+    return now_us >= wf_add_sat(l->heard_us, SILENT_BEATS * l->heartbeat_us);
+}
+
+/* Any that is ready may say whether it is the broker that is gone, or we. */
+static unsigned any_other(const struct wf_link *l, uint64_t now_us)
+{
+    unsigned i =
+        wf_ways_pick_other(&l->ways, now_us, l->endpoint, l->cfg.holds, l->cfg.owner);
+
+    return i != WF_BROKERS_NONE && l->ways.v[i].ready_us <= now_us ? i : WF_BROKERS_NONE;
+}
+
+void wf_trials_tick(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
+{
+    unsigned i = WF_BROKERS_NONE;
+
+    if (l->trying != WF_BROKERS_NONE && now_us >= l->tried_us + l->cfg.dial_ms * MS) {
+        wf_effects_add(out, WF_EFFECT_UNTRY, 0, 0, NULL, 0, NULL);
+        wf_trials_told(l, now_us, 0);
+    }
+    if (l->trying != WF_BROKERS_NONE || !has_others(l)) {
+        return;
+    }
+    if (wf_trials_silent(l, now_us)) {
+        l->try_us = wf_max_u64(l->try_us, now_us + AGAIN_US);
+        i = any_other(l, now_us);
+    } else if (now_us >= l->try_us) {
+        i = choose(l, now_us);
+    }
+    if (i != WF_BROKERS_NONE) {
+        begin_trial(l, now_us, i, out);
+    }
+}
+
+uint64_t wf_trials_due_us(const struct wf_link *l)
+{
+    uint64_t silent_us = wf_add_sat(l->heard_us, SILENT_BEATS * l->heartbeat_us);
+    unsigned other;
+
+    if (!has_others(l)) {
+        return UINT64_MAX;
+    }
+    if (l->trying != WF_BROKERS_NONE) {
+        return l->tried_us + l->cfg.dial_ms * MS;
+    }
+    other = wf_ways_pick_other(&l->ways, silent_us, l->endpoint, NULL, NULL);
+    return wf_min_u64(l->try_us, wf_max_u64(silent_us, l->ways.v[other].ready_us));
+}
+
+/* Is it time to move there, as far as one answer says? */
+static int speaks_for(const struct wf_link *l, uint64_t now_us, unsigned i)
+{
+    return has_work(l, i) || (!is_bound(l, i) && now_us >= l->stay_us &&
+                              wf_ways_nearer(&l->ways, i, l->endpoint));
+}
+
+void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)
+{
+    unsigned i = l->trying;
+    struct wf_way *v = &l->ways.v[i];
+
+    l->trying = WF_BROKERS_NONE;
+    if (!answered) {
+        wf_ways_failed(&l->ways, i, now_us, WEFT_EUNREACH, 0, &l->rng);
+        l->better = l->better == i ? WF_BROKERS_NONE : l->better;
+        l->try_us = has_work(l, i) ? wf_min_u64(l->try_us, v->ready_us) : l->try_us;
+        return;
+    }
+    v->error = 0;
+    wf_ways_measured(&l->ways, i, now_us, (now_us - l->tried_us) / ROUND_TRIPS);
+    v->good = speaks_for(l, now_us, i) ? v->good + 1 : 0;
+    if (v->good >= TWICE && now_us >= l->stay_us) {
+        l->better = i;
+    } else if (v->good != 0 && has_work(l, i)) {
+        v->ready_us = wf_max_u64(now_us + AGAIN_US, v->good >= TWICE ? l->stay_us : 0);
+        l->try_us = wf_min_u64(l->try_us, v->ready_us);
+    }
+}

@@ -1,0 +1,241 @@
+#include "proto/ways.h"
+
+#include "common/err.h"
+#include "common/fnv.h"
+
+#include <string.h>
+
+#define NEARER_US 2000u
+
+static uint64_t row_of(const struct wf_broker_table *b, unsigned i)
+{
+    const struct wf_broker *row = &b->v[i];
+    uint64_t h = wf_fnv_bytes(0, row->key.b, sizeof row->key.b);
+
+    return i >= b->n || row->endpoint[0] == '\0'
+               ? 0
+               : wf_max_u64(wf_fnv_bytes(h, row->endpoint, strlen(row->endpoint)), 1);
+}
+
+/* A row that came anew begins anew. */
+static void sync_rows(struct wf_ways *w)
+{
+    for (unsigned i = 0; i < WF_BROKERS_MAX; i++) {
+        uint64_t row = row_of(&w->brokers, i);
+
+        if (w->v[i].row != row) {
+            w->v[i] = (struct wf_way){.row = row};
+            wf_backoff_init(&w->v[i].backoff, w->retry_min_ms, w->retry_max_ms);
+        }
+    }
+}
+
+void wf_ways_init(struct wf_ways *w, const struct wf_broker_table *brokers, unsigned n,
+                  uint64_t retry_min_ms, uint64_t retry_max_ms)
+{
+    *w = (struct wf_ways){.retry_min_ms = retry_min_ms, .retry_max_ms = retry_max_ms};
+    if (brokers != NULL) {
+        w->brokers = *brokers;
+    }
+    for (unsigned i = 0; brokers == NULL && i < n && i < WF_BROKERS_MAX; i++) {
+        /* Whatever is not empty: the owner knows what the number stands for. */
+        w->brokers.v[w->brokers.n++].endpoint[0] = '#';
+    }
+    sync_rows(w);
+}
+
+int wf_ways_learn(struct wf_ways *w, struct wf_rows rows, unsigned present)
+{
+    int news = wf_brokers_learn(&w->brokers, rows, present);
+
+    sync_rows(w);
+    return news;
+}
+
+int wf_ways_is(const struct wf_ways *w, unsigned i)
+{
+    return i < WF_BROKERS_MAX && w->v[i].row != 0;
+}
+
+unsigned wf_ways_count(const struct wf_ways *w)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        n += wf_ways_is(w, i) != 0;
+    }
+    return n;
+}
+
+struct wf_home wf_ways_home(const struct wf_ways *w, unsigned i)
+{
+    return (struct wf_home){w->brokers.v[i].key, w->v[i].store, w->v[i].shared};
+}
+
+void wf_ways_store(const struct wf_ways *w, unsigned i, uint64_t *ret_store,
+                   uint64_t *ret_lsn)
+{
+    const struct wf_way *v = w->v;
+    uint64_t store = v[i].store, lsn = 0;
+
+    for (unsigned k = 0; store == 0 && k < w->brokers.n; k++) {
+        if (wf_key_eq(&w->brokers.v[k].key, &w->brokers.v[i].key)) {
+            store = v[k].store; /* by another address */
+        }
+    }
+    for (unsigned k = 0; k < w->brokers.n; k++) {
+        lsn = v[k].store == store ? wf_max_u64(lsn, v[k].store_lsn) : lsn;
+    }
+    *ret_store = store;
+    *ret_lsn = lsn;
+}
+
+/* -- which one ---------------------------------------------------------------------- */
+
+/* Lower is better: that it did not fail, its work, its distance, how soon its turn is. */
+struct rank {
+    int failed, idle;
+    uint64_t rtt_us;
+    unsigned turn;
+};
+
+static int goes_before(const struct rank *a, const struct rank *b)
+{
+    return a->failed != b->failed   ? a->failed < b->failed
+           : a->idle != b->idle     ? a->idle < b->idle
+           : a->rtt_us != b->rtt_us ? a->rtt_us < b->rtt_us
+                                    : a->turn < b->turn;
+}
+
+static struct rank rank_of(const struct wf_ways *w, unsigned i, unsigned last,
+                           wf_holds_fn *holds, const void *owner)
+{
+    const struct wf_home home = wf_ways_home(w, i);
+    unsigned n = w->brokers.n;
+
+    return (struct rank){w->v[i].error != 0, holds == NULL || !holds(owner, &home),
+                         w->v[i].rtt_us != 0 ? w->v[i].rtt_us : UINT64_MAX,
+                         (i + n - last - 1) % n};
+}
+
+static unsigned first_ready(const struct wf_ways *w, unsigned but)
+{
+    unsigned best = WF_BROKERS_NONE;
+
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        if (i != but && wf_ways_is(w, i) &&
+            (best == WF_BROKERS_NONE || w->v[i].ready_us < w->v[best].ready_us)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static unsigned pick(const struct wf_ways *w, uint64_t now_us, unsigned last,
+                     unsigned but, wf_holds_fn *holds, const void *owner)
+{
+    unsigned best = WF_BROKERS_NONE;
+    struct rank least = {0, 0, 0, 0};
+
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        struct rank r;
+
+        if (i == but || !wf_ways_is(w, i) || w->v[i].ready_us > now_us) {
+            continue;
+        }
+        r = rank_of(w, i, last, holds, owner);
+        if (best == WF_BROKERS_NONE || goes_before(&r, &least)) {
+            best = i;
+            least = r;
+        }
+    }
+    return best != WF_BROKERS_NONE ? best : first_ready(w, but);
+}
+
+unsigned wf_ways_pick(const struct wf_ways *w, uint64_t now_us, unsigned last,
+                      wf_holds_fn *holds, const void *owner)
+{
+    return pick(w, now_us, last, WF_BROKERS_NONE, holds, owner);
+}
+
+unsigned wf_ways_pick_other(const struct wf_ways *w, uint64_t now_us, unsigned present,
+                            wf_holds_fn *holds, const void *owner)
+{
+    return pick(w, now_us, present, present, holds, owner);
+}
+
+int wf_ways_nearer(const struct wf_ways *w, unsigned i, unsigned than)
+{
+    uint64_t a_us = w->v[i].rtt_us, b_us = w->v[than].rtt_us;
+
+    return a_us != 0 && b_us > a_us && b_us - a_us > NEARER_US && b_us - a_us > b_us / 4;
+}
+
+/* -- what becomes of them ----------------------------------------------------------- */
+
+static int is_refusal(int error)
+{
+    return error == WEFT_EAUTH || error == WEFT_EREVOKED;
+}
+
+void wf_ways_failed(struct wf_ways *w, unsigned i, uint64_t now_us, int error,
+                    uint64_t min_ms, struct wf_rng *rng)
+{
+    struct wf_way *v = &w->v[i];
+    uint64_t wait_ms = wf_max_u64(wf_backoff_next(&v->backoff, rng), min_ms);
+
+    v->error = error;
+    v->good = 0;
+    v->ready_us = now_us + wait_ms * 1000;
+    for (unsigned k = 0; is_refusal(error) && k < w->brokers.n; k++) {
+        if (wf_key_eq(&w->brokers.v[k].key, &w->brokers.v[i].key)) {
+            w->v[k].error = error;
+            w->v[k].ready_us = wf_max_u64(w->v[k].ready_us, v->ready_us);
+        }
+    }
+}
+
+void wf_ways_opened(struct wf_ways *w, unsigned i, const struct wf_welcome *m)
+{
+    struct wf_way *v = &w->v[i];
+    struct wf_broker *row = &w->brokers.v[i];
+
+    wf_backoff_reset(&v->backoff);
+    v->error = 0;
+    v->opened = 1;
+    v->good = 0;
+    v->store_lsn = m->store_lsn;
+    v->store = m->store;
+    v->shared = m->shared;
+    wf_slice_str(m->broker, row->name, sizeof row->name);
+    wf_slice_str(m->site, row->site, sizeof row->site);
+}
+
+void wf_ways_measured(struct wf_ways *w, unsigned i, uint64_t now_us, uint64_t rtt_us)
+{
+    w->v[i].rtt_us = wf_max_u64(rtt_us, 1);
+    w->v[i].rtt_at_us = now_us;
+}
+
+/* Lasts until a person does something. */
+static int is_final(int error)
+{
+    return is_refusal(error) || error == WEFT_EVERSION || error == WEFT_EPERM;
+}
+
+int wf_ways_barred(const struct wf_ways *w)
+{
+    unsigned final = 0;
+
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        if (wf_ways_is(w, i) && w->v[i].error == WEFT_EREVOKED) {
+            return 1; /* that holds everywhere */
+        }
+        if (wf_ways_is(w, i) && !is_final(w->v[i].error) &&
+            (w->v[i].error == 0 || w->v[i].opened)) {
+            return 0; /* it may yet, or did and may again */
+        }
+        final += wf_ways_is(w, i) && is_final(w->v[i].error);
+    }
+    return final != 0;
+}

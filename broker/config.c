@@ -53,6 +53,10 @@ static const struct wf_conf_option options[] = {
      "Silence after which a peer counts as lost; at least twice the heartbeat."},
     {"grace", WF_CONF_DURATION, AT(grace_ms), "0", "7d", "5s",
      "How long a lost agent may stay away before its jobs go elsewhere."},
+    {"site_grace", WF_CONF_DURATION, AT(site_grace_ms), "0", "7d", "2m",
+     "The same for a neighbour broker: how long the link to it may be cut before the "
+     "jobs "
+     "that it was given go elsewhere, unless they say otherwise."},
     {"max_payload", WF_CONF_SIZE, AT(max_payload), "1K", "1M", "64K",
      "Largest payload or result."},
     {"max_jobs", WF_CONF_U64, AT(max_jobs), "1", "10000000", "200000",
@@ -184,6 +188,7 @@ void config_to_core(const struct config *cfg, struct core_config *ret_core)
     ret_core->heartbeat_ms = cfg->heartbeat_ms;
     ret_core->lease_ms = cfg->lease_ms;
     ret_core->grace_ms = cfg->grace_ms;
+    ret_core->site_grace_ms = cfg->site_grace_ms;
     ret_core->max_payload = cfg->max_payload;
     ret_core->max_jobs = cfg->max_jobs;
     ret_core->max_bytes = cfg->max_bytes;

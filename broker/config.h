@@ -16,7 +16,7 @@ struct config {
     char second_usd[WF_GOALS][24]; /* as written; by goal, none is not used */
     char probe_port[8];
     char log[16];
-    uint64_t heartbeat_ms, lease_ms, grace_ms;
+    uint64_t heartbeat_ms, lease_ms, grace_ms, site_grace_ms;
     uint64_t max_payload, max_jobs, max_bytes, max_nodes, max_connections;
     uint64_t retain_ms, retain_jobs, log_bytes, max_blobs;
     uint64_t max_attempts, retry_min_ms, retry_max_ms;

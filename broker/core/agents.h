@@ -92,6 +92,12 @@ void agent_move(struct agent *a, unsigned to, uint64_t now_us);
 int agent_set_info(struct agent *a, const struct wf_agent_info *info,
                    struct capabilities *caps);
 
+/* A neighbour broker: nothing may be heard of it for a while, and its site goes on. */
+static inline int agent_is_site(const struct agent *a)
+{
+    return a->principal->role == WF_ROLE_BROKER;
+}
+
 /* Why it gets no work at present, of any kind: a filter, or PLACE_PASSED. */
 unsigned agent_closed(const struct agent *a);
 

@@ -34,6 +34,7 @@ void core_config_init(struct core_config *cfg)
         .heartbeat_ms = 5000,
         .lease_ms = 15000,
         .grace_ms = 5000,
+        .site_grace_ms = 120000,
         .max_payload = WF_INLINE_DEF,
         .max_jobs = 200000,
         .max_bytes = 512u << 20,

@@ -26,10 +26,11 @@ struct core_config {
     uint64_t boot, lsn;
     int accept_rollback; /* the operator knows that the store went back in time */
     uint64_t heartbeat_ms, lease_ms;
-    uint64_t grace_ms;    /* a lost agent may return within it and keep its attempts */
-    uint64_t max_payload; /* bytes of a payload or result */
-    uint64_t max_jobs;    /* live: accepted and without an outcome */
-    uint64_t max_bytes;   /* of payloads, results and output held */
+    uint64_t grace_ms;      /* a lost agent may return within it and keep its attempts */
+    uint64_t site_grace_ms; /* the same of a neighbour broker */
+    uint64_t max_payload;   /* bytes of a payload or result */
+    uint64_t max_jobs;      /* live: accepted and without an outcome */
+    uint64_t max_bytes;     /* of payloads, results and output held */
     uint64_t max_nodes;
     uint64_t max_blobs;   /* known to be at agents or in datasets; files of datasets */
     uint64_t bulk_port;   /* of the bulk lane; 0: there is none */

@@ -96,6 +96,9 @@ static void match_held(struct turn *t, const struct agent *a)
             ((j->agent == a && j->occupies) ||
              reclaim_attempt(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
             j->confirmed = 1;
+            if (row.state == WF_RUN_RUNNING && j->state == WF_JOB_ASSIGNED) {
+                work_started(t->c, j); /* its announcement was lost, or is forgotten */
+            }
             work_came_back(t->c, j);
         } else if (row.state == WF_RUN_FINISHED) {
             /* Its result comes by itself and is acknowledged then. */

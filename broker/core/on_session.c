@@ -97,7 +97,8 @@ static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
     a->session = NULL;
     agent_move(a, AGENT_LOST, c->now_us);
     routes_open(c, a);
-    a->lost_until_us = c->now_us + c->cfg.grace_ms * 1000;
+    a->lost_until_us =
+        c->now_us + (agent_is_site(a) ? c->cfg.site_grace_ms : c->cfg.grace_ms) * 1000;
     core_news(c, out, WF_LOG_WARN, "agent-lost", a->principal->name, NULL,
               "agent %s is gone; %u attempts wait for its return", a->principal->name,
               (unsigned) a->assigned);

@@ -14,14 +14,16 @@
  * that may be. */
 static int may_keep(const struct job *j)
 {
-    return job_has_policy(j) && j->agent != NULL && !j->agent->synced &&
-           j->agent->principal->state == WF_KEY_ACTIVE;
+    return j->agent != NULL && (job_has_policy(j) || agent_is_site(j->agent)) &&
+           !j->agent->synced && j->agent->principal->state == WF_KEY_ACTIVE;
 }
 
 static void wait_for_keeper(struct core *c, struct job *j)
 {
-    uint64_t ms = wf_min_u64(j->disconnect_ms, UINT64_MAX / 4000) + c->cfg.lease_ms;
+    uint64_t ms = job_has_policy(j) ? wf_min_u64(j->disconnect_ms, UINT64_MAX / 4000)
+                                    : c->cfg.site_grace_ms;
 
+    ms += c->cfg.lease_ms;
     j->unclaimed = 0;
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
     j->cut_us = j->disconnect == WF_KEEP ? UINT64_MAX : c->now_us + ms * 1000;

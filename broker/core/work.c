@@ -99,7 +99,7 @@ static void assign(struct core *c, struct job *j, struct offer *o,
     work_occupy(c, j, o, row);
     (void) job_plan(&c->jobs, j);
     c->count.assigned++;
-    if (j->class_ == WF_CLASS_DURABLE && job_has_policy(j)) {
+    if (j->class_ == WF_CLASS_DURABLE && (job_has_policy(j) || agent_is_site(j->agent))) {
         /* Whom it waits for must be known after a crash as well. */
         j->unsent = 1;
         ledger_write(c, j, LEDGER_ATTEMPT);

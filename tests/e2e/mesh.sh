@@ -53,5 +53,5 @@ is "$(weft -C a job show "$first" --json | value attempt)" 1 "still the same att
 touch "$ctl/go"
 run weft -C a job wait "$first" --timeout 20s
 is "$rc" 0 "it ends well"
-like "$out" done "with its result"
+like "$(weft -C a job result "$first")" done "with its result"
 finish

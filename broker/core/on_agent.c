@@ -427,6 +427,10 @@ void on_refuse(struct turn *t)
         return;
     }
     wf_slice_str(m->text, text, sizeof text);
+    if (j->guest != NULL && agent_is_site(j->agent)) {
+        guest_give_back(t->c, j, -(int) m->code, text, t->out);
+        return;
+    }
     if (m->code == -WEFT_EFULL || m->code == -WEFT_ETOOBIG || m->code == -WEFT_EPERM ||
         m->code == -WEFT_ENOENT) {
         /* Its data cannot be had there: no lost race, and not to be asked for ever. */

@@ -54,4 +54,27 @@ touch "$ctl/go"
 run weft -C a job wait "$first" --timeout 20s
 is "$rc" 0 "it ends well"
 like "$(weft -C a job result "$first")" done "with its result"
+
+# A third site that only b can reach: work of a gets there through b.
+site c
+linked b c
+at_site c agent deep 'slots = 1' 'deep@1:tr a-z A-Z'
+await "a to hear of it through b" can a deep
+run weft -C a run deep --data x
+is "$out" X "a job runs two brokers further"
+run weft -C c run hash --data x
+is "$out" "$(printf x | sha256sum)" "and the other way round, against the dialled link"
+picky=$(weft -C a submit deep --data x --need 'cpus>=100000')
+await "its refusal" bash -c "weft -C a job show $picky | grep -q 'no agent here may run it'"
+is "$(at_site a job_state "$picky")" QUEUED "what nobody there may run waits at home"
+run weft -C a job cancel "$picky"
+stop b KILL
+await "a to miss b" at_site a node_is b lost
+run weft -C a submit deep --data later
+is "$rc" 0 "what only a cut off site can do is accepted"
+late=$out
+like "$(weft -C a why "$late")" 'offline' "and waits for it"
+site_again b
+run weft -C a job wait "$late" --timeout 30s
+is "$rc" 0 "until the link is back"
 finish

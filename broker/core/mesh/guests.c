@@ -188,6 +188,24 @@ static void refuse_guest(struct turn *t, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &r);
 }
 
+void guest_give_back(struct core *c, struct job *j, int code, const char *why,
+                     struct wf_effects *out)
+{
+    const struct session *home = home_of(j);
+    const struct wf_refuse m = {.job = j->guest->job,
+                                .attempt = j->guest->attempt,
+                                .code = (uint64_t) -code,
+                                .text = wf_slice_of(why)};
+    const struct work_end end = {.state = WF_JOB_CANCELLED, .code = code, .reason = why};
+
+    if (home != NULL) {
+        /* Nothing else is to be told of it. */
+        j->guest->acked = 1;
+        wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
+    }
+    work_finish(c, j, &end, out);
+}
+
 static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id *id)
 {
     return (struct wf_submit){.job = *id,
@@ -312,14 +330,11 @@ void on_stop(struct turn *t)
         return;
     }
     if (m->waiting) {
-        const struct wf_refuse back = {
-            .job = m->job, .attempt = m->attempt, .code = m->code};
-
-        if (j->state != WF_JOB_QUEUED && j->state != WF_JOB_ACCEPTED) {
-            return; /* one of our agents has it: its start or its result is the answer */
+        /* One that an agent has is not given back: its start or result is the answer. */
+        if (j->state == WF_JOB_QUEUED || j->state == WF_JOB_ACCEPTED) {
+            guest_give_back(t->c, j, end.code, "asked back", t->out);
         }
-        j->guest->acked = 1; /* there is nothing to tell of it any more */
-        wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &back);
+        return;
     }
     work_stop(j, end.code, t->out);
     work_finish(t->c, j, &end, t->out);

@@ -39,6 +39,10 @@ void on_result_ack(struct turn *t);
 /* Every guest of that broker, told after its session opened, and their outcomes. */
 void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);
 
+/* A further broker does not take it: its own one knows other places to try. */
+void guest_give_back(struct core *c, struct job *j, int code, const char *why,
+                     struct wf_effects *out);
+
 /* What becomes of it is told to its broker; nothing for other jobs. */
 void guest_tell_state(const struct core *c, const struct job *j, struct wf_effects *out);
 void guest_tell_output(const struct job *j, const struct wf_output *m,

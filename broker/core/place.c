@@ -157,6 +157,19 @@ static void count(const struct core *c, const struct job *j, struct decision *d)
     }
 }
 
+/* What the router says of what nobody offers, without asking it: jobs may come for it by
+ * the hundred thousand before the first agent does. */
+static void decide_none(const struct core *c, const struct job *j, struct decision *ret)
+{
+    struct route_decision *d = &ret->route;
+
+    d->at_us = c->now_us;
+    d->rho_pusd_s = routes_rho(c, j);
+    d->offers = d->passed = d->nrows = 0;
+    d->occupies = j->goal == WF_GOAL_THROUGHPUT;
+    d->best = d->runner_up = -1;
+}
+
 struct offer *place_choose(struct core *c, const struct job *j,
                            const struct place_ask *ask, struct decision *ret)
 {
@@ -165,12 +178,17 @@ struct offer *place_choose(struct core *c, const struct job *j,
     struct route_job rj;
     struct offer *o = NULL;
 
+    ret->job = j->id;
+    if (j->capability->noffers == 0) {
+        decide_none(c, j, ret);
+        count(c, j, ret);
+        return NULL;
+    }
     routes_job(c, j, inputs, &rj);
     rj.sure = ask->sure != NULL ? ask->sure->node : ROUTE_NONE;
     rj.late_pm = ask->admission ? ROUTE_SURE_PM : ROUTE_POSSIBLE_PM;
     rj.filter = filter;
     rj.arg = &asked;
-    ret->job = j->id;
     routing_decide(c->routing, &rj, c->now_us, &ret->route);
     count(c, j, ret);
     if (ret->route.best >= 0) {

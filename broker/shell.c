@@ -96,7 +96,7 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
         break;
     case WF_EFFECT_SYNC:
         WF_FAILPOINT("broker.sync.before");
-        store_sync(sh->store);
+        store_sync_soon(sh->store);
         WF_FAILPOINT("broker.sync.after");
         break;
     default:
@@ -138,6 +138,9 @@ static void step(struct shell *sh, struct broker_event *ev)
         look_at_clock(&lost);
         core_step(sh->core, &lost, &sh->effects);
         (void) carry_out_all(sh);
+    }
+    if (ev->kind != BROKER_MSG) { /* else at the end of the frame */
+        store_sync(sh->store);
     }
 }
 
@@ -332,6 +335,7 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
             return;
         }
     }
+    store_sync(sh->store);
 }
 
 static void on_turn(void *arg)

@@ -21,6 +21,10 @@
 #define GATHER_MAX_US 1000u
 #define GATHER_ROWS   128u /* with so many a commit is cheap for each */
 
+/* Rows that are handed over at once while more are on their way: the writer need not wake
+ * up for the first of many, nor wait for the last. */
+#define HANDFUL 32u
+
 /* Rows that one poll may bring. */
 #define FOUND_MAX (1u << 30)
 
@@ -59,7 +63,7 @@ struct store {
     /* Of the loop's thread. */
     struct chunks chunks;
     struct batch gathering;
-    uint64_t appended_lsn;
+    uint64_t appended_lsn, synced_lsn;
     enum { OVER_NOT, OVER_UNTOLD, OVER } over; /* nothing can be written again */
 
     pthread_t writer;
@@ -309,7 +313,8 @@ void store_sync(struct store *s)
 {
     int asleep, first;
 
-    if (s->driver == NULL) {
+    if (s->driver == NULL && s->synced_lsn < s->appended_lsn) {
+        s->synced_lsn = s->appended_lsn;
         wf_wake_send(s->wake);
         return;
     }
@@ -324,6 +329,13 @@ void store_sync(struct store *s)
     pthread_mutex_unlock(&s->lock);
     if (asleep) {
         pthread_cond_signal(&s->more);
+    }
+}
+
+void store_sync_soon(struct store *s)
+{
+    if (s->gathering.n >= HANDFUL) {
+        store_sync(s);
     }
 }
 

@@ -47,6 +47,10 @@ void store_append(struct store *s, unsigned table, uint64_t lsn, struct wf_slice
 /* Ask for durability of all that was appended. */
 void store_sync(struct store *s);
 
+/* The same where more is appended at once, and store_sync() called after the last of it:
+ * the store's thread gets rows by the handful. */
+void store_sync_soon(struct store *s);
+
 /* Finish what was asked for, then close.  NULL is allowed. */
 void store_close(struct store *s);
 

@@ -122,7 +122,7 @@ static uint64_t integer(struct wf_cursor *c, int *ret_negative)
     return 0;
 }
 
-uint64_t wf_cur_uint(struct wf_cursor *c)
+uint64_t wf_cur_uint_long(struct wf_cursor *c)
 {
     int negative;
     uint64_t v = integer(c, &negative);

@@ -28,8 +28,15 @@ size_t wf_cur_left(const struct wf_cursor *c);
 /* Header of an array: its number of elements, at most the bytes left. */
 uint32_t wf_cur_array(struct wf_cursor *c);
 
-/* An integer, which must fit. */
-uint64_t wf_cur_uint(struct wf_cursor *c);
+/* An integer, which must fit.  Inline for the short form, a byte below 0x80, which most
+ * numbers of a message have; that form has nothing to fail but its end. */
+uint64_t wf_cur_uint_long(struct wf_cursor *c);
+
+static inline uint64_t wf_cur_uint(struct wf_cursor *c)
+{
+    return c->p != c->end && *c->p < 0x80 ? *c->p++ : wf_cur_uint_long(c);
+}
+
 int64_t wf_cur_int(struct wf_cursor *c);
 
 /* 0 or 1. */

@@ -115,10 +115,12 @@ static int pack_field(struct wf_buf *out, const struct wf_field *f, const uint8_
 static int is_default(const struct wf_field *f, const uint8_t *at)
 {
     static const uint8_t zero[WF_KEY_SIZE];
+    uint64_t v;
 
     switch (f->kind) {
     case WF_KIND_U:
-        return memcmp(at, zero, sizeof(uint64_t)) == 0;
+        memcpy(&v, at, sizeof v);
+        return v == 0;
     case WF_KIND_S:
     case WF_KIND_D:
         return ((const struct wf_slice *) (const void *) at)->len == 0;
@@ -144,12 +146,30 @@ static unsigned fields_said(const struct wf_desc *d, const void *body)
     return n;
 }
 
+/* A small number, as most are, is one byte: 1 when it was one and is written. */
+static inline int pack_small(struct wf_buf *out, const struct wf_field *f,
+                             const uint8_t *at)
+{
+    uint64_t v;
+
+    if (f->kind != WF_KIND_U || out->len >= out->cap || out->err != 0) {
+        return 0;
+    }
+    memcpy(&v, at, sizeof v);
+    if (v > 0x7f || v > f->max) {
+        return 0;
+    }
+    out->p[out->len++] = (uint8_t) v;
+    return 1;
+}
+
 static int pack_fields(struct wf_buf *out, const struct wf_desc *d, unsigned n,
                        const void *body)
 {
     for (unsigned i = 0; i < n; i++) {
         const struct wf_field *f = &d->fields[i];
-        int rc = pack_field(out, f, (const uint8_t *) body + f->offset);
+        const uint8_t *at = (const uint8_t *) body + f->offset;
+        int rc = pack_small(out, f, at) ? 0 : pack_field(out, f, at);
 
         if (rc != 0) {
             return rc;

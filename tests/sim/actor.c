@@ -8,15 +8,15 @@
 
 static const uint8_t frame_header[2] = {WF_FRAME_MAGIC, WF_FRAME_VERSION};
 
-static void put(struct wf_buf *frame, const void *p, size_t len)
+void actor_put(struct actor *a, const void *p, size_t len)
 {
     int rc = 0;
 
-    if (frame->len == 0) {
-        rc = wf_buf_put(frame, frame_header, sizeof frame_header);
+    if (a->frame.len == 0) {
+        rc = wf_buf_put(&a->frame, frame_header, sizeof frame_header);
     }
     WF_CHECK(rc == 0);
-    rc = wf_buf_put(frame, p, len);
+    rc = wf_buf_put(&a->frame, p, len);
     WF_CHECK(rc == 0);
 }
 
@@ -69,7 +69,7 @@ static void carry_once(struct sim *s, struct actor *a)
 
         switch (x->kind) {
         case WF_EFFECT_SEND:
-            put(&a->frame, wf_effect_bytes(fx, x), x->len);
+            actor_put(a, wf_effect_bytes(fx, x), x->len);
             break;
         case WF_EFFECT_CONNECT:
             net_dial(s, a);
@@ -170,8 +170,8 @@ static void read_frame(struct sim *s, struct actor *a, struct conn *conn,
             carry(s, a);
             return;
         }
-        sim_log_msg(s, "broker", a->name, &msg);
-        if (e->arg == 0) {
+        sim_log_msg(s, a->home->name, a->name, &msg);
+        if (e->arg == 0 && !actor_is_port(a)) {
             history_saw(s, a, &msg, conn->broker_inc);
         }
         a->ops->msg(s, a, &msg, wf_slice_make(at, (size_t) (cur.p - at)));

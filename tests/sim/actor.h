@@ -1,4 +1,4 @@
-/* actor.h - a process at the dialling end: agent, client, operator, or somebody hostile
+/* actor.h - whoever dials: agent, client, operator, somebody hostile, or another broker
  *
  * What all of them share: a key, at most one connection, a tick, effects to carry out,
  * and that they crash, pause and are cut off.  The kinds differ in their table.
@@ -9,6 +9,7 @@
 #include "proto/effects.h"
 #include "tests/sim/local.h"
 
+struct host;
 struct sim;
 
 enum link_news { LINK_NEWS_UP, LINK_NEWS_DOWN, LINK_NEWS_REFUSED };
@@ -38,6 +39,7 @@ struct actor {
     unsigned identity; /* index of who had this key first */
     char name[16];
     unsigned role, tier;
+    struct host *home; /* the broker that it dials */
     struct wf_key key;
     int enrolled; /* its key is in the store when the world begins */
     int up;
@@ -71,6 +73,9 @@ void actor_take(struct sim *s, struct actor *a, struct event *e);
 /* Something for it to do at a time. */
 struct event *actor_at(struct sim *s, struct actor *a, uint64_t at_us,
                        enum event_kind kind);
+
+/* Encoded messages for its next frame. */
+void actor_put(struct actor *a, const void *p, size_t len);
 
 /* Send a message of its own, outside any core. */
 void actor_say(struct sim *s, struct actor *a, enum wf_type type, const void *body);

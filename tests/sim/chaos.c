@@ -13,11 +13,23 @@ static void hold(struct sim *s, uint64_t *until_us, uint64_t mean_us)
 
 static void restart_later(struct sim *s, struct actor *a)
 {
-    uint64_t mean_us = a != NULL ? 800 * MS : s->swarm.down_us;
     struct event *e =
-        clock_add(&s->clock, s->clock.now_us + around(&s->clock, mean_us), EV_START);
+        clock_add(&s->clock, s->clock.now_us + around(&s->clock, 800 * MS), EV_START);
 
     e->who = a;
+}
+
+static void restart_host_later(struct sim *s, struct host *h)
+{
+    struct event *e = clock_add(
+        &s->clock, s->clock.now_us + around(&s->clock, s->swarm.down_us), EV_START);
+
+    e->host = h;
+}
+
+static struct host *some_host(struct sim *s)
+{
+    return &s->hosts[s->nhosts > 1 ? below(&s->clock, s->nhosts) : 0];
 }
 
 /* A device; the first one lives, so that the work can be done in the end. */
@@ -41,15 +53,15 @@ static void crash(struct sim *s, struct actor *a, int for_good)
 }
 
 /* At once, or in the middle of a commit to come, unless it `stopped` in order. */
-static void crash_broker(struct sim *s, int stopped, int power)
+static void crash_broker(struct sim *s, struct host *h, int stopped, int power)
 {
-    if (!stopped && s->lite.on && s->host.up && percent(&s->clock, 60)) {
-        s->host.power = power;
-        s->lite.disk.off_at = s->lite.disk.writes + 1 + below(&s->clock, 40);
+    if (!stopped && h->lite.on && h->up && percent(&s->clock, 60)) {
+        h->power = power;
+        h->lite.disk.off_at = h->lite.disk.writes + 1 + below(&s->clock, 40);
         return;
     }
-    host_crash(s, power);
-    restart_later(s, NULL);
+    host_crash(s, h, power);
+    restart_host_later(s, h);
 }
 
 /* -- one of each -----------------------------------------------------------------------
@@ -92,9 +104,11 @@ static void pause_actor(struct sim *s, struct actor *a)
 
 static void pause_broker(struct sim *s, struct actor *a)
 {
+    struct host *h = some_host(s);
+
     (void) a;
-    hold(s, &s->host.paused_until_us, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
-    s->host.awake_us = s->host.paused_until_us;
+    hold(s, &h->paused_until_us, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
+    h->awake_us = h->paused_until_us;
 }
 
 static void crash_agent(struct sim *s, struct actor *a)
@@ -113,20 +127,21 @@ static void kill_agent(struct sim *s, struct actor *a)
 static void crash_client(struct sim *s, struct actor *a)
 {
     (void) a;
-    crash(s, &s->clients[below(&s->clock, s->nclients + 1)].a, 0);
+    crash(s, &s->clients[below(&s->clock, s->nclients + s->nhosts)].a, 0);
 }
 
 static void end_broker(struct sim *s, struct actor *a)
 {
+    struct host *h = some_host(s);
     int stopped;
 
     (void) a;
     if (percent(&s->clock, 30)) {
         stopped = percent(&s->clock, 40);
         if (stopped) {
-            host_stop(s);
+            host_stop(s, h);
         }
-        crash_broker(s, stopped, 0);
+        crash_broker(s, h, stopped, 0);
     }
 }
 
@@ -134,7 +149,7 @@ static void cut_brokers_power(struct sim *s, struct actor *a)
 {
     (void) a;
     if (percent(&s->clock, 30)) {
-        crash_broker(s, 0, 1);
+        crash_broker(s, some_host(s), 0, 1);
     }
 }
 
@@ -151,35 +166,38 @@ static void cut_agents_power(struct sim *s, struct actor *a)
 /* On and off again. */
 static void fail_disk(struct sim *s, struct actor *a)
 {
-    struct sectors *d = &s->lite.disk;
+    struct host *h = some_host(s);
+    struct sectors *d = &h->lite.disk;
 
     (void) a;
-    if (s->lite.on) {
+    if (h->lite.on) {
         d->fail_pm = d->fail_pm == 0 ? 50 + (unsigned) below(&s->clock, 951) : 0;
     } else {
-        s->disk.failing = !s->disk.failing;
+        h->disk.failing = !h->disk.failing;
     }
 }
 
 static void fill_disk(struct sim *s, struct actor *a)
 {
-    struct sectors *d = &s->lite.disk;
+    struct host *h = some_host(s);
+    struct sectors *d = &h->lite.disk;
 
     (void) a;
-    if (s->lite.on) {
+    if (h->lite.on) {
         d->room = d->room == UINT64_MAX ? sectors_used(d) + below(&s->clock, 100 << 10)
                                         : UINT64_MAX;
     } else {
-        s->disk.failing = !s->disk.failing;
+        h->disk.failing = !h->disk.failing;
     }
 }
 
 static void rot(struct sim *s, struct actor *a)
 {
+    struct host *h = some_host(s);
     struct wf_id job;
 
     (void) a;
-    if (!s->lite.on && disk_rot(s, &job)) {
+    if (!h->lite.on && disk_rot(s, h, &job)) {
         history_damaged(s, &job);
     }
 }
@@ -187,18 +205,20 @@ static void rot(struct sim *s, struct actor *a)
 /* Somebody keeps a copy of the store, puts it in its place, and notices. */
 static void swap_disks(struct sim *s, struct actor *a)
 {
+    struct host *h = some_host(s);
+
     (void) a;
-    if (s->disk.copied == 0 || (!s->disk.is_old && percent(&s->clock, 50))) {
-        disk_copy(s);
+    if (h->disk.copied == 0 || (!h->disk.is_old && percent(&s->clock, 50))) {
+        disk_copy(h);
         return;
     }
-    host_crash(s, 0);
-    if (s->disk.is_old) {
-        disk_put_real(s);
+    host_crash(s, h, 0);
+    if (h->disk.is_old) {
+        disk_put_real(h);
     } else {
-        disk_put_old(s);
+        disk_put_old(h);
     }
-    restart_later(s, NULL);
+    restart_host_later(s, h);
 }
 
 static void fail_spool(struct sim *s, struct actor *a)
@@ -211,16 +231,18 @@ static void fail_spool(struct sim *s, struct actor *a)
 
 static void jump_clock(struct sim *s, struct actor *a)
 {
-    local_jump(percent(&s->clock, 40) ? &s->host.own : &a->own, &s->clock);
+    local_jump(percent(&s->clock, 40) ? &some_host(s)->own : &a->own, &s->clock);
 }
 
 static void starve_broker(struct sim *s, struct actor *a)
 {
+    struct host *h = some_host(s);
+
     (void) a;
     if (percent(&s->clock, 10)) {
-        s->disk.forgetful = 1;
+        h->disk.forgetful = 1;
     } else {
-        s->host.starved = 1 + (unsigned) below(&s->clock, 8);
+        h->starved = 1 + (unsigned) below(&s->clock, 8);
     }
 }
 
@@ -282,24 +304,31 @@ void chaos_strike(struct sim *s)
                      EV_FAULT);
 }
 
+static void heal_host(struct sim *s, struct host *h)
+{
+    if (h->disk.is_old) {
+        host_crash(s, h, 0);
+        disk_put_real(h);
+    }
+    h->disk.failing = h->disk.forgetful = 0;
+    h->lite.disk.fail_pm = 0;
+    h->lite.disk.room = UINT64_MAX;
+    h->lite.disk.off_at = 0;
+    h->own.skew_ms = 0;
+    h->starved = 0;
+    h->paused_until_us = 0;
+    h->awake_us = s->clock.now_us;
+    if (!h->up) {
+        host_start(s, h);
+    }
+}
+
 void chaos_heal(struct sim *s)
 {
     s->healed = 1;
     s->healed_us = s->clock.now_us;
-    if (s->disk.is_old) {
-        host_crash(s, 0);
-        disk_put_real(s);
-    }
-    s->disk.failing = s->disk.forgetful = 0;
-    s->lite.disk.fail_pm = 0;
-    s->lite.disk.room = UINT64_MAX;
-    s->lite.disk.off_at = 0;
-    s->host.own.skew_ms = 0;
-    s->host.starved = 0;
-    s->host.paused_until_us = 0;
-    s->host.awake_us = s->clock.now_us;
-    if (!s->host.up) {
-        host_start(s);
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        heal_host(s, &s->hosts[i]);
     }
     for (unsigned i = 0; i < s->ndevices; i++) {
         s->devices[i].spool.failing = 0;
@@ -321,6 +350,8 @@ void chaos_heal(struct sim *s)
             actor_crash(s, a);
             a->dead = 1;
         }
-        actor_start(s, a);
+        if (!actor_is_port(a)) {
+            actor_start(s, a);
+        }
     }
 }

@@ -272,7 +272,8 @@ static int is_open(const struct sim *s, const struct hjob *j)
         return 1;
     }
     /* Lost with its broker's process, as class fast may be; nobody asked since. */
-    return j->accepted_inc == 0 || j->accepted_inc == s->host.inc || !j->forgotten;
+    return j->accepted_inc == 0 || j->accepted_inc == j->owner->home->inc ||
+           !j->forgotten;
 }
 
 /* Ask for a job to be done again, as a new one. */

@@ -62,6 +62,7 @@ struct event *clock_parcel(struct clock *c)
     }
     wf_list_remove(&e->spare);
     e->who = NULL;
+    e->host = NULL;
     e->conn = NULL;
     e->inc = 0;
     e->arg = 0;

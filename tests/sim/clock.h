@@ -22,22 +22,24 @@ enum event_kind {
     EV_TO_ACTOR,   /* conn, bytes */
     EV_GONE_THERE, /* conn: the broker learns that it broke */
     EV_GONE_HERE,  /* conn: the dialler learns */
-    EV_TICK,       /* who; NULL: the broker */
+    EV_TICK,       /* who, or host */
     EV_WORK,       /* who: does something of its own accord */
     EV_RUN,        /* who, arg: a handler goes on */
-    EV_SYNCED,     /* arg: lsn */
+    EV_SYNCED,     /* host, arg: lsn */
     EV_FAULT,
-    EV_START /* who; NULL: the broker */
+    EV_START /* who, or host */
 };
 
 struct actor;
 struct conn;
+struct host;
 
 struct event {
     struct wf_heap_node at;
     struct wf_list_node spare;
     enum event_kind kind;
     struct actor *who;
+    struct host *host; /* who is NULL: the broker that it is for */
     struct conn *conn;
     uint64_t inc; /* of the process it is meant for: a later one does not get it */
     uint64_t arg;

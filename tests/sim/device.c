@@ -40,7 +40,7 @@ void device_draw(struct sim *s, struct device *d, int offers_all)
     for (unsigned i = 0; i < s->swarm.ncaps; i++) {
         struct node_capability *c = &cfg->caps[cfg->ncaps];
 
-        if (!offers_all && percent(&s->clock, 40)) {
+        if (!offers_all && percent(&s->clock, s->nhosts > 1 ? 65 : 40)) {
             continue;
         }
         (void) snprintf(c->name, sizeof c->name, "c%u", i);
@@ -189,7 +189,7 @@ static void join_ended(struct sim *s, struct device *d)
     d->has_token = 0;
     if (d->joiner.state == WF_JOIN_DONE) {
         d->a.enrolled = 1;
-        history_key(s, &d->own_key)->joined = 1;
+        history_key(s, d->a.home, &d->own_key)->joined = 1;
         (void) actor_at(s, &d->a, s->clock.now_us + 10 * MS, EV_WORK);
     } else if (d->joiner.err.code == WEFT_EEXIST) {
         /* It had joined under an earlier token, and crashed before it knew. */
@@ -224,7 +224,8 @@ static void go_on(struct sim *s, struct device *d, struct handler *h, uint64_t i
 static void begin_run(struct sim *s, struct device *d, const struct run *r)
 {
     struct handler *h = handler_of(d, 0);
-    const struct hjob *j = history_find(s, &r->key.job);
+    uint64_t attempt = r->key.attempt;
+    const struct hjob *j = history_run(s, &r->key.job, &attempt);
 
     if (h == NULL) {
         sim_fail(s, "%s runs more than its slots", d->a.name);
@@ -239,7 +240,7 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
         .number = r->number,
         .id = r->key.job,
         .index = j != NULL ? j->index : HISTORY_JOBS,
-        .attempt = r->key.attempt,
+        .attempt = attempt,
         .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
         .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC,
         .stop_after_ms = r->stop_after_ms};

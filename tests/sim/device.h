@@ -12,8 +12,8 @@
 struct handler {
     uint64_t number; /* the run's; 0: free */
     struct wf_id id;
-    unsigned index; /* of the job, when it is one of ours */
-    uint64_t attempt;
+    unsigned index;   /* of the job, when it is one of ours */
+    uint64_t attempt; /* of the job, at its home */
     unsigned manner, stage;
     int prints;        /* its result is what it prints */
     unsigned slowness; /* of the tail: times the usual */

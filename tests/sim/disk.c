@@ -21,9 +21,9 @@ void disk_fini(struct disk *d)
     wf_buf_fini(&d->bytes);
 }
 
-void disk_reset(struct sim *s)
+void disk_reset(struct sim *s, struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     d->n = d->safe = d->batch = d->asked = 0;
     d->ntried = 0;
@@ -33,7 +33,7 @@ void disk_reset(struct sim *s)
     d->is_old = d->forked = 0;
     d->facts = (struct store_facts){.id = wf_rng_next(&s->clock.rng) | 1};
     wf_buf_clear(&d->bytes);
-    lite_reset(s, s->swarm.on_sqlite);
+    lite_reset(s, h, s->swarm.on_sqlite);
 }
 
 /* -- reading ---------------------------------------------------------------------------
@@ -137,13 +137,13 @@ uint64_t disk_hash(struct disk *d, size_t n)
     return sum;
 }
 
-int disk_open(struct sim *s)
+int disk_open(struct sim *s, struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     d->over = d->forgetful = 0;
-    if (s->lite.on) {
-        return lite_open(s);
+    if (h->lite.on) {
+        return lite_open(s, h);
     }
     if (d->failing) {
         return WEFT_EIO;
@@ -153,21 +153,21 @@ int disk_open(struct sim *s)
     return 0;
 }
 
-int disk_load(struct sim *s, store_row_fn *fn, void *arg)
+int disk_load(struct sim *s, struct host *h, store_row_fn *fn, void *arg)
 {
-    if (s->lite.on) {
-        return lite_load(s, fn, arg);
+    if (h->lite.on) {
+        return lite_load(s, h, fn, arg);
     }
-    disk_walk(&s->disk, s->disk.safe, fn, arg);
+    disk_walk(&h->disk, h->disk.safe, fn, arg);
     return 0;
 }
 
 /* -- writing ---------------------------------------------------------------------------
  */
 
-void disk_append(struct sim *s, unsigned table, uint64_t lsn, const void *p, size_t len)
+void disk_append(struct host *h, unsigned table, uint64_t lsn, const void *p, size_t len)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
     int rc;
 
     WF_CHECK(d->n < DISK_RECORDS);
@@ -181,46 +181,47 @@ void disk_append(struct sim *s, unsigned table, uint64_t lsn, const void *p, siz
     WF_CHECK(rc == 0);
 }
 
-void disk_found(struct sim *s)
+void disk_found(struct sim *s, struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
-    if (s->lite.on) {
-        int rc = lite_open(s);
+    if (h->lite.on) {
+        int rc = lite_open(s, h);
 
-        rc = rc == 0 ? lite_commit(s, 0, d->n) : rc;
+        rc = rc == 0 ? lite_commit(s, h, 0, d->n) : rc;
         WF_CHECK(rc == 0);
-        lite_crash(s, 0);
+        lite_crash(h, 0);
     }
     d->safe = d->n;
 }
 
-static void plan(struct sim *s, uint64_t in_us)
+static void plan(struct sim *s, struct host *h, uint64_t in_us)
 {
-    s->disk.commit = clock_add(&s->clock, s->clock.now_us + in_us, EV_SYNCED);
-    s->disk.commit->inc = s->host.inc;
+    h->disk.commit = clock_add(&s->clock, s->clock.now_us + in_us, EV_SYNCED);
+    h->disk.commit->host = h;
+    h->disk.commit->inc = h->inc;
 }
 
-static void next_batch(struct sim *s)
+static void next_batch(struct sim *s, struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     if (d->asked > d->safe) {
         d->batch = d->asked;
-        plan(s, around(&s->clock, s->swarm.disk_us));
+        plan(s, h, around(&s->clock, s->swarm.disk_us));
     }
 }
 
-void disk_sync(struct sim *s)
+void disk_sync(struct sim *s, struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     if (d->n == d->safe) {
         return; /* what was to be appended never came, for want of memory */
     }
     d->asked = d->n;
     if (d->commit == NULL) {
-        next_batch(s);
+        next_batch(s, h);
     }
 }
 
@@ -232,16 +233,16 @@ static void note_try(struct disk *d)
     }
 }
 
-int disk_committed(struct sim *s, uint64_t *ret_lsn)
+int disk_committed(struct sim *s, struct host *h, uint64_t *ret_lsn)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
     int rc;
 
     d->commit = NULL;
     d->batch = d->batch != 0 ? d->batch : d->asked;
     WF_CHECK(d->safe < d->batch && d->batch <= d->n);
-    rc = s->lite.on ? lite_commit(s, d->safe, d->batch) : d->failing ? WEFT_EIO : 0;
-    if (s->lite.on && s->lite.disk.off) {
+    rc = h->lite.on ? lite_commit(s, h, d->safe, d->batch) : d->failing ? WEFT_EIO : 0;
+    if (h->lite.on && h->lite.disk.off) {
         note_try(d);
         return -1;
     }
@@ -249,30 +250,30 @@ int disk_committed(struct sim *s, uint64_t *ret_lsn)
         *ret_lsn = d->records[d->safe].lsn;
         note_try(d);
         d->batch = 0;
-        plan(s, RETRY_US);
+        plan(s, h, RETRY_US);
         return 0;
     }
     *ret_lsn = d->records[d->batch - 1].lsn;
     d->safe = d->batch;
     d->ntried = 0;
-    next_batch(s);
+    next_batch(s, h);
     return 1;
 }
 
-void disk_crash(struct sim *s, int power)
+void disk_crash(struct sim *s, struct host *h, int power)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
     unsigned which;
 
     if (d->commit != NULL) {
         clock_drop(&s->clock, d->commit);
         d->commit = NULL;
-        if (!s->lite.on && d->batch != 0) {
+        if (!h->lite.on && d->batch != 0) {
             note_try(d);
         }
     }
-    if (s->lite.on) {
-        lite_crash(s, power);
+    if (h->lite.on) {
+        lite_crash(h, power);
     } else {
         which = (unsigned) below(&s->clock, d->ntried + 1);
         d->safe = which < d->ntried ? d->tried[which] : d->safe;
@@ -291,9 +292,9 @@ static const uint8_t *is_of_job(const struct disk *d, const struct record *r)
                : NULL;
 }
 
-int disk_rot(struct sim *s, struct wf_id *ret_job)
+int disk_rot(struct sim *s, struct host *h, struct wf_id *ret_job)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
     size_t n;
     struct found *all = latest(d, d->safe, &n), *x;
     struct record *r = NULL;
@@ -322,25 +323,25 @@ int disk_rot(struct sim *s, struct wf_id *ret_job)
 /* -- copies ----------------------------------------------------------------------------
  */
 
-void disk_copy(struct sim *s)
+void disk_copy(struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     if (!d->is_old && d->ntried == 0) {
         d->copied = d->safe;
         d->copied_facts = d->facts;
-        lite_copy(s, LITE_KEEP);
+        lite_copy(h, LITE_KEEP);
     }
 }
 
-void disk_put_old(struct sim *s)
+void disk_put_old(struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     if (d->is_old || d->copied == 0) {
         return;
     }
-    WF_CHECK(!s->host.up && d->copied <= d->safe);
+    WF_CHECK(!h->up && d->copied <= d->safe);
     memcpy(d->real.records + d->copied, d->records + d->copied,
            (d->n - d->copied) * sizeof *d->records);
     memcpy(d->real.tried, d->tried, sizeof d->tried);
@@ -352,17 +353,17 @@ void disk_put_old(struct sim *s)
     d->n = d->safe = d->copied;
     d->ntried = 0;
     d->is_old = d->forked = 1;
-    lite_copy(s, LITE_PUT_OLD);
+    lite_copy(h, LITE_PUT_OLD);
 }
 
-void disk_put_real(struct sim *s)
+void disk_put_real(struct host *h)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
     if (!d->is_old) {
         return;
     }
-    WF_CHECK(!s->host.up);
+    WF_CHECK(!h->up);
     memcpy(d->records + d->copied, d->real.records + d->copied,
            (d->real.n - d->copied) * sizeof *d->records);
     memcpy(d->tried, d->real.tried, sizeof d->tried);
@@ -371,7 +372,7 @@ void disk_put_real(struct sim *s)
     d->ntried = d->real.ntried;
     d->facts = d->real_facts;
     d->is_old = 0;
-    lite_copy(s, LITE_PUT_REAL);
+    lite_copy(h, LITE_PUT_REAL);
 }
 
 /* The last safe record of a key of 8 bytes; NULL: there is none. */
@@ -402,19 +403,19 @@ static const struct record *job_of(const struct disk *d, const struct wf_id *id)
     return NULL;
 }
 
-int disk_has_job(const struct sim *s, const struct wf_id *id)
+int disk_has_job(const struct disk *d, const struct wf_id *id)
 {
-    return job_of(&s->disk, id) != NULL;
+    return job_of(d, id) != NULL;
 }
 
-int disk_has_outcome(const struct sim *s, const struct wf_id *id)
+int disk_has_outcome(const struct disk *d, const struct wf_id *id)
 {
-    const struct record *job = job_of(&s->disk, id), *r;
+    const struct record *job = job_of(d, id), *r;
 
     if (job == NULL) {
         return 0;
     }
-    r = last_of(&s->disk, STORE_OUTCOMES, bytes_of(&s->disk, job));
+    r = last_of(d, STORE_OUTCOMES, bytes_of(d, job));
     return r != NULL && r->len > 8;
 }
 

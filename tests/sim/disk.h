@@ -1,4 +1,4 @@
-/* disk.h - the broker's store: what was appended, and what of it is on stable storage
+/* disk.h - a broker's store: what was appended, and what of it is on stable storage
  *
  * One commit at a time, as the store's thread makes them: it takes what has gathered, and
  * all of it becomes safe or nothing.  What a commit did not keep stays in front and is
@@ -17,6 +17,7 @@
 #define DISK_RECORDS 32768
 #define DISK_TRIES   32
 
+struct host;
 struct sim;
 
 struct record {
@@ -58,17 +59,17 @@ struct disk {
 
 void disk_init(struct disk *d);
 void disk_fini(struct disk *d);
-void disk_reset(struct sim *s);
+void disk_reset(struct sim *s, struct host *h);
 
 /* All that was appended is there from the beginning. */
-void disk_found(struct sim *s);
+void disk_found(struct sim *s, struct host *h);
 
 /* A process of the broker opens it, which sets the facts: 0, or WEFT_EIO when it has to
  * try again. */
-int disk_open(struct sim *s);
+int disk_open(struct sim *s, struct host *h);
 
 /* All rows, the last of each key: as the process reads them. */
-int disk_load(struct sim *s, store_row_fn *fn, void *arg);
+int disk_load(struct sim *s, struct host *h, store_row_fn *fn, void *arg);
 
 /* The rows that the log has up to record `n`, in order of table and key. */
 void disk_walk(struct disk *d, size_t n, store_row_fn *fn, void *arg);
@@ -76,30 +77,30 @@ void disk_walk(struct disk *d, size_t n, store_row_fn *fn, void *arg);
 /* A hash of those rows, whatever their order. */
 uint64_t disk_hash(struct disk *d, size_t n);
 
-void disk_append(struct sim *s, unsigned table, uint64_t lsn, const void *p, size_t len);
+void disk_append(struct host *h, unsigned table, uint64_t lsn, const void *p, size_t len);
 
 /* Make safe what was appended: answered by EV_SYNCED. */
-void disk_sync(struct sim *s);
+void disk_sync(struct sim *s, struct host *h);
 
 /* EV_SYNCED: a commit ends.  1: all up to *ret_lsn is safe; 0: from *ret_lsn on it is
  * not; -1: the machine or the process ended in the middle of it. */
-int disk_committed(struct sim *s, uint64_t *ret_lsn);
+int disk_committed(struct sim *s, struct host *h, uint64_t *ret_lsn);
 
 /* The process ends; `power`: the machine with it. */
-void disk_crash(struct sim *s, int power);
+void disk_crash(struct sim *s, struct host *h, int power);
 
 /* Damage one record of a job, if there is any.  1 and the job's id. */
-int disk_rot(struct sim *s, struct wf_id *ret_job);
+int disk_rot(struct sim *s, struct host *h, struct wf_id *ret_job);
 
 /* Keep a copy of all that is safe; put it in place of the real log, or that back, while
  * no process has it open. */
-void disk_copy(struct sim *s);
-void disk_put_old(struct sim *s);
-void disk_put_real(struct sim *s);
+void disk_copy(struct host *h);
+void disk_put_old(struct host *h);
+void disk_put_real(struct host *h);
 
 /* This job's record is safe; its outcome's is. */
-int disk_has_job(const struct sim *s, const struct wf_id *id);
-int disk_has_outcome(const struct sim *s, const struct wf_id *id);
+int disk_has_job(const struct disk *d, const struct wf_id *id);
+int disk_has_outcome(const struct disk *d, const struct wf_id *id);
 
 /* Everything appended is safe, and nothing is under way. */
 int disk_is_still(const struct disk *d);

@@ -1,5 +1,6 @@
 #include "tests/sim/sim.h"
 
+#include "broker/core/mesh/guests.h"
 #include "common/check.h"
 #include "tests/sim/oracle.h"
 
@@ -30,7 +31,7 @@ void history_begin(struct sim *s)
 
     history_clear(h);
     if (!history_evicts(s) && !s->swarm.on[FAULT_ROT] && !s->swarm.on[FAULT_BACKUP]) {
-        h->verdict = verdict_new(HISTORY_JOBS, complain, s);
+        h->verdict = verdict_new(HISTORY_JOBS + HISTORY_GUESTS, complain, s);
         WF_CHECK(h->verdict != NULL);
         verdict_expect_runs(h->verdict);
     }
@@ -59,7 +60,7 @@ int history_holds(const struct sim *s, const struct hjob *j)
 int history_knows(const struct sim *s, const struct hjob *j)
 {
     return history_holds(s, j) ||
-           (j->accepted_inc != 0 && j->accepted_inc == s->host.inc);
+           (j->accepted_inc != 0 && j->accepted_inc == j->owner->home->inc);
 }
 
 struct hjob *history_job(struct sim *s, const struct actor *owner)
@@ -132,20 +133,70 @@ int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len)
 
 void history_damaged(struct sim *s, const struct wf_id *id)
 {
-    struct hjob *j = history_find(s, id);
+    const struct hguest *g = history_find_guest(s, id);
+    struct hjob *j = g != NULL ? g->job : history_find(s, id);
 
     if (j != NULL) {
         j->damaged = 1;
     }
 }
 
+struct hguest *history_find_guest(struct sim *s, const struct wf_id *id)
+{
+    struct history *h = &s->history;
+
+    for (unsigned i = 0; i < h->nguests; i++) {
+        if (wf_id_eq(&h->guests[i].id, id)) {
+            return &h->guests[i];
+        }
+    }
+    return NULL;
+}
+
+void history_guest(struct sim *s, const struct wf_key *from, const struct wf_assign *m)
+{
+    struct history *h = &s->history;
+    const struct wf_id id = guest_id(from, &m->job, m->attempt);
+    const struct hguest *further = history_find_guest(s, &m->job);
+    struct hjob *j = further != NULL ? further->job : history_find(s, &m->job);
+
+    if (j == NULL || history_find_guest(s, &id) != NULL || h->nguests == HISTORY_GUESTS) {
+        return;
+    }
+    h->guests[h->nguests++] = (struct hguest){
+        .id = id,
+        .job = j,
+        .attempt = further != NULL ? further->attempt : (unsigned) m->attempt};
+}
+
+const struct hjob *history_run(struct sim *s, const struct wf_id *id, uint64_t *attempt)
+{
+    const struct hguest *g = history_find_guest(s, id);
+
+    if (g != NULL) {
+        *attempt = g->attempt;
+        return g->job;
+    }
+    return history_find(s, id);
+}
+
+/* Each attempt of a guest runs once; whichever of them it is, the attempt at home ran. */
 void history_started(struct sim *s, const struct wf_id *id, uint64_t attempt)
 {
-    const struct hjob *j = history_find(s, id);
+    const struct hguest *g = history_find_guest(s, id);
+    struct hjob *j = g != NULL ? g->job : history_find(s, id);
+    struct verdict *v = s->history.verdict;
 
-    if (s->history.verdict != NULL && j != NULL && !j->disputed &&
-        j->class_ != WF_CLASS_FAST) {
-        must_feed(verdict_started(s->history.verdict, id, (unsigned) attempt, 0));
+    if (v == NULL || j == NULL || j->disputed || j->class_ == WF_CLASS_FAST) {
+        return;
+    }
+    if (g == NULL || (j->ran >> (g->attempt % 64) & 1) == 0) {
+        j->ran |= UINT64_C(1) << ((g != NULL ? g->attempt : attempt) % 64);
+        must_feed(
+            verdict_started(v, &j->id, g != NULL ? g->attempt : (unsigned) attempt, 0));
+    }
+    if (g != NULL) {
+        must_feed(verdict_started(v, id, (unsigned) attempt, 0));
     }
 }
 
@@ -178,6 +229,17 @@ static const struct actor *named(const struct sim *s, struct wf_slice name)
         }
     }
     return NULL;
+}
+
+/* What another broker had done is told under that broker's name. */
+static int is_broker(const struct sim *s, struct wf_slice name)
+{
+    for (unsigned i = 0; i < s->nhosts && s->nhosts > 1; i++) {
+        if (wf_slice_is(name, s->hosts[i].name)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static uint64_t hash_of(struct wf_slice x, uint64_t h)
@@ -216,17 +278,18 @@ static void judge_result(struct sim *s, const struct hjob *j, const struct wf_ou
         judge_reused(s, j, m, head.mark == RESULT_MARK ? head.index : HISTORY_JOBS);
         return;
     }
-    if (at == NULL) {
+    if (at == NULL && !is_broker(s, m->node)) {
         sim_fail(s, "job %u: an outcome from a node that there is not", j->index);
         return;
     }
-    if (at->ops != &device_ops) {
+    if (at != NULL ? at->ops != &device_ops : s->swarm.rogue_agent) {
         return; /* a hostile agent got it in order, and may say what it likes */
     }
     if (head.mark != RESULT_MARK || head.index != j->index ||
-        head.attempt != (uint32_t) m->attempt || head.device != at->identity) {
+        head.attempt != (uint32_t) m->attempt ||
+        (at != NULL && head.device != at->identity)) {
         sim_fail(s, "job %u: the result is not that of attempt %u at %s", j->index,
-                 (unsigned) m->attempt, at->name);
+                 (unsigned) m->attempt, at != NULL ? at->name : "another broker");
     }
     if (j->manner == MANNER_FAILS || j->manner == MANNER_NO_START ||
         j->manner == MANNER_HANGS || j->manner == MANNER_FLOODS) {
@@ -268,13 +331,13 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
     }
     if (s->history.verdict != NULL) {
         const struct actor *at = named(s, m->node);
-        const struct verdict_end end = {.state = now.state,
-                                        .code = now.code,
-                                        .attempt = now.attempt,
-                                        .hash = now.hash,
-                                        .ran = m->state == WF_JOB_OK && at != NULL &&
-                                               at->ops == &device_ops &&
-                                               wf_id_is_zero(&m->reused)};
+        const struct verdict_end end = {
+            .state = now.state,
+            .code = now.code,
+            .attempt = now.attempt,
+            .hash = now.hash,
+            .ran = m->state == WF_JOB_OK && wf_id_is_zero(&m->reused) &&
+                   (at != NULL ? at->ops == &device_ops : !s->swarm.rogue_agent)};
 
         if (j->class_ != WF_CLASS_FAST) {
             must_feed(verdict_outcome(s->history.verdict, &j->id, &end));
@@ -295,7 +358,7 @@ static void note_accepted(struct sim *s, struct hjob *j, uint64_t inc)
 void history_repeated(struct sim *s, struct hjob *j, uint64_t inc)
 {
     note_accepted(s, j, inc);
-    j->damaged |= host_was_old(&s->host, inc);
+    j->damaged |= host_was_old(j->owner->home, inc);
 }
 
 static void saw_accepted(struct sim *s, const struct actor *a,
@@ -320,21 +383,22 @@ static void saw_accepted(struct sim *s, const struct actor *a,
 
 static void saw_assign(struct sim *s, const struct wf_assign *m, uint64_t inc)
 {
-    struct hjob *j = history_find(s, &m->job);
+    struct hguest *g = history_find_guest(s, &m->job);
+    struct hjob *j = g != NULL ? g->job : history_find(s, &m->job);
+    struct hassigned *x = g != NULL ? &g->assigned : j != NULL ? &j->assigned : NULL;
     uint64_t bit = UINT64_C(1) << (m->attempt % 64);
 
     if (j == NULL || history_evicts(s) || j->damaged) {
         return;
     }
-    if (j->assigned_inc != inc && (j->class_ == WF_CLASS_FAST || j->disputed)) {
-        j->assigned_inc = inc;
-        j->assigned = 0;
+    if (x->inc != inc && (j->class_ == WF_CLASS_FAST || j->disputed)) {
+        *x = (struct hassigned){.inc = inc};
     }
-    if ((j->assigned & bit) != 0 && m->attempt < 64) {
+    if ((x->attempts & bit) != 0 && m->attempt < 64) {
         sim_fail(s, "job %u: attempt %u was assigned twice", j->index,
                  (unsigned) m->attempt);
     }
-    j->assigned |= bit;
+    x->attempts |= bit;
 }
 
 /* A refusal that denies a job the same process accepted. */
@@ -458,7 +522,7 @@ static int is_for_agents(enum wf_type type)
 void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
                  uint64_t inc)
 {
-    if (host_was_old(&s->host, inc)) {
+    if (host_was_old(a->home, inc)) {
         saw_old(s, m);
         return;
     }
@@ -488,19 +552,19 @@ void history_submit(struct sim *s, const struct actor *a, const struct wf_submit
     int is_other =
         j != NULL && (a != j->owner || m->payload.len < 6 || m->payload.p[5] != 0);
 
-    if (j == NULL || jobs_get(&s->host.core->jobs, &m->job) != NULL) {
+    if (j == NULL || jobs_get(&a->home->core->jobs, &m->job) != NULL) {
         return;
     }
     /* Whoever comes first owns an id: nothing can be said of this job from here on. */
     if (is_other) {
         j->disputed = 1;
     }
-    j->damaged |= s->disk.is_old;
+    j->damaged |= a->home->disk.is_old;
     j->taken_us = s->clock.now_us;
     j->left_ms = m->deadline_ms;
 }
 
-struct hkey *history_key(struct sim *s, const struct wf_key *key)
+struct hkey *history_key(struct sim *s, const struct host *home, const struct wf_key *key)
 {
     struct history *h = &s->history;
     unsigned i = 0;
@@ -511,5 +575,6 @@ struct hkey *history_key(struct sim *s, const struct wf_key *key)
     WF_CHECK(i < HISTORY_KEYS);
     h->nkeys += i == h->nkeys;
     h->keys[i].key = *key;
+    h->keys[i].home = home;
     return &h->keys[i];
 }

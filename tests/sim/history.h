@@ -13,11 +13,13 @@
 #include "tests/lib/verdict.h"
 #include "tests/sim/clock.h"
 
-#define HISTORY_JOBS 128
-#define HISTORY_KEYS 64
+#define HISTORY_JOBS   128
+#define HISTORY_KEYS   64
+#define HISTORY_GUESTS 2048
 
 struct sim;
 struct actor;
+struct host;
 
 /* How the handler of a job behaves: byte 4 of its payload. */
 enum manner {
@@ -34,6 +36,10 @@ struct seen_outcome {
     uint64_t inc; /* 0: none yet */
     unsigned state, code, attempt;
     uint64_t hash; /* of node, reason and data */
+};
+
+struct hassigned {
+    uint64_t inc, attempts; /* attempts assigned, a bit each */
 };
 
 struct hjob {
@@ -61,13 +67,23 @@ struct hjob {
     int disputed;      /* its id was given to other work while no broker knew it */
     int altered;       /* the owner tried its id with another payload */
     int damaged;       /* its records rotted, or it lived on an old copy of the store */
-    uint64_t assigned_inc, assigned; /* attempts assigned, a bit each */
+    struct hassigned assigned;
+    uint64_t ran; /* attempts that ran, a bit each */
     struct seen_outcome outcome;
+};
+
+/* What an attempt at home is called at another broker. */
+struct hguest {
+    struct wf_id id;
+    struct hjob *job;
+    unsigned attempt; /* of the job, at home */
+    struct hassigned assigned;
 };
 
 /* A key whose fate was promised. */
 struct hkey {
     struct wf_key key;
+    const struct host *home;
     int joined, revoked; /* promised */
     int doomed;          /* its revocation was asked for, and may have happened */
 };
@@ -77,6 +93,8 @@ struct history {
     unsigned njobs;
     struct hkey keys[HISTORY_KEYS];
     unsigned nkeys;
+    struct hguest guests[HISTORY_GUESTS];
+    unsigned nguests;
     uint64_t outcomes, fetched;
     struct verdict *verdict; /* NULL: records may be lost for good in this world */
 };
@@ -113,6 +131,14 @@ size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap
 /* Its records rotted: nothing is promised of it any more. */
 void history_damaged(struct sim *s, const struct wf_id *id);
 
+/* A broker is sent an assignment by the one with that key. */
+void history_guest(struct sim *s, const struct wf_key *from, const struct wf_assign *m);
+struct hguest *history_find_guest(struct sim *s, const struct wf_id *id);
+
+/* The job of what runs somewhere under that id; `attempt` becomes that at home.  NULL: it
+ * is none of ours. */
+const struct hjob *history_run(struct sim *s, const struct wf_id *id, uint64_t *attempt);
+
 /* The handler of an attempt is started. */
 void history_started(struct sim *s, const struct wf_id *id, uint64_t attempt);
 
@@ -131,6 +157,7 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
 void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m);
 
 /* The record of a key, made when it is new. */
-struct hkey *history_key(struct sim *s, const struct wf_key *key);
+struct hkey *history_key(struct sim *s, const struct host *home,
+                         const struct wf_key *key);
 
 #endif

@@ -4,11 +4,15 @@
 #include "common/mem.h"
 #include "tests/sim/oracle.h"
 
+#include <string.h>
+
 static const uint8_t frame_header[2] = {WF_FRAME_MAGIC, WF_FRAME_VERSION};
 
-void host_init(struct host *h)
+void host_init(struct host *h, struct clock *c)
 {
-    *h = (struct host){0};
+    memset(h, 0, sizeof *h);
+    disk_init(&h->disk);
+    lite_init(&h->lite, c);
     wf_effects_init(&h->fx);
     wf_list_init(&h->turn);
 }
@@ -18,9 +22,49 @@ void host_fini(struct host *h)
     core_free(h->core);
     h->core = NULL;
     wf_effects_fini(&h->fx);
+    lite_fini(&h->lite);
+    disk_fini(&h->disk);
 }
 
-static void say(struct sim *s, const struct wf_effect *x)
+void host_reset(struct sim *s, struct host *h)
+{
+    h->inc = h->old = 0;
+    h->own = (struct local){0};
+    h->paused_until_us = 0;
+    h->starved = 0;
+    h->nports = 0;
+    disk_reset(s, h);
+}
+
+static struct port *port_at(struct host *h, uint32_t peer)
+{
+    const uint32_t i = peer & ~MESH_DIALLED;
+
+    WF_CHECK(i < h->nports);
+    return &h->ports[i];
+}
+
+/* What it asks for a link that it dialled. */
+static void carry_dialled(struct sim *s, struct host *h, const struct wf_effect *x)
+{
+    struct port *p = port_at(h, x->peer);
+
+    if (x->kind == WF_EFFECT_SEND && p->a.conn != NULL) {
+        oracle_says(s, h, p->a.conn, wf_effect_bytes(&h->fx, x), x->len);
+    }
+    if (x->kind != WF_EFFECT_CLOSE) {
+        port_effect(s, p, x);
+    }
+}
+
+static int is_dialled(const struct wf_effect *x)
+{
+    return (x->kind == WF_EFFECT_SEND || x->kind == WF_EFFECT_CLOSE ||
+            x->kind == WF_EFFECT_CONNECT || x->kind == WF_EFFECT_DISCONNECT) &&
+           (x->peer & MESH_DIALLED) != 0;
+}
+
+static void say(struct sim *s, struct host *h, const struct wf_effect *x)
 {
     struct conn *c = net_peer(&s->net, x->peer);
     int rc = 0;
@@ -28,13 +72,13 @@ static void say(struct sim *s, const struct wf_effect *x)
     if (c == NULL || !c->there) {
         return;
     }
-    oracle_says(s, c, wf_effect_bytes(&s->host.fx, x), x->len);
+    oracle_says(s, h, c, wf_effect_bytes(&h->fx, x), x->len);
     if (c->out.len == 0) {
         rc = wf_buf_put(&c->out, frame_header, sizeof frame_header);
-        wf_list_push_back(&s->host.turn, &c->turn);
+        wf_list_push_back(&h->turn, &c->turn);
     }
     WF_CHECK(rc == 0);
-    rc = wf_buf_put(&c->out, wf_effect_bytes(&s->host.fx, x), x->len);
+    rc = wf_buf_put(&c->out, wf_effect_bytes(&h->fx, x), x->len);
     WF_CHECK(rc == 0);
 }
 
@@ -44,18 +88,22 @@ static void flush(struct sim *s, struct conn *c)
     net_send(s, c, NET_TO_ACTOR, &c->out);
 }
 
-static void carry(struct sim *s)
+static void carry(struct sim *s, struct host *h)
 {
-    struct wf_effects *fx = &s->host.fx;
+    struct wf_effects *fx = &h->fx;
     struct wf_list_node *n;
 
     for (size_t i = 0; i < fx->n; i++) {
         const struct wf_effect *x = &fx->v[i];
         struct conn *c;
 
+        if (is_dialled(x)) {
+            carry_dialled(s, h, x);
+            continue;
+        }
         switch (x->kind) {
         case WF_EFFECT_SEND:
-            say(s, x);
+            say(s, h, x);
             break;
         case WF_EFFECT_CLOSE:
             c = net_peer(&s->net, x->peer);
@@ -65,28 +113,30 @@ static void carry(struct sim *s)
             }
             break;
         case WF_EFFECT_APPEND:
-            disk_append(s, x->peer, x->arg, wf_effect_bytes(fx, x), x->len);
+            disk_append(h, x->peer, x->arg, wf_effect_bytes(fx, x), x->len);
             break;
         case WF_EFFECT_SYNC:
-            disk_sync(s);
+            disk_sync(s, h);
             break;
         case WF_EFFECT_TRACE:
-            sim_log(s, "broker", "%.*s", (int) x->len,
+            sim_log(s, h->name, "%.*s", (int) x->len,
                     (const char *) wf_effect_bytes(fx, x));
             break;
         default:
-            sim_fail(s, "the broker asks for effect %d", (int) x->kind);
+            sim_fail(s, "%s asks for effect %d", h->name, (int) x->kind);
         }
     }
-    while ((n = wf_list_first(&s->host.turn)) != NULL) {
+    while ((n = wf_list_first(&h->turn)) != NULL) {
         flush(s, CONTAINER_OF(n, struct conn, turn));
+    }
+    for (unsigned i = 0; i < h->nports; i++) {
+        port_flush(s, &h->ports[i]);
     }
     wf_effects_clear(fx);
 }
 
-static void plan_tick(struct sim *s)
+static void plan_tick(struct sim *s, struct host *h)
 {
-    struct host *h = &s->host;
     uint64_t due_us = h->up ? local_due_us(&h->own, core_wakeup_us(h->core)) : UINT64_MAX;
 
     if (h->tick != NULL && (due_us == UINT64_MAX || h->tick->at.key > due_us + 1)) {
@@ -95,136 +145,151 @@ static void plan_tick(struct sim *s)
     }
     if (h->tick == NULL && due_us != UINT64_MAX) {
         h->tick = clock_add(&s->clock, due_us, EV_TICK);
+        h->tick->host = h;
         h->tick->inc = h->inc;
     }
 }
 
 /* As a service manager does. */
-static void start_later(struct sim *s)
+static void start_later(struct sim *s, struct host *h)
 {
-    (void) clock_add(&s->clock, s->clock.now_us + around(&s->clock, SECOND), EV_START);
+    struct event *e =
+        clock_add(&s->clock, s->clock.now_us + around(&s->clock, SECOND), EV_START);
+
+    e->host = h;
 }
 
-static void step_once(struct sim *s, struct broker_event *ev)
+static void step_once(struct sim *s, struct host *h, struct broker_event *ev)
 {
-    ev->now_us = local_us(&s->host.own, &s->clock);
-    ev->wall_ms = local_wall_ms(&s->host.own, &s->clock);
+    ev->now_us = local_us(&h->own, &s->clock);
+    ev->wall_ms = local_wall_ms(&h->own, &s->clock);
     /* What was being written then is still told. */
-    s->host.reads_only = s->host.core->rolled_back && ev->kind != BROKER_DURABLE;
-    core_step(s->host.core, ev, &s->host.fx);
+    h->reads_only = h->core->rolled_back && ev->kind != BROKER_DURABLE;
+    core_step(h->core, ev, &h->fx);
     (void) wf_mem_fail_after(-1);
     if (ev->kind != BROKER_RECORD) {
         /* Jobs are read before their outcomes. */
-        core_check(s->host.core);
-        oracle_step(s);
+        core_check(h->core);
+        oracle_step(s, h);
     }
 }
 
-static void step(struct sim *s, struct broker_event *ev)
+void host_step(struct sim *s, struct host *h, struct broker_event *ev)
 {
     struct broker_event forgetful = {.kind = BROKER_FORGETFUL};
     int lost;
 
-    if (s->host.starved != 0) {
+    if (h->starved != 0) {
         /* Also the effects have to grow again. */
-        wf_effects_fini(&s->host.fx);
-        (void) wf_mem_fail_after((long) s->host.starved - 1);
-        s->host.starved = 0;
+        wf_effects_fini(&h->fx);
+        (void) wf_mem_fail_after((long) h->starved - 1);
+        h->starved = 0;
     }
-    step_once(s, ev);
-    lost = s->host.fx.err != 0;
-    carry(s);
+    step_once(s, h, ev);
+    lost = h->fx.err != 0;
+    carry(s, h);
     if (lost) {
-        step_once(s, &forgetful);
-        carry(s);
+        step_once(s, h, &forgetful);
+        carry(s, h);
     }
-    plan_tick(s);
-    if (s->disk.over) {
+    plan_tick(s, h);
+    if (h->disk.over) {
         /* Nothing more could be written: the process ends, as the store's owner has it.
          */
-        host_crash(s, 0);
-        start_later(s);
+        host_crash(s, h, 0);
+        start_later(s, h);
     }
 }
+
+struct reader {
+    struct sim *s;
+    struct host *h;
+};
 
 static void take_record(void *arg, unsigned table, struct wf_slice record)
 {
+    const struct reader *r = arg;
     struct broker_event ev = {.kind = BROKER_RECORD, .table = table, .record = record};
 
-    step(arg, &ev);
+    host_step(r->s, r->h, &ev);
 }
 
-void host_start(struct sim *s)
+void host_start(struct sim *s, struct host *h)
 {
-    struct host *h = &s->host;
     struct broker_event loaded = {.kind = BROKER_LOADED};
+    struct reader r = {s, h};
     int rc;
 
     if (h->up) {
         return;
     }
-    if (disk_open(s) != 0) {
-        start_later(s);
+    if (disk_open(s, h) != 0) {
+        start_later(s, h);
         return;
     }
     h->up = 1;
     h->starved = 0;
     h->inc++;
-    h->old |= s->disk.is_old ? UINT64_C(1) << (h->inc % 64) : 0;
+    h->old |= h->disk.is_old ? UINT64_C(1) << (h->inc % 64) : 0;
     h->cfg.epoch = wf_rng_next(&s->clock.rng);
     h->cfg.seed = wf_rng_next(&s->clock.rng);
     h->cfg.durable = 1;
-    h->cfg.store_id = s->disk.facts.id;
-    h->cfg.boot = s->disk.facts.boot;
-    h->cfg.lsn = s->disk.facts.lsn;
-    h->cfg.accept_rollback = s->disk.forked && !s->disk.is_old;
+    h->cfg.store_id = h->disk.facts.id;
+    h->cfg.boot = h->disk.facts.boot;
+    h->cfg.lsn = h->disk.facts.lsn;
+    h->cfg.accept_rollback = h->disk.forked && !h->disk.is_old;
     rc = core_new(&h->cfg, &h->core);
     WF_CHECK(rc == 0);
-    if (disk_load(s, take_record, s) != 0) {
+    if (disk_load(s, h, take_record, &r) != 0) {
         h->up = 0;
         core_free(h->core);
         h->core = NULL;
-        disk_crash(s, 0);
-        start_later(s);
+        disk_crash(s, h, 0);
+        start_later(s, h);
         return;
     }
     if (core_bad_records(h->core) != 0) {
-        sim_fail(s, "the broker does not read its own records");
+        sim_fail(s, "%s does not read its own records", h->name);
     }
-    step(s, &loaded);
+    host_step(s, h, &loaded);
     if (h->up) {
-        oracle_keys(s);
+        oracle_keys(s, h);
         h->awake_us = wf_max_u64(s->clock.now_us, h->paused_until_us);
-        sim_log(s, "broker", "start %u", (unsigned) h->inc);
+        sim_log(s, h->name, "start %u", (unsigned) h->inc);
+    }
+    for (unsigned i = 0; i < h->nports && h->up; i++) {
+        port_start(s, &h->ports[i]);
     }
 }
 
-void host_crash(struct sim *s, int power)
+void host_crash(struct sim *s, struct host *h, int power)
 {
-    struct host *h = &s->host;
 
     if (!h->up) {
         return;
     }
-    sim_log(s, "broker", power ? "power cut" : "crash");
+    sim_log(s, h->name, power ? "power cut" : "crash");
     h->up = 0;
     h->paused_until_us = 0;
-    plan_tick(s);
-    net_cut_all(s, NULL, percent(&s->clock, 30));
+    plan_tick(s, h);
+    net_cut_host(s, h, percent(&s->clock, 30));
+    for (unsigned i = 0; i < h->nports; i++) {
+        port_crash(s, &h->ports[i]);
+    }
     core_free(h->core);
     h->core = NULL;
-    disk_crash(s, power);
+    disk_crash(s, h, power);
     if (power) {
         local_boot(&h->own, &s->clock);
     }
 }
 
-void host_stop(struct sim *s)
+void host_stop(struct sim *s, struct host *h)
 {
     struct broker_event ev = {.kind = BROKER_STOPPING};
 
-    if (s->host.up) {
-        step(s, &ev);
+    if (h->up) {
+        host_step(s, h, &ev);
     }
 }
 
@@ -233,16 +298,25 @@ int host_was_old(const struct host *h, uint64_t inc)
     return (h->old >> (inc % 64) & 1) != 0;
 }
 
+void host_heard(struct sim *s, struct host *h, const struct conn *c,
+                const struct wf_msg *m)
+{
+    if (m->type == WF_MSG_assign && actor_is_port(c->who)) {
+        history_guest(s, c->to == h ? &c->key : &c->to->key, &m->u.assign);
+    }
+}
+
 /* A frame that no decoder takes ends the session, as the shell ends it. */
-static void end_session(struct sim *s, struct conn *c)
+static void end_session(struct sim *s, struct host *h, struct conn *c)
 {
     struct broker_event ev = {.kind = BROKER_PEER_DOWN, .peer = c->peer};
 
     net_close(s, c);
-    step(s, &ev);
+    host_step(s, h, &ev);
 }
 
-static void read_frame(struct sim *s, struct conn *c, const struct event *e)
+static void read_frame(struct sim *s, struct host *h, struct conn *c,
+                       const struct event *e)
 {
     struct wf_cursor cur;
     struct wf_msg msg;
@@ -251,7 +325,7 @@ static void read_frame(struct sim *s, struct conn *c, const struct event *e)
         struct broker_event ev = {.kind = BROKER_PEER_UP, .peer = c->peer, .key = c->key};
 
         c->there = 1;
-        step(s, &ev);
+        host_step(s, h, &ev);
     }
     wf_cur_init(&cur, e->bytes.p + 2, e->bytes.len - 2);
     while (wf_cur_left(&cur) > 0 && c->there) {
@@ -262,42 +336,42 @@ static void read_frame(struct sim *s, struct conn *c, const struct event *e)
             continue;
         }
         if (rc != 0) {
-            end_session(s, c);
+            end_session(s, h, c);
             return;
         }
-        sim_log_msg(s, c->who->name, "broker", &msg);
+        sim_log_msg(s, c->who->name, h->name, &msg);
         if (msg.type == WF_MSG_submit) {
             history_submit(s, c->who, &msg.u.submit);
         }
-        oracle_heard(s, &msg, c);
-        step(s, &ev);
-        oracle_took(s);
+        oracle_heard(h, &msg, c);
+        host_heard(s, h, c, &msg);
+        host_step(s, h, &ev);
+        oracle_took(s, h);
     }
 }
 
-static void on_synced(struct sim *s)
+static void on_synced(struct sim *s, struct host *h)
 {
     struct broker_event ev = {.kind = BROKER_DURABLE};
-    int rc = disk_committed(s, &ev.lsn);
+    int rc = disk_committed(s, h, &ev.lsn);
 
     if (rc < 0) {
-        host_crash(s, s->host.power);
-        start_later(s);
+        host_crash(s, h, h->power);
+        start_later(s, h);
         return;
     }
     ev.kind = rc > 0 ? BROKER_DURABLE : BROKER_STORE_ERROR;
-    step(s, &ev);
+    host_step(s, h, &ev);
     if (rc > 0 && percent(&s->clock, 3)) {
-        oracle_replay(s);
+        oracle_replay(s, h);
     }
-    if (rc > 0 && s->lite.on && s->host.up && percent(&s->clock, 2)) {
-        lite_examine(s);
+    if (rc > 0 && h->lite.on && h->up && percent(&s->clock, 2)) {
+        lite_examine(s, h);
     }
 }
 
-void host_take(struct sim *s, struct event *e)
+void host_take(struct sim *s, struct host *h, struct event *e)
 {
-    struct host *h = &s->host;
     struct conn *c = e->conn;
     struct broker_event ev = {.kind = BROKER_TICK};
     struct event *parcel;
@@ -305,7 +379,7 @@ void host_take(struct sim *s, struct event *e)
     if (e->kind == EV_TO_BROKER) {
         parcel = net_arrive(c, NET_TO_BROKER);
         if (h->up && c->broker_inc == h->inc && c->let_in && !c->broken) {
-            read_frame(s, c, parcel);
+            read_frame(s, h, c, parcel);
         }
         clock_drop(&s->clock, parcel);
         return;
@@ -317,7 +391,7 @@ void host_take(struct sim *s, struct event *e)
             c->broken = 1;
             if (c->there) {
                 c->there = 0;
-                step(s, &ev);
+                host_step(s, h, &ev);
             }
         }
         return;
@@ -326,9 +400,9 @@ void host_take(struct sim *s, struct event *e)
         return;
     }
     if (e->kind == EV_SYNCED) {
-        on_synced(s);
+        on_synced(s, h);
         return;
     }
     h->tick = NULL;
-    step(s, &ev);
+    host_step(s, h, &ev);
 }

@@ -17,7 +17,7 @@ struct sum {
 
 void lite_init(struct lite *l, struct clock *c)
 {
-    *l = (struct lite){0};
+    *l = (struct lite){.clock = c};
     sectors_init(&l->disk, c);
     sectors_init(&l->copy, c);
     sectors_init(&l->kept, c);
@@ -27,6 +27,7 @@ void lite_init(struct lite *l, struct clock *c)
 static void close_db(struct lite *l)
 {
     if (l->db != NULL) {
+        vfs_use(&l->disk, l->clock);
         store_sqlite.close(l->db);
         l->db = NULL;
     }
@@ -42,9 +43,9 @@ void lite_fini(struct lite *l)
     sectors_fini(&l->real);
 }
 
-void lite_reset(struct sim *s, int on)
+void lite_reset(struct sim *s, struct host *h, int on)
 {
-    struct lite *l = &s->lite;
+    struct lite *l = &h->lite;
 
     l->disk.off = 1;
     close_db(l);
@@ -67,11 +68,11 @@ static void add_up(void *arg, unsigned table, struct wf_slice record)
                            wf_slice_make(record.p + len, record.len - len));
 }
 
-static struct sum sum_of(struct sim *s, size_t n)
+static struct sum sum_of(struct host *h, size_t n)
 {
     struct sum sum = {0, 0};
 
-    disk_walk(&s->disk, n, add_up, &sum);
+    disk_walk(&h->disk, n, add_up, &sum);
     return sum;
 }
 
@@ -83,26 +84,26 @@ static int same(struct sum a, struct sum b)
 /* -- the broker's own ------------------------------------------------------------------
  */
 
-static int open_on(struct sim *s, struct sectors *d, int repair, void **ret_db,
-                   struct store_facts *ret_facts, struct wf_err *err)
+static int open_on(struct sim *s, struct host *h, struct sectors *d, int repair,
+                   void **ret_db, struct store_facts *ret_facts, struct wf_err *err)
 {
     const struct store_options o = {.where = WHERE,
                                     .broker = "broker",
                                     .repair = repair,
                                     .vfs = VFS_NAME,
-                                    .seed = s->disk.facts.id};
+                                    .seed = h->disk.facts.id};
 
     vfs_use(d, &s->clock);
     return store_sqlite.open(&o, ret_db, ret_facts, err);
 }
 
-int lite_open(struct sim *s)
+int lite_open(struct sim *s, struct host *h)
 {
-    struct lite *l = &s->lite;
+    struct lite *l = &h->lite;
     struct wf_err err = {0};
-    struct store_facts *facts = &s->disk.facts;
+    struct store_facts *facts = &h->disk.facts;
     struct store_facts was = *facts;
-    int rc = open_on(s, &l->disk, 0, &l->db, facts, &err);
+    int rc = open_on(s, h, &l->disk, 0, &l->db, facts, &err);
 
     if (rc != 0) {
         l->db = NULL;
@@ -138,15 +139,15 @@ static void read_row(void *arg, unsigned table, struct wf_slice record)
 
 /* How much of the log the rows are: what is safe, or with a batch whose commit failed, or
  * was under way.  SIZE_MAX: nothing of the kind. */
-static size_t end_of(struct sim *s, struct sum sum)
+static size_t end_of(struct host *h, struct sum sum)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
-    if (same(sum, sum_of(s, d->safe))) {
+    if (same(sum, sum_of(h, d->safe))) {
         return d->safe;
     }
     for (unsigned i = 0; i < d->ntried; i++) {
-        if (same(sum, sum_of(s, d->tried[i]))) {
+        if (same(sum, sum_of(h, d->tried[i]))) {
             return d->tried[i];
         }
     }
@@ -154,11 +155,11 @@ static size_t end_of(struct sim *s, struct sum sum)
 }
 
 /* The log follows. */
-static void settle(struct sim *s, struct sum sum)
+static void settle(struct sim *s, struct host *h, struct sum sum)
 {
-    struct disk *d = &s->disk;
+    struct disk *d = &h->disk;
 
-    size_t end = end_of(s, sum);
+    size_t end = end_of(h, sum);
 
     if (end == SIZE_MAX) {
         sim_fail(s, "the store came back with other rows than were written");
@@ -168,13 +169,15 @@ static void settle(struct sim *s, struct sum sum)
     d->ntried = 0;
 }
 
-int lite_load(struct sim *s, store_row_fn *fn, void *arg)
+int lite_load(struct sim *s, struct host *h, store_row_fn *fn, void *arg)
 {
-    struct lite *l = &s->lite;
+    struct lite *l = &h->lite;
     struct reader r = {.rows = WF_BUF_INIT(64u << 20)};
     struct wf_err err = {0};
-    int rc = store_sqlite.load(l->db, read_row, &r, &err);
+    int rc;
 
+    vfs_use(&l->disk, &s->clock);
+    rc = store_sqlite.load(l->db, read_row, &r, &err);
     WF_CHECK(r.rows.err == 0);
     if (rc != 0) {
         sim_log(s, "store", "does not load: %d %s", rc, err.text);
@@ -185,7 +188,7 @@ int lite_load(struct sim *s, store_row_fn *fn, void *arg)
         wf_buf_fini(&r.rows);
         return WEFT_EIO;
     }
-    settle(s, r.sum);
+    settle(s, h, r.sum);
     for (size_t at = 0; at < r.rows.len;) {
         unsigned table;
         uint32_t len;
@@ -210,39 +213,40 @@ static void free_rows(struct store_row *r)
     }
 }
 
-int lite_commit(struct sim *s, size_t from, size_t to)
+int lite_commit(struct sim *s, struct host *h, size_t from, size_t to)
 {
     struct store_row *rows = NULL, **last = &rows;
     struct wf_err err = {0};
     int rc;
 
     for (size_t i = from; i < to; i++) {
-        const struct record *r = &s->disk.records[i];
+        const struct record *r = &h->disk.records[i];
         struct store_row *row = wf_calloc(1, sizeof *row + r->len);
 
         WF_CHECK(row != NULL);
         row->table = r->table;
         row->lsn = r->lsn;
         row->len = r->len;
-        memcpy(row->bytes, s->disk.bytes.p + r->at, r->len);
+        memcpy(row->bytes, h->disk.bytes.p + r->at, r->len);
         *last = row;
         last = &row->next;
     }
-    rc = store_sqlite.commit(s->lite.db, rows, &err);
+    vfs_use(&h->lite.disk, &s->clock);
+    rc = store_sqlite.commit(h->lite.db, rows, &err);
     free_rows(rows);
     if (rc != 0) {
         sim_log(s, "store", "commit fails: %d %s", rc, err.text);
-        if (s->lite.disk.fail_pm == 0 && s->lite.disk.room == UINT64_MAX &&
-            !s->lite.disk.off) {
+        if (h->lite.disk.fail_pm == 0 && h->lite.disk.room == UINT64_MAX &&
+            !h->lite.disk.off) {
             sim_fail(s, "a commit fails without a cause: %d %s", rc, err.text);
         }
     }
     return rc;
 }
 
-void lite_crash(struct sim *s, int power)
+void lite_crash(struct host *h, int power)
 {
-    struct lite *l = &s->lite;
+    struct lite *l = &h->lite;
 
     l->disk.off = 1;
     close_db(l);
@@ -253,9 +257,9 @@ void lite_crash(struct sim *s, int power)
     }
 }
 
-void lite_copy(struct sim *s, enum lite_copy what)
+void lite_copy(struct host *h, enum lite_copy what)
 {
-    struct lite *l = &s->lite;
+    struct lite *l = &h->lite;
 
     if (!l->on) {
         return;
@@ -277,9 +281,9 @@ void lite_copy(struct sim *s, enum lite_copy what)
 /* -- examinations ----------------------------------------------------------------------
  */
 
-void lite_examine(struct sim *s)
+void lite_examine(struct sim *s, struct host *h)
 {
-    struct lite *l = &s->lite;
+    struct lite *l = &h->lite;
     struct sum sum = {0, 0};
     struct store_facts facts;
     struct wf_err err = {0};
@@ -288,13 +292,13 @@ void lite_examine(struct sim *s)
 
     sectors_copy(&l->copy, &l->disk);
     sectors_power_cut(&l->copy);
-    rc = open_on(s, &l->copy, 0, &db, &facts, &err);
+    rc = open_on(s, h, &l->copy, 0, &db, &facts, &err);
     if (rc == 0) {
         rc = store_sqlite.load(db, add_up, &sum, &err);
     }
     if (rc != 0) {
         sim_fail(s, "after a power cut the store would not open: %d %s", rc, err.text);
-    } else if (end_of(s, sum) == SIZE_MAX) {
+    } else if (end_of(h, sum) == SIZE_MAX) {
         sim_fail(s, "after a power cut the store would have other rows");
     }
     if (db != NULL) {
@@ -303,10 +307,10 @@ void lite_examine(struct sim *s)
     vfs_use(&l->disk, &s->clock);
 }
 
-void lite_examine_old(struct sim *s)
+void lite_examine_old(struct sim *s, struct host *h)
 {
-    struct lite *l = &s->lite;
-    const struct disk *d = &s->disk;
+    struct lite *l = &h->lite;
+    const struct disk *d = &h->disk;
     struct store_facts facts;
     struct wf_err err = {0};
     void *db = NULL;
@@ -318,7 +322,7 @@ void lite_examine_old(struct sim *s)
     }
     sectors_copy(&l->copy, &l->kept);
     sectors_copy_file(&l->copy, &l->disk, WHERE ".mark");
-    rc = open_on(s, &l->copy, 0, &db, &facts, &err);
+    rc = open_on(s, h, &l->copy, 0, &db, &facts, &err);
     if (rc != WEFT_ESTORAGE) {
         sim_fail(s, "an old copy beside the mark of today is taken: %d %s", rc, err.text);
     }
@@ -330,7 +334,7 @@ void lite_examine_old(struct sim *s)
 
 /* A row of a damaged store: was it ever written like that? */
 struct witness {
-    struct sim *s;
+    const struct host *h;
     uint64_t wrong;
     struct sum sum;
 };
@@ -338,7 +342,7 @@ struct witness {
 static void testify(void *arg, unsigned table, struct wf_slice record)
 {
     struct witness *w = arg;
-    const struct disk *d = &w->s->disk;
+    const struct disk *d = &w->h->disk;
 
     add_up(&w->sum, table, record);
     for (size_t i = d->n; i-- > 0;) {
@@ -352,10 +356,10 @@ static void testify(void *arg, unsigned table, struct wf_slice record)
     w->wrong++;
 }
 
-void lite_examine_rot(struct sim *s)
+void lite_examine_rot(struct sim *s, struct host *h)
 {
-    struct lite *l = &s->lite;
-    struct witness w = {.s = s};
+    struct lite *l = &h->lite;
+    struct witness w = {.h = h};
     struct store_facts facts;
     struct wf_err err = {0};
     void *db = NULL;
@@ -365,7 +369,7 @@ void lite_examine_rot(struct sim *s)
     if (!sectors_rot(&l->copy, 1 + (unsigned) below(&s->clock, 20))) {
         return;
     }
-    rc = open_on(s, &l->copy, 0, &db, &facts, &err);
+    rc = open_on(s, h, &l->copy, 0, &db, &facts, &err);
     if (rc == 0) {
         rc = store_sqlite.load(db, testify, &w, &err);
     }
@@ -373,7 +377,7 @@ void lite_examine_rot(struct sim *s)
             (unsigned) w.sum.n, (unsigned) w.wrong);
     if (w.wrong != 0) {
         sim_fail(s, "a damaged store gave %u rows that nobody wrote", (unsigned) w.wrong);
-    } else if (rc == 0 && end_of(s, w.sum) == SIZE_MAX) {
+    } else if (rc == 0 && end_of(h, w.sum) == SIZE_MAX) {
         sim_fail(s, "a damaged store hides rows and does not say so");
     }
     if (db != NULL) {

@@ -30,10 +30,12 @@ static void on_abort(int sig)
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: weft-sim --seed S [--steps N] [--verbose]\n"
-            "       weft-sim --seeds A-B [--steps N] [--twice] [--until-failure]\n"
+            "usage: weft-sim --seed S [--steps N] [--brokers N] [--verbose]\n"
+            "       weft-sim --seeds A-B [--steps N] [--brokers N] [--twice]\n"
+            "                [--until-failure]\n"
             "       weft-sim --bank FILE\n"
             "       weft-sim --canary ...\n"
+            "  --brokers        so many in each world, 1 to 3\n"
             "  --twice          live every seed twice: both must be the same history\n"
             "  --until-failure  succeed at the first seed that fails\n");
     return 2;
@@ -44,6 +46,7 @@ static int run(struct sim **s, uint64_t seed, uint64_t steps, uint64_t *ret_hash
                int quiet)
 {
     int verbose = (*s)->verbose, canary = (*s)->canary;
+    unsigned brokers = (*s)->brokers;
     int good;
 
     if (sigsetjmp(aborted, 1) == 0) {
@@ -65,6 +68,7 @@ static int run(struct sim **s, uint64_t seed, uint64_t steps, uint64_t *ret_hash
     *s = sim_new();
     (*s)->verbose = verbose;
     (*s)->canary = canary;
+    (*s)->brokers = brokers;
     return 0;
 }
 
@@ -120,7 +124,7 @@ static int run_range(struct sim **s, const struct options *o)
     return o->until_failure ? failed == 0 : failed != 0;
 }
 
-/* Lines of "seed steps  # what it found". */
+/* Lines of "seed steps brokers  # what it found". */
 static int run_bank(struct sim **s, const char *path)
 {
     FILE *f = fopen(path, "r");
@@ -133,8 +137,10 @@ static int run_bank(struct sim **s, const char *path)
     }
     while (fgets(line, sizeof line, f) != NULL) {
         uint64_t seed, steps;
+        unsigned brokers;
 
-        if (sscanf(line, "%" SCNu64 " %" SCNu64, &seed, &steps) == 2) {
+        if (sscanf(line, "%" SCNu64 " %" SCNu64 " %u", &seed, &steps, &brokers) == 3) {
+            (*s)->brokers = brokers;
             n++;
             failed += !run(s, seed, steps, &hash, 0);
         }
@@ -158,6 +164,12 @@ static int seeds(const char *text, struct options *o)
     return sscanf(text, "%" SCNu64 "-%" SCNu64, &o->from, &o->to) == 2;
 }
 
+static int brokers(const char *text, struct sim *s)
+{
+    s->brokers = (unsigned) (text[0] - '0');
+    return text[0] >= '1' && text[0] < '1' + SIM_HOSTS && text[1] == '\0';
+}
+
 static int parse(int argc, char **argv, struct options *o, struct sim *s)
 {
     for (int i = 1; i < argc; i++) {
@@ -168,6 +180,8 @@ static int parse(int argc, char **argv, struct options *o, struct sim *s)
         } else if (strcmp(argv[i], "--seeds") == 0 && seeds(next, o)) {
             i++;
         } else if (strcmp(argv[i], "--steps") == 0 && number(next, &o->steps)) {
+            i++;
+        } else if (strcmp(argv[i], "--brokers") == 0 && brokers(next, s)) {
             i++;
         } else if (strcmp(argv[i], "--bank") == 0 && *next != '\0') {
             o->bank = next;

@@ -83,6 +83,7 @@ void net_dial(struct sim *s, struct actor *a)
     wf_buf_clear(&out);
     *c = (struct conn){.peer = n->n,
                        .who = a,
+                       .to = a->home,
                        .key = a->key,
                        .who_inc = a->inc,
                        .wanted = 1,
@@ -98,24 +99,25 @@ void net_dial(struct sim *s, struct actor *a)
 void net_on_dial(struct sim *s, struct event *e)
 {
     struct conn *c = e->conn;
-    struct actor *a = c->who;
+    const struct actor *a = c->who;
+    const struct host *to = c->to;
 
     if (!c->here) {
         return;
     }
-    if (!s->host.up || s->host.paused_until_us > s->clock.now_us ||
+    if (!to->up || to->paused_until_us > s->clock.now_us ||
         a->parted_until_us > s->clock.now_us) {
         /* As ZeroMQ does, until told to stop. */
         add(s, c, s->clock.now_us + around(&s->clock, 200 * MS), EV_DIAL);
         return;
     }
     c->wanted = 0;
-    if (!core_admits(s->host.core, &c->key)) {
+    if (!core_admits(to->core, &c->key)) {
         add(s, c, s->clock.now_us + latency(s), EV_REFUSED);
         return;
     }
     c->let_in = 1;
-    c->broker_inc = s->host.inc;
+    c->broker_inc = to->inc;
     add(s, c, s->clock.now_us + latency(s), EV_UP);
 }
 
@@ -283,16 +285,22 @@ void net_cut_all(struct sim *s, const struct actor *who, int silent)
     for (uint32_t i = 0; i < s->net.n; i++) {
         struct conn *c = &s->net.conns[i];
 
-        if (!c->here && !c->let_in) {
-            continue;
-        }
-        if (who == NULL && c->let_in) {
-            c->let_in = 0;
-            c->there = 0;
-            net_cut(s, c, silent);
-        } else if (who != NULL && c->who == who && c->here) {
+        if (c->who == who && c->here) {
             c->here = 0;
             c->wanted = 0;
+            net_cut(s, c, silent);
+        }
+    }
+}
+
+void net_cut_host(struct sim *s, const struct host *to, int silent)
+{
+    for (uint32_t i = 0; i < s->net.n; i++) {
+        struct conn *c = &s->net.conns[i];
+
+        if (c->to == to && c->let_in) {
+            c->let_in = 0;
+            c->there = 0;
             net_cut(s, c, silent);
         }
     }

@@ -1,4 +1,4 @@
-/* net.h - connections between actors and the broker, as ZeroMQ gives them
+/* net.h - connections between actors and brokers, as ZeroMQ gives them
  *
  * In a live connection nothing is lost and nothing overtakes; when it breaks, all that is
  * on the way is gone, and each side learns of it at its own time or not at all.  A
@@ -21,6 +21,7 @@ enum net_dir { NET_TO_BROKER, NET_TO_ACTOR };
 struct conn {
     uint32_t peer; /* the broker's handle; never used again */
     struct actor *who;
+    struct host *to;
     struct wf_key key; /* as the handshake proved it */
     uint64_t who_inc, broker_inc;
     int wanted; /* still dialling */
@@ -65,6 +66,7 @@ void net_cut(struct sim *s, struct conn *c, int silent);
 
 /* A process ended: what it held breaks. */
 void net_cut_all(struct sim *s, const struct actor *who, int silent);
+void net_cut_host(struct sim *s, const struct host *to, int silent);
 
 /* A frame arrives: the first of those on the way, whichever event brings it.  The caller
  * drops it. */

@@ -39,7 +39,7 @@ static void revoke(struct sim *s, struct client *c, struct actor *a)
         for (unsigned i = 0; i < s->nactors; i++) {
             s->actors[i]->revoked |= s->actors[i]->identity == a->identity;
         }
-        history_key(s, own_key(a))->doomed = 1;
+        history_key(s, a->home, own_key(a))->doomed = 1;
     }
 }
 
@@ -63,10 +63,10 @@ static void make_token(struct sim *s, struct client *c, struct device *d)
     }
 }
 
-static struct device *asking_device(struct sim *s)
+static struct device *asking_device(struct sim *s, const struct host *home)
 {
     for (unsigned i = 0; i < s->ndevices; i++) {
-        if (s->devices[i].asks && s->devices[i].a.up) {
+        if (s->devices[i].a.home == home && s->devices[i].asks && s->devices[i].a.up) {
             return &s->devices[i];
         }
     }
@@ -76,6 +76,7 @@ static struct device *asking_device(struct sim *s)
 static void act_on_nodes(struct sim *s, struct client *c)
 {
     struct device *d = some_device(s);
+    struct client *other = &s->clients[1];
 
     switch (below(&s->clock, 6)) {
     case 0:
@@ -92,10 +93,11 @@ static void act_on_nodes(struct sim *s, struct client *c)
     default:
         /* Never the first: somebody has to do the work in the end. */
         if (s->swarm.revokes && d->a.identity != 0 && d->a.enrolled &&
-            percent(&s->clock, 30)) {
+            d->a.home == c->a.home && percent(&s->clock, 30)) {
             revoke(s, c, &d->a);
-        } else if (s->swarm.revokes && s->nclients > 1 && percent(&s->clock, 10)) {
-            revoke(s, c, &s->clients[1].a);
+        } else if (s->swarm.revokes && s->nclients > 1 && other->a.home == c->a.home &&
+                   percent(&s->clock, 10)) {
+            revoke(s, c, &other->a);
         }
         break;
     }
@@ -103,7 +105,7 @@ static void act_on_nodes(struct sim *s, struct client *c)
 
 void operator_act(struct sim *s, struct client *c)
 {
-    struct device *d = asking_device(s);
+    struct device *d = asking_device(s, c->a.home);
 
     if (d != NULL) {
         make_token(s, c, d);
@@ -151,7 +153,7 @@ void operator_told(struct sim *s, struct client *c, const struct client_call *x)
     if (x->asked == WF_MSG_token_put) {
         token_told(s, CONTAINER_OF(a, struct device, a), x);
     } else if (x->asked == WF_MSG_key_revoke && x->call.error == 0) {
-        history_key(s, own_key(a))->revoked = 1;
+        history_key(s, a->home, own_key(a))->revoked = 1;
     }
 }
 
@@ -159,9 +161,9 @@ void operator_told(struct sim *s, struct client *c, const struct client_call *x)
  */
 
 /* Is there a job that waits for it, for as long as it takes? */
-static int is_waited_for(const struct sim *s, const struct device *d)
+static int is_waited_for(const struct device *d)
 {
-    const struct principal *p = registry_key(&s->host.core->registry, &d->own_key);
+    const struct principal *p = registry_key(&d->a.home->core->registry, &d->own_key);
     const struct wf_list_node *head =
         p != NULL && p->agent != NULL ? &p->agent->attempts : NULL;
 
@@ -177,13 +179,15 @@ static int is_waited_for(const struct sim *s, const struct device *d)
 /* Devices that an operator left drained; those who are hostile. */
 static int restore(struct sim *s, struct client *c)
 {
+    struct host *home = c->a.home;
     int busy = 0;
 
     for (unsigned i = 0; i < s->ndevices; i++) {
         struct device *d = &s->devices[i];
-        const struct principal *p = registry_key(&s->host.core->registry, &d->own_key);
+        const struct principal *p = registry_key(&home->core->registry, &d->own_key);
 
-        if (p != NULL && p->state == WF_KEY_ACTIVE && p->drained && p->agent != NULL) {
+        if (d->a.home == home && p != NULL && p->state == WF_KEY_ACTIVE && p->drained &&
+            p->agent != NULL) {
             set_node(s, c, d, WF_NODE_ACT_UNDRAIN, "");
             busy = 1;
         }
@@ -191,14 +195,15 @@ static int restore(struct sim *s, struct client *c)
     for (unsigned i = 0; i < s->ndevices; i++) {
         struct device *d = &s->devices[i];
 
-        if (is_waited_for(s, d) && d->a.dead && d->a.identity == d->a.index &&
-            d->a.enrolled && core_admits(s->host.core, &d->own_key)) {
+        if (d->a.home == home && is_waited_for(d) && d->a.dead &&
+            d->a.identity == d->a.index && d->a.enrolled &&
+            core_admits(home->core, &d->own_key)) {
             revoke(s, c, &d->a);
             busy = 1;
         }
     }
     for (unsigned i = 0; i < s->nrogues; i++) {
-        if (core_admits(s->host.core, &s->rogues[i].a.key)) {
+        if (s->rogues[i].a.home == home && core_admits(home->core, &s->rogues[i].a.key)) {
             revoke(s, c, &s->rogues[i].a);
             busy = 1;
         }
@@ -212,7 +217,8 @@ static int audit(struct sim *s, struct client *c)
     if (c->audited < s->history.njobs) {
         struct hjob *j = &s->history.jobs[c->audited];
 
-        if (!history_knows(s, j) || j->disputed || j->damaged || history_evicts(s)) {
+        if (j->owner->home != c->a.home || !history_knows(s, j) || j->disputed ||
+            j->damaged || history_evicts(s)) {
             c->audited++;
         } else if (client_watch(s, c, j, 0) != NULL) {
             s->history.fetched++;
@@ -234,10 +240,10 @@ static int is_waiting(const struct client *c)
 
 int operator_mend(struct sim *s, struct client *c)
 {
-    struct device *d = asking_device(s);
+    struct device *d = asking_device(s, c->a.home);
     int busy = 0;
 
-    if (!s->host.up || !wf_calls_ready(&c->calls)) {
+    if (!c->a.home->up || !wf_calls_ready(&c->calls)) {
         return 0;
     }
     if (d != NULL) {

@@ -1,17 +1,21 @@
 #include "tests/sim/oracle.h"
 
+#include "broker/core/mesh/guests.h"
 #include "common/check.h"
 #include "tests/sim/sim.h"
 
 /* From its deadline until the broker has to have ended a job, once it runs. */
 #define LATE_US (1500ull * MS)
 
-void oracle_keys(struct sim *s)
+void oracle_keys(struct sim *s, const struct host *h)
 {
     for (unsigned i = 0; i < s->history.nkeys; i++) {
         const struct hkey *k = &s->history.keys[i];
-        int in = core_admits(s->host.core, &k->key);
+        int in = core_admits(h->core, &k->key);
 
+        if (k->home != h) {
+            continue;
+        }
         if (k->revoked && in) {
             sim_fail(s, "a revoked key is let in again");
         }
@@ -21,15 +25,15 @@ void oracle_keys(struct sim *s)
     }
 }
 
-void oracle_step(struct sim *s)
+void oracle_step(struct sim *s, const struct host *h)
 {
-    const struct core *c = s->host.core;
+    const struct core *c = h->core;
 
-    if (core_live_jobs(c) > s->host.cfg.max_jobs && !s->disk.rotten) {
+    if (core_live_jobs(c) > h->cfg.max_jobs && !h->disk.rotten) {
         sim_fail(s, "%zu live jobs, of at most %u", core_live_jobs(c),
-                 (unsigned) s->host.cfg.max_jobs);
+                 (unsigned) h->cfg.max_jobs);
     }
-    if (wf_map_len(c->sessions.by_peer) > s->host.cfg.max_nodes) {
+    if (wf_map_len(c->sessions.by_peer) > h->cfg.max_nodes) {
         sim_fail(s, "too many sessions");
     }
 }
@@ -37,59 +41,75 @@ void oracle_step(struct sim *s)
 /* -- promises --------------------------------------------------------------------------
  */
 
-void oracle_heard(struct sim *s, const struct wf_msg *m, const struct conn *c)
+void oracle_heard(struct host *h, const struct wf_msg *m, const struct conn *c)
 {
-    const struct core *b = s->host.core;
+    const struct core *b = h->core;
 
-    s->host.must_stop = m->type == WF_MSG_hello && !b->cfg.accept_rollback &&
-                        c->who->role == WF_ROLE_OPERATOR &&
-                        m->u.hello.store == b->cfg.store_id &&
-                        m->u.hello.store_lsn > b->durable_lsn;
+    h->must_stop = m->type == WF_MSG_hello && !b->cfg.accept_rollback &&
+                   c->who->role == WF_ROLE_OPERATOR &&
+                   m->u.hello.store == b->cfg.store_id &&
+                   m->u.hello.store_lsn > b->durable_lsn;
 }
 
-void oracle_took(struct sim *s)
+void oracle_took(struct sim *s, const struct host *h)
 {
-    const struct host *h = &s->host;
-
     /* Without memory it may not have heard. */
     if (h->up && h->must_stop && !h->core->rolled_back && !s->swarm.on[FAULT_MEMORY]) {
         sim_fail(s, "a broker goes on whose operator was told of records that it lacks");
-    } else if (h->up && h->core->rolled_back && !s->disk.is_old) {
+    } else if (h->up && h->core->rolled_back && !h->disk.is_old) {
         sim_fail(s, "a broker stops for an old store that is none");
     }
 }
 
 /* It was the result of this attempt that ended the job. */
 static int is_taken(const struct job *j, const struct wf_result_ack *m,
-                    const struct conn *c)
+                    const struct wf_key *by)
 {
     return j != NULL && j->class_ == WF_CLASS_DURABLE && j->state == WF_JOB_OK &&
            wf_id_is_zero(&j->reused) && j->attempt == m->attempt && j->agent != NULL &&
-           wf_key_eq(&j->agent->principal->key, &c->key);
+           wf_key_eq(&j->agent->principal->key, by);
 }
 
-static void check_promise(struct sim *s, const struct conn *c, const struct wf_msg *m)
+/* Whoever is at the other end of a connection of that broker. */
+static const struct wf_key *other_end(const struct host *h, const struct conn *c)
 {
-    const struct jobs *t = &s->host.core->jobs;
+    return c->to == h ? &c->key : &c->to->key;
+}
+
+static void check_promise(struct sim *s, const struct host *h, const struct conn *c,
+                          const struct wf_msg *m)
+{
+    const struct jobs *t = &h->core->jobs;
+    const struct wf_key *by = other_end(h, c);
+    struct wf_id guest;
     const struct job *j;
 
     switch (m->type) {
     case WF_MSG_accepted:
         if (m->u.accepted.class_ == WF_CLASS_DURABLE &&
-            !disk_has_job(s, &m->u.accepted.job)) {
+            !disk_has_job(&h->disk, &m->u.accepted.job)) {
             sim_fail(s, "a job is told accepted before it is on stable storage");
         }
         break;
     case WF_MSG_outcome:
         j = jobs_get(t, &m->u.outcome.job);
-        if (j != NULL && j->class_ == WF_CLASS_DURABLE && !disk_has_outcome(s, &j->id)) {
+        if (j != NULL && j->class_ == WF_CLASS_DURABLE &&
+            !disk_has_outcome(&h->disk, &j->id)) {
             sim_fail(s, "an outcome is told before it is on stable storage");
         }
         break;
     case WF_MSG_result_ack:
         j = jobs_get(t, &m->u.result_ack.job);
-        if (is_taken(j, &m->u.result_ack, c) && !disk_has_outcome(s, &j->id)) {
+        if (is_taken(j, &m->u.result_ack, by) && !disk_has_outcome(&h->disk, &j->id)) {
             sim_fail(s, "a result is acknowledged before it is on stable storage");
+        }
+        break;
+    case WF_MSG_result:
+        guest = guest_id(by, &m->u.result.job, m->u.result.attempt);
+        j = jobs_get(t, &guest);
+        if (j != NULL && j->class_ == WF_CLASS_DURABLE &&
+            !disk_has_outcome(&h->disk, &guest)) {
+            sim_fail(s, "the result of a guest is told before it is on stable storage");
         }
         break;
     default:
@@ -97,24 +117,25 @@ static void check_promise(struct sim *s, const struct conn *c, const struct wf_m
     }
 }
 
-void oracle_says(struct sim *s, const struct conn *c, const uint8_t *p, size_t len)
+void oracle_says(struct sim *s, const struct host *h, const struct conn *c,
+                 const uint8_t *p, size_t len)
 {
     /* An array, then the type: only those that promise are worth decoding. */
     unsigned type = len > 1 ? p[1] : 0;
     struct wf_cursor cur;
     struct wf_msg m;
 
-    if (s->host.core->rolled_back && s->host.reads_only &&
+    if (h->core->rolled_back && h->reads_only &&
         (type == WF_MSG_assign || type == WF_MSG_result_ack)) {
         sim_fail(s, "a broker on an old store goes on with its work");
     }
 
-    if ((type == WF_MSG_accepted || type == WF_MSG_outcome ||
-         type == WF_MSG_result_ack) &&
-        !s->disk.rotten) {
+    if ((type == WF_MSG_accepted || type == WF_MSG_outcome || type == WF_MSG_result_ack ||
+         type == WF_MSG_result) &&
+        !h->disk.rotten) {
         wf_cur_init(&cur, p, len);
         if (wf_msg_decode(&cur, &m) == 0) {
-            check_promise(s, c, &m);
+            check_promise(s, h, c, &m);
         }
     }
 }
@@ -146,12 +167,11 @@ void oracle_expired(struct sim *s, const struct hjob *j, int code)
     }
 }
 
-void oracle_deadlines(struct sim *s)
+void oracle_deadlines(struct sim *s, const struct host *h)
 {
-    const struct host *h = &s->host;
     const struct wf_list_node *head;
 
-    if (!h->up || s->disk.is_old || s->clock.now_us < h->awake_us + LATE_US) {
+    if (!h->up || h->disk.is_old || s->clock.now_us < h->awake_us + LATE_US) {
         return;
     }
     head = &h->core->jobs.all;
@@ -170,7 +190,8 @@ void oracle_deadlines(struct sim *s)
  */
 
 struct replay {
-    struct sim *s;
+    const struct sim *s;
+    const struct host *h;
     struct core *core;
     struct wf_effects fx;
 };
@@ -179,8 +200,8 @@ static void take_record(void *arg, unsigned table, struct wf_slice record)
 {
     struct replay *r = arg;
     struct broker_event ev = {.kind = BROKER_RECORD,
-                              .now_us = local_us(&r->s->host.own, &r->s->clock),
-                              .wall_ms = local_wall_ms(&r->s->host.own, &r->s->clock),
+                              .now_us = local_us(&r->h->own, &r->s->clock),
+                              .wall_ms = local_wall_ms(&r->h->own, &r->s->clock),
                               .table = table,
                               .record = record};
 
@@ -219,15 +240,14 @@ static void say_core(const struct sim *s, const struct core *c, const char *whic
     }
 }
 
-void oracle_replay(struct sim *s)
+void oracle_replay(struct sim *s, struct host *h)
 {
-    struct replay r = {.s = s};
-    const struct host *h = &s->host;
+    struct replay r = {.s = s, .h = h};
     struct core_config cfg = h->cfg;
     int rc;
 
-    if (!h->up || !disk_is_still(&s->disk) || !core_is_settled(h->core) ||
-        s->disk.rotten || s->swarm.on[FAULT_MEMORY]) {
+    if (!h->up || !disk_is_still(&h->disk) || !core_is_settled(h->core) ||
+        h->disk.rotten || s->swarm.on[FAULT_MEMORY]) {
         /* What rotted is known until the next start.  A deletion that found no memory
          * leaves a job behind that is over. */
         return;
@@ -239,14 +259,14 @@ void oracle_replay(struct sim *s)
     rc = core_new(&cfg, &r.core);
     WF_CHECK(rc == 0);
     wf_effects_init(&r.fx);
-    disk_walk(&s->disk, s->disk.safe, take_record, &r);
+    disk_walk(&h->disk, h->disk.safe, take_record, &r);
     if (core_bad_records(r.core) != 0) {
         sim_fail(s, "%u records cannot be read back",
                  (unsigned) core_bad_records(r.core));
     } else if (core_durable_hash(r.core) != core_durable_hash(h->core)) {
         say_core(s, h->core, "live");
         say_core(s, r.core, "replayed");
-        sim_fail(s, "what the store holds is not what the broker knows");
+        sim_fail(s, "what the store holds is not what %s knows", h->name);
     }
     s->replays++;
     wf_effects_fini(&r.fx);

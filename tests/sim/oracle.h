@@ -7,31 +7,33 @@
 
 struct sim;
 struct hjob;
+struct host;
 struct conn;
 struct wf_msg;
 
 /* After every step: its bounds. */
-void oracle_step(struct sim *s);
+void oracle_step(struct sim *s, const struct host *h);
 
 /* The broker says something: nothing that promises comes before what it promises is on
  * stable storage. */
-void oracle_says(struct sim *s, const struct conn *c, const uint8_t *p, size_t len);
+void oracle_says(struct sim *s, const struct host *h, const struct conn *c,
+                 const uint8_t *p, size_t len);
 
 /* Before and after the broker takes a message: who was told of more than it has makes it
  * stop, and nobody else. */
-void oracle_heard(struct sim *s, const struct wf_msg *m, const struct conn *c);
-void oracle_took(struct sim *s);
+void oracle_heard(struct host *h, const struct wf_msg *m, const struct conn *c);
+void oracle_took(struct sim *s, const struct host *h);
 
 /* After a start: nobody is let in or out who was not before. */
-void oracle_keys(struct sim *s);
+void oracle_keys(struct sim *s, const struct host *h);
 
 /* Now and then: no job lives on past its deadline. */
-void oracle_deadlines(struct sim *s);
+void oracle_deadlines(struct sim *s, const struct host *h);
 
 /* A reader is told that a job expired: not too early. */
 void oracle_expired(struct sim *s, const struct hjob *j, int code);
 
 /* A broker that read what the store holds would know what this one knows. */
-void oracle_replay(struct sim *s);
+void oracle_replay(struct sim *s, struct host *h);
 
 #endif

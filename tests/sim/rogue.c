@@ -3,10 +3,10 @@
 #include <string.h>
 
 /* A job to meddle with, and its present attempt; NULL: there is none. */
-static const struct job *victim(struct sim *s)
+static const struct job *victim(struct sim *s, const struct rogue *r)
 {
-    const struct wf_list_node *head = &s->host.core->jobs.all;
-    size_t n = wf_map_len(s->host.core->jobs.by_id);
+    const struct wf_list_node *head = &r->a.home->core->jobs.all;
+    size_t n = wf_map_len(r->a.home->core->jobs.by_id);
     const struct wf_list_node *x = head;
 
     if (n == 0) {
@@ -58,7 +58,7 @@ static void say_again(struct sim *s, struct rogue *r)
 
 static void forge_as_agent(struct sim *s, struct rogue *r)
 {
-    const struct job *j = victim(s);
+    const struct job *j = victim(s, r);
     const struct wf_id id = j != NULL && percent(&s->clock, 80) ? j->id : r->held;
     const uint64_t attempt = j != NULL && percent(&s->clock, 80)
                                  ? j->attempt + below(&s->clock, 3)
@@ -116,7 +116,7 @@ static void offer(struct sim *s, struct rogue *r)
 
 static void meddle_as_client(struct sim *s, struct rogue *r)
 {
-    const struct job *j = victim(s);
+    const struct job *j = victim(s, r);
     const struct hjob *h = j != NULL ? history_find(s, &j->id) : NULL;
     char text[WF_ID_TEXT];
     struct wf_cancel cancel;
@@ -157,7 +157,7 @@ static void rogue_work(struct sim *s, struct actor *a)
     struct rogue *r = CONTAINER_OF(a, struct rogue, a);
     const struct wf_ping forged = {.seq = 1, .rtt_us = wf_rng_next(&s->clock.rng)};
 
-    if (r->link.state == WF_LINK_READY && s->host.up) {
+    if (r->link.state == WF_LINK_READY && a->home->up) {
         switch (below(&s->clock, 9)) {
         case 0:
             say_random(s, r);

@@ -2,6 +2,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "tests/sim/mesh.h"
 #include "tests/sim/oracle.h"
 
 #include <inttypes.h>
@@ -20,9 +21,9 @@ struct sim *sim_new(void)
     WF_CHECK(s != NULL);
     clock_init(&s->clock);
     net_init(&s->net);
-    disk_init(&s->disk);
-    lite_init(&s->lite, &s->clock);
-    host_init(&s->host);
+    for (unsigned i = 0; i < SIM_HOSTS; i++) {
+        host_init(&s->hosts[i], &s->clock);
+    }
     for (unsigned i = 0; i < SIM_DEVICES; i++) {
         spool_init(&s->devices[i].spool);
     }
@@ -45,9 +46,9 @@ void sim_free(struct sim *s)
         }
     }
     gen_fini(&s->gen);
-    host_fini(&s->host);
-    lite_fini(&s->lite);
-    disk_fini(&s->disk);
+    for (unsigned i = 0; i < SIM_HOSTS; i++) {
+        host_fini(&s->hosts[i]);
+    }
     for (unsigned i = 0; i < SIM_DEVICES; i++) {
         spool_fini(&s->devices[i].spool);
     }
@@ -103,8 +104,8 @@ void sim_log_msg(const struct sim *s, const char *from, const char *to,
 /* -- setting up ------------------------------------------------------------------------
  */
 
-static void add_actor(struct sim *s, struct actor *a, const struct actor_ops *ops,
-                      unsigned role, const char *kind, unsigned number)
+void sim_add_actor(struct sim *s, struct actor *a, const struct actor_ops *ops,
+                   unsigned role, const char *kind, unsigned number)
 {
     struct wf_effects fx = a->fx;
     struct wf_buf frame = a->frame;
@@ -113,6 +114,7 @@ static void add_actor(struct sim *s, struct actor *a, const struct actor_ops *op
                         .index = s->nactors,
                         .identity = s->nactors,
                         .role = role,
+                        .home = &s->hosts[0],
                         .tier = 1 + (unsigned) below(&s->clock, 3),
                         .enrolled = 1,
                         .fx = fx,
@@ -131,23 +133,6 @@ static void add_actor(struct sim *s, struct actor *a, const struct actor_ops *op
     s->actors[s->nactors++] = a;
 }
 
-/* What an earlier life of the broker left: who is enrolled. */
-static void enrol(struct sim *s, const struct actor *a)
-{
-    struct wf_buf record = WF_BUF_INIT(4096);
-    struct principal p = {.key = a->key,
-                          .role = a->role,
-                          .tier = a->tier,
-                          .state = WF_KEY_ACTIVE,
-                          .site = "s1"};
-
-    (void) snprintf(p.name, sizeof p.name, "%s", a->name);
-    (void) wf_buf_put(&record, p.key.b, sizeof p.key.b);
-    (void) registry_record(&p, &record);
-    disk_append(s, REGISTRY_KEYS, 0, record.p, record.len);
-    wf_buf_fini(&record);
-}
-
 static void new_device(struct sim *s, struct device *d, unsigned number)
 {
     struct actor keep = d->a;
@@ -157,7 +142,8 @@ static void new_device(struct sim *s, struct device *d, unsigned number)
     d->a = keep;
     d->spool = spool;
     spool_reset(&d->spool);
-    add_actor(s, &d->a, &device_ops, WF_ROLE_AGENT, "agent", number);
+    sim_add_actor(s, &d->a, &device_ops, WF_ROLE_AGENT, "agent", number);
+    d->a.home = mesh_home(s);
     d->own_key = d->a.key;
     device_draw(s, d, number == 0);
 }
@@ -168,6 +154,7 @@ static void add_clone(struct sim *s, const struct device *of)
     struct device *d = &s->devices[s->ndevices++];
 
     new_device(s, d, of->a.index - s->devices[0].a.index);
+    d->a.home = of->a.home;
     d->a.identity = of->a.identity;
     d->a.enrolled = of->a.enrolled;
     d->a.key = d->own_key = of->own_key;
@@ -183,7 +170,7 @@ static void add_devices(struct sim *s)
         new_device(s, d, i);
         d->a.enrolled = i == 0 || !s->swarm.late_agents || percent(&s->clock, 50);
         if (d->a.enrolled) {
-            enrol(s, &d->a);
+            mesh_enrol(d->a.home, &d->a);
         }
     }
     if (s->swarm.clones && s->ndevices < SIM_DEVICES) {
@@ -194,18 +181,18 @@ static void add_devices(struct sim *s)
 static void add_clients(struct sim *s)
 {
     s->nclients = s->swarm.nclients;
-    for (unsigned i = 0; i <= s->nclients; i++) {
+    for (unsigned i = 0; i < s->nclients + s->nhosts; i++) {
         struct client *c = &s->clients[i];
-        int is_op = i == s->nclients;
+        int is_op = i >= s->nclients;
 
-        add_actor(s, &c->a, &client_ops, is_op ? WF_ROLE_OPERATOR : WF_ROLE_CLIENT,
-                  is_op ? "oper" : "client", i);
+        sim_add_actor(s, &c->a, &client_ops, is_op ? WF_ROLE_OPERATOR : WF_ROLE_CLIENT,
+                      is_op ? "oper" : "client", i);
         c->made = is_op ? UINT32_MAX : 0;
         c->audited = 0;
         c->done = 0;
-        enrol(s, &c->a);
+        c->a.home = is_op ? &s->hosts[i - s->nclients] : mesh_home(s);
+        mesh_enrol(c->a.home, &c->a);
     }
-    s->op = &s->clients[s->nclients];
 }
 
 static void add_rogues(struct sim *s)
@@ -215,45 +202,19 @@ static void add_rogues(struct sim *s)
         struct rogue *r = &s->rogues[s->nrogues];
 
         if (i == 0 ? s->swarm.rogue_client : s->swarm.rogue_agent) {
-            add_actor(s, &r->a, &rogue_ops, i == 0 ? WF_ROLE_CLIENT : WF_ROLE_AGENT,
-                      "rogue", i);
-            enrol(s, &r->a);
+            sim_add_actor(s, &r->a, &rogue_ops, i == 0 ? WF_ROLE_CLIENT : WF_ROLE_AGENT,
+                          "rogue", i);
+            r->a.home = mesh_home(s);
+            mesh_enrol(r->a.home, &r->a);
             s->nrogues++;
         }
     }
 }
 
-static void configure_broker(struct sim *s)
-{
-    struct core_config *cfg = &s->host.cfg;
-    const struct swarm *w = &s->swarm;
-
-    core_config_init(cfg);
-    (void) snprintf(cfg->name, sizeof cfg->name, "broker");
-    (void) snprintf(cfg->site, sizeof cfg->site, "s1");
-    (void) snprintf(cfg->endpoints[0], sizeof cfg->endpoints[0], "tcp://broker:7070");
-    cfg->nendpoints = 1;
-    cfg->heartbeat_ms = 300;
-    cfg->lease_ms = 1000;
-    cfg->grace_ms = 200 + below(&s->clock, 1500);
-    cfg->max_payload = 16u << 10;
-    cfg->max_jobs = w->max_jobs;
-    cfg->max_bytes = w->max_bytes;
-    cfg->max_nodes = 64;
-    cfg->retain_ms = w->retain_ms;
-    cfg->retain_jobs = w->retain_jobs;
-    cfg->max_attempts = w->max_attempts;
-    cfg->retry_min_ms = 20;
-    cfg->retry_max_ms = 300;
-    /* So that there are some in a short world. */
-    cfg->hedge_at_pm = 200;
-    cfg->hedge_pm = 1000;
-    cfg->log_bytes = 2048;
-}
-
 static void set_up(struct sim *s, uint64_t seed)
 {
     s->seed = seed;
+    s->nhosts = s->brokers != 0 ? s->brokers : 1;
     s->healed = 0;
     s->fail[0] = '\0';
     s->replays = 0;
@@ -264,22 +225,16 @@ static void set_up(struct sim *s, uint64_t seed)
     net_reset(s);
     swarm_draw(&s->swarm, &s->clock);
     history_begin(s);
-    disk_reset(s);
-    s->host.inc = s->host.old = 0;
-    s->host.own = (struct local){0};
-    local_boot(&s->host.own, &s->clock);
-    if (s->swarm.skewed) {
-        local_set_ppm(&s->host.own, &s->clock, (int) below(&s->clock, 1001) - 500);
-    }
-    s->host.paused_until_us = 0;
-    s->host.starved = 0;
-    configure_broker(s);
+    mesh_found(s);
     add_devices(s);
     add_clients(s);
     add_rogues(s);
-    disk_found(s);
-    host_start(s);
-    for (unsigned i = 0; i < s->nactors; i++) {
+    mesh_link(s);
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        disk_found(s, &s->hosts[i]);
+        host_start(s, &s->hosts[i]);
+    }
+    for (unsigned i = 0; i < s->nactors && !actor_is_port(s->actors[i]); i++) {
         struct event *e =
             clock_add(&s->clock, s->clock.now_us + below(&s->clock, 500 * MS), EV_START);
 
@@ -293,10 +248,10 @@ void sim_clear(struct sim *s)
     for (unsigned i = 0; i < s->nactors; i++) {
         struct actor *a = s->actors[i];
 
-        if (a->up) {
-            a->up = 0;
+        if (a->up && !actor_is_port(a)) {
             a->ops->end(s, a);
         }
+        a->up = 0;
         wf_effects_fini(&a->fx);
         wf_buf_fini(&a->frame);
         a->conn = NULL;
@@ -304,29 +259,51 @@ void sim_clear(struct sim *s)
     }
     s->nactors = 0;
     net_reset(s);
-    core_free(s->host.core);
-    s->host.core = NULL;
-    s->host.up = 0;
-    s->host.tick = NULL;
-    wf_effects_clear(&s->host.fx);
-    wf_list_init(&s->host.turn);
+    for (unsigned i = 0; i < SIM_HOSTS; i++) {
+        struct host *h = &s->hosts[i];
+
+        core_free(h->core);
+        h->core = NULL;
+        h->up = 0;
+        h->tick = NULL;
+        wf_effects_clear(&h->fx);
+        wf_list_init(&h->turn);
+    }
 }
 
 /* -- living ----------------------------------------------------------------------------
  */
 
+/* The broker that an event is for; NULL: it is for somebody else. */
+static struct host *host_of(const struct event *e)
+{
+    return e->kind == EV_TO_BROKER || e->kind == EV_GONE_THERE ? e->conn->to
+           : e->who == NULL                                    ? e->host
+                                                               : NULL;
+}
+
+/* Until when an actor stands still. */
+static uint64_t actor_held_until_us(const struct actor *a)
+{
+    uint64_t until_us = a->paused_until_us;
+
+    if (actor_is_port(a)) {
+        until_us = wf_max_u64(until_us,
+                              CONTAINER_OF(a, const struct port, a)->of->paused_until_us);
+    }
+    return a->up ? until_us : 0;
+}
+
 /* Until when the one that an event is for stands still, or is cut off; 0: it does not. */
 static uint64_t held_until_us(const struct sim *s, const struct event *e)
 {
-    const struct host *h = &s->host;
+    const struct host *h = host_of(e);
     uint64_t until_us = 0;
-    int to_broker = e->kind == EV_TO_BROKER || e->kind == EV_GONE_THERE ||
-                    e->kind == EV_SYNCED || (e->kind == EV_TICK && e->who == NULL);
 
-    if (to_broker) {
+    if (h != NULL && e->kind != EV_START) {
         until_us = h->up ? h->paused_until_us : 0;
     } else if (e->who != NULL && e->kind != EV_DIAL && e->kind != EV_START) {
-        until_us = e->who->up ? e->who->paused_until_us : 0;
+        until_us = actor_held_until_us(e->who);
     }
     if (e->kind == EV_TO_BROKER || e->kind == EV_TO_ACTOR) {
         until_us = wf_max_u64(until_us, e->who->parted_until_us);
@@ -344,24 +321,35 @@ static void dispatch(struct sim *s, struct event *e)
         if (e->who != NULL) {
             actor_start(s, e->who);
         } else {
-            host_start(s);
+            host_start(s, e->host);
         }
         break;
     case EV_DIAL:
         net_on_dial(s, e);
         break;
-    case EV_TO_BROKER:
-    case EV_GONE_THERE:
-    case EV_SYNCED:
-        host_take(s, e);
-        break;
     default:
-        if (e->who == NULL) {
-            host_take(s, e);
+        if (host_of(e) != NULL) {
+            host_take(s, host_of(e), e);
         } else {
             actor_take(s, e->who, e);
         }
         break;
+    }
+}
+
+/* The number of whoever an event is for. */
+static unsigned number_of(const struct event *e)
+{
+    return e->who != NULL ? e->who->index : 99 + (e->host != NULL ? e->host->index : 0);
+}
+
+static void look_at_hosts(struct sim *s)
+{
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        if (s->hosts[i].up) {
+            clock_mix(&s->clock, core_hash(s->hosts[i].core));
+            oracle_deadlines(s, &s->hosts[i]);
+        }
     }
 }
 
@@ -380,12 +368,11 @@ static int live(struct sim *s)
         return 1;
     }
     clock_mix(&s->clock, s->clock.now_us);
-    clock_mix(&s->clock, (uint64_t) e->kind << 8 | (e->who != NULL ? e->who->index : 99));
+    clock_mix(&s->clock, (uint64_t) e->kind << 8 | number_of(e));
     dispatch(s, e);
     clock_drop(&s->clock, e);
-    if (s->host.up && s->clock.steps % 64 == 0) {
-        clock_mix(&s->clock, core_hash(s->host.core));
-        oracle_deadlines(s);
+    if (s->clock.steps % 64 == 0) {
+        look_at_hosts(s);
     }
     if (s->clock.still > STILL_MAX) {
         sim_fail(s, "time stands still: a tick asks for another at once");
@@ -396,12 +383,29 @@ static int live(struct sim *s)
 /* -- the end ---------------------------------------------------------------------------
  */
 
+/* Guests go when their broker has their result. */
+static size_t guests_at(const struct host *h)
+{
+    const struct wf_list_node *head = &h->core->jobs.all;
+    size_t n = 0;
+
+    for (const struct wf_list_node *x = head->next; x != head; x = x->next) {
+        n += CONTAINER_OF(x, struct job, in_all)->guest != NULL;
+    }
+    return n;
+}
+
 static int all_is_done(const struct sim *s)
 {
-    int done = s->op->done && core_live_jobs(s->host.core) == 0;
+    int done = 1;
 
-    for (unsigned i = 0; i < s->nclients; i++) {
-        done &= s->clients[i].done || s->clients[i].a.dead;
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        const struct host *h = &s->hosts[i];
+
+        done &= h->up && core_live_jobs(h->core) == 0 && guests_at(h) == 0;
+    }
+    for (unsigned i = 0; i < s->nclients + s->nhosts; i++) {
+        done &= s->clients[i].done || (i < s->nclients && s->clients[i].a.dead);
     }
     for (unsigned i = 0; i < s->ndevices; i++) {
         done &= device_is_idle(&s->devices[i]);
@@ -409,33 +413,45 @@ static int all_is_done(const struct sim *s)
     return done;
 }
 
-static void log_job(const struct sim *s, const struct job *j)
+static void log_job(const struct sim *s, const struct host *h, const struct job *j)
 {
     char id[WF_ID_TEXT];
 
     sim_log(
-        s, "broker",
-        "job %s %s attempt %u of %u at %s, occupies %d, queued %d, timer %d, ledger %d, "
+        s, h->name,
+        "%s %s %s attempt %u of %u at %s, occupies %d, queued %d, timer %d, ledger %d, "
         "dirty %u, lsn %llu, unclaimed %d, follows %d",
-        wf_id_text(&j->id, id), wf_job_state_name(j->state), j->attempt, j->reserved,
+        j->guest != NULL ? "guest" : "job", wf_id_text(&j->id, id),
+        wf_job_state_name(j->state), j->attempt, j->reserved,
         j->agent != NULL ? j->agent->principal->name : "-", j->occupies,
         !wf_list_empty(&j->in_queue), wf_heap_in(&j->timer),
         !wf_list_empty(&j->in_ledger), j->dirty, (unsigned long long) j->lsn,
         j->unclaimed, j->leader != NULL);
 }
 
+static void say_host(const struct sim *s, const struct host *h)
+{
+    const struct wf_list_node *head = &h->core->jobs.all;
+
+    for (const struct wf_list_node *n = head->next; n != head; n = n->next) {
+        log_job(s, h, CONTAINER_OF(n, struct job, in_all));
+    }
+    sim_log(s, h->name,
+            "store: appended %zu asked %zu safe %zu; core: lsn %llu %llu %llu", h->disk.n,
+            h->disk.asked, h->disk.safe, (unsigned long long) h->core->lsn,
+            (unsigned long long) h->core->synced_lsn,
+            (unsigned long long) h->core->durable_lsn);
+}
+
 static void say_what_is_left(struct sim *s)
 {
-    const struct jobs *t = &s->host.core->jobs;
-
-    for (const struct wf_list_node *n = t->all.next; n != &t->all; n = n->next) {
-        log_job(s, CONTAINER_OF(n, struct job, in_all));
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        if (s->hosts[i].up) {
+            say_host(s, &s->hosts[i]);
+        } else {
+            sim_fail(s, "%s does not come back", s->hosts[i].name);
+        }
     }
-    sim_log(s, "broker",
-            "store: appended %zu asked %zu safe %zu; core: lsn %llu %llu %llu", s->disk.n,
-            s->disk.asked, s->disk.safe, (unsigned long long) s->host.core->lsn,
-            (unsigned long long) s->host.core->synced_lsn,
-            (unsigned long long) s->host.core->durable_lsn);
     for (unsigned i = 0; i < s->history.njobs; i++) {
         const struct hjob *j = &s->history.jobs[i];
 
@@ -455,21 +471,29 @@ static void say_what_is_left(struct sim *s)
             sim_fail(s, "%s waits for ever", s->clients[i].a.name);
         }
     }
-    sim_fail(s, "%zu jobs live for ever", core_live_jobs(s->host.core));
+    for (unsigned i = 0; i < s->nhosts && s->fail[0] == '\0'; i++) {
+        const struct host *h = &s->hosts[i];
+
+        if (core_live_jobs(h->core) != 0 || guests_at(h) != 0) {
+            sim_fail(s, "%zu jobs live for ever at %s, and %zu guests stay",
+                     core_live_jobs(h->core), h->name, guests_at(h));
+        }
+    }
+    sim_fail(s, "an operator is never done");
 }
 
 /* Empty when all is over. */
-static void check_end(struct sim *s)
+static void check_end(struct sim *s, const struct host *h)
 {
-    const struct core *c = s->host.core;
+    const struct core *c = h->core;
 
     for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
          n = n->next) {
         const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
 
         if (a->assigned != 0) {
-            sim_fail(s, "%s still holds %u attempts", a->principal->name,
-                     (unsigned) a->assigned);
+            sim_fail(s, "%s still holds %u attempts of %s", a->principal->name,
+                     (unsigned) a->assigned, h->name);
         }
     }
     if (!wf_list_empty(&c->promises)) {
@@ -502,6 +526,25 @@ static void settle(struct sim *s)
     }
 }
 
+static void judge(struct sim *s)
+{
+    const int counts = history_judge(s, &s->verdict);
+
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        struct host *h = &s->hosts[i];
+
+        check_end(s, h);
+        oracle_replay(s, h);
+        if (h->lite.on) {
+            lite_examine(s, h);
+            lite_examine_old(s, h);
+            lite_examine_rot(s, h);
+        }
+        s->verdict.superseded += counts ? h->core->count.superseded : 0;
+        clock_mix(&s->clock, core_hash(h->core));
+    }
+}
+
 int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
 {
     set_up(s, seed);
@@ -519,17 +562,7 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
     settle(s);
     live_until_done(s);
     if (s->fail[0] == '\0') {
-        check_end(s);
-        oracle_replay(s);
-        if (s->lite.on) {
-            lite_examine(s);
-            lite_examine_old(s);
-            lite_examine_rot(s);
-        }
-        if (history_judge(s, &s->verdict)) {
-            s->verdict.superseded = s->host.core->count.superseded;
-        }
-        clock_mix(&s->clock, core_hash(s->host.core));
+        judge(s);
     }
     return s->fail[0] == '\0';
 }

@@ -1,4 +1,4 @@
-/* sim.h - a world: one broker, its agents, clients, an operator and its enemies
+/* sim.h - a world: one broker or some, their agents, clients, operators and enemies
  *
  * The real cores and the real codec on one virtual clock in one thread.  A seed draws
  * what may go wrong (swarm), lets it go wrong for a number of steps, then heals and asks
@@ -13,36 +13,36 @@
 #include "tests/sim/chaos.h"
 #include "tests/sim/client.h"
 #include "tests/sim/device.h"
-#include "tests/sim/disk.h"
 #include "tests/sim/history.h"
 #include "tests/sim/host.h"
-#include "tests/sim/lite.h"
 #include "tests/sim/net.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/rogue.h"
 #include "tests/sim/swarm.h"
 
 #define SIM_DEVICES 8
-#define SIM_CLIENTS 5 /* the last is the operator */
+#define SIM_HOSTS   3
+#define SIM_CLIENTS 6 /* the last are the operators, one of each broker */
 #define SIM_ROGUES  2
-#define SIM_ACTORS  (SIM_DEVICES + SIM_CLIENTS + SIM_ROGUES)
+#define SIM_LINKS   3
+#define SIM_ACTORS  (SIM_DEVICES + SIM_CLIENTS + SIM_ROGUES + SIM_LINKS)
 
 struct sim {
     uint64_t seed;
     struct clock clock;
     struct swarm swarm;
     struct net net;
-    struct disk disk;
-    struct lite lite;
-    struct host host;
+    struct host hosts[SIM_HOSTS];
+    unsigned nhosts;
+    unsigned brokers; /* so many, whatever the seed says; 0: as that says */
     struct history history;
     struct chaos chaos;
     struct gen gen;
     struct device devices[SIM_DEVICES];
     struct client clients[SIM_CLIENTS];
     struct rogue rogues[SIM_ROGUES];
-    struct client *op;
-    unsigned ndevices, nclients, nrogues;
+    unsigned ndevices, nrogues;
+    unsigned nclients; /* less the operators */
     struct actor *actors[SIM_ACTORS];
     unsigned nactors;
     int healed;
@@ -63,6 +63,11 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps);
 
 /* End what is left of a world, also one that was left in the middle. */
 void sim_clear(struct sim *s);
+
+/* For those who set it up: one more of them.  It has the world's first broker, until the
+ * caller says otherwise. */
+void sim_add_actor(struct sim *s, struct actor *a, const struct actor_ops *ops,
+                   unsigned role, const char *kind, unsigned number);
 
 /* Note the first thing that did not hold. */
 void sim_fail(struct sim *s, const char *fmt, ...) WF_PRINTF(2, 3);

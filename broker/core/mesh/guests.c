@@ -45,10 +45,9 @@ int guest_came_through(const struct guest *g, const char *name)
     return is_in(g->path, name);
 }
 
-/* The id that an attempt of another broker's job has here.  Not secret: who makes up one
- * that is taken is refused, because the job is not his. */
-static struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
-                             uint64_t attempt)
+/* Not secret: who makes up one that is taken is refused, because the job is not his. */
+struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
+                      uint64_t attempt)
 {
     uint64_t half[2] = {wf_fnv_u64(WF_FNV_START, 1), wf_fnv_u64(WF_FNV_START, 2)};
     struct wf_id id;

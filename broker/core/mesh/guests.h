@@ -32,6 +32,10 @@ int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
 /* Did it come through the broker of that name? */
 int guest_came_through(const struct guest *g, const char *name);
 
+/* The id that an attempt of the job of another broker has here. */
+struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
+                      uint64_t attempt);
+
 void on_assign(struct turn *t);
 void on_stop(struct turn *t);
 void on_result_ack(struct turn *t);

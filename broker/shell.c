@@ -530,6 +530,7 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
     core.bulk_port = bulk_port(sh->bulk);
     core.probe_port = echo_port(sh->echo);
     keys_random(&core.probe_seed, sizeof core.probe_seed);
+    keys_derive(&sh->keys, "weft facts", core.sign_seed);
     for (size_t i = 0; i < cfg->listen.n && core.nendpoints < 8; i++) {
         (void) router_endpoint(sh->router, core.endpoints[core.nendpoints++],
                                sizeof core.endpoints[0]);

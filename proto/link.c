@@ -132,7 +132,8 @@ void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
                              .proto_max = WF_PROTO_MAX,
                              .role = l->cfg.role,
                              .epoch = l->cfg.epoch,
-                             .software = wf_slice_of(l->cfg.software)};
+                             .software = wf_slice_of(l->cfg.software),
+                             .sign = l->cfg.sign};
 
     if (l->state != WF_LINK_DIALLING) {
         return;

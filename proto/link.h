@@ -45,11 +45,12 @@ struct wf_link_config {
     const struct wf_broker_table *brokers;
     unsigned nendpoints; /* then at least 1 */
     uint64_t retry_min_ms, retry_max_ms;
-    uint64_t dial_ms;   /* longest wait for the transport and the welcome together */
-    uint64_t try_ms;    /* between trials of others; 0: 30 s */
-    uint64_t seed;      /* of the jitter */
-    wf_holds_fn *holds; /* where there is unfinished work; NULL: nowhere */
-    const void *owner;  /* of `holds` */
+    uint64_t dial_ms;     /* longest wait for the transport and the welcome together */
+    uint64_t try_ms;      /* between trials of others; 0: 30 s */
+    uint64_t seed;        /* of the jitter */
+    struct wf_slice sign; /* a broker\'s: what its facts are signed with; borrowed */
+    wf_holds_fn *holds;   /* where there is unfinished work; NULL: nowhere */
+    const void *owner;    /* of `holds` */
 };
 
 /* What an agent tells with every ping; its owner keeps it true.  All 0 for others. */

@@ -104,7 +104,8 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
         jobs_init(&c->jobs, JOBS_MAX, cfg->log_bytes, seed + 3) != 0 ||
         decisions_init(&c->decisions) != 0 || news_init(&c->news) != 0 ||
         pricing_init(&c->pricing, seed + 4) != 0 || routing_start(c, seed + 7) != 0 ||
-        data_init(&c->data, cfg->max_blobs, &c->rng, seed + 10) != 0) {
+        data_init(&c->data, cfg->max_blobs, &c->rng, seed + 10) != 0 ||
+        word_init(c) != 0) {
         core_free(c);
         return WEFT_ENOMEM;
     }
@@ -128,6 +129,7 @@ void core_free(struct core *c)
     data_fini(&c->data);
     agents_fini(&c->agents);
     mesh_fini(&c->mesh);
+    word_fini(&c->word);
     session_table_fini(&c->sessions);
     capabilities_fini(&c->capabilities);
     registry_fini(&c->registry);
@@ -224,6 +226,8 @@ static const struct route {
     [WF_MSG_drain] = {on_drain, A, 0},
     [WF_MSG_links] = {on_links, A, 0},
     [WF_MSG_fetching] = {on_fetching, A, 0},
+    [WF_MSG_seen] = {on_seen, B, 0},
+    [WF_MSG_facts] = {on_facts, B, 0},
     [WF_MSG_assign] = {on_assign, B, 0, 1},
     [WF_MSG_stop] = {on_stop, B, 0, 1},
     [WF_MSG_result_ack] = {on_result_ack, B, 0, 1},
@@ -448,6 +452,7 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
     }
     data_step(c, out);
     mesh_step(c, out);
+    word_step(c, out);
     ledger_flush(c, out);
     promises_date(c, out);
     if (c->lsn > c->synced_lsn && out->err == 0) {
@@ -479,7 +484,7 @@ uint64_t core_wakeup_us(const struct core *c)
         due_us = c->reclaim_us;
     }
     due_us = wf_min_u64(due_us, estimates_due_us(c));
-    due_us = wf_min_u64(due_us, mesh_due_us(c));
+    due_us = wf_min_u64(due_us, wf_min_u64(mesh_due_us(c), word_due_us(c)));
     if (data_due(c)) {
         due_us = wf_min_u64(due_us, wf_max_u64(c->data_due_us, AHEAD_US + 1));
     }
@@ -501,7 +506,7 @@ int core_admits(const struct core *c, const struct wf_key *key)
 
     /* Used and expired tokens come in as well: to be told so. */
     return p != NULL ? p->state == WF_KEY_ACTIVE && p->lsn <= c->durable_lsn
-                     : registry_token(&c->registry, key) != NULL;
+                     : registry_token(&c->registry, key) != NULL || word_admits(c, key);
 }
 
 int core_has_operator(const struct core *c)

@@ -32,12 +32,14 @@ struct core_config {
     uint64_t max_jobs;      /* live: accepted and without an outcome */
     uint64_t max_bytes;     /* of payloads, results and output held */
     uint64_t max_nodes;
-    uint64_t max_blobs;   /* known to be at agents or in datasets; files of datasets */
-    uint64_t bulk_port;   /* of the bulk lane; 0: there is none */
-    uint64_t probe_port;  /* where probes are answered; 0: nowhere */
-    uint64_t probe_seed;  /* of their cookies: secret */
-    uint64_t retain_ms;   /* finished jobs are kept so long, */
-    uint64_t retain_jobs; /* and so many */
+    uint64_t max_blobs;  /* known to be at agents or in datasets; files of datasets */
+    uint64_t bulk_port;  /* of the bulk lane; 0: there is none */
+    uint64_t probe_port; /* where probes are answered; 0: nowhere */
+    uint64_t probe_seed; /* of their cookies: secret */
+    uint8_t
+        sign_seed[WF_KEY_SIZE]; /* of the key that our facts are signed with: secret */
+    uint64_t retain_ms;         /* finished jobs are kept so long, */
+    uint64_t retain_jobs;       /* and so many */
     uint64_t max_attempts;
     uint64_t rho_pusd[WF_GOALS]; /* 1e-12 $ that a second is worth, by goal */
     uint64_t crash_limit; /* attempts of one job that may take a process with them */

@@ -12,6 +12,7 @@
 #include "broker/core/decisions.h"
 #include "broker/core/estimates.h"
 #include "broker/core/mesh/neighbours.h"
+#include "broker/core/mesh/word.h"
 #include "broker/core/news.h"
 #include "broker/core/pricing.h"
 #include "broker/core/router/distance.h"
@@ -64,7 +65,8 @@
     C(late)                                                                              \
     C(estimates_lost)                                                                    \
     C(guests)                                                                            \
-    C(guests_refused)
+    C(guests_refused)                                                                    \
+    C(facts_unsaid)
 
 struct counters {
 #define C(name) uint64_t name;
@@ -114,6 +116,7 @@ struct core {
     struct wf_ewma run_error_pm; /* of expected run times, per mille of the real ones */
     struct data data;
     struct mesh mesh;
+    struct word word;
     uint64_t data_due_us; /* when what it has to say goes on */
     struct news news;
     struct counters count;
@@ -216,6 +219,11 @@ struct wf_job_row job_row_of(const struct core *c, const struct job *j);
 
 /* End a session from our side: told why, then closed. */
 void session_end(struct core *c, struct session *s, int code, const char *text,
+                 struct wf_effects *out);
+
+/* A principal's key is revoked from now on: its sessions end but for that one (may be
+ * NULL), its work goes elsewhere.  The caller writes the record. */
+void key_revoked(struct core *c, struct principal *p, const struct session *but,
                  struct wf_effects *out);
 
 /* A session opened whose peer takes assignments: an agent, or a neighbour. */

@@ -105,15 +105,30 @@ void on_token_put(struct turn *t)
 
 /* End every session of a principal but the one that speaks; that one ends by itself with
  * its next message. */
-static void end_sessions(struct turn *t, const struct principal *p)
+static void end_sessions(struct core *c, const struct principal *p,
+                         const struct session *but, struct wf_effects *out)
 {
     struct session *s;
     size_t it = 0;
 
-    while ((s = wf_map_next(t->c->sessions.by_peer, &it)) != NULL) {
-        if (s->principal == p && s != t->s) {
-            session_end(t->c, s, WEFT_EREVOKED, "this key was revoked", t->out);
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        if (s->principal == p && s != but) {
+            session_end(c, s, WEFT_EREVOKED, "this key was revoked", out);
         }
+    }
+}
+
+void key_revoked(struct core *c, struct principal *p, const struct session *but,
+                 struct wf_effects *out)
+{
+    registry_set_state(&c->registry, p, WF_KEY_REVOKED);
+    if (p->agent != NULL) {
+        routes_open(c, p->agent);
+        data_agent_gone(c, p->agent);
+    }
+    end_sessions(c, p, but, out);
+    if (p->agent != NULL && p->agent->session == NULL) {
+        work_lose(c, p->agent, 1, "its key was revoked", out);
     }
 }
 
@@ -130,17 +145,9 @@ static void revoke(struct turn *t, struct principal *p, uint64_t req)
         return;
     }
     if (p->state != WF_KEY_REVOKED) {
-        registry_set_state(&c->registry, p, WF_KEY_REVOKED);
-        if (p->agent != NULL) {
-            routes_open(c, p->agent);
-            data_agent_gone(c, p->agent);
-        }
         core_news(c, t->out, WF_LOG_WARN, "revoked", p->name, NULL, "%s revoked %s",
                   t->s->principal->name, p->name[0] != '\0' ? p->name : "a token");
-        end_sessions(t, p);
-        if (p->agent != NULL && p->agent->session == NULL) {
-            work_lose(c, p->agent, 1, "its key was revoked", t->out);
-        }
+        key_revoked(c, p, t->s, t->out);
     }
     /* Asked again, it is written again: the first time the store may have failed. */
     core_promise(c, core_persist(c, table, p, t->out), t->s->peer, req, 0, WF_MSG_done,
@@ -152,8 +159,14 @@ static struct principal *find(struct turn *t, struct wf_slice key, uint64_t req)
 {
     char text[WF_TEXT_MAX + 1], line[WF_TEXT_MAX + 1];
     struct principal *p;
+    struct wf_key foreign;
     int rc = registry_find(&t->c->registry, wf_slice_str(key, text, sizeof text), &p);
 
+    if (rc == WEFT_ENOENT && word_named(t->c, key, &foreign, NULL) == 0) {
+        /* Enrolled at another broker, and never seen here. */
+        p = word_adopt(t->c, &foreign, t->out);
+        rc = p != NULL ? 0 : WEFT_EFULL;
+    }
     if (rc == 0) {
         return p;
     }

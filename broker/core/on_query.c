@@ -392,6 +392,9 @@ void on_query(struct turn *t)
     case WF_QUERY_LINKS:
         query_links(t);
         return;
+    case WF_QUERY_MAP:
+        query_map(t);
+        break;
     case WF_QUERY_PRICES:
         query_prices(t);
         return;

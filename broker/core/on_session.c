@@ -65,6 +65,10 @@ void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
     if (by_token) {
         p = registry_token(&c->registry, key);
     }
+    if (p == NULL) {
+        p = word_adopt(c, key, out);
+        by_token = 0;
+    }
     /* Who was told that this broker stops need not be let in again to hear it once more.
      */
     if (p == NULL || c->stopping || has_too_many(c, p) ||
@@ -113,6 +117,7 @@ void session_gone(struct core *c, struct session *s, struct wf_effects *out)
     struct agent *a = s->by_token ? NULL : s->principal->agent;
 
     mesh_session_gone(c, s->peer, out);
+    word_gone(c, s, out);
     drop_watches(s);
     if (!s->by_token) {
         s->principal->seen_ms = c->wall_ms;
@@ -252,7 +257,8 @@ void on_hello(struct turn *t)
                            .wall_ms = c->wall_ms,
                            .store = s->by_token ? 0 : c->cfg.store_id,
                            .store_lsn = c->durable_lsn,
-                           .bulk_port = s->by_token ? 0 : c->cfg.bulk_port};
+                           .bulk_port = s->by_token ? 0 : c->cfg.bulk_port,
+                           .sign = word_sign(c)};
     uint64_t probe_port = s->by_token ? 0 : c->cfg.probe_port;
 
     if (s->state != SESSION_NEW) {
@@ -290,6 +296,11 @@ void on_hello(struct turn *t)
     wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);
     if (role_runs(s->role) && !s->by_token) {
         agent_opened(c, s, m->epoch, m->software, t->out);
+    }
+    if (s->role == WF_ROLE_BROKER && !s->by_token) {
+        word_opened(c, s, m->sign, t->out);
+    } else {
+        word_tell_brokers(c, s, t->out);
     }
 }
 

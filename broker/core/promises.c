@@ -21,6 +21,9 @@ uint64_t core_persist(struct core *c, unsigned table, const struct principal *p,
         out->err = WEFT_ENOMEM; /* half a record is worse than none */
     }
     wf_buf_fini(&record);
+    if (table == REGISTRY_KEYS) {
+        word_key(c, p, out);
+    }
     return c->lsn;
 }
 

@@ -165,7 +165,7 @@ void registry_drop(struct registry *r, unsigned table, struct principal *p)
 
 int registry_record(const struct principal *p, struct wf_buf *out)
 {
-    (void) wf_pack_array(out, 11);
+    (void) wf_pack_array(out, 12);
     (void) wf_pack_uint(out, p->role);
     (void) wf_pack_uint(out, p->tier);
     (void) wf_pack_uint(out, p->state);
@@ -180,6 +180,7 @@ int registry_record(const struct principal *p, struct wf_buf *out)
         (void) wf_pack_str(out, p->labels[i], (uint32_t) strlen(p->labels[i]));
     }
     (void) wf_pack_uint(out, p->up != 0);
+    (void) wf_pack_uint(out, p->foreign != 0);
     return out->err;
 }
 
@@ -219,6 +220,9 @@ static int take_principal(struct wf_cursor *c, struct principal *p)
     }
     if (n > 10) {
         p->up = wf_cur_uint(c) != 0;
+    }
+    if (n > 11) {
+        p->foreign = wf_cur_uint(c) != 0;
     }
     return c->err;
 }

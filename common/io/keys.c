@@ -29,6 +29,12 @@ void keys_make(struct keys *k)
     (void) crypto_box_keypair(k->pub, k->sec);
 }
 
+void keys_derive(const struct keys *k, const char *purpose, uint8_t *dst)
+{
+    (void) crypto_generichash(dst, KEY_BYTES, (const uint8_t *) purpose, strlen(purpose),
+                              k->sec, sizeof k->sec);
+}
+
 void keys_from_seed(const uint8_t *seed, struct keys *k)
 {
     (void) crypto_box_seed_keypair(k->pub, k->sec, seed);

@@ -27,6 +27,9 @@ void keys_make(struct keys *k);
 /* The pair that a seed of 32 bytes always gives (join tokens). */
 void keys_from_seed(const uint8_t *seed, struct keys *k);
 
+/* 32 secret bytes for another purpose, always the same for a pair and a name. */
+void keys_derive(const struct keys *k, const char *purpose, uint8_t *dst);
+
 /* Save the pair to `path` (0600) at once or not at all.  WEFT_EIO, WEFT_EEXIST: keys are
  * never overwritten. */
 int keys_save(const struct keys *k, const char *path, struct wf_err *err);

@@ -68,6 +68,18 @@ picky=$(weft -C a submit deep --data x --need 'cpus>=100000')
 await "its refusal" bash -c "weft -C a job show $picky | grep -q 'no agent here may run it'"
 is "$(at_site a job_state "$picky")" QUEUED "what nobody there may run waits at home"
 run weft -C a job cancel "$picky"
+# What is known of keys travels: a client of c, revoked at a.
+at_site c token "$tmp/cc.token" --role client --name cc
+ok "a client of c" weft -q ctx add cc "$tmp/cc.token"
+run weft -C cc run hash --data x
+is "$rc" 0 "works"
+revoked() { weft -C a key revoke cc; }
+await "a to hear of it, two links away, and revoke it" revoked
+refused() { ! weft -C cc run hash --data x; }
+await "c to refuse it" refused
+run weft -C cc run hash --data x
+like "$err" 'revoked' "and to say why"
+
 stop b KILL
 await "a to miss b" at_site a node_is b lost
 run weft -C a submit deep --data later

@@ -105,6 +105,7 @@ void mesh_dial(struct core *c, const struct mesh_dial *d, struct wf_effects *out
     *to = (struct dial){.key = d->key};
     (void) wf_str_copy(to->name, sizeof to->name, d->name);
     (void) wf_str_copy(cfg.software, sizeof cfg.software, c->cfg.software);
+    cfg.sign = word_sign(c);
     wf_link_init(&to->link, &cfg);
     p = neighbour_key(c, d, out, &rc);
     if (rc != 0 || p->role != WF_ROLE_BROKER) {
@@ -180,6 +181,9 @@ static void dial_opened(struct core *c, struct dial *d, struct wf_effects *out)
     c->count.sessions_opened++;
     (void) wf_str_copy(p->site, sizeof p->site, w->site);
     agent_opened(c, s, w->epoch, wf_slice_of(""), out);
+    if (session_get(&c->sessions, peer_of(c, d)) == s) {
+        word_opened(c, s, wf_slice_make(d->sign, d->nsign), out);
+    }
 }
 
 /* How busy it is, as an agent would tell. */
@@ -203,6 +207,10 @@ int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects 
 
     if (d == NULL) {
         return 0;
+    }
+    if (ev->msg->type == WF_MSG_welcome) {
+        d->nsign = wf_min_u64(ev->msg->u.welcome.sign.len, sizeof d->sign);
+        memcpy(d->sign, ev->msg->u.welcome.sign.p, d->nsign);
     }
     verdict = wf_link_msg(&d->link, c->now_us, ev->msg, out);
     label(out, from, ev->peer);
@@ -331,18 +339,25 @@ static void sum_up(const struct core *c, struct wf_agent_info *m)
     }
 }
 
-static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *out)
+void mesh_offers(struct core *c, const struct agent *to, struct wf_rows *ret_rows)
 {
-    struct wf_agent_info m = {.seq = c->now_us, .draining = (uint64_t) c->stopping};
     const struct capability *cap;
-    uint64_t hash;
     size_t it = 0;
 
     wf_buf_clear(&c->mesh.rows);
-    while (m.caps.count < WF_CAPS_MAX &&
+    *ret_rows = (struct wf_rows){0};
+    while (ret_rows->count < WF_CAPS_MAX &&
            (cap = wf_map_next(c->capabilities.by_name, &it)) != NULL) {
-        offer_versions(c, cap, x->agent, &m.caps);
+        offer_versions(c, cap, to, ret_rows);
     }
+}
+
+static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *out)
+{
+    struct wf_agent_info m = {.seq = c->now_us, .draining = (uint64_t) c->stopping};
+    uint64_t hash;
+
+    mesh_offers(c, x->agent, &m.caps);
     sum_up(c, &m);
     for (struct wf_rows rows = m.caps; m.slots == 0 && rows.count != 0;) {
         struct wf_cap_row row;

@@ -39,7 +39,9 @@ struct dial {
     struct wf_link link;
     struct wf_key key;
     char name[WF_NAME_MAX + 1];
-    uint64_t rtt_seq; /* of the last sample that was taken over */
+    uint64_t rtt_seq;          /* of the last sample that was taken over */
+    uint8_t sign[WF_KEY_SIZE]; /* what its facts are signed with, as it told */
+    size_t nsign;
 };
 
 /* What was told to a neighbour; borrowed by its agent. */
@@ -93,6 +95,10 @@ static inline void mesh_offers_changed(struct mesh *m)
 {
     m->offers_changed = 1;
 }
+
+/* cap_row rows of what may run here, or further on, for that neighbour (NULL: for nobody
+ * in particular); they stand until the next call. */
+void mesh_offers(struct core *c, const struct agent *to, struct wf_rows *ret_rows);
 
 /* Once a step, and when it is due. */
 void mesh_step(struct core *c, struct wf_effects *out);

@@ -1,0 +1,464 @@
+#include "broker/core/mesh/word.h"
+
+#include "broker/core/core_int.h"
+#include "broker/core/mesh/gossip.h"
+#include "broker/core/routes.h"
+#include "common/err.h"
+#include "common/fnv.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "proto/name.h"
+
+#include <string.h>
+
+#define LOOK_US    1000000u  /* between looks at ourselves */
+#define LOAD_US    15000000u /* figures are said at least so often, as a sign of life */
+#define BROKERS_US 5000000u  /* between lists of brokers */
+#define BODY_MAX   (WF_FACT_MAX + 64)
+#define ROWS_MAX   32u
+
+int word_init(struct core *c)
+{
+    struct gossip_config cfg = {
+        .self = c->cfg.key, .boot = c->cfg.boot & INT32_MAX, .rng = c->cfg.probe_seed};
+
+    memcpy(cfg.seed, c->cfg.sign_seed, sizeof cfg.seed);
+    c->word.gossip = gossip_new(&cfg);
+    return c->word.gossip != NULL ? 0 : WEFT_ENOMEM;
+}
+
+void word_fini(struct word *w)
+{
+    gossip_free(w->gossip);
+    w->gossip = NULL;
+}
+
+struct wf_slice word_sign(const struct core *c)
+{
+    return wf_slice_make(gossip_sign_key(c->word.gossip)->b, WF_KEY_SIZE);
+}
+
+/* -- what is said ----------------------------------------------------------------------
+ */
+
+static void say(struct core *c, unsigned kind, struct wf_slice key, enum wf_type type,
+                const void *body, struct wf_effects *out)
+{
+    struct wf_buf b = WF_BUF_INIT(BODY_MAX);
+    int rc = wf_msg_encode(&b, type, body);
+
+    if (rc == 0) {
+        rc = gossip_say(c->word.gossip, kind, key, wf_slice_make(b.p, b.len), c->now_us,
+                        out);
+    }
+    c->count.facts_unsaid += rc != 0;
+    wf_buf_fini(&b);
+}
+
+/* What stands of a key, decoded; it borrows. */
+static int word_of(const struct core *c, const struct wf_key *key,
+                   struct wf_key_fact *ret_fact, struct wf_key *ret_by)
+{
+    struct gossip_fact f;
+    struct wf_msg msg;
+    struct wf_cursor cur;
+
+    if (c->word.gossip == NULL || gossip_key(c->word.gossip, key, &f) != 0) {
+        return WEFT_ENOENT;
+    }
+    wf_cur_init(&cur, f.body.p, f.body.len);
+    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_key_fact) {
+        return WEFT_ENOENT;
+    }
+    *ret_fact = msg.u.key_fact;
+    if (ret_by != NULL) {
+        *ret_by = *f.origin;
+    }
+    return 0;
+}
+
+/* A broker's own session tells what it signs with. */
+static void say_key(struct core *c, const struct principal *p, struct wf_slice sign,
+                    struct wf_effects *out)
+{
+    struct wf_key_fact was, m = {.role = p->role,
+                                 .name = wf_slice_of(p->name),
+                                 .site = wf_slice_of(p->site),
+                                 .tier = p->tier,
+                                 .state = p->state,
+                                 .sign = sign,
+                                 .version = 1};
+
+    if (word_of(c, &p->key, &was, NULL) == 0) {
+        if (sign.len == 0 && was.sign.len == WF_KEY_SIZE) {
+            m.sign = was.sign;
+        }
+        if (was.state == m.state && was.role == m.role && was.tier == m.tier &&
+            wf_slice_eq(was.name, m.name) && wf_slice_eq(was.site, m.site) &&
+            wf_slice_eq(was.sign, m.sign)) {
+            return; /* that is known */
+        }
+        m.version = wf_add_sat(was.version, 1);
+    }
+    say(c, WF_FACT_KEY, wf_slice_make(p->key.b, sizeof p->key.b), WF_MSG_key_fact, &m,
+        out);
+}
+
+void word_key(struct core *c, const struct principal *p, struct wf_effects *out)
+{
+    if (c->word.speaks && (!p->foreign || p->state == WF_KEY_REVOKED) &&
+        registry_key(&c->registry, &p->key) == p) {
+        say_key(c, p, wf_slice_make(NULL, 0), out);
+    }
+}
+
+static void say_all_keys(struct core *c, struct wf_effects *out)
+{
+    const struct principal *p;
+    size_t it = 0;
+
+    while ((p = wf_map_next(c->registry.keys, &it)) != NULL) {
+        word_key(c, p, out);
+    }
+}
+
+/* Where others may connect: not the wildcard that we listen on. */
+static int is_usable(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://0.0.0.0", 13) != 0 &&
+           strncmp(endpoint, "tcp://[::]", 10) != 0 &&
+           strncmp(endpoint, "tcp://*", 7) != 0;
+}
+
+static void say_site(struct core *c, struct wf_effects *out)
+{
+    struct wf_site_fact m = {.name = wf_slice_of(c->cfg.name),
+                             .site = wf_slice_of(c->cfg.site)};
+    struct wf_buf *endpoints = core_rows(c, 3);
+
+    for (unsigned i = 0; i < c->cfg.nendpoints; i++) {
+        const struct wf_label_row row = {wf_slice_of(c->cfg.endpoints[i])};
+
+        if (is_usable(c->cfg.endpoints[i])) {
+            (void) wf_rows_add(endpoints, &m.endpoints, wf_desc_label_row(), &row);
+        }
+    }
+    mesh_offers(c, NULL, &m.caps);
+    say(c, WF_FACT_SITE, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
+}
+
+static void add_links(struct core *c, struct wf_site_fact *m, struct wf_buf *rows)
+{
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
+         n != NULL && m->links.count < ROWS_MAX;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct neighbour, node)->agent;
+        struct wf_link_row row = {.peer = a->principal->key,
+                                  .name = wf_slice_of(a->principal->name),
+                                  .site = wf_slice_of(a->principal->site),
+                                  .rtt_us = wf_ewma_mean(&a->rtt_us),
+                                  .jitter_us = wf_ewma_dev(&a->rtt_us),
+                                  .samples = a->rtt_us.n,
+                                  .age_ms = (c->now_us - a->since_us) / 1000};
+
+        if (a->session != NULL) {
+            (void) wf_rows_add(rows, &m->links, wf_desc_link_row(), &row);
+        }
+    }
+}
+
+/* 1 when `now` is another figure than `was`: by a quarter, or from or to nothing. */
+static int is_news(uint64_t was, uint64_t now)
+{
+    return (was == 0) != (now == 0) || now > was + was / 4 || now < was - was / 4;
+}
+
+void word_figures(const struct core *c, struct wf_site_fact *m)
+{
+    const struct capability *cap;
+    size_t it = 0;
+
+    *m = (struct wf_site_fact){{0}};
+    for (const struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
+         n = wf_list_next(&c->agents.all, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
+
+        if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED) {
+            m->agents++;
+            m->slots += a->slots;
+            m->free += a->slots - wf_min_u64(a->assigned, a->slots);
+        }
+    }
+    while ((cap = wf_map_next(c->capabilities.by_name, &it)) != NULL) {
+        m->queued += cap->nready;
+    }
+    m->live = c->jobs.live;
+    m->wait_us = m->slots != 0 ? m->queued * wf_ewma_mean(&c->mesh.run_us) / m->slots : 0;
+}
+
+static void say_load(struct core *c, int links_changed, struct wf_effects *out)
+{
+    struct wf_site_fact m;
+
+    word_figures(c, &m);
+    if (!links_changed && c->now_us - c->word.load_us < LOAD_US &&
+        !is_news(c->word.free_, m.free) && !is_news(c->word.queued, m.queued)) {
+        return;
+    }
+    add_links(c, &m, core_rows(c, 3));
+    c->word.load_us = c->now_us;
+    c->word.free_ = m.free;
+    c->word.queued = m.queued;
+    say(c, WF_FACT_LOAD, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
+}
+
+/* -- sessions --------------------------------------------------------------------------
+ */
+
+void word_opened(struct core *c, struct session *s, struct wf_slice sign,
+                 struct wf_effects *out)
+{
+    struct gossip *g = c->word.gossip;
+    struct wf_key key;
+
+    if (sign.len != sizeof key.b) {
+        return; /* of a version that does not sign: nothing of it is believed */
+    }
+    memcpy(key.b, sign.p, sizeof key.b);
+    if (!c->word.speaks) {
+        c->word.speaks = 1;
+        c->word.due_us = c->now_us;
+        say_all_keys(c, out);
+    }
+    if (gossip_trust(g, &s->principal->key, &key, c->now_us, out) != 0 ||
+        gossip_link_up(g, s->peer, &s->principal->key, c->now_us, out) != 0) {
+        c->count.facts_unsaid++;
+        return;
+    }
+    say_key(c, s->principal, sign, out);
+    say_load(c, 1, out);
+}
+
+void word_gone(struct core *c, const struct session *s, struct wf_effects *out)
+{
+    if (s->role == WF_ROLE_BROKER && !s->by_token) {
+        gossip_link_down(c->word.gossip, s->peer, c->now_us, out);
+        c->word.load_us = 0; /* that a link is gone is news */
+    }
+}
+
+void on_seen(struct turn *t)
+{
+    gossip_on_seen(t->c->word.gossip, t->s->peer, &t->msg->u.seen, t->c->now_us, t->out);
+}
+
+void on_facts(struct turn *t)
+{
+    gossip_on_facts(t->c->word.gossip, t->s->peer, &t->msg->u.facts, t->c->now_us,
+                    t->out);
+}
+
+/* -- keys of others --------------------------------------------------------------------
+ */
+
+int word_admits(const struct core *c, const struct wf_key *key)
+{
+    struct wf_key_fact m;
+
+    return word_of(c, key, &m, NULL) == 0 && m.state == WF_KEY_ACTIVE;
+}
+
+struct principal *word_adopt(struct core *c, const struct wf_key *key,
+                             struct wf_effects *out)
+{
+    struct principal p = {
+        .key = *key, .state = WF_KEY_ACTIVE, .created_ms = c->wall_ms, .foreign = 1};
+    struct principal *entry;
+    struct wf_key_fact m;
+    size_t len;
+
+    if (word_of(c, key, &m, NULL) != 0 || m.state != WF_KEY_ACTIVE ||
+        !wf_name_ok(m.name)) {
+        return NULL;
+    }
+    p.role = (unsigned) m.role;
+    p.tier = (unsigned) m.tier;
+    wf_slice_str(m.name, p.name, sizeof p.name);
+    wf_slice_str(m.site, p.site, sizeof p.site);
+    if (registry_named(&c->registry, m.name) != NULL) {
+        /* The name is one of ours: it gets the digits of its key as well. */
+        len = wf_min_u64(strlen(p.name), sizeof p.name - 10);
+        p.name[len] = '.';
+        wf_hex(p.name + len + 1, key->b, 4);
+    }
+    if (registry_add(&c->registry, REGISTRY_KEYS, &p, &entry) != 0) {
+        return NULL;
+    }
+    entry->lsn = core_persist(c, REGISTRY_KEYS, entry, out);
+    core_news(c, out, WF_LOG_INFO, "adopted", entry->name, NULL,
+              "%s, enrolled at another broker, came here", entry->name);
+    return entry;
+}
+
+/* Revoked anywhere is revoked here. */
+static void take_key(struct core *c, const struct gossip_fact *f, struct wf_effects *out)
+{
+    struct principal *p;
+    struct wf_key_fact m;
+    struct wf_key key;
+
+    if (f->key.len != sizeof key.b) {
+        return;
+    }
+    memcpy(key.b, f->key.p, sizeof key.b);
+    p = registry_key(&c->registry, &key);
+    if (p == NULL || p->state == WF_KEY_REVOKED || word_of(c, &key, &m, NULL) != 0 ||
+        m.state != WF_KEY_REVOKED) {
+        return;
+    }
+    core_news(c, out, WF_LOG_WARN, "revoked", p->name, NULL,
+              "%s was revoked at another broker", p->name);
+    key_revoked(c, p, NULL, out);
+    (void) core_persist(c, REGISTRY_KEYS, p, out);
+}
+
+int word_named(const struct core *c, struct wf_slice name, struct wf_key *ret_key,
+               struct wf_key *ret_home)
+{
+    struct gossip_at at = {0, 0};
+    struct gossip_fact f;
+    struct wf_key_fact m;
+    struct wf_key key;
+
+    while (c->word.speaks && gossip_next(c->word.gossip, WF_FACT_KEY, &at, &f)) {
+        if (f.key.len != sizeof key.b) {
+            continue;
+        }
+        memcpy(key.b, f.key.p, sizeof key.b);
+        if (word_of(c, &key, &m, ret_home) == 0 && m.state == WF_KEY_ACTIVE &&
+            wf_slice_eq(m.name, name)) {
+            *ret_key = key;
+            return 0;
+        }
+    }
+    return WEFT_ENOENT;
+}
+
+/* -- brokers for agents and clients ----------------------------------------------------
+ */
+
+static void add_broker(struct wf_buf *b, struct wf_brokers *m, const struct wf_key *key,
+                       const struct wf_site_fact *site)
+{
+    struct wf_rows rows = site->endpoints;
+    struct wf_label_row endpoint;
+
+    while (m->rows.count < 64 && wf_rows_next(&rows, wf_desc_label_row(), &endpoint)) {
+        const struct wf_broker_row row = {*key, site->name, site->site, endpoint.text};
+        char text[WF_ENDPOINT_MAX + 1];
+
+        if (endpoint.text.len < sizeof text &&
+            wf_endpoint_ok(wf_slice_str(endpoint.text, text, sizeof text), 0)) {
+            (void) wf_rows_add(b, &m->rows, wf_desc_broker_row(), &row);
+        }
+    }
+}
+
+/* The neighbours first, then the rest. */
+static void list_brokers(struct core *c, struct wf_buf *b, struct wf_brokers *m)
+{
+    for (unsigned far = 0; far < 3; far++) {
+        struct gossip_at at = {0, 0};
+        struct gossip_fact f;
+        struct wf_msg msg;
+
+        while (gossip_next(c->word.gossip, WF_FACT_SITE, &at, &f)) {
+            const struct principal *p = registry_key(&c->registry, f.origin);
+            const unsigned class_ = wf_key_eq(f.origin, &c->cfg.key) ? 0
+                                    : p != NULL && p->agent != NULL  ? 1
+                                                                     : 2;
+            struct wf_cursor cur;
+
+            wf_cur_init(&cur, f.body.p, f.body.len);
+            if (class_ == far && wf_msg_decode(&cur, &msg) == 0 &&
+                msg.type == WF_MSG_site_fact) {
+                add_broker(b, m, f.origin, &msg.u.site_fact);
+            }
+        }
+    }
+}
+
+void word_tell_brokers(struct core *c, const struct session *s, struct wf_effects *out)
+{
+    struct wf_brokers m = {{0}};
+
+    if (c->word.speaks && !s->by_token && s->role != WF_ROLE_BROKER) {
+        list_brokers(c, core_rows(c, 3), &m);
+        wf_effects_send(out, s->peer, WF_MSG_brokers, &m);
+    }
+}
+
+static void tell_all_brokers(struct core *c, struct wf_effects *out)
+{
+    const struct session *s;
+    struct wf_brokers m = {{0}};
+    size_t it = 0;
+
+    list_brokers(c, core_rows(c, 3), &m);
+    while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
+        if (s->state == SESSION_READY && !s->by_token && s->role != WF_ROLE_BROKER) {
+            wf_effects_send(out, s->peer, WF_MSG_brokers, &m);
+        }
+    }
+}
+
+/* -- time ------------------------------------------------------------------------------
+ */
+
+static void take_news(struct core *c, struct wf_effects *out)
+{
+    struct gossip_fact f;
+
+    while (gossip_next_news(c->word.gossip, &f)) {
+        if (f.kind == WF_FACT_KEY) {
+            take_key(c, &f, out);
+        } else if (f.kind == WF_FACT_SITE) {
+            c->word.brokers_changed = 1;
+        }
+    }
+}
+
+void word_step(struct core *c, struct wf_effects *out)
+{
+    struct word *w = &c->word;
+
+    if (!w->speaks) {
+        return;
+    }
+    if (gossip_wakeup_us(w->gossip) <= c->now_us) {
+        gossip_tick(w->gossip, c->now_us, out);
+    }
+    take_news(c, out);
+    if (w->due_us <= c->now_us) {
+        w->due_us = c->now_us + LOOK_US;
+        say_site(c, out);
+        say_load(c, w->load_us == 0, out);
+    }
+    if (w->brokers_changed && w->brokers_us <= c->now_us) {
+        w->brokers_changed = 0;
+        w->brokers_us = c->now_us + BROKERS_US;
+        tell_all_brokers(c, out);
+    }
+}
+
+uint64_t word_due_us(const struct core *c)
+{
+    const struct word *w = &c->word;
+    uint64_t due_us;
+
+    if (!w->speaks) {
+        return UINT64_MAX;
+    }
+    due_us = wf_min_u64(w->due_us, gossip_wakeup_us(w->gossip));
+    return w->brokers_changed ? wf_min_u64(due_us, w->brokers_us) : due_us;
+}

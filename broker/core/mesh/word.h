@@ -1,0 +1,74 @@
+/* word.h - what this broker tells the mesh, and makes of what others tell
+ *
+ * Facts (gossip.h) of itself: name, addresses and capabilities; figures and links; the
+ * keys that were enrolled here, and every key that was revoked here.  Of others: a key
+ * that another broker enrolled is let in here as well, and kept once it was seen, so that
+ * it is known when that broker cannot be reached; one that was revoked anywhere is
+ * revoked here.  A broker without neighbours says nothing.  Gossip is advice: a key is
+ * the only thing that is taken from it, and only from brokers that are trusted.
+ */
+#ifndef BROKER_CORE_MESH_WORD_H
+#define BROKER_CORE_MESH_WORD_H
+
+#include "proto/effects.h"
+#include "proto/words.h"
+
+struct core;
+struct gossip;
+struct principal;
+struct session;
+struct turn;
+
+struct word {
+    struct gossip *gossip;  /* owned */
+    int speaks;             /* there has been a neighbour since the start */
+    uint64_t due_us;        /* when we are looked at again */
+    uint64_t load_us;       /* when the figures were last said */
+    uint64_t free_, queued; /* as they were then */
+    uint64_t brokers_us;    /* when those who listen are told of brokers again */
+    int brokers_changed;
+};
+
+/* WEFT_ENOMEM. */
+int word_init(struct core *c);
+void word_fini(struct word *w);
+
+/* What our facts are signed with. */
+struct wf_slice word_sign(const struct core *c);
+
+/* A session with a broker opened, which signs with that key; it ended. */
+void word_opened(struct core *c, struct session *s, struct wf_slice sign,
+                 struct wf_effects *out);
+void word_gone(struct core *c, const struct session *s, struct wf_effects *out);
+
+void on_seen(struct turn *t);
+void on_facts(struct turn *t);
+
+/* A key was enrolled, changed or revoked here. */
+void word_key(struct core *c, const struct principal *p, struct wf_effects *out);
+
+/* Is it enrolled somewhere, and revoked nowhere, as far as is known? */
+int word_admits(const struct core *c, const struct wf_key *key);
+
+/* The same, and a principal is made of it; NULL: it is not, or there is no room. */
+struct principal *word_adopt(struct core *c, const struct wf_key *key,
+                             struct wf_effects *out);
+
+/* By name, wherever it was enrolled.  *ret_home (may be NULL): the broker that says so.
+ */
+int word_named(const struct core *c, struct wf_slice name, struct wf_key *ret_key,
+               struct wf_key *ret_home);
+
+/* Tell a session of an agent or client which brokers there are. */
+void word_tell_brokers(struct core *c, const struct session *s, struct wf_effects *out);
+
+void word_step(struct core *c, struct wf_effects *out);
+uint64_t word_due_us(const struct core *c);
+
+/* How much room there is here, and how much waits. */
+void word_figures(const struct core *c, struct wf_site_fact *ret);
+
+/* on_map.c */
+void query_map(struct turn *t);
+
+#endif

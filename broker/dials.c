@@ -4,6 +4,7 @@
 #include "common/err.h"
 #include "common/io/uplink.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct line {
 
 struct dials {
     struct wf_loop *loop;
+    const struct log_sink *log;
     void *zmq;
     struct keys keys;
     struct dials_cbs cbs;
@@ -27,10 +29,14 @@ struct dials {
     struct line lines[MESH_DIALS_MAX];
 };
 
+static uint32_t peer_of(const struct line *x)
+{
+    return MESH_DIALLED | (uint32_t) (x - x->all->lines);
+}
+
 static void tell(struct line *x, enum broker_event_kind kind)
 {
-    struct broker_event ev = {.kind = kind,
-                              .peer = MESH_DIALLED | (uint32_t) (x - x->all->lines)};
+    struct broker_event ev = {.kind = kind, .peer = peer_of(x)};
 
     x->all->cbs.on_event(x->all->arg, &ev);
 }
@@ -55,12 +61,12 @@ static void on_frame(void *arg, const uint8_t *bytes, size_t len)
 {
     struct line *x = arg;
 
-    x->all->cbs.on_frame(x->all->arg, MESH_DIALLED | (uint32_t) (x - x->all->lines),
-                         bytes, len);
+    x->all->cbs.on_frame(x->all->arg, peer_of(x), bytes, len);
 }
 
 int dials_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
-              const struct dials_cbs *cbs, void *arg, struct dials **ret_dials)
+              const struct log_sink *log, const struct dials_cbs *cbs, void *arg,
+              struct dials **ret_dials)
 {
     struct dials *d = wf_calloc(1, sizeof *d);
 
@@ -70,6 +76,7 @@ int dials_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
     d->loop = loop;
     d->zmq = zmq;
     d->keys = *keys;
+    d->log = log;
     d->cbs = *cbs;
     d->arg = arg;
     *ret_dials = d;
@@ -88,7 +95,7 @@ void dials_free(struct dials *d)
     wf_free(d);
 }
 
-int dials_add(struct dials *d, const struct link_file *f, struct wf_err *err)
+static int add(struct dials *d, const struct link_file *f, struct wf_err *err)
 {
     static const struct uplink_cbs cbs = {on_up, on_down, on_refused, on_frame, NULL};
     const struct uplink_opts opts = {
@@ -96,11 +103,6 @@ int dials_add(struct dials *d, const struct link_file *f, struct wf_err *err)
     struct line *x = &d->lines[d->n];
     int rc;
 
-    for (unsigned i = 0; i < d->n; i++) {
-        if (memcmp(d->lines[i].file.key, f->key, sizeof f->key) == 0) {
-            return WEFT_EEXIST;
-        }
-    }
     if (d->n == MESH_DIALS_MAX) {
         return wf_err_set(err, WEFT_EFULL, "more than %u neighbours", MESH_DIALS_MAX);
     }
@@ -110,9 +112,51 @@ int dials_add(struct dials *d, const struct link_file *f, struct wf_err *err)
     return rc;
 }
 
-void dials_drop_last(struct dials *d)
+static int is_known(const struct dials *d, const struct link_file *f)
 {
-    uplink_free(d->lines[--d->n].uplink);
+    for (unsigned i = 0; i < d->n; i++) {
+        if (memcmp(d->lines[i].file.key, f->key, sizeof f->key) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void on_bad_file(void *arg, const struct wf_err *err)
+{
+    const struct dials *d = arg;
+
+    log_warn(d->log, "broker", "link", "text=\"%s\"", err->text);
+}
+
+static void on_file(void *arg, const struct link_file *f)
+{
+    struct dials *d = arg;
+    struct mesh_dial dial = {.nendpoints = (unsigned) f->endpoints.n};
+    struct broker_event ev = {.kind = BROKER_DIAL, .dial = &dial};
+    struct wf_err err = {0, ""};
+
+    if (is_known(d, f)) {
+        return;
+    }
+    if (add(d, f, &err) != 0) {
+        on_bad_file(d, &err);
+        return;
+    }
+    memcpy(dial.key.b, f->key, sizeof dial.key.b);
+    (void) wf_str_copy(dial.name, sizeof dial.name, f->broker);
+    log_info(d->log, "broker", "link", "neighbour=%s endpoint=%s", f->broker,
+             f->endpoints.item[0]);
+    d->cbs.on_event(d->arg, &ev);
+}
+
+void dials_read(struct dials *d, const char *state)
+{
+    struct wf_err err = {0, ""};
+
+    if (link_files_each(state, on_file, on_bad_file, d, &err) != 0) {
+        on_bad_file(d, &err);
+    }
 }
 
 static struct line *line_of(struct dials *d, uint32_t peer)

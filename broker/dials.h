@@ -7,24 +7,25 @@
 
 #include "broker/core/event.h"
 #include "broker/link_file.h"
+#include "common/io/log.h"
 #include "common/io/loop.h"
 
 struct dials;
 
 struct dials_cbs {
-    void (*on_event)(void *arg, struct broker_event *ev); /* BROKER_DIAL_* */
+    void (*on_event)(void *arg, struct broker_event *ev); /* BROKER_DIAL, BROKER_DIAL_* */
     void (*on_frame)(void *arg, uint32_t peer, const uint8_t *bytes, size_t len);
 };
 
 /* 0, WEFT_ENOMEM.  `keys` are copied for each connection. */
 int dials_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
-              const struct dials_cbs *cbs, void *arg, struct dials **ret_dials);
+              const struct log_sink *log, const struct dials_cbs *cbs, void *arg,
+              struct dials **ret_dials);
 void dials_free(struct dials *d);
 
-/* One more neighbour; its number is how many there were.  WEFT_EFULL, WEFT_EEXIST: this
- * key is dialled already; WEFT_ENOMEM, WEFT_EINVAL. */
-int dials_add(struct dials *d, const struct link_file *f, struct wf_err *err);
-void dials_drop_last(struct dials *d);
+/* Take up the neighbours that the state folder names and that are not known yet: each is
+ * an event. */
+void dials_read(struct dials *d, const char *state);
 
 void dials_connect(struct dials *d, uint32_t peer, unsigned endpoint);
 void dials_disconnect(struct dials *d, uint32_t peer);

@@ -26,8 +26,8 @@
 #define WF_REF_MAX     383u        /* "DATASET@VERSION/PATH" */
 #define WF_PIECE_MAX   (64u << 10) /* of a chunk, on the bulk lane */
 
-#define WF_FACT_MAX     (16u << 10) /* what a broker says at a time */
-#define WF_SIGN_SIZE    64u         /* Ed25519 */
+#define WF_FACT_MAX  (16u << 10) /* what a broker says at a time */
+#define WF_SIGN_SIZE 64u         /* Ed25519 */
 
 #define WF_INPUTS_MAX    16u   /* inputs that a submit may name */
 #define WF_DATASET_PAGE  1024u /* files in one message */

@@ -26,32 +26,6 @@
 /* How long beyond its limit an agent may stay silent about a run. */
 #define OVERDUE_SLACK_MS 10000u
 
-/* A broker places it again: what its agents cannot know by themselves. */
-static void add_terms(struct core *c, const struct job *j, struct wf_assign *m)
-{
-    const struct wf_submit s = job_submit(j);
-    const struct wf_label_row us = {wf_slice_of(c->cfg.name)};
-    struct wf_label_row row;
-
-    m->needs = s.needs;
-    m->name = s.name;
-    m->class_ = j->class_;
-    m->goal = s.goal;
-    m->rho_pusd = s.rho_pusd;
-    m->max_cost_pusd = s.max_cost_pusd;
-    m->prefers = s.prefers;
-    if (j->deadline_us != 0) {
-        m->left_ms =
-            wf_max_u64(1, (wf_max_u64(j->deadline_us, c->now_us) - c->now_us) / 1000);
-    }
-    wf_buf_clear(&c->mesh.rows);
-    for (struct wf_rows path = j->guest != NULL ? j->guest->path : (struct wf_rows){0};
-         wf_rows_next(&path, wf_desc_label_row(), &row);) {
-        (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &row);
-    }
-    (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &us);
-}
-
 void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
 {
     struct wf_assign m = {.job = j->id,
@@ -78,7 +52,7 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
         m.stop_after_ms = wf_max_u64(j->disconnect_ms, 1);
     }
     if (j->agent->neighbour != NULL) {
-        add_terms(c, j, &m);
+        guest_terms(c, j, &m);
     }
     m.work_us = j->work_us;
     m.seq = ++j->agent->session->assign_seq;

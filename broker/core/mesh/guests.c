@@ -71,6 +71,31 @@ static struct session *home_of(const struct job *j)
     return a != NULL ? a->session : NULL;
 }
 
+void guest_terms(struct core *c, const struct job *j, struct wf_assign *m)
+{
+    const struct wf_submit s = job_submit(j);
+    const struct wf_label_row us = {wf_slice_of(c->cfg.name)};
+    struct wf_label_row row;
+
+    m->needs = s.needs;
+    m->name = s.name;
+    m->class_ = j->class_;
+    m->goal = s.goal;
+    m->rho_pusd = s.rho_pusd;
+    m->max_cost_pusd = s.max_cost_pusd;
+    m->prefers = s.prefers;
+    if (j->deadline_us != 0) {
+        m->left_ms =
+            wf_max_u64(1, (wf_max_u64(j->deadline_us, c->now_us) - c->now_us) / 1000);
+    }
+    wf_buf_clear(&c->mesh.rows);
+    for (struct wf_rows path = j->guest != NULL ? j->guest->path : (struct wf_rows){0};
+         wf_rows_next(&path, wf_desc_label_row(), &row);) {
+        (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &row);
+    }
+    (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &us);
+}
+
 /* -- what is told ----------------------------------------------------------------------
  */
 

@@ -36,6 +36,10 @@ int guest_came_through(const struct guest *g, const char *name);
 struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
                       uint64_t attempt);
 
+/* What a neighbour has to know of a job of ours, or of a further guest, to place it
+ * again; rows stand in the mesh's scratch. */
+void guest_terms(struct core *c, const struct job *j, struct wf_assign *m);
+
 void on_assign(struct turn *t);
 void on_stop(struct turn *t);
 void on_result_ack(struct turn *t);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A faster library has to be woken first. */
+#define LARGE  (16u << 10)
 #define HEADER crypto_secretstream_xchacha20poly1305_HEADERBYTES
 
 /* 64 hex digits and a newline. */
@@ -88,6 +90,7 @@ void seal_name(const struct seal *s, char *dst)
 
 void seal_wipe(struct seal *s)
 {
+    stream_fini(&s->stream);
     sodium_memzero(s, sizeof *s);
 }
 
@@ -100,36 +103,62 @@ static void additional(const struct wf_digest *d, uint64_t chunk,
     }
 }
 
-void seal_chunk(const struct seal *s, const struct wf_digest *d, uint64_t chunk,
-                const void *p, size_t len, uint8_t *box)
+static struct stream *stream_for(struct seal *s, size_t len)
+{
+    if (!s->has_stream && len >= LARGE) {
+        stream_init(&s->stream);
+        s->has_stream = 1;
+    }
+    return &s->stream;
+}
+
+static void push(const struct seal *s, const void *ad, size_t ad_len, const void *p,
+                 size_t len, uint8_t *box)
 {
     crypto_secretstream_xchacha20poly1305_state state;
-    uint8_t ad[WF_DIGEST_SIZE + 8];
 
-    additional(d, chunk, ad);
     (void) crypto_secretstream_xchacha20poly1305_init_push(&state, box, s->key);
     (void) crypto_secretstream_xchacha20poly1305_push(
-        &state, box + HEADER, NULL, p, len, ad, sizeof ad,
+        &state, box + HEADER, NULL, p, len, ad, ad_len,
         crypto_secretstream_xchacha20poly1305_TAG_FINAL);
     sodium_memzero(&state, sizeof state);
 }
 
-int seal_open(const struct seal *s, const struct wf_digest *d, uint64_t chunk,
-              const uint8_t *box, size_t len, void *dst)
+static int pull(const struct seal *s, const void *ad, size_t ad_len, const uint8_t *box,
+                size_t len, void *dst)
 {
     crypto_secretstream_xchacha20poly1305_state state;
-    uint8_t ad[WF_DIGEST_SIZE + 8], tag = 0;
-    int rc;
+    uint8_t tag = 0;
+    int rc = crypto_secretstream_xchacha20poly1305_init_pull(&state, box, s->key);
 
-    additional(d, chunk, ad);
-    rc = crypto_secretstream_xchacha20poly1305_init_pull(&state, box, s->key);
     if (rc == 0) {
         rc = crypto_secretstream_xchacha20poly1305_pull(
-            &state, dst, NULL, &tag, box + HEADER, len + SEAL_EXTRA - HEADER, ad,
-            sizeof ad);
+            &state, dst, NULL, &tag, box + HEADER, len + SEAL_EXTRA - HEADER, ad, ad_len);
     }
     sodium_memzero(&state, sizeof state);
     return rc == 0 && tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL
                ? 0
                : WEFT_EPROTO;
+}
+
+void seal_chunk(struct seal *s, const struct wf_digest *d, uint64_t chunk, const void *p,
+                size_t len, uint8_t *box)
+{
+    uint8_t ad[WF_DIGEST_SIZE + 8];
+
+    additional(d, chunk, ad);
+    if (stream_push(stream_for(s, len), s->key, ad, sizeof ad, p, len, box) != 0) {
+        push(s, ad, sizeof ad, p, len, box);
+    }
+}
+
+int seal_open(struct seal *s, const struct wf_digest *d, uint64_t chunk,
+              const uint8_t *box, size_t len, void *dst)
+{
+    uint8_t ad[WF_DIGEST_SIZE + 8];
+
+    additional(d, chunk, ad);
+    return stream_pull(stream_for(s, len), s->key, ad, sizeof ad, box, dst, len) == 0
+               ? 0
+               : pull(s, ad, sizeof ad, box, len, dst);
 }

@@ -2,11 +2,12 @@
  *
  * A sealed chunk is one stream of one message: header, then ciphertext with its tag; the
  * additional data are the digest of the blob and the number of the chunk, so that none
- * passes for another.  Any order, each alone.
+ * passes for another.  Any order, each alone; one thread at a time.
  */
 #ifndef AGENT_BLOB_SEAL_H
 #define AGENT_BLOB_SEAL_H
 
+#include "agent/blob/seal_stream.h"
 #include "common/err.h"
 #include "proto/blob.h"
 
@@ -21,6 +22,8 @@
 struct seal {
     int has_key;
     uint8_t key[SEAL_KEY];
+    int has_stream; /* from the first large chunk on */
+    struct stream stream;
 };
 
 /* First of all, once or more.  WEFT_EIO. */
@@ -38,11 +41,11 @@ void seal_name(const struct seal *s, char *dst);
 void seal_wipe(struct seal *s);
 
 /* `box` has len + SEAL_EXTRA bytes. */
-void seal_chunk(const struct seal *s, const struct wf_digest *d, uint64_t chunk,
-                const void *p, size_t len, uint8_t *box);
+void seal_chunk(struct seal *s, const struct wf_digest *d, uint64_t chunk, const void *p,
+                size_t len, uint8_t *box);
 
 /* 0; WEFT_EPROTO: not what was sealed. */
-int seal_open(const struct seal *s, const struct wf_digest *d, uint64_t chunk,
+int seal_open(struct seal *s, const struct wf_digest *d, uint64_t chunk,
               const uint8_t *box, size_t len, void *dst);
 
 #endif

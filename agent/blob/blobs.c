@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/io/wake.h"
 #include "common/mem.h"
+#include "proto/leaves.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -19,6 +20,11 @@
 #define IDLE_US     5000000u /* after which memory is given back */
 #define STACK_BYTES ((size_t) 1 << 20)
 #define SECOND_US   1000000u
+
+/* Chunks are hashed so many at a time, as that is cheaper than one by one; where they
+ * come fast the thread waits for them to gather, at most so long. */
+#define GATHER    WF_LEAVES_LANES
+#define GATHER_US 5000u
 
 struct list {
     struct work *first, *last;
@@ -38,13 +44,15 @@ struct blobs {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t more;
     struct list asked, told;
-    size_t bytes; /* under way */
-    int closing;
+    size_t chunks; /* of those asked for that are chunks to be written */
+    size_t bytes;  /* under way */
+    int gathering, closing;
 
     /* The worker's. */
     struct list out, steps;
     struct squeeze zstd;
-    int missed; /* something could not be told: no memory */
+    uint64_t wrote_us; /* chunks, last */
+    int missed;        /* something could not be told: no memory */
 };
 
 static void put(struct list *l, struct work *w)
@@ -90,6 +98,16 @@ static void free_list(struct list *l)
     while ((w = take(l)) != NULL) {
         work_free(w);
     }
+}
+
+static int is_large(const struct work *w)
+{
+    return w->cost >= WF_CHUNK_MIN;
+}
+
+static int is_chunk(const struct work *w)
+{
+    return w->q.op == BLOBS_WRITE && w->len >= WF_CHUNK_MIN;
 }
 
 /* -- the worker's thread ---------------------------------------------------------------
@@ -170,8 +188,10 @@ static void do_all(struct blobs *b, struct list *l)
     }
     batch = batch > 1 && blob_batch_begin(b->store, NULL) == 0;
     while ((w = take(l)) != NULL) {
-        int steps = w->q.op == BLOBS_ADD || work_do(w, b->store, &b->zstd) == WEFT_EAGAIN;
+        int steps;
 
+        work_hash(w);
+        steps = w->q.op == BLOBS_ADD || work_do(w, b->store, &b->zstd) == WEFT_EAGAIN;
         put(steps ? &b->steps : &b->out, w);
     }
     rc = batch ? blob_batch_end(b->store, &err) : 0;
@@ -215,11 +235,15 @@ static void do_step(struct blobs *b)
     }
 }
 
+static struct timespec when(uint64_t at_us)
+{
+    return (struct timespec){(time_t) (at_us / SECOND_US),
+                             (long) (at_us % SECOND_US) * 1000};
+}
+
 static void wait_for_more(struct blobs *b, int *rested)
 {
-    uint64_t at_us = wf_now_us() + IDLE_US;
-    const struct timespec t = {(time_t) (at_us / SECOND_US),
-                               (long) (at_us % SECOND_US) * 1000};
+    const struct timespec t = when(wf_now_us() + IDLE_US);
 
     if (*rested) {
         (void) pthread_cond_wait(&b->more, &b->lock);
@@ -231,6 +255,40 @@ static void wait_for_more(struct blobs *b, int *rested)
         squeeze_fini(&b->zstd);
         *rested = 1;
         pthread_mutex_lock(&b->lock);
+    }
+}
+
+/* Nothing waits but a few chunks. */
+static int may_gather(const struct blobs *b)
+{
+    return b->chunks != 0 && b->chunks == b->asked.n && b->chunks < GATHER && !b->closing;
+}
+
+static void gather(struct blobs *b)
+{
+    const uint64_t now_us = wf_now_us();
+    const struct timespec t = when(now_us + GATHER_US);
+
+    if (now_us - b->wrote_us > GATHER_US) {
+        return; /* they do not come fast */
+    }
+    b->gathering = 1;
+    while (may_gather(b) && pthread_cond_timedwait(&b->more, &b->lock, &t) == 0) {
+    }
+    b->gathering = 0;
+}
+
+/* What is done before anything is told: little, where it is large. */
+static void take_some(struct blobs *b, struct list *ret_list)
+{
+    size_t large = 0;
+
+    while (ret_list->n < TAKE_MAX && large < GATHER && b->asked.n != 0) {
+        struct work *w = take(&b->asked);
+
+        b->chunks -= (size_t) is_chunk(w);
+        large += (size_t) is_large(w);
+        put(ret_list, w);
     }
 }
 
@@ -248,10 +306,13 @@ static void *work_on(void *arg)
     pthread_mutex_lock(&b->lock);
     while (!b->closing || b->asked.n != 0) {
         struct list l = {NULL, NULL, 0};
+        size_t chunks;
 
-        while (l.n < TAKE_MAX && b->asked.n != 0) {
-            put(&l, take(&b->asked));
+        if (may_gather(b) && b->steps.n == 0) {
+            gather(b);
         }
+        chunks = b->chunks;
+        take_some(b, &l);
         if (l.n == 0 && !may_step(b)) {
             wait_for_more(b, &rested);
             continue;
@@ -261,6 +322,7 @@ static void *work_on(void *arg)
         if (l.n != 0) {
             do_all(b, &l);
         }
+        b->wrote_us = chunks != 0 ? wf_now_us() : b->wrote_us;
         do_step(b);
         pthread_mutex_lock(&b->lock);
     }
@@ -323,7 +385,7 @@ int blobs_ask(struct blobs *b, const struct blobs_ask *q, uint8_t **bytes, size_
 {
     const size_t cost = cost_of(q, len);
     struct work *w;
-    int rc;
+    int rc, quiet = 0;
 
     if (!is_valid(q, bytes)) {
         return WEFT_EINVAL;
@@ -352,14 +414,18 @@ int blobs_ask(struct blobs *b, const struct blobs_ask *q, uint8_t **bytes, size_
             *bytes = NULL;
         }
         b->bytes += cost;
+        b->chunks += (size_t) is_chunk(w);
         put(&b->asked, w);
+        quiet = b->gathering && may_gather(b);
     }
     pthread_mutex_unlock(&b->lock);
     if (rc != 0) {
         work_free(w);
         return rc;
     }
-    pthread_cond_signal(&b->more);
+    if (!quiet) {
+        pthread_cond_signal(&b->more);
+    }
     return 0;
 }
 

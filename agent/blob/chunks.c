@@ -18,23 +18,25 @@ static int bad(struct wf_err *err, uint64_t i)
 }
 
 int chunk_check(struct handle *h, uint64_t i, const void *p, size_t len,
-                struct wf_err *err)
+                const struct wf_digest *leaf, struct wf_err *err)
 {
     struct wf_digest want, is;
 
-    if (wf_chunk_count(h->row.size) <= 1) {
-        wf_blob_of(p, len, &is);
-        return wf_digest_eq(&is, &h->row.digest) ? 0 : bad(err, i);
-    }
-    if (h->lfd < 0) {
+    if (wf_chunk_count(h->row.size) > 1 && h->lfd < 0) {
         return wf_err_set(err, h->leaves_code != 0 ? h->leaves_code : WEFT_ESTATE,
                           "the leaves of the blob are not known");
     }
-    if (leaves_read(h->lfd, i, 1, &want) != 0) {
-        return bad(err, i);
+    if (leaf == NULL) {
+        wf_leaf(p, len, &is);
+        leaf = &is;
     }
-    wf_leaf(p, len, &is);
-    return wf_digest_eq(&is, &want) ? 0 : bad(err, i);
+    if (wf_chunk_count(h->row.size) <= 1) {
+        wf_blob_digest(len, leaf, &want);
+        return wf_digest_eq(&want, &h->row.digest) ? 0 : bad(err, i);
+    }
+    return leaves_read(h->lfd, i, 1, &want) == 0 && wf_digest_eq(leaf, &want)
+               ? 0
+               : bad(err, i);
 }
 
 /* A small blob, which is its only chunk. */
@@ -63,7 +65,7 @@ static int read_small(struct blob_store *s, struct handle *h, uint8_t *dst,
         return bad(err, 0);
     }
     memcpy(dst, s->box, size);
-    return chunk_check(h, 0, dst, size, err);
+    return chunk_check(h, 0, dst, size, NULL, err);
 }
 
 int chunk_read(struct blob_store *s, struct handle *h, uint64_t i, void *dst,
@@ -89,7 +91,7 @@ int chunk_read(struct blob_store *s, struct handle *h, uint64_t i, void *dst,
                    ? 0
                    : bad(err, i);
     }
-    return chunk_check(h, i, dst, len, err);
+    return chunk_check(h, i, dst, len, NULL, err);
 }
 
 int chunk_write(struct blob_store *s, struct handle *h, uint64_t i, const void *p,

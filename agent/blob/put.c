@@ -283,12 +283,13 @@ static int not_begun(struct blob_store *s, const struct wf_digest *d, int *ret_w
 }
 
 static int write_file(struct blob_store *s, struct handle *h, uint64_t chunk,
-                      const void *bytes, size_t len, int *ret_whole, struct wf_err *err)
+                      const void *bytes, size_t len, const struct wf_digest *leaf,
+                      int *ret_whole, struct wf_err *err)
 {
     int rc = handle_files(s, h, err);
 
     if (rc == 0) {
-        rc = chunk_check(h, chunk, bytes, len, err);
+        rc = chunk_check(h, chunk, bytes, len, leaf, err);
     }
     if (rc == 0 && h->sealed) {
         rc = store_buffers(s, h->row.size, err);
@@ -313,6 +314,13 @@ static int write_file(struct blob_store *s, struct handle *h, uint64_t chunk,
 int blob_write(struct blob_store *s, const struct wf_digest *d, uint64_t chunk,
                const void *bytes, size_t len, int *ret_whole, struct wf_err *err)
 {
+    return blob_write_hashed(s, d, chunk, bytes, len, NULL, ret_whole, err);
+}
+
+int blob_write_hashed(struct blob_store *s, const struct wf_digest *d, uint64_t chunk,
+                      const void *bytes, size_t len, const struct wf_digest *leaf,
+                      int *ret_whole, struct wf_err *err)
+{
     int whole = 0, rc = store_ready(s, 1, err);
     struct handle *h;
 
@@ -329,11 +337,11 @@ int blob_write(struct blob_store *s, const struct wf_digest *d, uint64_t chunk,
     } else if (h->row.state != ROW_PART) {
         whole = 1;
     } else if (h->row.id == 0) {
-        rc = chunk_check(h, chunk, bytes, len, err);
+        rc = chunk_check(h, chunk, bytes, len, leaf, err);
         rc = rc == 0 ? publish_small(s, h, bytes, err) : rc;
         whole = rc == 0;
     } else if (!map_has(h, chunk)) {
-        rc = write_file(s, h, chunk, bytes, len, &whole, err);
+        rc = write_file(s, h, chunk, bytes, len, leaf, &whole, err);
     }
     if (rc == 0 && ret_whole != NULL) {
         *ret_whole = whole;

@@ -126,6 +126,12 @@ int blob_leaves(struct blob_store *s, const struct wf_digest *d,
 int blob_write(struct blob_store *s, const struct wf_digest *d, uint64_t chunk,
                const void *bytes, size_t len, int *ret_whole, struct wf_err *err);
 
+/* The same for who has made the leaf of these bytes already, as is cheaper for several
+ * chunks at once (proto/leaves.h).  NULL: it has not. */
+int blob_write_hashed(struct blob_store *s, const struct wf_digest *d, uint64_t chunk,
+                      const void *bytes, size_t len, const struct wf_digest *leaf,
+                      int *ret_whole, struct wf_err *err);
+
 /* Bytes in memory, as a whole. */
 int blob_import(struct blob_store *s, const void *bytes, size_t len,
                 struct wf_digest *ret_digest, struct wf_err *err);

@@ -172,9 +172,10 @@ int chunk_read(struct blob_store *s, struct handle *h, uint64_t i, void *dst,
 int chunk_write(struct blob_store *s, struct handle *h, uint64_t i, const void *p,
                 struct wf_err *err);
 
-/* Whether bytes are this chunk of the blob: 0, WEFT_EPROTO, WEFT_ESTATE. */
+/* Whether bytes are this chunk of the blob: 0, WEFT_EPROTO, WEFT_ESTATE.  `leaf`: theirs,
+ * when it is known, or NULL. */
 int chunk_check(struct handle *h, uint64_t i, const void *p, size_t len,
-                struct wf_err *err);
+                const struct wf_digest *leaf, struct wf_err *err);
 
 /* Look at the chunks of a part, BLOB_STEP bytes of them. */
 int chunk_look(struct blob_store *s, struct handle *h, struct wf_err *err);

@@ -1,6 +1,7 @@
 #include "agent/blob/work.h"
 
 #include "common/mem.h"
+#include "proto/leaves.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +123,8 @@ static int write_once(struct work *w, struct blob_store *s, struct squeeze *z,
     int rc = w->q.coding == BLOBS_ZSTD ? unpack(w, s, z, err) : 0;
 
     if (rc == 0) {
-        rc = blob_write(s, &w->q.digest, w->q.chunk, w->bytes, w->len, &whole, err);
+        rc = blob_write_hashed(s, &w->q.digest, w->q.chunk, w->bytes, w->len,
+                               w->hashed ? &w->leaf : NULL, &whole, err);
     }
     w->d.flags = whole ? BLOB_WHOLE : 0;
     if (whole && blob_info(s, &w->q.digest, &info, NULL) == 0) {
@@ -143,6 +145,36 @@ static int do_write(struct work *w, struct blob_store *s, struct squeeze *z,
         rc = rc == 0 ? write_once(w, s, z, err) : rc;
     }
     return rc;
+}
+
+static int to_hash(const struct work *w)
+{
+    return w->kind == WORK_ASK && w->q.op == BLOBS_WRITE && w->q.coding == BLOBS_PLAIN &&
+           !w->hashed;
+}
+
+void work_hash(struct work *w)
+{
+    struct wf_digest leaves[WF_LEAVES_LANES];
+    const uint8_t *chunks[WF_LEAVES_LANES];
+    struct work *these[WF_LEAVES_LANES];
+    const size_t len = w->len;
+    size_t n = 0;
+
+    if (!to_hash(w)) {
+        return;
+    }
+    for (; w != NULL && n < WF_LEAVES_LANES; w = w->next) {
+        if (to_hash(w) && w->len == len) {
+            chunks[n] = w->bytes;
+            these[n++] = w;
+        }
+    }
+    wf_leaves(chunks, n, len, leaves);
+    for (size_t i = 0; i < n; i++) {
+        these[i]->leaf = leaves[i];
+        these[i]->hashed = 1;
+    }
 }
 
 /* -- going out -------------------------------------------------------------------------

@@ -16,9 +16,11 @@ struct work {
     struct blobs_ask q;
     uint8_t *bytes; /* of the request; owned */
     size_t len;
-    size_t cost; /* bytes that count as under way */
-    char *path;  /* of the request, then of what is told; owned */
-    uint64_t at; /* EXPORT: how far it is */
+    size_t cost;           /* bytes that count as under way */
+    char *path;            /* of the request, then of what is told; owned */
+    uint64_t at;           /* EXPORT: how far it is */
+    struct wf_digest leaf; /* WRITE: of its bytes, once it is */
+    int hashed;
     struct blob_intake *intake;
     struct blobs_done d;
     struct blob_change change;
@@ -32,6 +34,10 @@ void work_free(struct work *w);
 
 /* Whether it changes the index, so that a batch pays. */
 int work_publishes(const struct work *w);
+
+/* A request and those that follow it: make the leaves of this one's bytes and of others
+ * like it, which come next, at once. */
+void work_hash(struct work *w);
 
 /* Do it, or a step of it: WEFT_EAGAIN: there is more to do, later.  Else w->d is filled
  * and its code is returned. */

@@ -210,6 +210,7 @@ int router_new(struct wf_loop *l, void *ctx, const struct router_opts *opts,
     r->silent_us = (uint64_t) r->opts.unready_ms * 1000;
     r->cbs = *cbs;
     r->arg = arg;
+    r->pool.batch = opts->batch;
     conns_init(&r->conns);
     wf_list_init(&r->out);
     wf_list_init(&r->lazy);

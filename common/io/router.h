@@ -10,7 +10,7 @@
  * unless the owner closed the session itself: a closed handle is never heard of again.
  *
  * Bytes are self-delimiting encoded messages.  All messages for one peer in one turn of
- * the loop leave as one frame (up to 64 KiB), with a header of two bytes that router and
+ * the loop leave as one frame (up to `batch`), with a header of two bytes that router and
  * uplink add and check.  What a peer does not take stands in a queue of its own, capped
  * in bytes; a peer over the cap is cut.
  *
@@ -32,6 +32,7 @@ struct router_opts {
     const struct keys *keys; /* the broker's key pair; copied */
     const char *domain;      /* ZAP domain ["weft"] */
     size_t pending_cap;      /* bytes queued a peer [8 MiB] */
+    size_t batch;            /* bytes of messages that share a frame [64 KiB] */
     size_t flood_cap;        /* bytes received without a whole message [16 MiB] */
     unsigned max_conns;      /* connections [the descriptor limit less 64]; of several
                               * routers in a process each gets its share */

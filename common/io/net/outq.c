@@ -9,6 +9,11 @@
 #define FIRST_CAP ((size_t) 512)
 #define SPARE_MAX 64 /* buffers of at most a batch each: 4 MiB */
 
+static size_t batch_of(const struct outq_pool *pool)
+{
+    return pool->batch != 0 ? pool->batch : WF_FRAME_TARGET;
+}
+
 static struct outq_frame *frame_take(struct outq_pool *pool)
 {
     struct outq_frame *f = pool->spare;
@@ -34,8 +39,9 @@ static void frame_give(struct outq_pool *pool, struct outq_frame *f)
     }
 }
 
-/* Room for `len` more bytes; a batch doubles, a single large message fits exactly. */
-static int frame_reserve(struct outq_frame *f, size_t len)
+/* Room for `len` more bytes; a batch doubles, once it is large at once to what it may
+ * have; a single message that is larger fits exactly. */
+static int frame_reserve(struct outq_frame *f, size_t len, size_t batch)
 {
     size_t need = f->len + len;
     size_t cap = f->cap < FIRST_CAP ? FIRST_CAP : f->cap;
@@ -46,6 +52,9 @@ static int frame_reserve(struct outq_frame *f, size_t len)
     }
     while (cap < need && cap < WF_FRAME_TARGET) {
         cap *= 2;
+    }
+    if (cap < need) {
+        cap = batch;
     }
     if (cap < need) {
         cap = need;
@@ -67,7 +76,7 @@ static int put_new(struct outq *q, struct outq_pool *pool, const void *bytes, si
         return WEFT_ENOMEM;
     }
     f->len = 0;
-    if (frame_reserve(f, len + WF_FRAME_HEADER) != 0) {
+    if (frame_reserve(f, len + WF_FRAME_HEADER, batch_of(pool)) != 0) {
         frame_give(pool, f);
         return WEFT_ENOMEM;
     }
@@ -87,16 +96,17 @@ static int put_new(struct outq *q, struct outq_pool *pool, const void *bytes, si
 int outq_put(struct outq *q, struct outq_pool *pool, const void *bytes, size_t len,
              size_t cap)
 {
+    const size_t batch = batch_of(pool);
     struct outq_frame *f = q->tail;
 
     if (cap < q->bytes || len > cap - q->bytes ||
         WF_FRAME_HEADER > cap - q->bytes - len) {
         return WEFT_EFULL;
     }
-    if (f == NULL || f->len > WF_FRAME_TARGET || len > WF_FRAME_TARGET - f->len) {
+    if (f == NULL || f->len > batch || len > batch - f->len) {
         return put_new(q, pool, bytes, len);
     }
-    if (frame_reserve(f, len) != 0) {
+    if (frame_reserve(f, len, batch) != 0) {
         return WEFT_ENOMEM;
     }
     memcpy(f->p + f->len, bytes, len);

@@ -18,6 +18,7 @@ struct outq_frame {
 struct outq_pool {
     struct outq_frame *spare;
     unsigned n_spare;
+    size_t batch; /* bytes of a frame with several messages; 0: WF_FRAME_TARGET */
 };
 
 struct outq {
@@ -30,7 +31,7 @@ struct outq {
 int outq_put(struct outq *q, struct outq_pool *pool, const void *bytes, size_t len,
              size_t cap);
 
-/* Drop the first frame, which was sent. */
+/* Drop the first frame, which was sent; its bytes may have been taken (p NULL, cap 0). */
 void outq_pop(struct outq *q, struct outq_pool *pool);
 
 void outq_clear(struct outq *q, struct outq_pool *pool);

@@ -1,6 +1,7 @@
 #include "common/failpoint.h"
 #include "common/io/net/frame.h"
 #include "common/io/net/router_impl.h"
+#include "common/mem.h"
 
 #include <errno.h>
 
@@ -18,8 +19,35 @@ static int send_part(void *sock, const void *p, size_t len, int flags)
     return rc < 0 ? -errno : 0;
 }
 
-static int send_frame(struct router *r, const struct session *s, const uint8_t *p,
-                      size_t len)
+static void release(void *p, void *hint)
+{
+    (void) hint;
+    wf_free(p);
+}
+
+/* A frame that the pool would not keep is ZeroMQ's from here on, instead of a copy. */
+static int send_payload(void *sock, struct outq_frame *f)
+{
+    zmq_msg_t m;
+    int rc;
+
+    if (f->len <= WF_FRAME_TARGET ||
+        zmq_msg_init_data(&m, f->p, f->len, release, NULL) != 0) {
+        return send_part(sock, f->p, f->len, 0);
+    }
+    f->p = NULL;
+    f->cap = 0;
+    do {
+        rc = zmq_msg_send(&m, sock, ZMQ_DONTWAIT);
+    } while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        rc = -errno;
+        (void) zmq_msg_close(&m);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int send_frame(struct router *r, const struct session *s, struct outq_frame *f)
 {
     void *sock = zsock_raw(r->sock);
     uint8_t id[5] = {0, (uint8_t) (s->rid >> 24), (uint8_t) (s->rid >> 16),
@@ -29,7 +57,7 @@ static int send_frame(struct router *r, const struct session *s, const uint8_t *
     WF_FAILPOINT("router.frame.before");
     rc = send_part(sock, id, sizeof id, ZMQ_SNDMORE);
     /* Once the id was taken, so is the payload. */
-    rc = rc != 0 ? rc : send_part(sock, p, len, 0);
+    rc = rc != 0 ? rc : send_payload(sock, f);
     WF_FAILPOINT("router.frame.after");
     return rc;
 }
@@ -67,7 +95,7 @@ static int note(struct router *r, struct session *s, int rc, size_t len)
 static int send_first(struct router *r, struct session *s)
 {
     size_t len = s->out.head->len;
-    int rc = note(r, s, send_frame(r, s, s->out.head->p, len), len);
+    int rc = note(r, s, send_frame(r, s, s->out.head), len);
 
     if (rc == 0) {
         r->stats.pending_bytes -= len;
@@ -93,11 +121,12 @@ static void send_all(struct router *r, struct session *s)
         }
     }
     if (s->probes != 0) {
-        uint8_t empty[WF_FRAME_HEADER];
+        uint8_t header[WF_FRAME_HEADER];
+        struct outq_frame empty = {.p = header, .len = sizeof header};
 
         s->probes--;
-        frame_header(empty);
-        (void) note(r, s, send_frame(r, s, empty, sizeof empty), sizeof empty);
+        frame_header(header);
+        (void) note(r, s, send_frame(r, s, &empty), sizeof header);
     }
 }
 

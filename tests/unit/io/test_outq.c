@@ -6,7 +6,7 @@
 
 static void test_batches(void)
 {
-    struct outq_pool pool = {NULL, 0};
+    struct outq_pool pool = {NULL, 0, 0};
     struct outq q = {NULL, NULL, 0};
     static uint8_t big[100000];
     unsigned frames = 0;
@@ -40,10 +40,39 @@ static void test_batches(void)
     outq_pool_fini(&pool);
 }
 
+/* Pieces of chunks share larger frames, whose bytes go to who sends them. */
+static void test_large_batches(void)
+{
+    struct outq_pool pool = {NULL, 0, 260000};
+    struct outq q = {NULL, NULL, 0};
+    static uint8_t piece[65600];
+
+    for (unsigned i = 0; i < 5; i++) {
+        piece[0] = (uint8_t) i;
+        is_int(outq_put(&q, &pool, piece, sizeof piece, 1 << 20), 0, "put");
+    }
+    is_int(q.head->len, 3 * sizeof piece + 2, "three fit into a frame");
+    ok(q.head->cap == 260000 && q.head->p[2] == 0 && q.head->p[2 + sizeof piece] == 1,
+       "in their order");
+    ok(q.tail == q.head->next && q.tail->len == 2 * sizeof piece + 2,
+       "two are in the next");
+    wf_free(q.head->p);
+    q.head->p = NULL;
+    q.head->cap = 0;
+    outq_pop(&q, &pool);
+    is_int(q.bytes, 2 * sizeof piece + 2, "one whose bytes were taken goes");
+    is_int(outq_put(&q, &pool, "abc", 3, 1 << 20), 0, "put");
+    outq_clear(&q, &pool);
+    is_int(outq_put(&q, &pool, "abc", 3, 1 << 20), 0, "and is used again");
+    ok(q.head->len == 5 && memcmp(q.head->p, "w\1abc", 5) == 0, "with bytes of its own");
+    outq_clear(&q, &pool);
+    outq_pool_fini(&pool);
+}
+
 static void test_out_of_memory(void)
 {
     for (int n = 0; n < 3; n++) {
-        struct outq_pool pool = {NULL, 0};
+        struct outq_pool pool = {NULL, 0, 0};
         struct outq q = {NULL, NULL, 0};
         static uint8_t bytes[2000];
 
@@ -65,6 +94,7 @@ static void test_out_of_memory(void)
 int main(void)
 {
     test_batches();
+    test_large_batches();
     test_out_of_memory();
     return done();
 }

@@ -201,6 +201,13 @@ unsigned facts_after(const struct origin *o, uint64_t after)
     return lo;
 }
 
+int facts_has(const struct origin *o, uint64_t seq)
+{
+    unsigned at = facts_after(o, seq - 1);
+
+    return at < o->n && o->facts[at]->seq == seq;
+}
+
 static void advance(struct origin *o)
 {
     for (unsigned i = facts_after(o, o->seen); i < o->n && o->facts[i]->base <= o->seen;

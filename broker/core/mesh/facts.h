@@ -128,6 +128,9 @@ uint64_t facts_base(const struct origin *o, unsigned at);
 /* Number of the first fact of the origin with seq > after; o->n when there is none. */
 unsigned facts_after(const struct origin *o, uint64_t after);
 
+/* Whether a fact with that very seq is here. */
+int facts_has(const struct origin *o, uint64_t seq);
+
 /* Forget all facts of an origin but those about keys. */
 void facts_keep_keys(struct facts *s, struct origin *o);
 

@@ -52,6 +52,7 @@ struct gossip *gossip_new(const struct gossip_config *cfg)
                                   .bytes = g->cfg.max_bytes};
     g->rng.s = cfg->rng;
     g->seq = (cfg->boot & BOOT_MAX) << BOOT_SHIFT;
+    g->first = g->seq;
     wf_list_init(&g->busy);
     wf_buf_init(&g->rows, WF_FRAME_MAX);
     if (facts_init(&g->facts, &limit, wf_rng_next(&g->rng)) != 0) {

@@ -20,13 +20,17 @@ struct glink {
     uint64_t forged;
 };
 
+/* Of the signatures of what we say first, to know what an earlier life said. */
+#define GOSSIP_SAID 256u
+
 struct gossip {
     struct gossip_config cfg;
     struct facts facts;
     struct origin *self; /* borrowed */
     uint64_t seq;        /* the last that was used */
-    uint64_t jumped;     /* facts of ours up to this seq are to be said again */
+    uint64_t first;      /* what we have said in this life is above */
     uint8_t secret[SIGN_SECRET_SIZE];
+    uint64_t said[GOSSIP_SAID]; /* of seq first + 1 and on */
     struct wf_rng rng;
     struct glink links[GOSSIP_LINKS_MAX];
     unsigned nlinks;          /* numbers in use are below */

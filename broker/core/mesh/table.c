@@ -92,10 +92,12 @@ void table_all(struct gossip *g, unsigned link, struct wf_effects *out)
 }
 
 /* One origin, as known only up to one of its facts: what is behind it comes again, and
- * with it what may have been hidden. */
+ * with it what may have been hidden.  Every other time ourselves: what others have of an
+ * earlier life of ours only we can take back. */
 static void recheck(struct gossip *g, unsigned link, struct wf_effects *out)
 {
-    const struct origin *o = g->facts.order[wf_rng_below(&g->rng, g->facts.n)];
+    uint64_t any = wf_rng_below(&g->rng, 2 * (uint64_t) g->facts.n);
+    const struct origin *o = any < g->facts.n ? g->facts.order[any] : g->self;
     struct page p = {.g = g};
 
     if (!o->revoked) {

@@ -2,8 +2,11 @@
 
 #include "common/err.h"
 
+#include <string.h>
+
 /* A message with so many forged facts is read no further: each costs 60 us. */
 #define FORGED_MAX 4u
+#define JUMP       4096u
 
 /* A row that came in, checked as far as it can be without its origin. */
 struct heard {
@@ -64,7 +67,11 @@ static int known(struct gossip *g, struct origin *o, const struct heard *h)
     struct fact *held = facts_find(&g->facts, &o->key, h->said.kind, h->said.key);
 
     if (held == NULL || held->seq < h->said.seq) {
-        return 0;
+        /* Its origin lost its store and uses a number twice: it will say this anew. */
+        int used = facts_has(o, h->said.seq);
+
+        g->stats.refused[GOSSIP_STALE] += (uint64_t) used;
+        return used;
     }
     facts_claim(o, held, h->said.seq, h->base);
     if (held->seq == h->said.seq) {
@@ -90,6 +97,14 @@ static int genuine(struct gossip *g, const struct origin *o, const struct heard 
 
 /* -- our own facts, from others */
 
+static uint64_t mark(const uint8_t sign[WF_SIGN_SIZE])
+{
+    uint64_t m;
+
+    memcpy(&m, sign, sizeof m);
+    return m;
+}
+
 int take_own(struct gossip *g, unsigned kind, struct wf_slice key, struct wf_slice body,
              uint64_t now_us)
 {
@@ -111,6 +126,9 @@ int take_own(struct gossip *g, unsigned kind, struct wf_slice key, struct wf_sli
         return rc;
     }
     g->seq = said.seq;
+    if (said.seq - g->first <= GOSSIP_SAID) {
+        g->said[said.seq - g->first - 1] = mark(sign);
+    }
     g->stats.signed_++;
     spread_news(g, f, -1);
     if (kind == WF_FACT_KEY) {
@@ -123,7 +141,7 @@ void take_again(struct gossip *g, uint64_t now_us)
 {
     const struct origin *o = g->self;
 
-    while (o->n != 0 && o->facts[0]->seq <= g->jumped) {
+    while (o->n != 0 && o->facts[0]->seq <= g->first) {
         const struct fact *f = o->facts[0];
         struct wf_slice body = wf_slice_make(f->body, f->body_len);
 
@@ -133,39 +151,49 @@ void take_again(struct gossip *g, uint64_t now_us)
     }
 }
 
-/* A fact of ours that we have not: from before our store was lost, or from a boot that
- * said more.  Word on keys is kept, by saying it again; anything else is taken back. */
-static void take_back(struct gossip *g, const struct heard *h)
+/* Whether a fact of ours stems from before our store was lost: its seq is one that we
+ * have not used in this life, or used for something else. */
+static int earlier_life(const struct gossip *g, const struct heard *h)
 {
-    const struct fact *held =
-        facts_find(&g->facts, &g->self->key, h->said.kind, h->said.key);
-    struct wf_slice nothing = {0};
+    uint64_t at = h->said.seq - g->first - 1;
 
-    if (h->said.seq > g->seq) {
-        g->stats.jumps++;
-        g->seq = h->said.seq;
-        g->jumped = h->said.seq;
-    }
-    if (held == NULL &&
-        take_own(g, h->said.kind, h->said.key,
-                 h->said.kind == WF_FACT_KEY ? h->said.body : nothing, h->now_us) == 0) {
-        g->stats.adopted++;
-    }
+    return h->said.seq > g->seq ||
+           (h->said.seq > g->first && at < GOSSIP_SAID && g->said[at] != mark(h->sign));
 }
 
+/* Numbers were used twice: all that we say gets new ones, above both, and above what else
+ * the earlier life may have said. */
+static void jump(struct gossip *g, uint64_t seq)
+{
+    g->stats.jumps++;
+    g->seq = wf_max_u64(g->seq, seq) + JUMP;
+    g->first = g->seq;
+    memset(g->said, 0, sizeof g->said);
+}
+
+/* A fact of ours.  Of what only others still have, word on keys is kept by saying it
+ * again; anything else is taken back.  0 when it was forged. */
 static int take_ours(struct gossip *g, const struct heard *h)
 {
-    const struct fact *held =
-        facts_find(&g->facts, &g->self->key, h->said.kind, h->said.key);
+    int earlier = earlier_life(g, h);
+    int held = facts_find(&g->facts, &g->self->key, h->said.kind, h->said.key) != NULL;
+    struct wf_slice nothing = {0};
 
-    if (held != NULL && held->seq >= h->said.seq) {
-        g->stats.refused[held->seq == h->said.seq ? GOSSIP_TWICE : GOSSIP_STALE]++;
+    if (held && !earlier) {
+        g->stats.refused[GOSSIP_TWICE]++;
         return 1;
     }
     if (!genuine(g, g->self, h)) {
         return 0;
     }
-    take_back(g, h);
+    if (earlier) {
+        jump(g, h->said.seq);
+    }
+    if (!held &&
+        take_own(g, h->said.kind, h->said.key,
+                 h->said.kind == WF_FACT_KEY ? h->said.body : nothing, h->now_us) == 0) {
+        g->stats.adopted++;
+    }
     return 1;
 }
 

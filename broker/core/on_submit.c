@@ -74,6 +74,7 @@ static int check_offered(struct turn *t, const struct wf_submit *m)
 static int check_submit(struct turn *t, const struct wf_submit *m)
 {
     struct core *c = t->c;
+    struct wf_key elsewhere;
 
     if (wf_id_is_zero(&m->job) || !wf_name_ok(m->capability)) {
         refuse(t, WEFT_EINVAL, 0, &m->job, 0,
@@ -119,7 +120,8 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
                "the broker's store fails at present: nothing durable is accepted");
         return WEFT_ESTORAGE;
     }
-    if (m->node.len != 0 && registry_named(&c->registry, m->node) == NULL) {
+    if (m->node.len != 0 && registry_named(&c->registry, m->node) == NULL &&
+        word_named(c, m->node, &elsewhere, NULL) != 0) {
         char node[WF_NAME_MAX + 1];
 
         refuse(t, WEFT_ENOENT, 0, &m->job, 0, "no node is named %s",

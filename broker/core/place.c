@@ -31,6 +31,14 @@ static int needs_met(const struct job *j, const struct agent *a)
     return 1;
 }
 
+/* A node of that name is one of this broker's own: no other site has it. */
+static int is_ours(const struct core *c, const char *name)
+{
+    const struct principal *p = registry_named(&c->registry, wf_slice_of(name));
+
+    return p != NULL && !p->foreign;
+}
+
 static int has_room(const struct job *j, const struct offer *o)
 {
     const struct agent *a = o->agent;
@@ -56,7 +64,8 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     if (closed != PLACE_PASSED) {
         return closed;
     }
-    if (j->pin[0] != '\0' && !wf_slice_is(wf_slice_of(j->pin), a->principal->name)) {
+    if (j->pin[0] != '\0' && !wf_slice_is(wf_slice_of(j->pin), a->principal->name) &&
+        (a->neighbour == NULL || is_ours(c, j->pin))) {
         return PLACE_PINNED;
     }
     if (j->needs.count != 0 && !needs_met(j, a)) {

@@ -147,6 +147,10 @@ static void place(struct core *c, struct job *j, struct agent *sure,
     } else if (wf_list_empty(&j->in_queue)) {
         capability_enqueue(j->capability, j, j->attempt != 0);
     }
+    if (j->guest != NULL && !wf_job_is_final(j->state) &&
+        (j->guest->back_us == 0) == (j->state == WF_JOB_QUEUED)) {
+        guest_waits(c, j);
+    }
     preempt_for(c, j, d, out);
 }
 
@@ -575,6 +579,9 @@ static void due(struct core *c, struct job *j, struct wf_effects *out)
     if (j->state == WF_JOB_QUEUED && j->retry_us != 0 && c->now_us >= j->retry_us) {
         j->retry_us = 0;
         work_place(c, j, out);
+    }
+    if (j->guest != NULL) {
+        guest_due(c, j, out);
     }
     hedge_due(c, j, out);
     (void) job_plan(&c->jobs, j);

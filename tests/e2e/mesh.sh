@@ -66,8 +66,13 @@ run weft -C c run hash --data x
 is "$out" "$(printf x | sha256sum)" "and the other way round, against the dialled link"
 picky=$(weft -C a submit deep --data x --need 'cpus>=100000')
 await "its refusal" bash -c "weft -C a job show $picky | grep -q 'no agent here may run it'"
-is "$(at_site a job_state "$picky")" QUEUED "what nobody there may run waits at home"
+await "it to wait at home" at_site a job_is "$picky" QUEUED
 run weft -C a job cancel "$picky"
+run weft -C a run deep --data pin --node deep
+is "$out" PIN "a node of another site can be named"
+run weft -C a run deep --data pin --node nobody
+is "$rc" 5 "one that nobody knows cannot"
+
 # What is known of keys travels: a client of c, revoked at a.
 at_site c token "$tmp/cc.token" --role client --name cc
 ok "a client of c" weft -q ctx add cc "$tmp/cc.token"

@@ -78,6 +78,9 @@ void guest_terms(struct core *c, const struct job *j, struct wf_assign *m)
     struct wf_label_row row;
 
     m->needs = s.needs;
+    if (!wf_slice_is(s.node, j->agent->principal->name)) {
+        m->node = s.node;
+    }
     m->name = s.name;
     m->class_ = j->class_;
     m->goal = s.goal;
@@ -228,6 +231,21 @@ void guest_give_back(struct core *c, struct job *j, int code, const char *why,
         wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
     }
     work_finish(c, j, &end, out);
+}
+
+void guest_waits(struct core *c, struct job *j)
+{
+    j->guest->back_us =
+        j->state == WF_JOB_QUEUED ? c->now_us + 2 * c->cfg.heartbeat_ms * 1000 : 0;
+    (void) job_plan(&c->jobs, j);
+}
+
+void guest_due(struct core *c, struct job *j, struct wf_effects *out)
+{
+    if (j->guest->back_us != 0 && j->guest->back_us <= c->now_us &&
+        j->state == WF_JOB_QUEUED) {
+        guest_give_back(c, j, WEFT_EBUSY, "it waited in vain for an agent there", out);
+    }
 }
 
 static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id *id)

@@ -20,6 +20,7 @@ struct guest {
     struct wf_id job;    /* its id there, */
     uint32_t attempt;    /* and which attempt of it this is */
     int acked;           /* its outcome was recorded there */
+    uint64_t back_us;    /* given back then, unless it is placed; 0: it is placed */
     size_t size;         /* of all of this */
     struct wf_rows path; /* label_row rows: brokers that it came through, home first */
     uint8_t bytes[];
@@ -46,6 +47,12 @@ void on_result_ack(struct turn *t);
 
 /* Every guest of that broker, told after its session opened, and their outcomes. */
 void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);
+
+/* It waits, or it is placed: its home hears of it when that takes too long. */
+void guest_waits(struct core *c, struct job *j);
+
+/* It waited for too long. */
+void guest_due(struct core *c, struct job *j, struct wf_effects *out);
 
 /* A further broker does not take it: its own one knows other places to try. */
 void guest_give_back(struct core *c, struct job *j, int code, const char *why,

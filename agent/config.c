@@ -35,6 +35,9 @@ static const struct wf_conf_option options[] = {
      "Jobs that may run at once; 0: as many as the capabilities have together."},
     {"label", WF_CONF_LIST, AT(labels), NULL, NULL, NULL,
      "key=value, for jobs to ask for."},
+    {"broker", WF_CONF_LIST, AT(brokers), NULL, NULL, NULL,
+     "A further broker that this node may turn to: its address and its key, such as "
+     "\"tcp://HOST:PORT KEY\", the key in hex. Brokers also tell of each other."},
     {"log", WF_CONF_STR, AT(log), NULL, NULL, "info", "error, warn, info or debug."},
     {"telemetry", WF_CONF_DURATION, AT(telemetry_ms), "1s", "1h", "10s",
      "Time between reports of load, temperature and the like."},
@@ -186,6 +189,8 @@ static int check_place(const struct check *k, struct agent_config *c)
 static int check_top(const struct check *k, struct agent_config *c)
 {
     static const char *const sandbox[] = {"auto", "require", "none"};
+    struct wf_broker_table brokers = {0};
+    struct wf_err why = {0, ""};
     int rc;
 
     if (wf_log_level_parse(c->log, &c->log_level) != 0) {
@@ -212,6 +217,11 @@ static int check_top(const struct check *k, struct agent_config *c)
                            c->labels.item[i]);
     }
     c->node.nlabels = (unsigned) c->labels.n;
+    for (size_t i = 0; i < c->brokers.n; i++) {
+        if ((rc = wf_brokers_parse(&brokers, c->brokers.item[i], &why)) != 0) {
+            return check_wrong(k, "broker", "%s", why.text);
+        }
+    }
     if (c->scratch[0] == '\0') {
         (void) snprintf(c->scratch, sizeof c->scratch, "%.*s/scratch", CONFIG_PATH - 10,
                         c->state);

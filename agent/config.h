@@ -44,7 +44,7 @@ struct agent_config {
     int data_encrypt;
     int metered, spot;
     char class_[WF_NAME_MAX + 1], speed[16];
-    struct wf_conf_list labels;
+    struct wf_conf_list labels, brokers;
     size_t ncaps;
     struct config_capability caps[WF_CAPS_MAX];
 

@@ -388,6 +388,34 @@ static void check_spool(const struct agent_config *c)
     }
 }
 
+/* Whom it would turn to, in the order of the first dials. */
+static void check_brokers(const struct agent_config *c)
+{
+    struct wf_err err = {0, ""};
+    struct wf_broker_table t;
+    struct identity id;
+    int rc = identity_load(c->state, &id, &err);
+
+    if (rc == 0) {
+        keys_wipe(&id.keys, sizeof id.keys);
+        rc = identity_brokers(&id, c->state, &c->brokers, &t, &err);
+    }
+    if (rc != 0) {
+        printf("--  broker  %s\n", err.text);
+        return;
+    }
+    for (unsigned i = 0; i < t.n; i++) {
+        char fingerprint[KEY_FINGERPRINT];
+
+        keys_fingerprint(t.v[i].key.b, fingerprint);
+        printf("ok  broker  %s  %s%s%s%s\n", t.v[i].endpoint, fingerprint,
+               t.v[i].name[0] != '\0' ? "  " : "", t.v[i].name,
+               i < id.endpoints.n ? "  (joined there)"
+               : t.v[i].learned   ? "  (learned)"
+                                  : "");
+    }
+}
+
 static int check(const struct args *a, const struct agent_config *c, struct wf_err *err)
 {
     char runner[PATH_MAX];
@@ -404,6 +432,7 @@ static int check(const struct args *a, const struct agent_config *c, struct wf_e
                wf_handler_name(n->kind), (unsigned) n->slots, (unsigned) n->queue,
                c->caps[i].spec.argv.v[0]);
     }
+    check_brokers(c);
     check_spool(c);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "agent/shell.h"
 
+#include "agent/control.h"
 #include "agent/data/door.h"
 #include "agent/data/plane.h"
 #include "agent/footprint.h"
@@ -13,7 +14,6 @@
 #include "common/check.h"
 #include "common/failpoint.h"
 #include "common/io/notify.h"
-#include "common/io/uplink.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -21,9 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINGER_MS 300
-#define DIAL_MS   8000 /* less than the core allows, so that the transport says why */
-#define FACTS_US  (5u * 60 * 1000000)
+#define FACTS_US (5u * 60 * 1000000)
 
 enum phase { STARTING, SERVING, DRAINING };
 
@@ -40,8 +38,7 @@ struct shell {
     struct log_sink *log;
     struct node *node;
     struct wf_effects fx;
-    void *zctx;
-    struct uplink *uplink;
+    struct control *control;
     struct handlers *handlers;
     struct plane *plane; /* NULL: this machine holds no data */
     struct door *door;   /* NULL: it could not be opened */
@@ -51,14 +48,11 @@ struct shell {
     struct keeper keeper;
     struct wf_timer *timer;
     struct linklog linklog;
-    struct wf_key broker;
-    char endpoints[IDENTITY_ENDPOINTS][WF_ENDPOINT_MAX + 1];
     enum phase phase;
     uint64_t armed_us; /* when the timer fires; UINT64_MAX: not armed */
     uint64_t facts_us, watchdog_us, stop_us;
     struct node_facts facts;
     int runner_up; /* as the core was told */
-    int link_lost; /* the uplink could not do what it should: the core is to hear */
     size_t nrefused, max_refused;
     struct refused *refused;
     int trimmed; /* start-up is over */
@@ -88,18 +82,11 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
 
     switch (x->kind) {
     case WF_EFFECT_SEND:
-        WF_FAILPOINT_MESSAGE("agent.send", p, x->len, "before");
-        sh->link_lost |= uplink_send(sh->uplink, p, x->len) != 0;
-        WF_FAILPOINT_MESSAGE("agent.send", p, x->len, "after");
-        break;
     case WF_EFFECT_CONNECT:
-        WF_FAILPOINT("agent.connect.before");
-        sh->link_lost |=
-            uplink_connect(sh->uplink, sh->endpoints[x->arg], sh->broker.b, NULL) != 0;
-        break;
     case WF_EFFECT_DISCONNECT:
-        uplink_flush(sh->uplink);
-        uplink_disconnect(sh->uplink);
+    case WF_EFFECT_TRY:
+    case WF_EFFECT_UNTRY:
+        control_effect(sh->control, &sh->fx, x);
         break;
     case WF_EFFECT_START:
         start(sh, x->obj);
@@ -128,20 +115,18 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
 
 static void step_once(struct shell *sh, struct node_event *ev)
 {
-    const struct wf_link *link = node_link(sh->node);
-
     ev->now_us = wf_now_us();
     ev->wall_ms = wf_wall_ms();
     node_step(sh->node, ev, &sh->fx);
     /* Lanes may be asked for in the step that opens the session. */
-    plane_step(sh->plane, link, sh->endpoints[link->endpoint]);
+    plane_step(sh->plane, node_link(sh->node));
     for (size_t i = 0; i < sh->fx.n; i++) {
         carry_out(sh, &sh->fx.v[i]);
     }
     if (sh->fx.err != 0) {
         log_error(sh->log, "agent", "out-of-memory",
                   "text=\"messages were lost: connecting anew\"");
-        sh->link_lost = 1;
+        control_lost(sh->control);
         keeper_lost(&sh->keeper);
     }
     wf_effects_clear(&sh->fx);
@@ -157,16 +142,8 @@ static int next_failure(struct shell *sh, struct node_event *ev, struct run_end 
         *ev = (struct node_event){.kind = NODE_RUN_DONE, .run = r->run, .end = end};
         return 1;
     }
-    if (keeper_failure(&sh->keeper, ev) || plane_failure(sh->plane, ev)) {
-        return 1;
-    }
-    if (sh->link_lost) {
-        sh->link_lost = 0;
-        uplink_disconnect(sh->uplink);
-        *ev = (struct node_event){.kind = NODE_LINK_DOWN};
-        return 1;
-    }
-    return 0;
+    return keeper_failure(&sh->keeper, ev) || plane_failure(sh->plane, ev) ||
+           control_failure(sh->control, ev);
 }
 
 static void give_up(struct shell *sh, int code, const char *text)
@@ -207,8 +184,10 @@ static void arm(struct shell *sh)
 static void watch_link(struct shell *sh)
 {
     const struct wf_link *link = node_link(sh->node);
+    int why = control_why(sh->control);
 
-    if (linklog_step(&sh->linklog, sh->log, link, sh->endpoints[link->endpoint])) {
+    sh->linklog.why = why != 0 ? why : sh->linklog.why;
+    if (linklog_step(&sh->linklog, sh->log, link, control_endpoint(sh->control))) {
         if (link->state == WF_LINK_READY) {
             notify_ready();
             sampler_wanted(sh->sampler, wf_now_us());
@@ -228,7 +207,8 @@ static void step(struct shell *sh, struct node_event *ev)
         step_once(sh, &failure);
     }
     watch_link(sh);
-    prober_look(sh->prober, sh->uplink);
+    control_keep(sh->control);
+    prober_look(sh->prober, control_uplink(sh->control));
     arm(sh);
     if (plane_fatal(sh->plane)) {
         give_up(sh, WEFT_ENOMEM, "no memory to note what was asked of the blobs");
@@ -307,47 +287,6 @@ static void on_time(void *arg)
     }
     chores(sh, now_us);
     arm(sh);
-}
-
-/* -- the uplink --------------------------------------------------------------------- */
-
-static void on_up(void *arg)
-{
-    step_kind(arg, NODE_LINK_UP, 0);
-}
-
-static void on_down(void *arg, int why)
-{
-    struct shell *sh = arg;
-
-    sh->linklog.why = why;
-    step_kind(sh, NODE_LINK_DOWN, 0);
-}
-
-static void on_refused(void *arg)
-{
-    step_kind(arg, NODE_LINK_REFUSED, 0);
-}
-
-static void on_frame(void *arg, const uint8_t *bytes, size_t len)
-{
-    struct shell *sh = arg;
-    struct wf_msg msg;
-    struct node_event ev = {.kind = NODE_MSG, .msg = &msg};
-    struct wf_cursor c;
-
-    wf_cur_init(&c, bytes, len);
-    while (wf_cur_left(&c) != 0) {
-        int rc = wf_msg_decode(&c, &msg);
-
-        if (rc == 0) {
-            step(sh, &ev);
-        } else if (rc != WEFT_ESUPPORT) {
-            uplink_disconnect(sh->uplink);
-            on_down(sh, WEFT_EPROTO);
-            return;
-        }
-    }
 }
 
 /* -- the handlers ------------------------------------------------------------------- */
@@ -452,12 +391,13 @@ static void moved(void *arg, struct node_data_counts *ret_counts)
 static int open_node(struct shell *sh, const struct identity *id, struct wf_err *err)
 {
     struct node_config cfg = sh->config->node;
+    struct wf_broker_table brokers;
+    int rc = identity_brokers(id, sh->config->state, &sh->config->brokers, &brokers, err);
 
-    cfg.link.nendpoints = (unsigned) id->endpoints.n;
-    for (size_t i = 0; i < id->endpoints.n; i++) {
-        (void) wf_str_copy(sh->endpoints[i], sizeof sh->endpoints[i],
-                           id->endpoints.item[i]);
+    if (rc != 0) {
+        return rc;
     }
+    cfg.link.brokers = &brokers;
     (void) wf_str_copy(cfg.link.software, sizeof cfg.link.software,
                        "weft-agent " WEFT_VERSION);
     cfg.link.epoch = sh->epoch;
@@ -482,18 +422,11 @@ static int open_plane(struct shell *sh, const struct identity *id, struct wf_err
     return plane_new(&sh->loop, &opts, &cbs, sh, &sh->plane, err);
 }
 
-static int open_uplink(struct shell *sh, const struct identity *id, struct wf_err *err)
+static int open_control(struct shell *sh, const struct identity *id, struct wf_err *err)
 {
-    static const struct uplink_cbs cbs = {on_up, on_down, on_refused, on_frame, NULL};
-    /* The core has heartbeats of its own. */
-    const struct uplink_opts opts = {.sock = {.linger_ms = LINGER_MS, .heartbeat_ms = -1},
-                                     .keys = &id->keys,
-                                     .dial_ms = DIAL_MS};
-    int rc = zctx_new(false, &sh->zctx);
+    const struct control_opts opts = {sh->config->state, &id->keys, sh->log, sh->node};
 
-    memcpy(sh->broker.b, id->broker_pub, sizeof sh->broker.b);
-    return rc != 0 ? wf_err_set(err, rc, "cannot start ZeroMQ")
-                   : uplink_new(&sh->loop, sh->zctx, &opts, &cbs, sh, &sh->uplink, err);
+    return control_new(&sh->loop, &opts, on_event, sh, &sh->control, err);
 }
 
 static int open_all(struct shell *sh, const struct identity *id, struct wf_err *err)
@@ -512,7 +445,7 @@ static int open_all(struct shell *sh, const struct identity *id, struct wf_err *
         rc = open_node(sh, id, err);
     }
     if (rc == 0) {
-        rc = open_uplink(sh, id, err);
+        rc = open_control(sh, id, err);
     }
     if (rc == 0) {
         rc = prober_new(&sh->loop, sh->log, sh->node, on_event, sh, &sh->prober, err);
@@ -587,10 +520,10 @@ void shell_free(struct shell *sh)
     plane_free(sh->plane);
     door_free(sh->door);
     prober_free(sh->prober);
-    uplink_free(sh->uplink);
+    control_close(sh->control);
     wf_timer_free(sh->timer);
     wf_loop_fini(&sh->loop);
-    zctx_free(&sh->zctx);
+    control_free(sh->control);
     sampler_free(sh->sampler);
     keeper_close(&sh->keeper);
     node_free(sh->node);

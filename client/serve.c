@@ -21,13 +21,19 @@
 
 static void carry_out(struct weft_server *s, const struct wf_effect *x)
 {
+    const struct wf_link *link = node_link(s->node);
+
     switch (x->kind) {
     case WF_EFFECT_SEND:
         s->link_lost |= uplink_send(s->uplink, wf_effect_bytes(&s->fx, x), x->len) != 0;
         break;
     case WF_EFFECT_CONNECT:
-        s->link_lost |= uplink_connect(s->uplink, s->id.endpoints.item[x->arg],
-                                       s->id.broker_pub, NULL) != 0;
+        s->link_lost |= uplink_connect(s->uplink, link->ways.brokers.v[x->arg].endpoint,
+                                       link->ways.brokers.v[x->arg].key.b, NULL) != 0;
+        break;
+    case WF_EFFECT_TRY:
+    case WF_EFFECT_UNTRY:
+        roster_effect(s->roster, link, x);
         break;
     case WF_EFFECT_DISCONNECT:
         uplink_flush(s->uplink);
@@ -75,6 +81,13 @@ void serve_step(struct weft_server *s, struct node_event *ev)
         uplink_disconnect(s->uplink);
         step_once(s, &down);
     }
+    if (roster_failed(s->roster)) {
+        struct node_event tried = {.kind = NODE_LINK_TRIED};
+
+        serve_step(s, &tried);
+        return;
+    }
+    (void) roster_keep(s->roster, node_link(s->node), NULL);
     arm(s);
 }
 
@@ -109,9 +122,7 @@ static int refused_for_good(const struct weft_server *s)
 {
     const struct wf_link *l = node_link(s->node);
 
-    return l->state == WF_LINK_WAITING &&
-           (l->error == WEFT_EAUTH || l->error == WEFT_EREVOKED ||
-            l->error == WEFT_EVERSION || l->error == WEFT_EPERM);
+    return l->state == WF_LINK_WAITING && wf_ways_barred(&l->ways);
 }
 
 /* Every event ends like this: run what was started, then see whether it is over. */
@@ -147,6 +158,12 @@ static void on_down(void *arg, int why)
 static void on_refused(void *arg)
 {
     step_kind(arg, NODE_LINK_REFUSED, 0);
+    settle(arg);
+}
+
+static void on_tried(void *arg, int answered)
+{
+    step_kind(arg, NODE_LINK_TRIED, answered);
     settle(arg);
 }
 
@@ -212,7 +229,7 @@ static int configure(struct weft_server *s, const struct weft_serve_options *o,
 
     node_config_init(&s->cfg);
     s->cfg.slots = o->slots;
-    s->cfg.link.nendpoints = (unsigned) s->id.endpoints.n;
+    s->cfg.link.brokers = &s->brokers;
     keys_random(&s->cfg.link.epoch, sizeof s->cfg.link.epoch);
     keys_random(&s->cfg.link.seed, sizeof s->cfg.link.seed);
     keys_random(&s->cfg.seed, sizeof s->cfg.seed);
@@ -224,15 +241,19 @@ static int configure(struct weft_server *s, const struct weft_serve_options *o,
     return s->starved != NULL ? 0 : wf_err_set(err, WEFT_ENOMEM, "no memory for slots");
 }
 
-static int open_io(struct weft_server *s, struct wf_err *err)
+static int open_io(struct weft_server *s, const char *state, struct wf_err *err)
 {
     static const struct uplink_cbs cbs = {on_up, on_down, on_refused, on_frame, NULL};
     struct uplink_opts opts = {
         .sock = {.linger_ms = LINGER_MS}, .keys = &s->id.keys, .dial_ms = DIAL_MS};
+    const struct roster_opts trials = {state, &s->id.keys, DIAL_MS};
     int rc = zctx_new(false, &s->zctx);
 
     if (rc == 0) {
         rc = uplink_new(&s->loop, s->zctx, &opts, &cbs, s, &s->uplink, err);
+    }
+    if (rc == 0) {
+        rc = roster_new(&s->loop, s->zctx, &trials, on_tried, s, &s->roster, err);
     }
     if (rc == 0 && (wf_timer_new(&s->loop, on_time, s, &s->timer) != 0 ||
                     wf_wake_new(&s->loop, on_wake, s, &s->wake) != 0)) {
@@ -251,6 +272,9 @@ static int open_server(struct weft_server *s, const struct weft_serve_options *g
     if (rc == 0) {
         rc = identity_load(o.state, &s->id, err);
     }
+    if (rc == 0) {
+        rc = identity_brokers(&s->id, o.state, NULL, &s->brokers, err);
+    }
     /* One key is one node: two at once would take each other's session. */
     if (rc == 0) {
         rc = file_lock(o.state, &s->lock_fd, err);
@@ -265,9 +289,10 @@ static int open_server(struct weft_server *s, const struct weft_serve_options *g
     if (rc != 0) {
         return rc;
     }
-    rc = open_io(s, err);
+    rc = open_io(s, o.state, err);
     if (rc != 0) {
         uplink_free(s->uplink);
+        roster_free(s->roster);
         wf_timer_free(s->timer);
         wf_wake_free(s->wake);
         wf_loop_fini(&s->loop);
@@ -461,6 +486,7 @@ void weft_serve_close(weft_server *s)
     drop_ready(s);
     s->closed = 1;
     uplink_free(s->uplink);
+    roster_free(s->roster);
     wf_timer_free(s->timer);
     wf_wake_free(s->wake);
     wf_loop_fini(&s->loop);

@@ -12,6 +12,7 @@
 #include "client/include/weft/serve.h"
 #include "common/io/identity.h"
 #include "common/io/loop.h"
+#include "common/io/roster.h"
 #include "common/io/uplink.h"
 #include "common/io/wake.h"
 
@@ -36,10 +37,12 @@ struct weft_server {
     struct wf_loop loop;
     void *zctx;
     struct uplink *uplink;
+    struct roster *roster;
     struct wf_timer *timer;
     struct wf_wake *wake;
     struct identity id;
-    int lock_fd; /* of the state folder; -1: none */
+    struct wf_broker_table brokers; /* until the node is there */
+    int lock_fd;                    /* of the state folder; -1: none */
     struct node_config cfg;
     struct serve_handler handlers[WF_CAPS_MAX];
     struct node *node; /* NULL before the first turn: then capabilities may be added */

@@ -16,6 +16,7 @@ enum node_event_kind {
     NODE_LINK_UP, /* the transport is connected */
     NODE_LINK_DOWN,
     NODE_LINK_REFUSED, /* our key was refused */
+    NODE_LINK_TRIED,   /* on: the one that was to be tried answered, or not */
     NODE_MSG,
     NODE_TICK,
     NODE_FACTS,       /* facts: what the machine is, or a capability's state, changed */

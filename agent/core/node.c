@@ -33,7 +33,11 @@ int node_new(const struct node_config *cfg, struct node **ret_node)
         return WEFT_ENOMEM;
     }
     n->cfg = *cfg;
-    wf_link_init(&n->link, &cfg->link);
+    n->cfg.link.holds = node_holds;
+    n->cfg.link.owner = n;
+    wf_link_init(&n->link, &n->cfg.link);
+    n->cfg.link.brokers = NULL;
+    n->claim_us = UINT64_MAX;
     n->link.load.step = node_load_step(n);
     wf_buf_init(&n->record, NODE_SPOOL_KEY + WF_FRAME_MAX);
     for (size_t i = 0; i < ARRAY_LEN(n->rows); i++) {
@@ -122,6 +126,7 @@ static void admit(struct node *n, const struct wf_assign *m, unsigned cap,
         refuse(n, m, WEFT_EBUSY, "out of memory on the node", out);
         return;
     }
+    r->home = n->home;
     n->held_of[cap]++;
     n->link.load.arrived++;
     rc = node_inputs_take(n, r, m, out);
@@ -142,13 +147,15 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
     int rc;
 
     n->link.load.covered = wf_max_u64(n->link.load.covered, m->seq);
-    if (r != NULL) {
+    if (r != NULL && node_is_ours(n, r)) {
         if (r->phase == RUN_FINISHED) {
             node_tell_result(n, r, out);
         }
         return;
     }
-    if (cap < 0) {
+    if (r != NULL) {
+        refuse(n, m, WEFT_EBUSY, "this node has that attempt of another broker", out);
+    } else if (cap < 0) {
         refuse(n, m, WEFT_ENOCAP, "this node does not offer that", out);
     } else if (node_is_draining(n)) {
         refuse(n, m, WEFT_EDRAIN, "this node is draining", out);
@@ -166,13 +173,12 @@ static void on_assign(struct node *n, const struct wf_assign *m, struct wf_effec
 /* -- the end of a run ------------------------------------------------------------------
  */
 
-static void tell_started(struct node *n, struct run *r, struct wf_effects *out)
+void node_tell_started(struct node *n, struct run *r, struct wf_effects *out)
 {
     const struct wf_started m = {r->key.job, r->key.attempt, n->now_us - r->started_us};
 
     r->told_started = 1;
-    node_send(n, out, WF_MSG_started, &m);
-    node_flush_output(n, r, 1, out);
+    node_send_of(n, r, out, WF_MSG_started, &m);
 }
 
 static void on_run_done(struct node *n, struct run *r, const struct run_end *end,
@@ -216,7 +222,7 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
 /* -- the broker speaks -----------------------------------------------------------------
  */
 
-static unsigned told_phase(const struct run *r)
+unsigned node_told_phase(const struct run *r)
 {
     return r->phase == RUN_WAITING    ? WF_RUN_WAITING
            : r->phase == RUN_FINISHED ? WF_RUN_FINISHED
@@ -227,29 +233,30 @@ static unsigned told_phase(const struct run *r)
 static void on_opened(struct node *n, struct wf_effects *out)
 {
     struct wf_resync m = {{0}};
-    const struct run *r;
+    struct run *r;
     size_t it = 0;
 
+    n->home = wf_link_home(&n->link);
     n->sent_known = 0;
     n->drained_by_broker = 0; /* until it says so in this session */
     node_tell_info(n, out);
     wf_buf_clear(&n->rows[0]);
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
-        const struct wf_run_row row = {r->key.job, r->key.attempt, told_phase(r)};
+        const struct wf_run_row row = {r->key.job, r->key.attempt, node_told_phase(r)};
 
-        (void) wf_rows_add(&n->rows[0], &m.runs, wf_desc_run_row(), &row);
+        if (node_is_ours(n, r)) {
+            (void) wf_rows_add(&n->rows[0], &m.runs, wf_desc_run_row(), &row);
+        }
     }
     node_send(n, out, WF_MSG_resync, &m);
     it = 0;
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
         if (r->phase != RUN_FINISHED && r->told_started) {
-            const struct wf_started s = {r->key.job, r->key.attempt,
-                                         n->now_us - r->started_us};
-
-            node_send(n, out, WF_MSG_started, &s);
+            node_tell_started(n, r, out);
         }
     }
     node_tell_results(n, out);
+    node_move_opened(n, out);
     node_links_opened(n);
     node_data_opened(n, out);
 }
@@ -259,7 +266,7 @@ static void on_cut(struct node *n, struct wf_effects *out)
 {
     const struct wf_list_node *const lists[] = {&n->runs.waiting, &n->runs.running};
 
-    n->cut_us = n->link.heard_us;
+    node_move_cut(n);
     node_spool_cut(n);
     node_data_cut(n, out);
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
@@ -267,6 +274,7 @@ static void on_cut(struct node *n, struct wf_effects *out)
              x = wf_list_next(lists[i], x)) {
             struct run *r = CONTAINER_OF(x, struct run, node);
 
+            r->cut_us = node_is_ours(n, r) ? n->link.heard_us : r->cut_us;
             if (r->stop_after_ms != 0 && r->phase != RUN_STOPPING) {
                 node_plan(n, r);
             }
@@ -296,9 +304,12 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
         break;
     case WF_MSG_result_ack:
         r = runs_get(&n->runs, &msg->u.result_ack.job, msg->u.result_ack.attempt);
-        if (r != NULL && r->phase == RUN_FINISHED) {
+        if (r != NULL && r->phase == RUN_FINISHED && node_is_ours(n, r)) {
             node_acked(n, r, out);
         }
+        break;
+    case WF_MSG_claimed:
+        node_on_claimed(n, &msg->u.claimed, out);
         break;
     case WF_MSG_drain:
         n->drained_by_broker = msg->u.drain.on != 0;
@@ -321,7 +332,8 @@ static void run_due(struct node *n, struct run *r, struct wf_effects *out)
     }
     if (r->phase == RUN_RUNNING && !r->told_started &&
         n->now_us >= r->started_us + n->cfg.stream_after_ms * MS) {
-        tell_started(n, r, out);
+        node_tell_started(n, r, out);
+        node_flush_output(n, r, 1, out);
     }
     node_check_limits(n, r, out);
 }
@@ -345,10 +357,8 @@ static void on_drain(struct node *n, int on, struct wf_effects *out)
     node_send(n, out, WF_MSG_drain, &m);
 }
 
-static void happen(struct node *n, const struct node_event *ev, struct wf_effects *out)
+static void on_link(struct node *n, const struct node_event *ev, struct wf_effects *out)
 {
-    struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
-
     switch (ev->kind) {
     case NODE_START:
         wf_link_start(&n->link, n->now_us, out);
@@ -361,6 +371,24 @@ static void happen(struct node *n, const struct node_event *ev, struct wf_effect
         break;
     case NODE_LINK_REFUSED:
         wf_link_refused(&n->link, n->now_us, out);
+        break;
+    default:
+        wf_link_tried(&n->link, n->now_us, ev->on, out);
+        break;
+    }
+}
+
+static void happen(struct node *n, const struct node_event *ev, struct wf_effects *out)
+{
+    struct run *r = ev->run != 0 ? runs_numbered(&n->runs, ev->run) : NULL;
+
+    switch (ev->kind) {
+    case NODE_START:
+    case NODE_LINK_UP:
+    case NODE_LINK_DOWN:
+    case NODE_LINK_REFUSED:
+    case NODE_LINK_TRIED:
+        on_link(n, ev, out);
         break;
     case NODE_MSG:
         on_msg(n, ev->msg, out);
@@ -426,6 +454,7 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
     n->now_us = wf_max_u64(n->now_us, ev->now_us);
     n->wall_ms = ev->wall_ms;
     happen(n, ev, out);
+    node_move_after(n, out);
     if (was_open && !node_is_open(n)) {
         on_cut(n, out);
     }
@@ -442,8 +471,9 @@ uint64_t node_wakeup_us(const struct node *n)
 {
     const struct wf_heap_node *x = wf_heap_min(&n->runs.timers);
 
-    return wf_min_u64(wf_min_u64(n->link.due_us, node_spool_due_us(n)),
-                      wf_min_u64(x != NULL ? x->key : UINT64_MAX, node_data_due_us(n)));
+    return wf_min_u64(
+        wf_min_u64(wf_min_u64(n->link.due_us, node_spool_due_us(n)), node_move_due_us(n)),
+        wf_min_u64(x != NULL ? x->key : UINT64_MAX, node_data_due_us(n)));
 }
 
 const struct wf_link *node_link(const struct node *n)

@@ -6,6 +6,9 @@
  * APPEND and SYNC (docs/spec/6-spool.md).  Pure.  weft-agent and libweft's serve are its
  * shells.
  *
+ * An agent may know several brokers.  What it holds is of the one that assigned it, which
+ * alone is told of it; the effects TRY and UNTRY are those of its link.
+ *
  * Results wait here until the broker acknowledges them.  Once they hold `max_held` bytes
  * no assignment is taken, so they never hold more than that and what all slots and queues
  * can add to it.

@@ -466,7 +466,7 @@ static void tell(struct node *n, struct run_data *rd, uint64_t rate,
     }
     m.left_ms = rate == 0 ? 0 : (m.total - m.bytes) / (rate / 1000 + 1);
     if (rd->told_us == 0 || m.bytes != rd->told_have) {
-        node_send(n, out, WF_MSG_fetching, &m);
+        node_send_of(n, rd->run, out, WF_MSG_fetching, &m);
     }
     rd->told_us = n->now_us;
     rd->told_have = m.bytes;

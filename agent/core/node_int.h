@@ -8,6 +8,7 @@
 struct node {
     struct node_config cfg;
     struct wf_link link;
+    struct wf_home home; /* of the present session, or of the last */
     struct runs runs;
     struct node_facts facts;
     uint64_t now_us, wall_ms;
@@ -16,7 +17,6 @@ struct node {
     uint64_t sent[WF_METRICS];
     uint32_t sent_known;
     uint64_t done, failed, refused, cut;
-    uint64_t cut_us;     /* when the broker was last heard, once a session has ended */
     uint64_t held_bytes; /* memory of finished runs */
     uint64_t window_bytes,
         window_runs; /* results sent in this session, not acknowledged */
@@ -27,6 +27,10 @@ struct node {
     int told_full;        /* that the spool is full, since the session ended */
     int stopped;
     int drained_by_broker, drained_by_owner;
+    int moving;        /* it takes no new work, to leave for a better broker */
+    uint64_t move_us;  /* when it gives that up */
+    uint64_t claim_us; /* the next claim is due; UINT64_MAX: there is nothing */
+    uint64_t claim_wait_us;
     uint64_t gone_us; /* when the machine is taken away; 0: no such notice came */
     uint8_t warm[WF_CAPS_MAX]; /* its workers are up */
     struct wf_buf rows[3];
@@ -43,6 +47,29 @@ void node_send(const struct node *n, struct wf_effects *out, enum wf_type type,
                const void *body);
 
 int node_is_open(const struct node *n);
+
+/* node_move.c: whose attempts are whose; from one broker to another. */
+
+/* It is of the broker of the session. */
+int node_is_ours(const struct node *n, const struct run *r);
+
+/* Send what is about a run, if it is. */
+void node_send_of(const struct node *n, const struct run *r, struct wf_effects *out,
+                  enum wf_type type, const void *body);
+
+/* For the link: is there anything of this broker's? */
+int node_holds(const void *owner, const struct wf_home *home);
+void node_on_claimed(struct node *n, const struct wf_claimed *m, struct wf_effects *out);
+void node_move_opened(struct node *n, struct wf_effects *out);
+void node_move_cut(struct node *n);
+
+/* In each step, before it is seen whether the session has ended. */
+void node_move_after(struct node *n, struct wf_effects *out);
+uint64_t node_move_due_us(const struct node *n);
+
+/* node.c: its phase, and that it was started, as the broker is told. */
+unsigned node_told_phase(const struct run *r);
+void node_tell_started(struct node *n, struct run *r, struct wf_effects *out);
 
 /* node_report.c: what the machine is and how it does. */
 void node_tell_info(struct node *n, struct wf_effects *out);

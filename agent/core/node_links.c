@@ -67,6 +67,7 @@ void node_links_opened(struct node *n)
 {
     n->rtt = (struct wf_rtt){0};
     n->probed = 0;
+    n->pongs = n->link.rtt_us.n;
     n->link.probed_us = 0;
     n->links_told_us = 0;
 }

@@ -13,7 +13,7 @@ static void send_output(struct node *n, struct run *r, unsigned stream, uint64_t
                                     .offset = offset,
                                     .data = wf_slice_make(p, some)};
 
-        if (n->link.state != WF_LINK_READY || r->streamed >= n->cfg.max_log) {
+        if (!node_is_open(n) || !node_is_ours(n, r) || r->streamed >= n->cfg.max_log) {
             r->cut += stream == 2 ? len : 0; /* stdout is not lost: it is the result */
             return;
         }

@@ -1,8 +1,8 @@
 /* Results, from the end of a run until the broker has them.
  *
- * A fresh one is told at once.  A new session owes the broker all that is unacknowledged:
- * those go in the order in which they ended, as many at a time as fit a window, so that a
- * long absence does not come back as one flood.
+ * A fresh one is told at once, to the broker whose it is.  A new session owes the broker
+ * all that is unacknowledged: those go in the order in which they ended, as many at a
+ * time as fit a window, so that a long absence does not come back as one flood.
  */
 #include "agent/core/node_int.h"
 
@@ -103,10 +103,12 @@ void node_finish(struct node *n, struct run *r, struct wf_effects *out)
     r->payload = NULL;
     wf_buf_fini(&r->err);
     node_hold(n, r);
-    if (node_is_open(n)) {
+    if (!node_is_open(n)) {
+        wf_list_push_back(&n->runs.todo, &r->todo);
+    } else if (node_is_ours(n, r)) {
         node_tell_result(n, r, out);
     } else {
-        wf_list_push_back(&n->runs.todo, &r->todo);
+        wf_list_push_back(&n->runs.away, &r->todo);
     }
 }
 
@@ -140,7 +142,11 @@ void node_tell_results(struct node *n, struct wf_effects *out)
 
         r->sent = 0;
         wf_list_remove(&r->todo);
-        wf_list_push_back(&n->runs.todo, &r->todo);
+        if (node_is_ours(n, r)) {
+            wf_list_push_back(&n->runs.todo, &r->todo);
+        } else if (r->lsn == 0) {
+            wf_list_push_back(&n->runs.away, &r->todo);
+        }
     }
     send_on(n, out);
 }

@@ -1,11 +1,11 @@
 /* The spool: results that could not be delivered, on stable storage.
  *
- * Nothing is written while a session is open.  When it ends, what is unacknowledged is
- * appended, and so is what ends while there is none: a batch at a time, since each record
- * costs the shell a wait for its disk.  A record whose writing failed is tried again
- * after a while; one that does not fit stays in memory alone, and both are counted.
- * Ages count the time that a process of this agent ran, never the wall clock
- * (docs/spec/6-spool.md).
+ * Nothing is written while a session with the broker whose it is is open.  When it ends,
+ * what is unacknowledged is appended, and so is what ends while there is none: a batch at
+ * a time, since each record costs the shell a wait for its disk.  A record whose writing
+ * failed is tried again after a while; one that does not fit stays in memory alone, and
+ * both are counted. Ages count the time that a process of this agent ran, never the wall
+ * clock (docs/spec/6-spool.md).
  */
 #include "agent/core/node_int.h"
 
@@ -85,7 +85,10 @@ static int encode(struct node *n, const struct run *r)
                                 .blob = m.blob,
                                 .blob_size = m.blob_size,
                                 .fetched = m.fetched,
-                                .fetch_us = m.fetch_us};
+                                .fetch_us = m.fetch_us,
+                                .broker = r->home.key,
+                                .store = r->home.store,
+                                .shared = r->home.shared};
     wf_buf_clear(&n->record);
     put_key(&n->record, &r->key);
     return wf_msg_encode(&n->record, WF_MSG_spool_rec, &rec);
@@ -134,12 +137,18 @@ static int append(struct node *n, struct run *r, struct wf_effects *out)
     return 0;
 }
 
+/* Finished runs that want a record. */
+static const struct wf_list_node *wanting(const struct node *n)
+{
+    return node_is_open(n) ? &n->runs.away : &n->runs.todo;
+}
+
 static int wants_spool(const struct node *n)
 {
 #ifdef WEFT_PLANT_SPOOL_LOST
     return 0;
 #endif
-    return !node_is_open(n) && n->cfg.spool_bytes != 0 && !wf_list_empty(&n->runs.todo);
+    return n->cfg.spool_bytes != 0 && !wf_list_empty(wanting(n));
 }
 
 uint64_t node_spool_due_us(const struct node *n)
@@ -157,7 +166,7 @@ void node_spool(struct node *n, struct wf_effects *out)
     }
     /* The last step writes all there is: no further one comes. */
     while (wants_spool(n) && (some++ < BATCH || n->stopped)) {
-        struct run *r = CONTAINER_OF(wf_list_first(&n->runs.todo), struct run, todo);
+        struct run *r = CONTAINER_OF(wf_list_first(wanting(n)), struct run, todo);
 
         if (append(n, r, out) != 0) {
             n->spool.errors++;
@@ -172,18 +181,22 @@ void node_spool(struct node *n, struct wf_effects *out)
     }
 }
 
-/* Everything finished that has no record wants one. */
+/* Everything finished that has no record and cannot be told wants one. */
 static void want_spool(struct node *n)
 {
+    struct wf_list_node *list = node_is_open(n) ? &n->runs.away : &n->runs.todo;
     struct wf_list_node *x;
 
     for (x = wf_list_first(&n->runs.finished); x != NULL;
          x = wf_list_next(&n->runs.finished, x)) {
         struct run *r = CONTAINER_OF(x, struct run, node);
 
+        if (node_is_open(n) && node_is_ours(n, r)) {
+            continue;
+        }
         wf_list_remove(&r->todo);
         if (r->lsn == 0) {
-            wf_list_push_back(&n->runs.todo, &r->todo);
+            wf_list_push_back(list, &r->todo);
         }
     }
 }
@@ -212,9 +225,7 @@ void node_spool_failed(struct node *n, uint64_t lsn)
         }
     }
     n->spool_us = wf_add_sat(n->now_us, RETRY_US);
-    if (!node_is_open(n)) {
-        want_spool(n);
-    }
+    want_spool(n);
 }
 
 /* -- the start, and old age ------------------------------------------------------------
@@ -246,6 +257,7 @@ static int decode(const struct node_event *ev, struct wf_msg *ret_msg)
 
 void node_restore(struct node *n, const struct node_event *ev, struct wf_effects *out)
 {
+    static const struct wf_key none;
     struct wf_msg msg;
     struct run *r;
     int rc = decode(ev, &msg);
@@ -260,6 +272,9 @@ void node_restore(struct node *n, const struct node_event *ev, struct wf_effects
                          "error=%s text=\"a record is left where it is\"",
                          wf_err_name(rc));
         return;
+    }
+    if (wf_key_eq(&r->home.key, &none)) {
+        r->home.key = n->link.ways.brokers.v[0].key; /* of before there were several */
     }
     r->lsn = wf_max_u64(ev->lsn, 1);
     r->spool_len = ev->key.len + ev->value.len;
@@ -276,7 +291,7 @@ void node_plan_age(struct node *n, struct run *r)
 
     if (most_ms == 0) {
         due_us = UINT64_MAX;
-    } else if (due_us <= n->now_us && node_is_open(n)) {
+    } else if (due_us <= n->now_us && node_is_open(n) && node_is_ours(n, r)) {
         due_us = wf_add_sat(n->now_us, OPEN_AGE_US);
     }
     /* Without memory for the timer it just grows older. */
@@ -287,7 +302,7 @@ void node_age(struct node *n, struct run *r, struct wf_effects *out)
 {
     char id[WF_ID_TEXT];
 
-    if (node_is_open(n) || age_ms(n, r) < n->cfg.spool_age_ms) {
+    if ((node_is_open(n) && node_is_ours(n, r)) || age_ms(n, r) < n->cfg.spool_age_ms) {
         node_plan_age(n, r);
         return;
     }

@@ -24,15 +24,15 @@ static uint64_t wall_of(const struct node *n, const struct run *r)
     return wf_min_u64(wall_ms, UINT64_MAX / MS);
 }
 
-/* When being cut off ends a run, which counts from when the broker was last heard. */
+/* When being cut off ends a run, which counts from when its broker was last heard. */
 static uint64_t cut_due_us(const struct node *n, const struct run *r)
 {
 #ifdef WEFT_PLANT_STOP_AFTER_IGNORED
     return UINT64_MAX;
 #endif
-    return node_is_open(n) || r->stop_after_ms == 0
+    return r->stop_after_ms == 0 || (node_is_open(n) && node_is_ours(n, r))
                ? UINT64_MAX
-               : wf_add_sat(n->cut_us,
+               : wf_add_sat(r->cut_us,
                             wf_min_u64(r->stop_after_ms, UINT64_MAX / MS) * MS);
 }
 
@@ -109,7 +109,7 @@ void node_on_stop(struct node *n, const struct wf_stop *m, struct wf_effects *ou
 {
     struct run *r = runs_get(&n->runs, &m->job, m->attempt);
 
-    if (r == NULL) {
+    if (r == NULL || !node_is_ours(n, r)) {
         return;
     }
     if (!m->waiting) {
@@ -152,7 +152,7 @@ void node_check_limits(struct node *n, struct run *r, struct wf_effects *out)
 
 int node_is_draining(const struct node *n)
 {
-    return n->drained_by_broker || n->drained_by_owner || n->gone_us != 0;
+    return n->drained_by_broker || n->drained_by_owner || n->gone_us != 0 || n->moving;
 }
 
 uint64_t node_left_ms(const struct node *n)

@@ -26,6 +26,7 @@ int runs_init(struct runs *t, size_t max, uint64_t seed)
     wf_list_init(&t->running);
     wf_list_init(&t->finished);
     wf_list_init(&t->todo);
+    wf_list_init(&t->away);
     return t->by_key != NULL && t->by_number != NULL ? 0 : WEFT_ENOMEM;
 }
 
@@ -148,6 +149,7 @@ int runs_restore(struct runs *t, const struct wf_spool_rec *m, uint64_t now_us,
     r->fetched = m->fetched;
     r->fetch_us = m->fetch_us;
     r->old_ms = m->age_ms;
+    r->home = (struct wf_home){m->broker, m->store, m->shared};
     r->received_us = r->ended_us = now_us;
     if (r->reason != NULL && r->data != NULL) {
         rc = insert(t, r, &t->finished, &t->nfinished);

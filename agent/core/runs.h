@@ -18,6 +18,7 @@
 #include "common/heap.h"
 #include "common/list.h"
 #include "common/map.h"
+#include "proto/brokers.h"
 
 enum run_phase { RUN_WAITING, RUN_RUNNING, RUN_STOPPING, RUN_FINISHED, RUN_PHASES };
 
@@ -64,10 +65,12 @@ static inline const char *run_file_path(const struct run_files *f, size_t i)
 struct run_data; /* node_inputs.c */
 
 struct run {
-    struct run_key key; /* first: the map's key */
-    unsigned phase;     /* enum run_phase; run_move() only */
-    uint64_t number;    /* names it to the shell; never used again */
-    unsigned cap;       /* index of its capability */
+    struct run_key key;  /* first: the map's key */
+    unsigned phase;      /* enum run_phase; run_move() only */
+    struct wf_home home; /* the broker that it is of */
+    uint64_t cut_us;     /* when that was last heard, once a session with it has ended */
+    uint64_t number;     /* names it to the shell; never used again */
+    unsigned cap;        /* index of its capability */
     unsigned priority;
     uint64_t work_us; /* expected, as it was assigned; what a sum of all can hold */
     uint64_t received_us, started_us, ended_us;
@@ -77,7 +80,7 @@ struct run {
     int told_started;
     int stop_code;            /* why it is being stopped; 0: it is not */
     struct wf_list_node node; /* waiting, running or finished list */
-    struct wf_list_node todo; /* FINISHED: in runs.todo or nowhere */
+    struct wf_list_node todo; /* FINISHED: in runs.todo, runs.away or nowhere */
     struct wf_heap_node timer;
     uint8_t *payload; /* owned; freed once the handler has ended */
     size_t payload_len;
@@ -114,6 +117,8 @@ struct runs {
     struct wf_heap timers;
     struct wf_list_node waiting, running, finished;
     struct wf_list_node todo; /* finished: to be sent; while cut off: to be spooled */
+    struct wf_list_node
+        away; /* finished, of another broker: to be spooled all the same */
     size_t nwaiting, nrunning, nfinished;
     uint64_t work_us; /* of those that wait and run */
     uint64_t next_number;

@@ -478,7 +478,6 @@ int lanes_new(struct wf_loop *loop, const struct lanes_opts *opts,
     l->cbs = *cbs;
     l->arg = arg;
     l->keys = *opts->keys;
-    memcpy(l->broker.b, opts->broker_key, sizeof l->broker.b);
     l->epoch = opts->epoch;
     for (uint32_t i = 0; i < WF_PULL_LANES; i++) {
         l->dialled[i] = (struct lane){.owner = l, .number = i, .redial_us = UINT64_MAX};
@@ -516,11 +515,13 @@ const char *lanes_endpoint(const struct lanes *l)
     return l->endpoint;
 }
 
-void lanes_set_broker(struct lanes *l, const char *control, unsigned port)
+void lanes_set_broker(struct lanes *l, const char *control, unsigned port,
+                      const uint8_t *key)
 {
     const char *colon = strrchr(control, ':');
     int n;
 
+    memcpy(l->broker.b, key, sizeof l->broker.b);
     l->broker_at[0] = '\0';
     if (port != 0 && colon != NULL) {
         n = snprintf(l->broker_at, sizeof l->broker_at, "%.*s:%u",

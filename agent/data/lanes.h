@@ -32,11 +32,10 @@
 struct lanes;
 
 struct lanes_opts {
-    const struct keys *keys;   /* own; copied */
-    const uint8_t *broker_key; /* public, KEY_BYTES; copied */
-    uint64_t epoch;            /* of the control session's hello */
-    const char *listen;        /* endpoint; NULL or empty: nobody connects to us */
-    uint64_t guest_ms;         /* how long who is not let in any more may stay; 0: 30 s */
+    const struct keys *keys; /* own; copied */
+    uint64_t epoch;          /* of the control session's hello */
+    const char *listen;      /* endpoint; NULL or empty: nobody connects to us */
+    uint64_t guest_ms;       /* how long who is not let in any more may stay; 0: 30 s */
 };
 
 struct lanes_cbs {
@@ -58,8 +57,9 @@ void lanes_free(struct lanes *l);
 const char *lanes_endpoint(const struct lanes *l);
 
 /* Where the broker's bulk socket is: on the host of `control`, at this port (0: there is
- * none).  For lanes opened from now on. */
-void lanes_set_broker(struct lanes *l, const char *control, unsigned port);
+ * none), and its key.  For lanes opened from now on. */
+void lanes_set_broker(struct lanes *l, const char *control, unsigned port,
+                      const uint8_t *key);
 
 /* Carry out LANE_OPEN, LANE_SEND and LANE_CLOSE.  Nothing is told from inside. */
 void lanes_open(struct lanes *l, uint32_t lane, const struct wf_lane_to *to);

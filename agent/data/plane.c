@@ -84,7 +84,6 @@ static int open_lanes(struct plane *p, struct wf_loop *loop,
 {
     static const struct lanes_cbs cbs = {on_event, lets_in};
     const struct lanes_opts o = {.keys = &opts->id->keys,
-                                 .broker_key = opts->id->broker_pub,
                                  .epoch = opts->epoch,
                                  .listen = opts->config->data_listen};
 
@@ -188,12 +187,13 @@ void plane_begin(struct plane *p, struct handlers *handlers)
     }
 }
 
-void plane_step(struct plane *p, const struct wf_link *link, const char *endpoint)
+void plane_step(struct plane *p, const struct wf_link *link)
 {
+    const struct wf_broker *at = &link->ways.brokers.v[link->endpoint];
     int open = link->state == WF_LINK_READY;
 
     if (p != NULL && open && !p->opened) {
-        lanes_set_broker(p->lanes, endpoint, link->welcome.bulk_port);
+        lanes_set_broker(p->lanes, at->endpoint, link->welcome.bulk_port, at->key.b);
         handlers_set_inline(p->handlers, link->welcome.max_payload);
     }
     if (p != NULL) {

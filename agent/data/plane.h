@@ -47,8 +47,8 @@ void plane_configure(const struct plane *p, struct node_config *cfg);
 /* The core is there, and who runs jobs (borrowed): tell the core what there is. */
 void plane_begin(struct plane *p, struct handlers *handlers);
 
-/* A step of the core is over.  In a new session the broker is at this endpoint. */
-void plane_step(struct plane *p, const struct wf_link *link, const char *endpoint);
+/* A step of the core is over.  A new session may be with another broker. */
+void plane_step(struct plane *p, const struct wf_link *link);
 
 /* Carry out an effect of lanes or blobs.  Nothing is told from inside. */
 void plane_effect(struct plane *p, const struct wf_effects *fx,

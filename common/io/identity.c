@@ -2,6 +2,7 @@
 
 #include "common/io/conf_file.h"
 #include "common/io/file.h"
+#include "common/io/roster.h"
 #include "common/str.h"
 #include "proto/name.h"
 
@@ -106,6 +107,27 @@ int identity_save(const char *state, const struct identity *id, struct wf_err *e
     return rc == 0 ? identity_adopt(state, "identity", err) : rc;
 }
 
+int identity_brokers(const struct identity *id, const char *state,
+                     const struct wf_conf_list *lines, struct wf_broker_table *ret_table,
+                     struct wf_err *err)
+{
+    struct wf_key key;
+    int rc = 0;
+
+    *ret_table = (struct wf_broker_table){0};
+    memcpy(key.b, id->broker_pub, sizeof key.b);
+    for (size_t i = 0; i < id->endpoints.n && rc == 0; i++) {
+        rc = wf_brokers_give(ret_table, &key, id->endpoints.item[i]);
+    }
+    for (size_t i = 0; lines != NULL && i < lines->n && rc == 0; i++) {
+        rc = wf_brokers_parse(ret_table, lines->item[i], err);
+    }
+    if (rc == 0) {
+        roster_recall(state, ret_table);
+    }
+    return rc;
+}
+
 int identity_key(const char *state, struct keys *ret_keys, int *ret_fresh,
                  struct wf_err *err)
 {
@@ -131,7 +153,7 @@ int identity_remove(const char *state, struct wf_err *err)
 {
     /* The identity goes first: a key alone is a beginning, the other way round is none.
      */
-    static const char *const files[] = {"identity", "key"};
+    static const char *const files[] = {"identity", "brokers", "key"};
     char path[PATH_CAP];
     unsigned gone = 0;
 

@@ -2,6 +2,7 @@
  *
  *     STATE/key        own key pair, drawn here (0600)
  *     STATE/identity   name, site, tier, the broker's key and addresses (ZPL)
+ *     STATE/brokers    others that it learned of (broker_file.h)
  *
  * The key is written before the node asks to be enrolled, the rest when it was: a key
  * without an identity is an enrolment that did not come to its end.
@@ -11,6 +12,7 @@
 
 #include "common/conf.h"
 #include "common/io/keys.h"
+#include "proto/brokers.h"
 #include "proto/limits.h"
 
 #define IDENTITY_ENDPOINTS 8
@@ -33,6 +35,12 @@ int identity_load(const char *state, struct identity *ret_id, struct wf_err *err
 /* All but the key pair. */
 int identity_save(const char *state, const struct identity *id, struct wf_err *err);
 
+/* The broker that it joined at, then those of configuration lines (wf_brokers_parse();
+ * `lines` may be NULL), then those in the file.  WEFT_EINVAL, WEFT_EFULL: a line. */
+int identity_brokers(const struct identity *id, const char *state,
+                     const struct wf_conf_list *lines, struct wf_broker_table *ret_table,
+                     struct wf_err *err);
+
 /* Load the key pair; where there is none, draw one and save it (*ret_fresh).  WEFT_EKEY,
  * WEFT_EIO. */
 int identity_key(const char *state, struct keys *ret_keys, int *ret_fresh,
@@ -42,7 +50,7 @@ int identity_key(const char *state, struct keys *ret_keys, int *ret_fresh,
  * WEFT_EIO. */
 int identity_adopt(const char *state, const char *file, struct wf_err *err);
 
-/* Forget both.  WEFT_ENOENT: there is neither. */
+/* Forget all of it.  WEFT_ENOENT: there is neither. */
 int identity_remove(const char *state, struct wf_err *err);
 
 #endif

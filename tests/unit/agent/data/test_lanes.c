@@ -98,11 +98,8 @@ static int lets_in(void *arg, const struct wf_key *key)
 static void side_init(struct bed *t, struct side *s, const char *listen)
 {
     static const struct lanes_cbs cbs = {on_event, lets_in};
-    struct lanes_opts o = {.keys = &s->keys,
-                           .broker_key = t->broker.pub,
-                           .epoch = 7,
-                           .listen = listen,
-                           .guest_ms = s->guest_ms};
+    struct lanes_opts o = {
+        .keys = &s->keys, .epoch = 7, .listen = listen, .guest_ms = s->guest_ms};
 
     s->close_in_msg = NONE;
     keys_make(&s->keys);
@@ -479,7 +476,7 @@ static void test_broker(void)
     lanes_open(t.a.lanes, WF_LANE_BROKER, &to);
     ok(lanes_failure(t.a.lanes, &ev) && ev.lane == WF_LANE_BROKER, "it has none");
     lanes_set_broker(t.a.lanes, "tcp://127.0.0.1:7077",
-                     (unsigned) strtoul(strrchr(at, ':') + 1, NULL, 10));
+                     (unsigned) strtoul(strrchr(at, ':') + 1, NULL, 10), t.broker.pub);
     lanes_open(t.a.lanes, WF_LANE_BROKER, &to);
     run_until(&t, t.a.ups == 1);
     send_want(&t.a, WF_LANE_BROKER, 12);
@@ -488,7 +485,7 @@ static void test_broker(void)
     ok(t.a.rooms != 0 && t.a.pending == 0, "and it may be given to: there is room");
     router_close(k.router, k.handle);
     run_until(&t, t.a.downs == 1);
-    lanes_set_broker(t.a.lanes, "tcp://127.0.0.1:7077", 0);
+    lanes_set_broker(t.a.lanes, "tcp://127.0.0.1:7077", 0, t.broker.pub);
     lanes_open(t.a.lanes, WF_LANE_BROKER, &to);
     ok(lanes_failure(t.a.lanes, &ev), "a broker that has no such lane any more");
     router_free(k.router);
@@ -503,7 +500,7 @@ static void test_listening(void)
     struct side c = {0};
     static const struct lanes_cbs cbs = {on_event, lets_in};
     struct wf_err err = {0, ""};
-    struct lanes_opts o = {.keys = &t.a.keys, .broker_key = t.broker.pub};
+    struct lanes_opts o = {.keys = &t.a.keys};
 
     bed_init(&t);
     o.listen = lanes_endpoint(t.b.lanes);

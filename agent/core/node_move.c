@@ -1,0 +1,178 @@
+/* Whose attempts are whose, and going from one broker to another.
+ *
+ * An attempt is of the broker that assigned it.  Others hear nothing of it, and what they
+ * say of it counts nothing, but for one case: a broker that shares its store may take the
+ * dead one's jobs over.  Until it has, it does not know them; so what is held from the
+ * other is *claimed* from it, again and again, and is its own once it says so.
+ *
+ * An agent that leaves because another broker is better takes no new work, ends what it
+ * has, and says bye.  When that takes too long it stays.
+ */
+#include "agent/core/node_int.h"
+
+#define CLAIM_MAX_US 30000000u /* between two */
+#define DRAIN_US     30000000u
+#define STAY_MS      600000u /* when it could not leave */
+#define STAY_BUSY_MS 60000u
+
+/* -- whose ------------------------------------------------------------------------------
+ */
+
+int node_is_ours(const struct node *n, const struct run *r)
+{
+    return wf_home_same_broker(&r->home, &n->home);
+}
+
+void node_send_of(const struct node *n, const struct run *r, struct wf_effects *out,
+                  enum wf_type type, const void *body)
+{
+    if (node_is_ours(n, r)) {
+        node_send(n, out, type, body);
+    }
+}
+
+static int has_runs(const struct node *n, const struct wf_home *home)
+{
+    const struct run *r;
+    size_t it = 0;
+
+    while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
+        if (wf_home_same_broker(&r->home, home)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int node_holds(const void *owner, const struct wf_home *home)
+{
+    return has_runs(owner, home);
+}
+
+/* -- claims -----------------------------------------------------------------------------
+ */
+
+static int may_claim(const struct node *n, const struct run *r)
+{
+    return !node_is_ours(n, r) && wf_home_same_store(&r->home, &n->home);
+}
+
+static void claim(struct node *n, struct wf_effects *out)
+{
+    struct wf_claim m = {{0}};
+    const struct run *r;
+    size_t it = 0;
+
+    wf_buf_clear(&n->rows[0]);
+    while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
+        const struct wf_run_row row = {r->key.job, r->key.attempt, node_told_phase(r)};
+
+        if (may_claim(n, r)) {
+            (void) wf_rows_add(&n->rows[0], &m.runs, wf_desc_run_row(), &row);
+        }
+    }
+    n->claim_us = UINT64_MAX;
+    if (m.runs.count != 0) {
+        node_send(n, out, WF_MSG_claim, &m);
+        n->claim_us = wf_add_sat(n->now_us, n->claim_wait_us);
+        n->claim_wait_us = wf_min_u64(2 * n->claim_wait_us, CLAIM_MAX_US);
+    }
+}
+
+/* It is this broker's from now on: who heard nothing of it meanwhile hears it all. */
+static void adopt(struct node *n, struct run *r, struct wf_effects *out)
+{
+    r->home = n->home;
+    if (r->phase == RUN_FINISHED) {
+        node_tell_result(n, r, out);
+        return;
+    }
+    if (r->told_started) {
+        node_tell_started(n, r, out);
+    }
+    node_plan(n, r);
+}
+
+void node_on_claimed(struct node *n, const struct wf_claimed *m, struct wf_effects *out)
+{
+    struct wf_rows rows = m->runs;
+    struct wf_run_row row;
+
+    while (wf_rows_next(&rows, wf_desc_run_row(), &row)) {
+        struct run *r = runs_get(&n->runs, &row.job, row.attempt);
+
+        if (r != NULL && may_claim(n, r)) {
+            adopt(n, r, out);
+        }
+    }
+}
+
+/* -- going ------------------------------------------------------------------------------
+ */
+
+void node_move_opened(struct node *n, struct wf_effects *out)
+{
+    n->moving = 0;
+    n->claim_wait_us = n->link.heartbeat_us;
+    claim(n, out);
+}
+
+void node_move_cut(struct node *n)
+{
+    n->moving = 0;
+    n->claim_us = UINT64_MAX;
+}
+
+static void begin(struct node *n, struct wf_effects *out)
+{
+    const struct wf_drain m = {1};
+
+    if (node_is_draining(n)) {
+        /* Its owner or its broker has other plans. */
+        wf_link_stay(&n->link, n->now_us, STAY_BUSY_MS);
+        return;
+    }
+    n->moving = 1;
+    n->move_us = wf_add_sat(n->now_us, DRAIN_US);
+    node_send(n, out, WF_MSG_drain, &m);
+}
+
+/* Take work again. */
+static void stay(struct node *n, struct wf_effects *out)
+{
+    const struct wf_drain m = {n->drained_by_owner || n->gone_us != 0};
+
+    n->moving = 0;
+    node_send(n, out, WF_MSG_drain, &m);
+}
+
+void node_move_after(struct node *n, struct wf_effects *out)
+{
+    if (!node_is_open(n)) {
+        return;
+    }
+    if (n->now_us >= n->claim_us) {
+        claim(n, out);
+    }
+    if (n->link.better == WF_BROKERS_NONE) {
+        if (n->moving) {
+            stay(n, out); /* it went away again */
+        }
+        return;
+    }
+    if (!n->moving) {
+        begin(n, out);
+    }
+    if (n->moving && !has_runs(n, &n->home)) {
+        wf_link_move(&n->link, n->now_us, out);
+    } else if (n->moving && n->now_us >= n->move_us) {
+        wf_link_stay(&n->link, n->now_us, STAY_MS);
+        stay(n, out);
+    }
+}
+
+uint64_t node_move_due_us(const struct node *n)
+{
+    return node_is_open(n) ? wf_min_u64(n->claim_us, n->moving ? n->move_us : UINT64_MAX)
+                           : UINT64_MAX;
+}

@@ -30,7 +30,7 @@ struct node {
     int moving;        /* it takes no new work, to leave for a better broker */
     uint64_t move_us;  /* when it gives that up */
     uint64_t claim_us; /* the next claim is due; UINT64_MAX: there is nothing */
-    uint64_t claim_wait_us;
+    uint64_t claim_wait_us, claim_slow_us;
     uint64_t gone_us; /* when the machine is taken away; 0: no such notice came */
     uint8_t warm[WF_CAPS_MAX]; /* its workers are up */
     struct wf_buf rows[3];

@@ -10,6 +10,8 @@
  */
 #include "agent/core/node_int.h"
 
+/* A broker that died is taken over within two; then each heartbeat counts. */
+#define CLAIM_LEASES 4u
 #define CLAIM_MAX_US 30000000u /* between two */
 #define DRAIN_US     30000000u
 #define STAY_MS      600000u /* when it could not leave */
@@ -75,7 +77,9 @@ static void claim(struct node *n, struct wf_effects *out)
     if (m.runs.count != 0) {
         node_send(n, out, WF_MSG_claim, &m);
         n->claim_us = wf_add_sat(n->now_us, n->claim_wait_us);
-        n->claim_wait_us = wf_min_u64(2 * n->claim_wait_us, CLAIM_MAX_US);
+        if (n->now_us >= n->claim_slow_us) {
+            n->claim_wait_us = wf_min_u64(2 * n->claim_wait_us, CLAIM_MAX_US);
+        }
     }
 }
 
@@ -114,6 +118,7 @@ void node_move_opened(struct node *n, struct wf_effects *out)
 {
     n->moving = 0;
     n->claim_wait_us = n->link.heartbeat_us;
+    n->claim_slow_us = wf_add_sat(n->now_us, CLAIM_LEASES * n->link.lease_us);
     claim(n, out);
 }
 

@@ -85,6 +85,7 @@ int core_new(const struct core_config *cfg, struct core **ret_core)
     wf_list_init(&c->dirty);
     wf_list_init(&c->pending);
     c->lsn = c->durable_lsn = c->synced_lsn = cfg->lsn;
+    c->shared_id = cfg->shared ? cfg->store_id : 0;
     if (cfg->store_id != 0) {
         /* Of brokers that share a store each has its own count of records. */
         c->cfg.store_id = wf_fnv_bytes(cfg->store_id, cfg->name, strlen(cfg->name));
@@ -219,6 +220,7 @@ static const struct route {
     [WF_MSG_agent_info] = {on_agent_info, A | B, 0},
     [WF_MSG_telemetry] = {on_telemetry, A | B, 0},
     [WF_MSG_resync] = {on_resync, A | B, 0, 1},
+    [WF_MSG_claim] = {on_claim, A, 0, 1},
     [WF_MSG_started] = {on_started, A | B, 0, 1},
     [WF_MSG_output] = {on_output, A | B, 0},
     [WF_MSG_result] = {on_result, A | B, 0, 1},

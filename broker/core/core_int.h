@@ -138,6 +138,7 @@ struct core {
     struct wf_rng cookies; /* apart: what peers see must not tell what else is drawn */
     struct probe probes[PROBES_MAX];
     uint64_t probe_seq;
+    uint64_t shared_id;         /* of a store that other brokers use, too; 0: of none */
     struct wf_buf row_store[4]; /* scratch for lists of replies */
     struct wf_buf news_store;   /* the same for news, which come in between */
 };
@@ -170,6 +171,7 @@ void on_sessions_tick(struct core *c, struct wf_effects *out);
 void on_agent_info(struct turn *t);
 void on_telemetry(struct turn *t);
 void on_resync(struct turn *t);
+void on_claim(struct turn *t);
 void on_started(struct turn *t);
 void on_output(struct turn *t);
 void on_result(struct turn *t);

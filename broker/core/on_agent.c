@@ -80,6 +80,22 @@ void on_drain(struct turn *t)
 /* -- resync ----------------------------------------------------------------------------
  */
 
+/* It is at this agent still, or was before a restart or a takeover: then it is again. */
+static int is_held(struct turn *t, struct agent *a, struct job *j,
+                   const struct wf_run_row *row)
+{
+    return j->attempt == row->attempt &&
+           ((j->agent == a && j->occupies) ||
+            reclaim_attempt(t->c, a, j, (unsigned) row->state));
+}
+
+static void stop_lost(const struct turn *t, const struct wf_run_row *row)
+{
+    const struct wf_stop stop = {row->job, row->attempt, -WEFT_ELOST};
+
+    wf_effects_send(t->out, t->s->peer, WF_MSG_stop, &stop);
+}
+
 /* Mark what the agent holds; tell it to drop what is not its own any more. */
 static void match_held(struct turn *t, const struct agent *a)
 {
@@ -92,9 +108,7 @@ static void match_held(struct turn *t, const struct agent *a)
         if (j != NULL && hedge_held(t->c, a, j, row.attempt)) {
             continue;
         }
-        if (j != NULL && j->attempt == row.attempt &&
-            ((j->agent == a && j->occupies) ||
-             reclaim_attempt(t->c, t->s->principal->agent, j, (unsigned) row.state))) {
+        if (j != NULL && is_held(t, t->s->principal->agent, j, &row)) {
             j->confirmed = 1;
             if (row.state == WF_RUN_RUNNING && j->state == WF_JOB_ASSIGNED) {
                 work_started(t->c, j); /* its announcement was lost, or is forgotten */
@@ -104,9 +118,52 @@ static void match_held(struct turn *t, const struct agent *a)
             /* Its result comes by itself and is acknowledged then. */
             continue;
         } else {
-            const struct wf_stop stop = {row.job, row.attempt, -WEFT_ELOST};
+            stop_lost(t, &row);
+        }
+    }
+}
 
-            wf_effects_send(t->out, t->s->peer, WF_MSG_stop, &stop);
+/* Of jobs that are being taken over the last record may still be on its way: then nothing
+ * can be said of which attempt is the present one. */
+static int all_is_in(const struct core *c)
+{
+    return c->reclaim_us == 0 ||
+           c->now_us + c->cfg.lease_ms * 1000 / 4 * 3 >= c->reclaim_us;
+}
+
+/* What an agent has from another broker that uses this store.  Known here are jobs that
+ * were taken over. */
+void on_claim(struct turn *t)
+{
+    struct wf_rows rows = t->msg->u.claim.runs;
+    struct wf_buf *store = &t->c->row_store[0];
+    struct agent *a = speaker(t);
+    struct wf_claimed m = {{0}};
+    struct wf_run_row row;
+
+    wf_buf_clear(store);
+    while (a != NULL && all_is_in(t->c) && wf_rows_next(&rows, wf_desc_run_row(), &row)) {
+        if (jobs_get(&t->c->jobs, &row.job) != NULL) {
+            /* One that finds no room is claimed once more. */
+            (void) wf_rows_add(store, &m.runs, wf_desc_run_row(), &row);
+        }
+    }
+    if (m.runs.count == 0) {
+        return;
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_claimed, &m);
+    rows = t->msg->u.claim.runs;
+    while (wf_rows_next(&rows, wf_desc_run_row(), &row)) {
+        struct job *j = jobs_get(&t->c->jobs, &row.job);
+
+        if (j == NULL) {
+            continue;
+        }
+        if (is_held(t, a, j, &row)) {
+            j->confirmed = 1;
+            work_came_back(t->c, j);
+        } else if (row.state != WF_RUN_FINISHED) {
+            stop_lost(t, &row);
         }
     }
 }

@@ -258,7 +258,8 @@ void on_hello(struct turn *t)
                            .store = s->by_token ? 0 : c->cfg.store_id,
                            .store_lsn = c->durable_lsn,
                            .bulk_port = s->by_token ? 0 : c->cfg.bulk_port,
-                           .sign = word_sign(c)};
+                           .sign = word_sign(c),
+                           .shared = s->by_token ? 0 : c->shared_id};
     uint64_t probe_port = s->by_token ? 0 : c->cfg.probe_port;
 
     if (s->state != SESSION_NEW) {

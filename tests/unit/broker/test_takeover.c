@@ -57,6 +57,56 @@ static void adopts_what_an_agent_here_kept(void)
     bed_fini(&b);
 }
 
+/* What the agent says it has from the broker that died; 1 when all of it is ours. */
+static int claims(struct bed *b, uint32_t agent, uint8_t id, uint64_t attempt,
+                  unsigned state)
+{
+    const struct wf_run_row row = {bed_id(id), attempt, state};
+    struct wf_buf rows = WF_BUF_INIT(4096);
+    struct wf_claim m = {{0}};
+    struct wf_msg said;
+    int ok;
+
+    must(wf_rows_add(&rows, &m.runs, wf_desc_run_row(), &row) == 0);
+    bed_say(b, agent, WF_MSG_claim, &m);
+    ok = bed_told(b, agent, WF_MSG_claimed, 0, &said) && said.u.claimed.runs.count == 1;
+    wf_buf_fini(&rows);
+    return ok;
+}
+
+static void adopts_what_an_agent_here_has(void)
+{
+    uint32_t client, agent;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit_kept(&b, client, 1);
+    is_int(bed_state(&b, 1), WF_JOB_ASSIGNED, "an agent has it when its broker dies");
+    die(&b, 1);
+    agent = agent_of(&b, 2, "edge", 4);
+    ok(!claims(&b, agent, 1, 1, WF_RUN_RUNNING) && bed_count(&b, agent, WF_MSG_stop) == 0,
+       "and came to us with it: before its records are in nothing is said");
+    adopt_all(&b);
+    ok(!claims(&b, agent, 1, 1, WF_RUN_RUNNING) && bed_count(&b, agent, WF_MSG_stop) == 0,
+       "nor while more may come");
+    bed_tick(&b, b.c->cfg.lease_ms * 1000 / 3);
+    ok(claims(&b, agent, 1, 1, WF_RUN_RUNNING), "then it is ours");
+    is_int(bed_state(&b, 1), WF_JOB_RUNNING, "and runs");
+    live_on(&b, agent, 60);
+    ok(bed_job(&b, 1)->attempt == 1 && bed_state(&b, 1) == WF_JOB_RUNNING,
+       "it is not tried again");
+    bed_result(&b, agent, 1, 1, 0);
+    sync_all(&b);
+    is_int(bed_state(&b, 1), WF_JOB_OK, "its result counts");
+    ok(claims(&b, agent, 1, 1, WF_RUN_FINISHED), "what is over is ours, too");
+    ok(claims(&b, agent, 1, 7, WF_RUN_RUNNING) && bed_count(&b, agent, WF_MSG_stop) == 1,
+       "an attempt that is not wanted any more is stopped");
+    ok(!claims(&b, agent, 9, 1, WF_RUN_RUNNING), "of a job that is unknown nothing is");
+    bed_fini(&b);
+}
+
 static void adopts_what_is_submitted_again(void)
 {
     struct broker_event taken = {.kind = BROKER_TAKEN};
@@ -157,6 +207,7 @@ static void adopts_without_its_owner(void)
 int main(void)
 {
     adopts_what_an_agent_here_kept();
+    adopts_what_an_agent_here_has();
     adopts_what_is_submitted_again();
     numbers_jobs_of_its_own_boot();
     adopts_an_outcome_late();

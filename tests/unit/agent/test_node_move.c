@@ -1,0 +1,340 @@
+/* An agent between two brokers: what it holds is of the one that assigned it. */
+#include "tests/unit/agent/bed.h"
+
+/* Which broker speaks: its key, its store, the one that it shares. */
+struct who {
+    unsigned way;
+    uint64_t store, shared;
+};
+
+static const struct who A = {0, 11, 0}, B = {1, 12, 0}; /* a store each */
+static const struct who N = {0, 21, 5}, S = {1, 22, 5}; /* one store */
+
+static void init_two(struct bed *b)
+{
+    static struct wf_broker_table t;
+
+    t = (struct wf_broker_table){0};
+    for (unsigned i = 0; i < 2; i++) {
+        struct wf_key k;
+
+        memset(k.b, (int) i + 1, sizeof k.b);
+        must(wf_brokers_give(&t, &k, i == 0 ? "tcp://a:1" : "tcp://b:1") == 0);
+    }
+    init_bed(b, 2, 2);
+    b->cfg.link.brokers = &t;
+    b->cfg.spool_bytes = 1u << 20;
+}
+
+static void opens(struct bed *b, const struct who *w)
+{
+    const struct wf_welcome m = {.proto = 1,
+                                 .heartbeat_ms = 1000,
+                                 .lease_ms = 4000,
+                                 .max_payload = 1000,
+                                 .store = w->store,
+                                 .shared = w->shared,
+                                 .role = WF_ROLE_AGENT};
+
+    must(node_link(b->n)->endpoint == w->way);
+    happens(b, NODE_LINK_UP);
+    hears(b, WF_MSG_welcome, &m);
+}
+
+static void start_two(struct bed *b, const struct who *w)
+{
+    init_two(b);
+    must(node_new(&b->cfg, &b->n) == 0);
+    happens(b, NODE_START);
+    opens(b, w);
+}
+
+/* The connection breaks, and the other broker is there. */
+static void fall_over(struct bed *b, const struct who *w)
+{
+    happens(b, NODE_LINK_DOWN);
+    b->now_us = node_link(b->n)->due_us;
+    happens(b, NODE_TICK);
+    opens(b, w);
+}
+
+static unsigned held(struct bed *b, enum wf_type type)
+{
+    struct wf_msg m;
+
+    must(said(b, type, 0, &m));
+    return type == WF_MSG_resync ? m.u.resync.runs.count : m.u.claim.runs.count;
+}
+
+static unsigned count(const struct bed *b, enum wf_type type)
+{
+    struct wf_msg m;
+    unsigned n = 0;
+
+    while (said(b, type, n, &m)) {
+        n++;
+    }
+    return n;
+}
+
+static void ack(struct bed *b, uint8_t id)
+{
+    const struct wf_result_ack m = {id_of(id), 1};
+
+    hears(b, WF_MSG_result_ack, &m);
+}
+
+static void test_apart(void)
+{
+    const struct wf_stop stop = {id_of(1), 1, (uint64_t) -WEFT_ELOST};
+    struct node_counts c;
+    struct bed b;
+
+    start_two(&b, &A);
+    assign(&b, 1, 1, 4);
+    assign(&b, 2, 1, 4);
+    fall_over(&b, &B);
+    is_int(held(&b, WF_MSG_resync), 0, "another broker hears nothing of what is held");
+    is_int(count(&b, WF_MSG_claim), 0, "nor is it asked to take it");
+    hears(&b, WF_MSG_stop, &stop);
+    ok(!did(&b, WF_EFFECT_KILL, b.started[0]), "and cannot stop it");
+    ends(&b, b.started[0], 0);
+    is_int(count(&b, WF_MSG_result), 0, "no result goes there");
+    ok(did(&b, WF_EFFECT_APPEND, 1), "it is kept in the spool at once");
+    ack(&b, 1);
+    c = node_counts(b.n);
+    ok(c.finished == 1 && c.running == 1 && c.spool.results == 1,
+       "nor can it acknowledge what it was not given");
+    assign(&b, 3, 1, 4);
+    is_int(b.nstarted, 3, "its own work runs beside");
+    assign(&b, 2, 1, 4);
+    is_int(count(&b, WF_MSG_refuse), 1, "one name for two attempts is refused");
+    ends(&b, b.started[2], 0);
+    is_int(count(&b, WF_MSG_result), 1, "and its result is told");
+    fall_over(&b, &A);
+    is_int(held(&b, WF_MSG_resync), 2, "the first one finds both of its own");
+    is_int(count(&b, WF_MSG_result), 1, "and gets the result that waited");
+    ack(&b, 1);
+    ends(&b, b.started[1], 0);
+    is_int(count(&b, WF_MSG_result), 1, "the other one when it has ended");
+    ack(&b, 2);
+    is_int(node_counts(b.n).finished, 1, "what is left is the second broker's");
+    close_bed(&b);
+}
+
+static void test_restart(void)
+{
+    struct node_event rec = {.kind = NODE_RECORD};
+    struct wf_effects kept;
+    struct bed b;
+
+    start_two(&b, &A);
+    assign(&b, 1, 1, 4);
+    fall_over(&b, &B);
+    ends(&b, b.started[0], 0);
+    kept = b.fx;
+    wf_effects_init(&b.fx);
+    node_free(b.n);
+    must(node_new(&b.cfg, &b.n) == 0);
+    for (size_t i = 0; i < kept.n; i++) {
+        if (kept.v[i].kind == WF_EFFECT_APPEND) {
+            const uint8_t *p = wf_effect_bytes(&kept, &kept.v[i]);
+
+            rec.key = wf_slice_make(p, NODE_SPOOL_KEY);
+            rec.value = wf_slice_make(p + NODE_SPOOL_KEY,
+                                      (uint32_t) kept.v[i].len - NODE_SPOOL_KEY);
+            rec.lsn = kept.v[i].arg;
+            step(&b, &rec);
+        }
+    }
+    wf_effects_fini(&kept);
+    is_int(node_counts(b.n).finished, 1, "a restart finds it in the spool");
+    happens(&b, NODE_START);
+    happens(&b, NODE_LINK_DOWN);
+    b.now_us = node_link(b.n)->due_us;
+    happens(&b, NODE_TICK);
+    opens(&b, &B);
+    ok(held(&b, WF_MSG_resync) == 0 && count(&b, WF_MSG_result) == 0,
+       "whose it is was kept with it");
+    fall_over(&b, &A);
+    ok(held(&b, WF_MSG_resync) == 1 && count(&b, WF_MSG_result) == 1, "so it gets there");
+    close_bed(&b);
+}
+
+static void claimed(struct bed *b, uint8_t id)
+{
+    const struct wf_run_row row = {id_of(id), 1, WF_RUN_RUNNING};
+    struct wf_buf rows = WF_BUF_INIT(4096);
+    struct wf_claimed m = {{0}};
+
+    must(wf_rows_add(&rows, &m.runs, wf_desc_run_row(), &row) == 0);
+    hears(b, WF_MSG_claimed, &m);
+    wf_buf_fini(&rows);
+}
+
+static void test_takeover(void)
+{
+    struct bed b;
+
+    start_two(&b, &N);
+    assign(&b, 1, 1, 4);
+    assign(&b, 2, 1, 4);
+    b.now_us += SECOND;
+    happens(&b, NODE_TICK);
+    is_int(count(&b, WF_MSG_started), 2, "two run long enough to be announced");
+    fall_over(&b, &S);
+    is_int(held(&b, WF_MSG_resync), 0, "a broker with the same store does not know them");
+    is_int(held(&b, WF_MSG_claim), 2, "but may take them over");
+    ends(&b, b.started[0], 0);
+    is_int(count(&b, WF_MSG_result), 0, "before that it gets no result");
+    b.now_us += SECOND;
+    happens(&b, NODE_TICK);
+    ok(count(&b, WF_MSG_claim) == 1 && held(&b, WF_MSG_claim) == 2,
+       "they are claimed again");
+    claimed(&b, 1);
+    is_int(count(&b, WF_MSG_result), 1, "once it has one, it gets the result");
+    claimed(&b, 2);
+    is_int(count(&b, WF_MSG_started), 1, "or hears that it runs");
+    ack(&b, 1);
+    is_int(node_counts(b.n).finished, 0, "and what it says counts");
+    fall_over(&b, &N);
+    is_int(held(&b, WF_MSG_resync), 0, "it is not the first one's any more");
+    close_bed(&b);
+
+    start_two(&b, &A);
+    assign(&b, 1, 1, 4);
+    fall_over(&b, &B);
+    claimed(&b, 1);
+    is_int(count(&b, WF_MSG_started), 0, "who shares no store can claim nothing");
+    fall_over(&b, &A);
+    is_int(held(&b, WF_MSG_resync), 1, "it is still the first one's");
+    close_bed(&b);
+}
+
+/* Its own broker is away, though another one is there. */
+static void test_policy(void)
+{
+    const struct wf_assign m = {.job = id_of(1),
+                                .attempt = 1,
+                                .capability = wf_slice_of("echo"),
+                                .version = 1,
+                                .stop_after_ms = 3000};
+    unsigned killed = 0;
+    uint64_t from;
+    struct bed b;
+
+    init_two(&b);
+    b.cfg.caps[0].wall_ms = 0;
+    must(node_new(&b.cfg, &b.n) == 0);
+    happens(&b, NODE_START);
+    opens(&b, &A);
+    hears(&b, WF_MSG_assign, &m);
+    from = b.now_us;
+    fall_over(&b, &B);
+    while (!killed && b.now_us < from + 60 * SECOND) {
+        const struct wf_ping ping = {.seq = 1};
+
+        b.now_us += SECOND / 2;
+        happens(&b, NODE_TICK);
+        killed = did(&b, WF_EFFECT_KILL, b.started[0]);
+        hears(&b, WF_MSG_ping, &ping);
+    }
+    ok(killed && b.now_us - from >= 3 * SECOND && b.now_us - from <= 4 * SECOND,
+       "a run that may be cut off for so long is stopped then");
+    close_bed(&b);
+}
+
+static void becomes_better(struct bed *b)
+{
+    struct node_event ev = {.kind = NODE_LINK_TRIED, .on = 1};
+
+    while (node_link(b->n)->better == WF_BROKERS_NONE) {
+        const struct wf_ping ping = {.seq = 1};
+        struct wf_pong pong;
+
+        b->now_us = wf_max_u64(b->now_us, node_wakeup_us(b->n));
+        happens(b, NODE_TICK);
+        pong = (struct wf_pong){node_link(b->n)->ping_seq, b->now_us - 50000, 0};
+        hears(b, WF_MSG_ping, &ping);
+        hears(b, WF_MSG_pong, &pong);
+        if (node_link(b->n)->trying != WF_BROKERS_NONE) {
+            b->now_us += 4000;
+            step(b, &ev);
+        }
+        if (node_link(b->n)->endpoint != 0) {
+            return;
+        }
+    }
+}
+
+static void test_leaving(void)
+{
+    struct wf_msg m;
+    struct bed b;
+
+    start_two(&b, &A);
+    becomes_better(&b);
+    ok(count(&b, WF_MSG_bye) == 1 && did(&b, WF_EFFECT_CONNECT, 1),
+       "an idle agent goes to a broker that is nearer at once");
+    opens(&b, &B);
+    ok(!node_counts(b.n).draining, "and takes work there");
+    close_bed(&b);
+
+    init_two(&b);
+    b.cfg.caps[0].wall_ms = 0;
+    must(node_new(&b.cfg, &b.n) == 0);
+    happens(&b, NODE_START);
+    opens(&b, &A);
+    assign(&b, 1, 1, 4);
+    becomes_better(&b);
+    ok(said(&b, WF_MSG_drain, 0, &m) && m.u.drain.on && count(&b, WF_MSG_bye) == 0,
+       "one that works says that it takes no more");
+    assign(&b, 2, 1, 4);
+    is_int(count(&b, WF_MSG_refuse), 1, "and takes none");
+    ends(&b, b.started[0], 0);
+    ok(count(&b, WF_MSG_result) == 1 && count(&b, WF_MSG_bye) == 0,
+       "when it has ended the result goes first");
+    ack(&b, 1);
+    ok(count(&b, WF_MSG_bye) == 1 && did(&b, WF_EFFECT_CONNECT, 1), "then it leaves");
+    close_bed(&b);
+}
+
+static void test_staying(void)
+{
+    struct wf_msg m;
+    unsigned drains = 0;
+    struct bed b;
+
+    init_two(&b);
+    b.cfg.caps[0].wall_ms = 0;
+    must(node_new(&b.cfg, &b.n) == 0);
+    happens(&b, NODE_START);
+    opens(&b, &A);
+    assign(&b, 1, 1, 4);
+    becomes_better(&b);
+    for (unsigned i = 0; i < 120; i++) {
+        const struct wf_ping ping = {.seq = 1};
+
+        b.now_us += SECOND / 2;
+        happens(&b, NODE_TICK);
+        drains += said(&b, WF_MSG_drain, 0, &m) && !m.u.drain.on;
+        hears(&b, WF_MSG_ping, &ping);
+    }
+    ok(drains == 1 && !node_counts(b.n).draining,
+       "what does not end soon keeps it where it is");
+    is_int(node_link(b.n)->state, WF_LINK_READY, "with its session");
+    assign(&b, 2, 1, 4);
+    is_int(b.nstarted, 2, "it takes work again");
+    close_bed(&b);
+}
+
+int main(void)
+{
+    test_apart();
+    test_restart();
+    test_takeover();
+    test_policy();
+    test_leaving();
+    test_staying();
+    return done();
+}

@@ -262,12 +262,15 @@ static void count_sessions(const struct core *c, struct wf_status_info *m)
     size_t it = 0;
 
     while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
-        m->clients += s->state == SESSION_READY && s->role != WF_ROLE_AGENT;
+        m->clients += s->state == SESSION_READY && !role_runs(s->role);
     }
     for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
          n = n->next) {
         const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
 
+        if (agent_is_site(a)) {
+            continue; /* its agents are its own */
+        }
         m->agents++;
         m->agents_up += a->state == AGENT_UP;
         m->slots += a->state == AGENT_UP ? a->slots : 0;
@@ -289,6 +292,8 @@ static void query_status(struct turn *t)
     struct core *c = t->c;
     const struct bus_counts *bus = c->bus != NULL ? c->bus : &none;
     struct wf_buf *store = core_rows(c, 0);
+    const char *name;
+    uint64_t value;
     struct wf_status_info m = {.req = t->msg->u.query.req,
                                .broker = wf_slice_of(c->cfg.name),
                                .site = wf_slice_of(c->cfg.site),
@@ -318,6 +323,9 @@ static void query_status(struct turn *t)
 #define C(name) add_count(store, &m, #name, bus->name);
     BUS_COUNTS(C)
 #undef C
+    for (unsigned i = 0; word_count(c, i, &name, &value); i++) {
+        add_count(store, &m, name, value);
+    }
     add_count(store, &m, "run_error_pm", wf_ewma_mean(&c->run_error_pm));
     wf_effects_send(t->out, t->s->peer, WF_MSG_status_info, &m);
 }

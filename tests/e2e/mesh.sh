@@ -78,6 +78,16 @@ at_site c token "$tmp/cc.token" --role client --name cc
 ok "a client of c" weft -q ctx add cc "$tmp/cc.token"
 run weft -C cc run hash --data x
 is "$rc" 0 "works"
+# The same client at a, which never enrolled it.
+file=$(grep -rl "^endpoint = .*:${site_port[c]}" "$WEFT_HOME" | grep cc | head -n 1)
+cp "$file" "$tmp/cc.profile"
+sed -i "s/:${site_port[c]}/:${site_port[a]}/; $(grep '^broker_key' "$(grep -rl \
+    "^endpoint = .*:${site_port[a]}" "$WEFT_HOME" | head -n 1)" |
+    sed 's|.*|s/^broker_key.*/&/|')" "$file"
+run weft -C cc run hash --data x
+is "$rc" 0 "is let in at a as well"
+like "$(weft -C a events)" 'adopted.*cc' "as an operator can see"
+cp "$tmp/cc.profile" "$file"
 revoked() { weft -C a key revoke cc; }
 await "a to hear of it, two links away, and revoke it" revoked
 refused() { ! weft -C cc run hash --data x; }

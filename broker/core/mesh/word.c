@@ -412,6 +412,27 @@ static void tell_all_brokers(struct core *c, struct wf_effects *out)
     }
 }
 
+int word_count(const struct core *c, unsigned i, const char **ret_name,
+               uint64_t *ret_value)
+{
+    static const char *const refused[GOSSIP_REFUSALS] = {
+        [GOSSIP_MALFORMED] = "facts_malformed", [GOSSIP_UNKNOWN] = "facts_of_strangers",
+        [GOSSIP_REVOKED] = "facts_of_revoked",  [GOSSIP_TWICE] = "facts_twice",
+        [GOSSIP_STALE] = "facts_stale",         [GOSSIP_FORGED] = "facts_forged",
+        [GOSSIP_FULL] = "facts_over_share",     [GOSSIP_NOMEM] = "facts_out_of_memory"};
+    struct gossip_stats s;
+
+    gossip_stats(c->word.gossip, &s);
+    if (i < GOSSIP_REFUSALS) {
+        *ret_name = refused[i];
+        *ret_value = s.refused[i];
+        return 1;
+    }
+    *ret_name = i == GOSSIP_REFUSALS ? "facts_taken" : "facts_bytes_out";
+    *ret_value = i == GOSSIP_REFUSALS ? s.news : s.bytes_out;
+    return i <= GOSSIP_REFUSALS + 1;
+}
+
 /* -- time ------------------------------------------------------------------------------
  */
 

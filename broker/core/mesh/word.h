@@ -65,6 +65,10 @@ void word_tell_brokers(struct core *c, const struct session *s, struct wf_effect
 void word_step(struct core *c, struct wf_effects *out);
 uint64_t word_due_us(const struct core *c);
 
+/* What became of the facts of others, by name: 1, or 0 behind the last. */
+int word_count(const struct core *c, unsigned i, const char **ret_name,
+               uint64_t *ret_value);
+
 /* How much room there is here, and how much waits. */
 void word_figures(const struct core *c, struct wf_site_fact *ret);
 

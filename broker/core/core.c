@@ -230,7 +230,7 @@ static const struct route {
     [WF_MSG_fetching] = {on_fetching, A, 0},
     [WF_MSG_seen] = {on_seen, B, 0},
     [WF_MSG_facts] = {on_facts, B, 0},
-    [WF_MSG_assign] = {on_assign, B, 0, 1},
+    [WF_MSG_assign] = {on_assign, B, 0},
     [WF_MSG_stop] = {on_stop, B, 0, 1},
     [WF_MSG_result_ack] = {on_result_ack, B, 0, 1},
     [WF_MSG_holdings] = {on_holdings, A, 0},

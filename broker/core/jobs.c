@@ -407,6 +407,9 @@ int job_plan(struct jobs *t, struct job *j)
     if (j->guest != NULL && j->guest->back_us != 0 && j->state == WF_JOB_QUEUED) {
         due_us = wf_min_u64(due_us, j->guest->back_us);
     }
+    if (j->guest != NULL && j->guest->stop_us != 0) {
+        due_us = wf_min_u64(due_us, j->guest->stop_us);
+    }
     if (j->overdue_us != 0 && j->state == WF_JOB_RUNNING && j->cut_us == 0) {
         due_us = wf_min_u64(due_us, j->overdue_us);
     }

@@ -164,7 +164,7 @@ static struct principal *find(struct turn *t, struct wf_slice key, uint64_t req)
 
     if (rc == WEFT_ENOENT && word_named(t->c, key, &foreign, NULL) == 0) {
         /* Enrolled at another broker, and never seen here. */
-        p = word_adopt(t->c, &foreign, t->out);
+        p = word_adopt(t->c, &foreign, 1, t->out);
         rc = p != NULL ? 0 : WEFT_EFULL;
     }
     if (rc == 0) {

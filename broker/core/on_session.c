@@ -1,5 +1,6 @@
 /* Sessions: who connects, hello, heartbeats, enrolment, silence. */
 #include "broker/core/ledger.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/preempt.h"
 #include "broker/core/routes.h"
 #include "broker/core/work.h"
@@ -66,7 +67,7 @@ void on_peer_up(struct core *c, uint32_t peer, const struct wf_key *key,
         p = registry_token(&c->registry, key);
     }
     if (p == NULL) {
-        p = word_adopt(c, key, out);
+        p = word_adopt(c, key, 0, out);
         by_token = 0;
     }
     /* Who was told that this broker stops need not be let in again to hear it once more.
@@ -107,6 +108,9 @@ static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
               "agent %s is gone; %u attempts wait for its return", a->principal->name,
               (unsigned) a->assigned);
     work_cut(c, a);
+    if (a->neighbour != NULL) {
+        guests_cut(c, a);
+    }
     if (wf_heap_push(&c->agents.graces, &a->grace, a->lost_until_us) != 0) {
         work_lose(c, a, 0, "the agent was lost", out);
     }

@@ -175,13 +175,14 @@ void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
 
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
-        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
         struct wf_run_row row;
 
         if (j->guest == NULL || j->owner != owner->principal || j->guest->acked ||
             m.runs.count == WF_RUNS_MAX) {
             continue;
         }
+        j->guest->stop_us = 0;
         row = (struct wf_run_row){j->guest->job, j->guest->attempt, run_state(j)};
         if (wf_rows_add(rows, &m.runs, wf_desc_run_row(), &row) != 0) {
             break;
@@ -240,8 +241,33 @@ void guest_waits(struct core *c, struct job *j)
     (void) job_plan(&c->jobs, j);
 }
 
+void guests_cut(struct core *c, const struct agent *owner)
+{
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
+         n = wf_list_next(&c->jobs.all, n)) {
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->guest != NULL && j->owner == owner->principal &&
+            j->guest->stop_after_ms != 0 && !wf_job_is_final(j->state)) {
+            j->guest->stop_us =
+                c->now_us + wf_min_u64(j->guest->stop_after_ms, UINT64_MAX / 4000) * 1000;
+            (void) job_plan(&c->jobs, j);
+        }
+    }
+}
+
 void guest_due(struct core *c, struct job *j, struct wf_effects *out)
 {
+    const struct work_end end = {.state = WF_JOB_CANCELLED,
+                                 .code = WEFT_ELOST,
+                                 .reason = "its broker was cut off for longer than it "
+                                           "allows"};
+
+    if (j->guest->stop_us != 0 && j->guest->stop_us <= c->now_us) {
+        work_stop(j, end.code, out);
+        work_finish(c, j, &end, out);
+        return;
+    }
     if (j->guest->back_us != 0 && j->guest->back_us <= c->now_us &&
         j->state == WF_JOB_QUEUED) {
         guest_give_back(c, j, WEFT_EBUSY, "it waited in vain for an agent there", out);
@@ -303,6 +329,8 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     quiet.quiet = 1; /* the answer is ours */
     rc = submit_prepare(&quiet, &s, &j);
     if (rc != 0) {
+        /* That it is full is no fault of the job's. */
+        rc = rc == WEFT_EFULL ? WEFT_EBUSY : rc;
         *ret_why = wf_err_sentence(rc);
         return rc;
     }
@@ -311,6 +339,7 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     rc = guest_new(&m->job, m->attempt, m->path, &j->guest);
     if (rc == 0) {
         t->c->jobs.bytes += j->guest->size;
+        j->guest->stop_after_ms = m->stop_after_ms;
         rc = is_placeable(t, j, ret_why) ? 0 : WEFT_EBUSY;
     } else {
         *ret_why = "out of memory";
@@ -337,8 +366,16 @@ void on_assign(struct turn *t)
         return;
     }
     a->neighbour->covered = wf_max_u64(a->neighbour->covered, m->seq);
-    if (j != NULL) {
+    if (j != NULL && j->guest != NULL && j->owner == t->s->principal) {
         return; /* said again: it is held, or its outcome is on its way */
+    }
+    if (j != NULL) {
+        refuse_guest(t, WEFT_ECONFLICT, "its id here belongs to other work");
+        return;
+    }
+    if (t->c->rolled_back) {
+        refuse_guest(t, WEFT_ESTORAGE, "the broker's store went back in time");
+        return;
     }
     if (is_in(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX) {
         refuse_guest(t, WEFT_EREFUSED, "it came through here, or too far");

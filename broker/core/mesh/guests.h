@@ -12,17 +12,20 @@
 #include "broker/core/jobs.h"
 #include "proto/effects.h"
 
+struct agent;
 struct core;
 struct turn;
 
 /* What a job has that came from another broker.  Owned by the job. */
 struct guest {
-    struct wf_id job;    /* its id there, */
-    uint32_t attempt;    /* and which attempt of it this is */
-    int acked;           /* its outcome was recorded there */
-    uint64_t back_us;    /* given back then, unless it is placed; 0: it is placed */
-    size_t size;         /* of all of this */
-    struct wf_rows path; /* label_row rows: brokers that it came through, home first */
+    struct wf_id job;       /* its id there, */
+    uint32_t attempt;       /* and which attempt of it this is */
+    int acked;              /* its outcome was recorded there */
+    uint64_t stop_after_ms; /* it ends so long after the link to its home broke; 0: not */
+    uint64_t stop_us;       /* then; 0: the link is there */
+    uint64_t back_us;       /* given back then, unless it is placed; 0: it is placed */
+    size_t size;            /* of all of this */
+    struct wf_rows path;    /* label_row rows: brokers that it came through, home first */
     uint8_t bytes[];
 };
 
@@ -47,6 +50,10 @@ void on_result_ack(struct turn *t);
 
 /* Every guest of that broker, told after its session opened, and their outcomes. */
 void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);
+
+/* The link to their broker broke: those that asked for it end in a while, unless it comes
+ * back. */
+void guests_cut(struct core *c, const struct agent *owner);
 
 /* It waits, or it is placed: its home hears of it when that takes too long. */
 void guest_waits(struct core *c, struct job *j);

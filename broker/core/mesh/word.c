@@ -261,14 +261,21 @@ void on_facts(struct turn *t)
 /* -- keys of others --------------------------------------------------------------------
  */
 
+/* Whoever holds one broker must not become an operator of all, nor make brokers. */
+static int may_come(const struct wf_key_fact *m)
+{
+    return m->state == WF_KEY_ACTIVE &&
+           (m->role == WF_ROLE_AGENT || m->role == WF_ROLE_CLIENT);
+}
+
 int word_admits(const struct core *c, const struct wf_key *key)
 {
     struct wf_key_fact m;
 
-    return word_of(c, key, &m, NULL) == 0 && m.state == WF_KEY_ACTIVE;
+    return word_of(c, key, &m, NULL) == 0 && may_come(&m);
 }
 
-struct principal *word_adopt(struct core *c, const struct wf_key *key,
+struct principal *word_adopt(struct core *c, const struct wf_key *key, int any,
                              struct wf_effects *out)
 {
     struct principal p = {
@@ -278,7 +285,7 @@ struct principal *word_adopt(struct core *c, const struct wf_key *key,
     size_t len;
 
     if (word_of(c, key, &m, NULL) != 0 || m.state != WF_KEY_ACTIVE ||
-        !wf_name_ok(m.name)) {
+        (!any && !may_come(&m)) || !wf_name_ok(m.name)) {
         return NULL;
     }
     p.role = (unsigned) m.role;

@@ -50,8 +50,9 @@ void word_key(struct core *c, const struct principal *p, struct wf_effects *out)
 /* Is it enrolled somewhere, and revoked nowhere, as far as is known? */
 int word_admits(const struct core *c, const struct wf_key *key);
 
-/* The same, and a principal is made of it; NULL: it is not, or there is no room. */
-struct principal *word_adopt(struct core *c, const struct wf_key *key,
+/* The same, and a principal is made of it; NULL: it is not, or there is no room.  `any`:
+ * also of a role that is not let in, to be revoked. */
+struct principal *word_adopt(struct core *c, const struct wf_key *key, int any,
                              struct wf_effects *out);
 
 /* By name, wherever it was enrolled.  *ret_home (may be NULL): the broker that says so.

@@ -195,7 +195,8 @@ static void converges(void)
         longest = took > longest ? took : longest;
         sum += took;
     }
-    printf("# intervals to agree: mean %.1f, at most %u\n", (double) sum / SEEDS, longest);
+    printf("# intervals to agree: mean %.1f, at most %u\n", (double) sum / SEEDS,
+           longest);
     is_int(failed, 0, "after faults of all kinds all brokers of a mesh know the same");
 }
 

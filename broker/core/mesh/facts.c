@@ -210,8 +210,12 @@ int facts_has(const struct origin *o, uint64_t seq)
 
 static void advance(struct origin *o)
 {
-    for (unsigned i = facts_after(o, o->seen); i < o->n && o->facts[i]->base <= o->seen;
-         i++) {
+    for (unsigned i = facts_after(o, o->seen); i < o->n; i++) {
+#ifndef WEFT_PLANT_GOSSIP_IGNORES_GAPS
+        if (o->facts[i]->base > o->seen) {
+            return;
+        }
+#endif
         o->seen = o->facts[i]->seq;
     }
 }

@@ -298,7 +298,9 @@ void spread_forget(struct gossip *g, unsigned link)
         mask_clear(&o->tell_push, link);
         if (o->parent == (int) link) {
             o->parent = -1;
+#ifndef WEFT_PLANT_GOSSIP_ORPHANS
             spread_ask(g, o, (int) link);
+#endif
         }
     }
 }

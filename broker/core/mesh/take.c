@@ -41,10 +41,12 @@ static void came_by(struct gossip *g, struct origin *o, const struct heard *h)
         return;
     }
     o->parent = (int) h->link;
+#ifndef WEFT_PLANT_GOSSIP_ORPHANS
     if (mask_take(&o->silent, h->link)) {
         mask_clear(&o->tell_stop, h->link);
         spread_tell(g, o, &o->tell_push, h->link);
     }
+#endif
 }
 
 /* It came once more, by another way than the first time. */
@@ -87,6 +89,9 @@ static int known(struct gossip *g, struct origin *o, const struct heard *h)
 static int genuine(struct gossip *g, const struct origin *o, const struct heard *h)
 {
     g->stats.verified++;
+#ifdef WEFT_PLANT_GOSSIP_TRUSTS_ALL
+    return 1;
+#endif
     if (!sign_verify(&h->said, &o->sign, h->sign)) {
         g->stats.refused[GOSSIP_FORGED]++;
         g->links[h->link].forged++;

@@ -100,6 +100,39 @@ static void ring(void)
     net_free(&w);
 }
 
+/* A neighbour falls silent without a broken link: what it would bring comes by another.
+ */
+static void mute(void)
+{
+    struct net w;
+    unsigned s = 0;
+
+    net_new(&w, 5, 8, NULL);
+    for (unsigned i = 0; i < w.n; i++) {
+        for (unsigned k = 0; k < w.n; k++) {
+            net_trust(&w, i, k);
+        }
+    }
+    for (unsigned i = 0; i < w.n; i++) {
+        net_link(&w, i, (i + 1) % w.n);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        (void) net_say_site(&w, 0, i % 2 != 0 ? "odd" : "even");
+        net_run(&w, NET_S);
+    }
+    w.up[0][1] = w.up[1][0] = 0;
+    (void) net_say_site(&w, 0, "unheard");
+    while (s < 20 && !net_knows(&w, 1, 0, "unheard")) {
+        net_run(&w, NET_S);
+        s++;
+    }
+    ok(net_knows(&w, 1, 0, "unheard") && s <= 12, "a silent way: %u intervals", s);
+    (void) net_say_site(&w, 0, "by another way");
+    net_run(&w, NET_S);
+    ok(net_knows(&w, 1, 0, "by another way"), "from then on it is pushed by another");
+    net_free(&w);
+}
+
 static void restart(void)
 {
     struct net w;
@@ -220,6 +253,7 @@ int main(void)
     two();
     line();
     ring();
+    mute();
     restart();
     revoked();
     news();

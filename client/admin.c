@@ -77,8 +77,8 @@ static void add_endpoint(struct wf_token *t, const char *endpoint)
 
 /* Where the device should connect: as told, else what the broker says, else where we
  * ourselves reach it. */
-static void add_endpoints(struct weft_client *c, struct wf_token *t, const char *told,
-                          struct wf_rows said)
+static void add_endpoints(const struct wf_broker *at, struct wf_token *t,
+                          const char *told, struct wf_rows said)
 {
     char text[WF_LABEL_MAX + 1];
     struct wf_label_row row;
@@ -90,8 +90,8 @@ static void add_endpoints(struct weft_client *c, struct wf_token *t, const char 
     while (wf_rows_next(&said, wf_desc_label_row(), &row)) {
         add_endpoint(t, wf_slice_str(row.text, text, sizeof text));
     }
-    for (size_t i = 0; t->nendpoints == 0 && i < c->profile.endpoints.n; i++) {
-        add_endpoint(t, c->profile.endpoints.item[i]);
+    if (t->nendpoints == 0) {
+        add_endpoint(t, at->endpoint);
     }
 }
 
@@ -118,6 +118,7 @@ int weft_token_create(weft_client *c, const struct weft_token *token, int timeou
     struct weft_token w = WEFT_TOKEN_INIT;
     uint8_t secret[WF_KEY_SIZE];
     struct wf_token_put body;
+    struct wf_broker at;
     struct weft_future *f = NULL;
     struct wf_token t;
     struct wf_msg msg;
@@ -133,12 +134,13 @@ int weft_token_create(weft_client *c, const struct weft_token *token, int timeou
                                  .ttl_ms = w.ttl_ms};
     wf_token_keypair(t.seed, &body.key, secret);
     keys_wipe(secret, sizeof secret);
-    rc = profile_broker_key(&c->profile, t.broker.b, NULL);
+    rc = ask(c, &how, WF_MSG_token_put, &body, WF_MSG_done, &msg, &f);
     if (rc == 0) {
-        rc = ask(c, &how, WF_MSG_token_put, &body, WF_MSG_done, &msg, &f);
-    }
-    if (rc == 0) {
-        add_endpoints(c, &t, w.endpoint, msg.u.done.endpoints);
+        client_lock(c);
+        at = *client_broker(c);
+        client_unlock(c);
+        t.broker = at.key;
+        add_endpoints(&at, &t, w.endpoint, msg.u.done.endpoints);
         rc = format_token(&t, ret_text);
     }
     weft_future_free(f);

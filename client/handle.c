@@ -34,13 +34,17 @@ int client_is_inside(const struct weft_client *c)
 
 /* -- carrying out ------------------------------------------------------------------- */
 
+const struct wf_broker *client_broker(const struct weft_client *c)
+{
+    return &c->calls.link.ways.brokers.v[c->calls.link.endpoint];
+}
+
+/* Only steps of the loop's own thread change the table. */
 static int connect_to(struct weft_client *c, size_t i)
 {
-    uint8_t key[KEY_BYTES];
-    int rc = profile_broker_key(&c->profile, key, NULL);
+    const struct wf_broker *b = &c->calls.link.ways.brokers.v[i];
 
-    return rc != 0 ? rc
-                   : uplink_connect(c->uplink, c->profile.endpoints.item[i], key, NULL);
+    return uplink_connect(c->uplink, b->endpoint, b->key.b, NULL);
 }
 
 /* 0, or why the session cannot go on. */
@@ -62,6 +66,10 @@ static int carry_out_one(struct weft_client *c, const struct wf_effects *fx,
     case WF_EFFECT_DISCONNECT:
         uplink_flush(c->uplink);
         uplink_disconnect(c->uplink);
+        return 0;
+    case WF_EFFECT_TRY:
+    case WF_EFFECT_UNTRY:
+        roster_effect(c->roster, &c->calls.link, x);
         return 0;
     default:
         return 0;
@@ -91,6 +99,9 @@ void client_carry_out(struct weft_client *c)
             uplink_disconnect(c->uplink);
             c->down_why = rc;
             wf_calls_down(&c->calls, wf_now_us(), client_out(c));
+        }
+        if (roster_failed(c->roster)) {
+            wf_calls_tried(&c->calls, wf_now_us(), 0, client_out(c));
         }
     }
     due_us = wf_calls_due_us(&c->calls);
@@ -161,6 +172,16 @@ static void on_refused(void *arg)
     client_unlock(c);
 }
 
+void client_on_tried(void *arg, int answered)
+{
+    struct weft_client *c = arg;
+
+    client_lock(c);
+    wf_calls_tried(&c->calls, wf_now_us(), answered, client_out(c));
+    client_settle(c, NULL);
+    client_unlock(c);
+}
+
 static void on_frame(void *arg, const uint8_t *bytes, size_t len)
 {
     struct weft_client *c = arg;
@@ -190,6 +211,8 @@ static void on_frame(void *arg, const uint8_t *bytes, size_t len)
     }
     client_settle(c, NULL);
     client_unlock(c);
+    /* Nobody misses the file if it cannot be written: the next session tells it again. */
+    (void) roster_keep(c->roster, &c->calls.link, NULL);
 }
 
 void client_on_time(void *arg)
@@ -282,7 +305,7 @@ int client_wait(struct weft_client *c, uint64_t until_us)
 int client_trouble(const struct weft_client *c, char *text, size_t cap)
 {
     const struct wf_link *l = &c->calls.link;
-    const char *where = c->profile.endpoints.item[l->endpoint];
+    const char *where = client_broker(c)->endpoint;
 
     if (wf_calls_ready(&c->calls)) {
         (void) snprintf(text, cap, "%s at %s", l->welcome.broker, where);

@@ -16,6 +16,7 @@
 #include "client/include/weft/client.h"
 #include "client/profile.h"
 #include "common/io/loop.h"
+#include "common/io/roster.h"
 #include "common/io/uplink.h"
 #include "common/io/wake.h"
 
@@ -33,6 +34,7 @@ struct weft_client {
     struct wf_loop loop;
     void *zctx;
     struct uplink *uplink;
+    struct roster *roster;
     struct wf_timer *timer;      /* of the core */
     struct wf_timer *wait_timer; /* loop mode: ends a wait */
     struct wf_wake *wake;
@@ -76,6 +78,9 @@ void client_settle(struct weft_client *c, const struct wf_msg *msg);
 /* Are we on the thread, or inside the callback, that a wait would wait for? */
 int client_is_inside(const struct weft_client *c);
 
+/* The address that the link dials, or did last.  Locked. */
+const struct wf_broker *client_broker(const struct weft_client *c);
+
 /* A future that someone waits for has news. */
 void client_news(struct weft_client *c);
 
@@ -84,6 +89,7 @@ int client_wait(struct weft_client *c, uint64_t until_us);
 
 /* What the loop calls: uplink, core's timer, wake-up, wait's timer. */
 extern const struct uplink_cbs client_uplink_cbs;
+void client_on_tried(void *arg, int answered);
 void client_on_time(void *arg);
 void client_on_wake(void *arg);
 void client_on_wait_time(void *arg);

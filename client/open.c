@@ -41,10 +41,16 @@ static int init_core(struct weft_client *c, const char *software, struct wf_err 
 {
     struct wf_calls_config cfg;
     struct wf_link_config *link = &cfg.link;
+    struct wf_broker_table brokers;
+    int rc;
 
     wf_calls_config_init(&cfg);
     link->role = (unsigned) wf_role_parse(c->profile.role);
-    link->nendpoints = (unsigned) c->profile.endpoints.n;
+    rc = profile_brokers(&c->profile, &brokers, err);
+    if (rc != 0) {
+        return rc;
+    }
+    link->brokers = &brokers;
     keys_random(&link->epoch, sizeof link->epoch);
     keys_random(&link->seed, sizeof link->seed);
     if (!wf_utf8_ok(software, strlen(software)) ||
@@ -61,16 +67,24 @@ static int init_io(struct weft_client *c, struct wf_err *err)
 {
     struct uplink_opts opts = {
         .sock = {.linger_ms = LINGER_MS}, .pending_cap = PENDING_CAP, .dial_ms = DIAL_MS};
+    char folder[PROFILE_PATH];
+    struct roster_opts trials = {folder, NULL, DIAL_MS};
     struct keys keys;
     int rc = profile_keys(&c->profile, &keys, err);
 
     if (rc != 0) {
         return rc;
     }
-    opts.keys = &keys;
-    rc = zctx_new(false, &c->zctx);
+    opts.keys = trials.keys = &keys;
+    rc = profile_folder(&c->profile, folder, err);
+    if (rc == 0) {
+        rc = zctx_new(false, &c->zctx);
+    }
     if (rc == 0) {
         rc = uplink_new(&c->loop, c->zctx, &opts, &client_uplink_cbs, c, &c->uplink, err);
+    }
+    if (rc == 0) {
+        rc = roster_new(&c->loop, c->zctx, &trials, client_on_tried, c, &c->roster, err);
     }
     keys_wipe(&keys, sizeof keys);
     if (rc != 0) {
@@ -114,6 +128,7 @@ static void fini_io(struct weft_client *c)
 {
     data_free(c);
     uplink_free(c->uplink);
+    roster_free(c->roster);
     wf_timer_free(c->timer);
     wf_timer_free(c->wait_timer);
     wf_wake_free(c->wake);
@@ -122,19 +137,13 @@ static void fini_io(struct weft_client *c)
     wf_calls_fini(&c->calls);
 }
 
-static int refused_for_good(int error)
-{
-    return error == WEFT_EAUTH || error == WEFT_EREVOKED || error == WEFT_EVERSION ||
-           error == WEFT_EPERM;
-}
-
 static int hopeless(const struct weft_client *c)
 {
     const struct wf_link *l = &c->calls.link;
 
     return l->state == WF_LINK_WAITING &&
-           (refused_for_good(l->error) ||
-            l->dials >= (uint64_t) TRIES * l->cfg.nendpoints);
+           (wf_ways_barred(&l->ways) != 0 ||
+            l->dials >= (uint64_t) TRIES * wf_ways_count(&l->ways));
 }
 
 static int wait_open(struct weft_client *c, int connect_ms, struct wf_err *err)

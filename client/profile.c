@@ -2,6 +2,7 @@
 
 #include "common/io/conf_file.h"
 #include "common/io/file.h"
+#include "common/io/roster.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "proto/name.h"
@@ -26,6 +27,8 @@ static const struct wf_conf_option options[] = {
      "The broker's public key, hex."},
     {"endpoint", WF_CONF_LIST, WF_CONF_AT(struct profile, endpoints), "1", NULL, NULL,
      "Where the broker listens; may repeat."},
+    {"broker", WF_CONF_LIST, WF_CONF_AT(struct profile, brokers), NULL, NULL, NULL,
+     "A further broker to turn to, \"tcp://HOST:PORT KEY\"; may repeat."},
 };
 
 /* -- paths -------------------------------------------------------------------------- */
@@ -219,6 +222,34 @@ int profile_broker_key(const struct profile *p, uint8_t ret_key[KEY_BYTES],
     return 0;
 }
 
+int profile_folder(const struct profile *p, char dst[PROFILE_PATH], struct wf_err *err)
+{
+    return path_of(dst, "contexts", p->name, NULL, err);
+}
+
+int profile_brokers(const struct profile *p, struct wf_broker_table *ret_table,
+                    struct wf_err *err)
+{
+    char folder[PROFILE_PATH];
+    struct wf_key key;
+    int rc = profile_broker_key(p, key.b, err);
+
+    *ret_table = (struct wf_broker_table){0};
+    for (size_t i = 0; i < p->endpoints.n && rc == 0; i++) {
+        rc = wf_brokers_give(ret_table, &key, p->endpoints.item[i]);
+    }
+    for (size_t i = 0; i < p->brokers.n && rc == 0; i++) {
+        rc = wf_brokers_parse(ret_table, p->brokers.item[i], err);
+    }
+    if (rc == 0) {
+        rc = profile_folder(p, folder, err);
+    }
+    if (rc == 0) {
+        roster_recall(folder, ret_table);
+    }
+    return rc;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -310,6 +341,9 @@ int profile_commit(const char *dir, const struct profile *p, struct wf_err *err)
     for (size_t i = 0; i < p->endpoints.n; i++) {
         (void) wf_buf_printf(&text, "endpoint = %s\n", p->endpoints.item[i]);
     }
+    for (size_t i = 0; i < p->brokers.n; i++) {
+        (void) wf_buf_printf(&text, "broker = \"%s\"\n", p->brokers.item[i]);
+    }
     if (rc == 0) {
         rc = text.err;
     }
@@ -330,12 +364,13 @@ int profile_commit(const char *dir, const struct profile *p, struct wf_err *err)
 
 void profile_drop(const char *dir)
 {
+    static const char *const files[] = {"key", "brokers", "context"};
     char file[PROFILE_PATH + 16];
 
-    (void) snprintf(file, sizeof file, "%s/key", dir);
-    (void) unlink(file);
-    (void) snprintf(file, sizeof file, "%s/context", dir);
-    (void) unlink(file);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        (void) snprintf(file, sizeof file, "%s/%s", dir, files[i]);
+        (void) unlink(file);
+    }
     (void) rmdir(dir);
 }
 

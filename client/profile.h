@@ -3,6 +3,7 @@
  *     HOME/current                  the name of the selected context
  *     HOME/contexts/NAME/key        own key pair (0600)
  *     HOME/contexts/NAME/context    role, name, public keys, addresses (ZPL)
+ *     HOME/contexts/NAME/brokers    others that it learned of (common/io/broker_file.h)
  *
  * HOME is $WEFT_HOME, else $XDG_CONFIG_HOME/weft, else ~/.config/weft.  A context is made
  * in a temporary folder and moved into place whole, so other processes see all or nothing
@@ -13,7 +14,7 @@
 
 #include "common/conf.h"
 #include "common/io/keys.h"
-#include "proto/limits.h"
+#include "proto/brokers.h"
 
 #define PROFILE_ENDPOINTS 8
 #define PROFILE_PATH      512
@@ -25,6 +26,7 @@ struct profile {
     char key[65]; /* own public key and the broker's, hex */
     char broker_key[65];
     struct wf_conf_list endpoints;
+    struct wf_conf_list brokers; /* further ones: wf_brokers_parse() */
 };
 
 /* Read one, without its secret.  `name` NULL: $WEFT_CONTEXT, else the selected one.
@@ -37,6 +39,14 @@ int profile_keys(const struct profile *p, struct keys *ret_keys, struct wf_err *
 /* The key as bytes.  WEFT_ECONF. */
 int profile_broker_key(const struct profile *p, uint8_t ret_key[KEY_BYTES],
                        struct wf_err *err);
+
+/* All brokers that it may turn to: its own, the further ones, those in the file.
+ * WEFT_ECONF, WEFT_EINVAL, WEFT_EFULL. */
+int profile_brokers(const struct profile *p, struct wf_broker_table *ret_table,
+                    struct wf_err *err);
+
+/* Its folder.  WEFT_ENOENT, WEFT_EINVAL. */
+int profile_folder(const struct profile *p, char dst[PROFILE_PATH], struct wf_err *err);
 
 /* Call `fn` with each name, in order, until it returns nonzero, which is returned. */
 int profile_each(int (*fn)(const char *name, void *arg), void *arg, struct wf_err *err);

@@ -225,17 +225,20 @@ static int is_final(int error)
 
 int wf_ways_barred(const struct wf_ways *w)
 {
-    unsigned final = 0;
+    int code = 0, open = 0;
 
     for (unsigned i = 0; i < w->brokers.n; i++) {
-        if (wf_ways_is(w, i) && w->v[i].error == WEFT_EREVOKED) {
-            return 1; /* that holds everywhere */
+        int error = w->v[i].error;
+
+        if (!wf_ways_is(w, i)) {
+            continue;
         }
-        if (wf_ways_is(w, i) && !is_final(w->v[i].error) &&
-            (w->v[i].error == 0 || w->v[i].opened)) {
-            return 0; /* it may yet, or did and may again */
+        if (error == WEFT_EREVOKED) {
+            return error; /* that holds everywhere */
         }
-        final += wf_ways_is(w, i) && is_final(w->v[i].error);
+        /* One may let us in yet, or did so and may again. */
+        open |= !is_final(error) && (error == 0 || w->v[i].opened);
+        code = is_final(error) ? error : code;
     }
-    return final != 0;
+    return open ? 0 : code;
 }

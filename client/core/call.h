@@ -63,6 +63,7 @@ struct wf_call {
     struct wf_id reused;  /* of one: the like job whose outcome it gets; zero: none */
     int waits;            /* a job that is offered again when it is due */
     int holds;            /* a job that is not sent before its payload is in the mesh */
+    unsigned home;        /* place in struct wf_homes of whose it is; 0: nobody's yet */
     uint64_t offer_ms;    /* how long to offer it to a broker that cannot store it */
     uint64_t offer_us;    /* until when, once one refused it for that; 0: none did */
     uint64_t retry_ms;    /* goes with `error` */

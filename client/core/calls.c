@@ -2,15 +2,13 @@
 
 #include "client/core/data.h"
 #include "client/core/replies.h"
+#include "client/core/send.h"
 #include "common/check.h"
 #include "common/err.h"
 
 #include <string.h>
 
 #define MS 1000u
-
-/* Distinguishes pings of calls from the link's own heartbeats. */
-#define PING_BIT (UINT64_C(1) << 63)
 
 void wf_calls_config_init(struct wf_calls_config *cfg)
 {
@@ -22,11 +20,19 @@ void wf_calls_config_init(struct wf_calls_config *cfg)
         .max_requests = 4096};
 }
 
+static int holds(const void *owner, const struct wf_home *home)
+{
+    return wf_homes_hold(owner, home);
+}
+
 int wf_calls_init(struct wf_calls *c, const struct wf_calls_config *cfg)
 {
     memset(c, 0, sizeof *c);
     c->cfg = *cfg;
-    wf_link_init(&c->link, &cfg->link);
+    c->cfg.link.holds = holds;
+    c->cfg.link.owner = &c->homes;
+    wf_link_init(&c->link, &c->cfg.link);
+    c->cfg.link.brokers = NULL;
     wf_list_init(&c->open);
     wf_list_init(&c->news);
     wf_heap_init(&c->due, cfg->max_calls);
@@ -78,7 +84,7 @@ struct wf_call *wf_calls_same_id(const struct wf_call *call)
 
 struct wf_call *wf_calls_by_req(struct wf_calls *c, uint64_t req)
 {
-    struct wf_index_node *node = wf_index_find(&c->by_req, req & ~PING_BIT);
+    struct wf_index_node *node = wf_index_find(&c->by_req, req & ~WF_PING_BIT);
 
     return node != NULL ? CONTAINER_OF(node, struct wf_call, by_req) : NULL;
 }
@@ -130,6 +136,7 @@ static void delist(struct wf_calls *c, struct wf_call *call)
     }
     c->requests -= call->kind == WF_CALL_REQUEST || call->kind == WF_CALL_PING;
     unhold(c, call);
+    wf_homes_drop(&c->homes, call);
     wf_index_remove(&c->by_id, &call->by_id);
     wf_index_remove(&c->by_req, &call->by_req);
     wf_heap_remove(&c->due, &call->due);
@@ -178,114 +185,24 @@ static void end_all(struct wf_calls *c, int error, const char *text)
     }
 }
 
-/* -- sending ------------------------------------------------------------------------ */
-
-static void send_watch(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)
-{
-    const struct wf_watch w = {.req = call->req,
-                               .job = call->id,
-                               .output = (call->flags & WF_CALL_OUTPUT) != 0,
-                               .states = (call->flags & WF_CALL_UPDATES) != 0};
-
-    if (!call->by_req.in) {
-        wf_index_add(&c->by_req, &call->by_req, call->req);
-    }
-    wf_effects_send(out, 0, WF_MSG_watch, &w);
-}
-
-/* It is sent now: what is due next is its deadline, if it has one. */
-static void stop_waiting(struct wf_calls *c, struct wf_call *call)
-{
-    call->waits = 0;
-    if (call->deadline_us != UINT64_MAX) {
-        wf_heap_update(&c->due, &call->due, call->deadline_us);
-    } else {
-        wf_heap_remove(&c->due, &call->due);
-    }
-}
-
-static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
-                        struct wf_effects *out)
-{
-    struct wf_submit *s = &call->submit;
-
-    if (call->holds) {
-        return;
-    }
-    if (call->waits) {
-        stop_waiting(c, call);
-    }
-    if (call->deadline_us != UINT64_MAX) {
-        if (now_us >= call->deadline_us) {
-            wf_calls_end(c, call, WEFT_EEXPIRED,
-                         wf_slice_of("the deadline passed before a broker had it"), 0);
-            return;
-        }
-        s->deadline_ms = (call->deadline_us - now_us + MS - 1) / MS;
-    }
-    wf_effects_send(out, 0, WF_MSG_submit, s);
-    if (call->flags & (WF_CALL_OUTPUT | WF_CALL_UPDATES)) {
-        send_watch(c, call, out);
-    }
-}
-
-static void send_ping(uint64_t now_us, const struct wf_call *call, struct wf_effects *out)
-{
-    const struct wf_ping p = {.seq = call->req | PING_BIT, .time_us = now_us};
-
-    wf_effects_send(out, 0, WF_MSG_ping, &p);
-}
-
-static void send_call(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
-                      struct wf_effects *out)
-{
-    switch (call->kind) {
-    case WF_CALL_SUBMIT:
-        if (call->state == WF_CALL_OPEN) {
-            send_submit(c, now_us, call, out);
-            return;
-        }
-        /* A job accepted in an earlier session: its outcome goes to who watches. */
-        send_watch(c, call, out);
-        return;
-    case WF_CALL_WATCH:
-        send_watch(c, call, out);
-        return;
-    case WF_CALL_REQUEST:
-        wf_calls_send_parts(call, out);
-        return;
-    case WF_CALL_PING:
-        send_ping(now_us, call, out);
-        return;
-    case WF_CALL_LOCAL:
-        return;
-    }
-}
-
-/* Order matters: a broker answers submits of one id in the order of asking. */
-static void send_all(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
-{
-    struct wf_list_node *node = wf_list_first(&c->open), *next;
-
-    for (; node != NULL; node = next) {
-        next = wf_list_next(&c->open, node);
-        send_call(c, now_us, CONTAINER_OF(node, struct wf_call, link), out);
-    }
-}
-
 /* -- the session -------------------------------------------------------------------- */
 
 /* Some refusals last until a person does something: nobody should wait for that. */
-static int is_final(int error)
-{
-    return error == WEFT_EAUTH || error == WEFT_EREVOKED || error == WEFT_EVERSION ||
-           error == WEFT_EPERM;
-}
-
 static void after_link(struct wf_calls *c)
 {
-    if (c->link.state == WF_LINK_WAITING && is_final(c->link.error)) {
-        end_all(c, c->link.error, c->link.error_text);
+    int code = c->link.state == WF_LINK_WAITING ? wf_ways_barred(&c->link.ways) : 0;
+
+    if (code != 0) {
+        end_all(c, code,
+                code == c->link.error ? c->link.error_text : wf_err_sentence(code));
+    }
+}
+
+/* A better broker, once nothing is asked of this one that another could not answer. */
+static void move_on(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
+{
+    if (c->link.better != WF_BROKERS_NONE && c->requests == (c->follower != NULL)) {
+        wf_link_move(&c->link, now_us, out);
     }
 }
 
@@ -317,9 +234,16 @@ void wf_calls_refused(struct wf_calls *c, uint64_t now_us, struct wf_effects *ou
     after_link(c);
 }
 
+void wf_calls_tried(struct wf_calls *c, uint64_t now_us, int answered,
+                    struct wf_effects *out)
+{
+    wf_link_tried(&c->link, now_us, answered, out);
+    move_on(c, now_us, out);
+}
+
 static int is_own_pong(const struct wf_msg *msg)
 {
-    return msg->type == WF_MSG_pong && (msg->u.pong.seq & PING_BIT) != 0;
+    return msg->type == WF_MSG_pong && (msg->u.pong.seq & WF_PING_BIT) != 0;
 }
 
 void wf_calls_msg(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
@@ -331,10 +255,12 @@ void wf_calls_msg(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
     }
     switch (wf_link_msg(&c->link, now_us, msg, out)) {
     case WF_LINK_OPENED:
-        send_all(c, now_us, out);
+        c->homes.here = wf_link_home(&c->link);
+        wf_send_all(c, now_us, out);
         return;
     case WF_LINK_PASS:
         wf_replies_take(c, now_us, msg, raw);
+        move_on(c, now_us, out);
         return;
     case WF_LINK_HANDLED:
         after_link(c);
@@ -368,6 +294,7 @@ int wf_calls_offer_later(struct wf_calls *c, struct wf_call *call, uint64_t now_
         return WEFT_ETIMEOUT;
     }
     call->waits = 1;
+    wf_homes_drop(&c->homes, call); /* it was refused: anybody may have it */
     if (wf_heap_in(&call->due)) {
         wf_heap_update(&c->due, &call->due, at_us);
         return 0;
@@ -387,23 +314,23 @@ static void expire(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                    struct wf_effects *out)
 {
     if (call->waits) {
-        stop_waiting(c, call);
+        wf_send_stop_waiting(c, call);
         if (wf_calls_ready(c)) {
-            send_submit(c, now_us, call, out);
+            wf_send_call(c, now_us, call, out);
         }
         return;
     }
     wf_heap_remove(&c->due, &call->due);
     if (call->kind == WF_CALL_WATCH || call->state == WF_CALL_ACCEPTED) {
         if (wf_calls_ready(c)) {
-            send_watch(c, call, out);
+            wf_send_call(c, c->link.heard_us, call, out);
         }
     } else if (call->kind != WF_CALL_SUBMIT) {
         wf_calls_end(c, call, wf_calls_ready(c) ? WEFT_ETIMEOUT : WEFT_EUNREACH,
                      wf_slice_of(wf_calls_ready(c) ? "the broker did not answer in time"
                                                    : c->link.error_text),
                      0);
-    } else if (call->holds || !wf_calls_ready(c)) {
+    } else if (call->holds || !wf_calls_ready(c) || !wf_homes_here(&c->homes, call)) {
         wf_calls_end(c, call, WEFT_EEXPIRED,
                      wf_slice_of("the deadline passed before a broker had it"), 0);
     }
@@ -464,7 +391,7 @@ void wf_calls_send(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                    struct wf_effects *out)
 {
     if (wf_calls_ready(c)) {
-        send_call(c, now_us, call, out);
+        wf_send_call(c, now_us, call, out);
     }
 }
 
@@ -517,7 +444,7 @@ int wf_calls_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
     number(c, call);
     wf_index_add(&c->by_id, &call->by_id, id_key(&call->id));
     if (wf_calls_ready(c)) {
-        send_submit(c, now_us, call, out);
+        wf_send_call(c, now_us, call, out);
     }
     return 0;
 }
@@ -536,7 +463,7 @@ int wf_calls_watch(struct wf_calls *c, struct wf_call *call, const struct wf_id 
     wf_call_open(call);
     wf_index_add(&c->by_id, &call->by_id, id_key(id));
     if (wf_calls_ready(c)) {
-        send_watch(c, call, out);
+        wf_send_call(c, c->link.heard_us, call, out);
     }
     return 0;
 }
@@ -592,7 +519,7 @@ int wf_calls_ping(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
     enlist(c, call);
     number(c, call);
     if (wf_calls_ready(c)) {
-        send_ping(now_us, call, out);
+        wf_send_call(c, now_us, call, out);
     }
     return 0;
 }

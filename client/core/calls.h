@@ -2,9 +2,11 @@
  *
  * A session that opens again repairs everything by itself: what was not accepted is
  * submitted again under its id, what was accepted is watched, requests are asked again.
- * A broker that has forgotten a job answers ENOENT, and the call ends with it.  When the
- * broker will never let us in (key refused or revoked, no common version) every call
- * ends.
+ * A broker that has forgotten a job answers ENOENT, and the call ends with it.  When no
+ * broker will ever let us in (key refused or revoked, no common version) every call ends.
+ *
+ * Who knows several brokers moves between them; handles stay as they are.  Jobs wait for
+ * the broker that they were submitted to, or for one with its store (homes.h).
  *
  * Calls are borrowed from the shell, which keeps them where they are until
  * wf_calls_forget().  A step leaves those with news in a list: take them with
@@ -14,7 +16,7 @@
 #ifndef CLIENT_CORE_CALLS_H
 #define CLIENT_CORE_CALLS_H
 
-#include "client/core/call.h"
+#include "client/core/homes.h"
 #include "proto/link.h"
 
 struct wf_calls_config {
@@ -28,6 +30,7 @@ struct wf_calls_config {
 struct wf_calls {
     struct wf_link link;
     struct wf_calls_config cfg;
+    struct wf_homes homes;
     struct wf_index by_id, by_req;
     struct wf_list_node open; /* every call that is not done, in order of asking */
     struct wf_list_node news;
@@ -42,7 +45,7 @@ struct wf_calls {
 /* Bounds; the link's part is the caller's. */
 void wf_calls_config_init(struct wf_calls_config *cfg);
 
-/* 0 or WEFT_ENOMEM. */
+/* 0 or WEFT_ENOMEM.  It stays where it is until the end. */
 int wf_calls_init(struct wf_calls *c, const struct wf_calls_config *cfg);
 
 /* The calls that are left are forgotten. */
@@ -56,6 +59,8 @@ void wf_calls_close(struct wf_calls *c, struct wf_effects *out);
 void wf_calls_up(struct wf_calls *c, uint64_t now_us, struct wf_effects *out);
 void wf_calls_down(struct wf_calls *c, uint64_t now_us, struct wf_effects *out);
 void wf_calls_refused(struct wf_calls *c, uint64_t now_us, struct wf_effects *out);
+void wf_calls_tried(struct wf_calls *c, uint64_t now_us, int answered,
+                    struct wf_effects *out);
 void wf_calls_msg(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
                   struct wf_slice raw, struct wf_effects *out);
 

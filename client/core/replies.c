@@ -17,7 +17,8 @@ static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id
 
     for (call = wf_calls_by_id(c, id); call != NULL; call = wf_calls_same_id(call)) {
         if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN && !call->waits &&
-            !call->holds && (oldest == NULL || call->req < oldest->req)) {
+            !call->holds && wf_homes_here(&c->homes, call) &&
+            (oldest == NULL || call->req < oldest->req)) {
             oldest = call;
         }
     }
@@ -35,10 +36,12 @@ static void take_accepted(struct wf_calls *c, const struct wf_accepted *a)
     wf_calls_accept(c, call, (unsigned) a->class_, &a->reused);
 }
 
-static int wants_outcome(const struct wf_call *call)
+/* What a broker says of a job that another one has is not for who waits for that. */
+static int wants_outcome(const struct wf_calls *c, const struct wf_call *call)
 {
-    return call->kind == WF_CALL_WATCH ||
-           (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_ACCEPTED);
+    return wf_homes_here(&c->homes, call) &&
+           (call->kind == WF_CALL_WATCH ||
+            (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_ACCEPTED));
 }
 
 static void take_outcome(struct wf_calls *c, const struct wf_outcome *o)
@@ -48,7 +51,7 @@ static void take_outcome(struct wf_calls *c, const struct wf_outcome *o)
 
     for (; call != NULL; call = next) {
         next = wf_calls_same_id(call);
-        if (wants_outcome(call)) {
+        if (wants_outcome(c, call)) {
             wf_call_end_outcome(call, o);
             wf_calls_ended(c, call);
             wanted = 1;
@@ -64,7 +67,7 @@ static void take_update(struct wf_calls *c, const struct wf_job_update *u)
 
     c->late += call == NULL;
     for (; call != NULL; call = wf_calls_same_id(call)) {
-        if (!(call->kind == WF_CALL_WATCH || wants_outcome(call))) {
+        if (!wants_outcome(c, call)) {
             continue;
         }
         if (call->state == WF_CALL_OPEN) {
@@ -156,7 +159,7 @@ static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_erro
         /* The job was taken back: every watch of it is over. */
         for (call = wf_calls_by_id(c, &e->job); call != NULL; call = next) {
             next = wf_calls_same_id(call);
-            if (call->kind == WF_CALL_WATCH) {
+            if (call->kind == WF_CALL_WATCH && wf_homes_here(&c->homes, call)) {
                 refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms);
             }
         }

@@ -192,7 +192,7 @@ static const struct uplink_cbs cbs = {on_up,    on_down, on_refused,
 static int broker_endpoint(const struct weft_client *c, char *text, size_t cap)
 {
     const struct wf_link *link = &c->calls.link;
-    const char *control = c->profile.endpoints.item[link->endpoint];
+    const char *control = client_broker(c)->endpoint;
     const char *colon = strrchr(control, ':');
 
     if (!wf_calls_ready(&c->calls) || link->welcome.bulk_port == 0 || colon == NULL) {
@@ -235,7 +235,7 @@ static int dial(struct lanes *l, struct lane *x, const struct wf_lane_to *to)
     if (rc == 0 && to->endpoint[0] == '\0') {
         rc = broker_endpoint(c, endpoint, sizeof endpoint);
         if (rc == 0) {
-            rc = profile_broker_key(&c->profile, key.b, NULL);
+            key = client_broker(c)->key;
         }
     }
     if (rc == 0) {

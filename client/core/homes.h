@@ -1,0 +1,39 @@
+/* homes.h - which broker a job was submitted to
+ *
+ * A submit or a watch is of the broker that it was first sent to.  At a broker with
+ * another store it is not sent again: a job whose acceptance is unknown could then run
+ * twice, with two outcomes.  It waits, and the link prefers to go back.  Of two calls
+ * with one id both are of the same broker.  What was never sent, or was refused, is of
+ * whoever is there.
+ */
+#ifndef CLIENT_CORE_HOMES_H
+#define CLIENT_CORE_HOMES_H
+
+#include "client/core/call.h"
+#include "proto/brokers.h"
+
+#define WF_HOMES_MAX 32u
+
+struct wf_homes {
+    struct wf_home here; /* of the present session, or of the last */
+    struct {
+        struct wf_home home;
+        size_t n; /* calls of it that are not done */
+    } v[WF_HOMES_MAX];
+};
+
+/* May it be sent here?  If it is nobody's yet it is this broker's from now on, or that of
+ * `twin` (NULL: none), a call with the same id.  With calls at as many brokers as there
+ * is room for it is sent in a later session. */
+int wf_homes_take(struct wf_homes *h, struct wf_call *call, const struct wf_call *twin);
+
+/* It is nobody's any more. */
+void wf_homes_drop(struct wf_homes *h, struct wf_call *call);
+
+/* It was sent to the broker of this session, or to one with the same store. */
+int wf_homes_here(const struct wf_homes *h, const struct wf_call *call);
+
+/* Is there a call of this broker's store? */
+int wf_homes_hold(const struct wf_homes *h, const struct wf_home *home);
+
+#endif

@@ -1,0 +1,115 @@
+#include "client/core/send.h"
+
+#include "client/core/data.h"
+
+#define MS 1000u
+
+/* Another call about the same job, which went to a broker already. */
+static const struct wf_call *twin_of(struct wf_calls *c, const struct wf_call *call)
+{
+    struct wf_call *x = wf_calls_by_id(c, &call->id);
+
+    while (x != NULL && (x == call || x->home == 0)) {
+        x = wf_calls_same_id(x);
+    }
+    return x;
+}
+
+static int may_send(struct wf_calls *c, struct wf_call *call)
+{
+    return wf_homes_take(&c->homes, call, call->home == 0 ? twin_of(c, call) : NULL);
+}
+
+static void send_watch(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)
+{
+    const struct wf_watch w = {.req = call->req,
+                               .job = call->id,
+                               .output = (call->flags & WF_CALL_OUTPUT) != 0,
+                               .states = (call->flags & WF_CALL_UPDATES) != 0};
+
+    if (!may_send(c, call)) {
+        return;
+    }
+    if (!call->by_req.in) {
+        wf_index_add(&c->by_req, &call->by_req, call->req);
+    }
+    wf_effects_send(out, 0, WF_MSG_watch, &w);
+}
+
+void wf_send_stop_waiting(struct wf_calls *c, struct wf_call *call)
+{
+    call->waits = 0;
+    if (call->deadline_us != UINT64_MAX) {
+        wf_heap_update(&c->due, &call->due, call->deadline_us);
+    } else {
+        wf_heap_remove(&c->due, &call->due);
+    }
+}
+
+static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                        struct wf_effects *out)
+{
+    struct wf_submit *s = &call->submit;
+
+    if (call->holds || !may_send(c, call)) {
+        return;
+    }
+    if (call->waits) {
+        wf_send_stop_waiting(c, call);
+    }
+    if (call->deadline_us != UINT64_MAX) {
+        if (now_us >= call->deadline_us) {
+            wf_calls_end(c, call, WEFT_EEXPIRED,
+                         wf_slice_of("the deadline passed before a broker had it"), 0);
+            return;
+        }
+        s->deadline_ms = (call->deadline_us - now_us + MS - 1) / MS;
+    }
+    wf_effects_send(out, 0, WF_MSG_submit, s);
+    if (call->flags & (WF_CALL_OUTPUT | WF_CALL_UPDATES)) {
+        send_watch(c, call, out);
+    }
+}
+
+static void send_ping(uint64_t now_us, const struct wf_call *call, struct wf_effects *out)
+{
+    const struct wf_ping p = {.seq = call->req | WF_PING_BIT, .time_us = now_us};
+
+    wf_effects_send(out, 0, WF_MSG_ping, &p);
+}
+
+void wf_send_call(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                  struct wf_effects *out)
+{
+    switch (call->kind) {
+    case WF_CALL_SUBMIT:
+        if (call->state == WF_CALL_OPEN) {
+            send_submit(c, now_us, call, out);
+            return;
+        }
+        /* A job accepted in an earlier session: its outcome goes to who watches. */
+        send_watch(c, call, out);
+        return;
+    case WF_CALL_WATCH:
+        send_watch(c, call, out);
+        return;
+    case WF_CALL_REQUEST:
+        wf_calls_send_parts(call, out);
+        return;
+    case WF_CALL_PING:
+        send_ping(now_us, call, out);
+        return;
+    case WF_CALL_LOCAL:
+        return;
+    }
+}
+
+void wf_send_all(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
+{
+    struct wf_list_node *node = wf_list_first(&c->open), *next;
+
+    for (; node != NULL; node = next) {
+        next = wf_list_next(&c->open, node);
+        wf_send_call(c, now_us, CONTAINER_OF(node, struct wf_call, link), out);
+    }
+}

@@ -1,0 +1,310 @@
+/* A client between two brokers: its handles stay, its jobs are where they were sent. */
+#include "tests/unit/client/session.h"
+
+#include "proto/words.h"
+
+/* Which broker speaks. */
+struct who {
+    unsigned way;
+    uint64_t store, shared;
+};
+
+static const struct who A = {0, 11, 0}, B = {1, 12, 0}; /* a store each */
+static const struct who N = {0, 21, 5}, S = {1, 22, 5}; /* one store */
+
+static void greet(struct session *s, const struct who *w)
+{
+    const struct wf_welcome m = {.proto = 1,
+                                 .heartbeat_ms = 60000,
+                                 .lease_ms = 180000,
+                                 .max_payload = 500,
+                                 .store = w->store,
+                                 .shared = w->shared,
+                                 .role = 2};
+
+    must(s->calls.link.endpoint == w->way);
+    wf_effects_clear(&s->out);
+    wf_calls_up(&s->calls, s->now_us, &s->out);
+    session_tell(s, WF_MSG_welcome, &m);
+    must(wf_calls_ready(&s->calls));
+}
+
+static void open_two(struct session *s, const struct who *w)
+{
+    struct wf_calls_config cfg = session_config();
+    struct wf_broker_table t = {0};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct wf_key k;
+
+        memset(k.b, (int) i + 1, sizeof k.b);
+        must(wf_brokers_give(&t, &k, i == 0 ? "tcp://a:1" : "tcp://b:1") == 0);
+    }
+    cfg.link.brokers = &t;
+    session_init(s, &cfg);
+    wf_calls_start(&s->calls, s->now_us, &s->out);
+    greet(s, w);
+}
+
+/* The connection breaks, and the other broker is there. */
+static void fall_over(struct session *s, const struct who *w)
+{
+    wf_calls_down(&s->calls, s->now_us, &s->out);
+    s->now_us = s->calls.link.due_us;
+    wf_calls_tick(&s->calls, s->now_us, &s->out);
+    greet(s, w);
+}
+
+static void submit(struct session *s, struct wf_call *call, uint8_t x)
+{
+    const struct wf_submit job = session_job(x, "data");
+
+    wf_call_init(call);
+    wf_effects_clear(&s->out);
+    must(wf_calls_submit(&s->calls, s->now_us, call, &job, &s->out) == 0);
+}
+
+static void accept(struct session *s, uint8_t x)
+{
+    const struct wf_accepted a = {.job = session_id(x), .class_ = WF_CLASS_DURABLE};
+
+    wf_effects_clear(&s->out);
+    session_tell(s, WF_MSG_accepted, &a);
+}
+
+static void outcome(struct session *s, uint8_t x)
+{
+    const struct wf_outcome o = {.job = session_id(x), .state = WF_JOB_OK};
+
+    wf_effects_clear(&s->out);
+    session_tell(s, WF_MSG_outcome, &o);
+}
+
+static void no_news(struct session *s)
+{
+    struct wf_call *call;
+
+    while ((call = wf_calls_news(&s->calls)) != NULL) {
+        call->news = 0;
+    }
+}
+
+static void test_apart(void)
+{
+    struct wf_call sent, taken, fresh;
+    struct session s;
+
+    open_two(&s, &A);
+    submit(&s, &sent, 1);
+    submit(&s, &taken, 2);
+    accept(&s, 2);
+    fall_over(&s, &B);
+    is_int(session_count(&s, WF_MSG_submit), 0,
+           "a job whose acceptance is unknown is not sent to another store");
+    is_int(session_count(&s, WF_MSG_watch), 0,
+           "one that is there is not looked for here");
+    accept(&s, 1);
+    outcome(&s, 1);
+    outcome(&s, 2);
+    ok(sent.state == WF_CALL_OPEN && taken.state == WF_CALL_ACCEPTED,
+       "what this broker says of them counts nothing");
+    submit(&s, &fresh, 3);
+    is_int(session_count(&s, WF_MSG_submit), 1, "a new job goes to who is there");
+    accept(&s, 3);
+    outcome(&s, 3);
+    is_int(fresh.state, WF_CALL_DONE, "and comes to its end");
+    fall_over(&s, &A);
+    ok(session_count(&s, WF_MSG_submit) == 1 && session_count(&s, WF_MSG_watch) == 1,
+       "back at the first both are taken up");
+    accept(&s, 1);
+    outcome(&s, 1);
+    outcome(&s, 2);
+    ok(sent.has_outcome && taken.has_outcome, "their handles were valid all the while");
+    no_news(&s);
+    wf_call_fini(&sent);
+    wf_call_fini(&taken);
+    wf_call_fini(&fresh);
+    session_fini(&s);
+}
+
+static void test_same_store(void)
+{
+    struct wf_call sent, taken;
+    struct session s;
+
+    open_two(&s, &N);
+    submit(&s, &sent, 1);
+    submit(&s, &taken, 2);
+    accept(&s, 2);
+    fall_over(&s, &S);
+    ok(session_count(&s, WF_MSG_submit) == 1 && session_count(&s, WF_MSG_watch) == 1,
+       "a broker with the same store gets all of it at once");
+    accept(&s, 1);
+    outcome(&s, 1);
+    outcome(&s, 2);
+    ok(sent.has_outcome && taken.has_outcome, "and answers for it");
+    no_news(&s);
+    wf_call_fini(&sent);
+    wf_call_fini(&taken);
+    session_fini(&s);
+}
+
+/* The same id once more, while the broker that has it is away. */
+static void test_twin(void)
+{
+    struct wf_call first, again, watch;
+    const struct wf_id id = session_id(1);
+    struct session s;
+
+    open_two(&s, &A);
+    submit(&s, &first, 1);
+    fall_over(&s, &B);
+    submit(&s, &again, 1);
+    is_int(session_count(&s, WF_MSG_submit), 0,
+           "a job is not run twice by its submitter");
+    wf_call_init(&watch);
+    must(wf_calls_watch(&s.calls, &watch, &id, &s.out) == 0);
+    is_int(session_count(&s, WF_MSG_watch), 0, "nor watched where it is not");
+    fall_over(&s, &A);
+    ok(session_count(&s, WF_MSG_submit) == 2 && session_count(&s, WF_MSG_watch) == 1,
+       "all three go to the broker of the first");
+    no_news(&s);
+    wf_calls_forget(&s.calls, &first);
+    wf_calls_forget(&s.calls, &again);
+    wf_calls_forget(&s.calls, &watch);
+    wf_call_fini(&first);
+    wf_call_fini(&again);
+    wf_call_fini(&watch);
+    session_fini(&s);
+}
+
+static void test_never_sent(void)
+{
+    struct wf_call early, refused;
+    struct session s;
+    const struct wf_error e = {.code = (uint64_t) -WEFT_ESTORAGE,
+                               .about = WF_MSG_submit,
+                               .job = session_id(2),
+                               .retry_ms = 50};
+
+    open_two(&s, &A);
+    submit(&s, &refused, 2);
+    refused.offer_ms = 600000;
+    session_tell(&s, WF_MSG_error, &e);
+    must(refused.state == WF_CALL_OPEN && refused.waits);
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    submit(&s, &early, 1);
+    s.now_us = s.calls.link.due_us;
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    greet(&s, &B);
+    is_int(session_count(&s, WF_MSG_submit), 2,
+           "what was never sent, or was refused, is of whoever is there");
+    no_news(&s);
+    wf_calls_forget(&s.calls, &early);
+    wf_calls_forget(&s.calls, &refused);
+    wf_call_fini(&early);
+    wf_call_fini(&refused);
+    session_fini(&s);
+}
+
+static void test_deadline(void)
+{
+    struct wf_submit job = session_job(1, "data");
+    struct wf_call call;
+    struct session s;
+
+    job.deadline_ms = 5000;
+    open_two(&s, &A);
+    wf_call_init(&call);
+    must(wf_calls_submit(&s.calls, s.now_us, &call, &job, &s.out) == 0);
+    fall_over(&s, &B);
+    s.now_us += 6000000;
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    ok(call.state == WF_CALL_DONE && call.error == WEFT_EEXPIRED,
+       "a deadline holds also while its broker is away");
+    no_news(&s);
+    wf_call_fini(&call);
+    session_fini(&s);
+}
+
+/* Until it moves back, or for ten minutes. */
+static unsigned live(struct session *s)
+{
+    uint64_t until = s->now_us + UINT64_C(600000000);
+    unsigned way = s->calls.link.endpoint;
+
+    while (s->now_us < until && s->calls.link.endpoint == way) {
+        const struct wf_ping p = {.seq = 1};
+
+        s->now_us = wf_max_u64(s->now_us, wf_calls_due_us(&s->calls));
+        wf_calls_tick(&s->calls, s->now_us, &s->out);
+        session_tell(s, WF_MSG_ping, &p);
+        if (s->calls.link.trying != WF_BROKERS_NONE) {
+            s->now_us += 2000;
+            wf_calls_tried(&s->calls, s->now_us, 1, &s->out);
+        }
+    }
+    return s->calls.link.endpoint;
+}
+
+static void test_going_back(void)
+{
+    const struct wf_query q = {.req = 0, .kind = 1};
+    struct wf_call call, ask;
+    struct wf_query body = q;
+    struct session s;
+
+    open_two(&s, &A);
+    submit(&s, &call, 1);
+    fall_over(&s, &B);
+    wf_call_init(&ask);
+    must(wf_calls_request(&s.calls, &ask, WF_MSG_query, &body, NULL, UINT64_MAX,
+                          &s.out) == 0);
+    is_int(live(&s), 1, "while something is asked here it stays");
+    wf_calls_forget(&s.calls, &ask);
+    wf_call_fini(&ask);
+    is_int(live(&s), 0, "then it goes back to where its job is");
+    greet(&s, &A);
+    is_int(session_count(&s, WF_MSG_submit), 1, "and takes it up");
+    accept(&s, 1);
+    outcome(&s, 1);
+    no_news(&s);
+    wf_call_fini(&call);
+    is_int(live(&s), 0, "of equal brokers it stays with the one it has");
+    session_fini(&s);
+}
+
+static void test_refused(void)
+{
+    struct wf_call call;
+    struct session s;
+
+    open_two(&s, &A);
+    submit(&s, &call, 1);
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    s.now_us = s.calls.link.due_us;
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    wf_calls_refused(&s.calls, s.now_us, &s.out);
+    is_int(call.state, WF_CALL_OPEN, "a broker that does not know us ends nothing");
+    s.now_us = s.calls.link.due_us;
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    must(s.calls.link.endpoint == 0);
+    wf_calls_refused(&s.calls, s.now_us, &s.out);
+    ok(call.state == WF_CALL_DONE && call.error == WEFT_EAUTH,
+       "when none does it is over");
+    no_news(&s);
+    wf_call_fini(&call);
+    session_fini(&s);
+}
+
+int main(void)
+{
+    test_apart();
+    test_same_store();
+    test_twin();
+    test_never_sent();
+    test_deadline();
+    test_going_back();
+    test_refused();
+    return done();
+}

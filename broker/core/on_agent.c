@@ -131,6 +131,14 @@ static int all_is_in(const struct core *c)
            c->now_us + c->cfg.lease_ms * 1000 / 4 * 3 >= c->reclaim_us;
 }
 
+static void count_held(struct agent *a, struct job *j)
+{
+    /* The agent's reports have it: it stands before all that was sent to it here. */
+    j->sent_seq = 0;
+    wf_list_remove(&j->in_agent);
+    wf_list_push_front(&a->attempts, &j->in_agent);
+}
+
 /* What an agent has from another broker that uses this store.  Known here are jobs that
  * were taken over. */
 void on_claim(struct turn *t)
@@ -161,6 +169,7 @@ void on_claim(struct turn *t)
         }
         if (is_held(t, a, j, &row)) {
             j->confirmed = 1;
+            count_held(a, j);
             work_came_back(t->c, j);
         } else if (row.state != WF_RUN_FINISHED) {
             stop_lost(t, &row);

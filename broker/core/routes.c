@@ -166,7 +166,12 @@ void routes_load(struct core *c, struct agent *a, const struct wf_ping *m)
         a->covered_seq = 0;
         for (struct wf_list_node *n = wf_list_first(&a->attempts); n != NULL;
              n = wf_list_next(&a->attempts, n)) {
-            CONTAINER_OF(n, struct job, in_agent)->sent_seq = UINT64_MAX;
+            struct job *j = CONTAINER_OF(n, struct job, in_agent);
+
+            /* Reports of this session have it. */
+            j->sent_seq = 0;
+            r.jobs++;
+            r.work_us = wf_add_sat(r.work_us, j->work_us);
         }
     } else if (m->arrived == 0 && m->jobs == 0 && a->assigned != 0) {
         return; /* it is of a version that does not tell */

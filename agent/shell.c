@@ -76,7 +76,7 @@ static void start(struct shell *sh, const struct run *r)
     }
 }
 
-static void carry_out(struct shell *sh, const struct wf_effect *x)
+static void carry_out(struct shell *sh, struct wf_effect *x)
 {
     const uint8_t *p = wf_effect_bytes(&sh->fx, x);
 

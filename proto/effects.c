@@ -14,8 +14,19 @@ void wf_effects_init(struct wf_effects *e)
     *e = (struct wf_effects){.bytes = WF_BUF_INIT(BYTES_MAX)};
 }
 
+static void free_owned(struct wf_effects *e)
+{
+    for (size_t i = 0; e->owned != 0 && i < e->n; i++) {
+        if (e->v[i].kind == WF_EFFECT_BLOB_WRITE && e->v[i].obj != NULL) {
+            wf_free(e->v[i].obj);
+            e->owned--;
+        }
+    }
+}
+
 void wf_effects_fini(struct wf_effects *e)
 {
+    free_owned(e);
     wf_free(e->v);
     wf_buf_fini(&e->bytes);
     wf_effects_init(e);
@@ -23,6 +34,7 @@ void wf_effects_fini(struct wf_effects *e)
 
 void wf_effects_clear(struct wf_effects *e)
 {
+    free_owned(e);
     e->n = 0;
     e->err = 0;
     wf_buf_clear(&e->bytes);

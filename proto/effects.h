@@ -33,10 +33,11 @@ enum wf_effect_kind {
     WF_EFFECT_BLOB_BEGIN,  /* open or resume; bytes: struct wf_blob_ref, as in all of
                               these; answered by wf_pull_begun() */
     WF_EFFECT_BLOB_LEAVES, /* keep its checked leaves: bytes after the ref */
-    WF_EFFECT_BLOB_WRITE,  /* arg: chunk; peer: its coding (as of piece); bytes after the
-                              ref: the coded chunk; answered by wf_pull_written() */
-    WF_EFFECT_BLOB_END,    /* arg 1: all is there; 0: it rests, as far as it is */
-    WF_EFFECT_BLOB_READ,   /* bytes: struct wf_blob_read; answered by wf_give_read() */
+    WF_EFFECT_BLOB_WRITE, /* arg: chunk; peer: its coding (as of piece); after the ref the
+                             coded chunk, which is not among the bytes: wf_blob_ref_of(),
+                             wf_blob_take(); answered by wf_pull_written() */
+    WF_EFFECT_BLOB_END,   /* arg 1: all is there; 0: it rests, as far as it is */
+    WF_EFFECT_BLOB_READ,  /* bytes: struct wf_blob_read; answered by wf_give_read() */
 
     /* Of the agent's core; bytes: struct wf_digest. */
     WF_EFFECT_BLOB_KEEP, /* arg: enum wf_keep_action */
@@ -57,6 +58,7 @@ struct wf_effects {
     struct wf_effect *v;
     size_t n, cap;
     struct wf_buf bytes;
+    size_t owned; /* effects whose `obj` is memory of their own: freed unless taken */
     int err;
 };
 

@@ -362,31 +362,32 @@ static void fail(struct data *t, const struct req *r, int code)
     t->failed[t->nfailed++] = (struct failed){*r, code};
 }
 
+/* `bytes` are taken in any case; none where there should be some: no memory. */
 static void ask(struct data *t, const struct req *r, const struct blobs_ask *q,
-                const uint8_t *bytes, size_t len)
+                uint8_t *bytes, size_t len)
 {
     struct req *own = wf_memdup(r, sizeof *r);
-    uint8_t *copy = len != 0 ? wf_memdup(bytes, len) : NULL;
     int rc = WEFT_ENOMEM;
 
-    if (own != NULL && (len == 0 || copy != NULL)) {
-        rc = desk_ask(t->desk, q, len != 0 ? &copy : NULL, len, on_done, own);
+    if (own != NULL && (len == 0 || bytes != NULL)) {
+        rc = desk_ask(t->desk, q, len != 0 ? &bytes : NULL, len, on_done, own);
     }
     if (rc != 0) {
         wf_free(own);
-        wf_free(copy);
+        wf_free(bytes);
         fail(t, r, rc);
         return;
     }
     wf_list_push_back(&t->reqs, &own->node);
 }
 
-static void do_ref(struct data *t, const struct wf_effects *fx, const struct wf_effect *x)
+static void do_ref(struct data *t, struct wf_effects *fx, struct wf_effect *x)
 {
     struct req r = {.data = t, .kind = x->kind, .chunk = x->arg};
     struct blobs_ask q = {0};
     size_t len;
     const uint8_t *bytes = wf_blob_ref_of(fx, x, &r.ref, &len);
+    uint8_t *own = NULL;
 
     q.digest = r.ref.digest;
     q.size = r.ref.size;
@@ -397,14 +398,16 @@ static void do_ref(struct data *t, const struct wf_effects *fx, const struct wf_
         break;
     case WF_EFFECT_BLOB_LEAVES:
         q.op = BLOBS_LEAVES;
+        own = wf_memdup(bytes, len);
         break;
     default:
+        own = wf_blob_take(fx, x);
         q.op = BLOBS_WRITE;
         q.chunk = x->arg;
         q.coding = x->peer != 0 ? BLOBS_ZSTD : BLOBS_PLAIN;
         break;
     }
-    ask(t, &r, &q, bytes, len);
+    ask(t, &r, &q, own, len);
 }
 
 static void do_read(struct data *t, const struct wf_effects *fx,
@@ -450,7 +453,7 @@ static void do_keep(struct data *t, const struct wf_effects *fx,
     ask(t, &r, &q, NULL, 0);
 }
 
-void data_effect(struct data *t, const struct wf_effects *fx, const struct wf_effect *x)
+void data_effect(struct data *t, struct wf_effects *fx, struct wf_effect *x)
 {
     switch (x->kind) {
     case WF_EFFECT_BLOB_BEGIN:

@@ -29,8 +29,9 @@ void data_free(struct data *t);
 /* Tell the core what there is, until NODE_BLOBS_LISTED. */
 void data_list(struct data *t);
 
-/* Carry out one effect about blobs.  Nothing is told from inside. */
-void data_effect(struct data *t, const struct wf_effects *fx, const struct wf_effect *x);
+/* Carry out one effect about blobs, of which a chunk to be written is taken.  Nothing is
+ * told from inside. */
+void data_effect(struct data *t, struct wf_effects *fx, struct wf_effect *x);
 
 /* Whether something could not even be asked for, which the core must hear of. */
 int data_failure(struct data *t, struct node_event *ret_event);

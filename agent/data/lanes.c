@@ -17,7 +17,7 @@
 #define BATCH       ((size_t) 260 << 10)
 #define DIRECT_HWM  4
 #define HWM         16
-#define BUDGET      4 /* frames read in a turn */
+#define BUDGET      4 /* pieces read in a turn */
 #define PENDING_CAP ((size_t) 24 << 20)
 #define DIAL_MS     5000
 #define REDIAL_US   250000
@@ -227,7 +227,7 @@ void lanes_open(struct lanes *l, uint32_t lane, const struct wf_lane_to *to)
     /* Both ends have timeouts of their own for what does not come. */
     const struct uplink_opts opts = {
         .sock = {.hwm = lane == WF_LANE_BROKER ? HWM : DIRECT_HWM,
-                 .budget = BUDGET,
+                 .budget = lane == WF_LANE_BROKER ? BUDGET : BUDGET / 4,
                  .heartbeat_ms = -1},
         .keys = &l->keys,
         .pending_cap = PENDING_CAP,

@@ -204,7 +204,7 @@ void plane_step(struct plane *p, const struct wf_link *link)
 /* -- carrying out ----------------------------------------------------------------------
  */
 
-void plane_effect(struct plane *p, const struct wf_effects *fx, const struct wf_effect *x)
+void plane_effect(struct plane *p, struct wf_effects *fx, struct wf_effect *x)
 {
     struct wf_lane_to to;
 

@@ -50,9 +50,9 @@ void plane_begin(struct plane *p, struct handlers *handlers);
 /* A step of the core is over.  A new session may be with another broker. */
 void plane_step(struct plane *p, const struct wf_link *link);
 
-/* Carry out an effect of lanes or blobs.  Nothing is told from inside. */
-void plane_effect(struct plane *p, const struct wf_effects *fx,
-                  const struct wf_effect *x);
+/* Carry out an effect of lanes or blobs, as data_effect() does.  Nothing is told from
+ * inside. */
+void plane_effect(struct plane *p, struct wf_effects *fx, struct wf_effect *x);
 
 /* Whether something failed that the core must hear of; or that leaves it waiting. */
 int plane_failure(struct plane *p, struct node_event *ret_event);

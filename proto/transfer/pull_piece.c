@@ -188,8 +188,7 @@ static void complete(struct wf_pull *p, struct pull_ask *a, const uint8_t *bytes
         break;
     default:
         forget_others(p, a);
-        wf_blob_effect(out, WF_EFFECT_BLOB_WRITE, a->coding, a->chunk, &b->ref, bytes,
-                       len);
+        wf_blob_write(out, a->coding, a->chunk, &b->ref, &a->buf, len);
         wf_pull_ask_writing(p, a);
         break;
     }
@@ -301,7 +300,7 @@ static void take_piece(struct wf_pull *p, uint64_t now_us, struct pull_ask *a,
     wf_pull_heard(p, now_us, a, m->data.len, m->total);
     a->total = m->total;
     a->coding = (unsigned) m->coding;
-    if (m->data.len == m->total) {
+    if (m->data.len == m->total && m->kind != WF_WANT_CHUNKS) {
         complete(p, a, m->data.p, m->data.len, out);
         return;
     }

@@ -29,7 +29,18 @@ const uint8_t *wf_blob_ref_of(const struct wf_effects *e, const struct wf_effect
 {
     take(e, x, ret_ref, sizeof *ret_ref);
     *ret_len = x->len - sizeof *ret_ref;
-    return wf_effect_bytes(e, x) + sizeof *ret_ref;
+    return x->kind == WF_EFFECT_BLOB_WRITE ? x->obj
+                                           : wf_effect_bytes(e, x) + sizeof *ret_ref;
+}
+
+uint8_t *wf_blob_take(struct wf_effects *e, struct wf_effect *x)
+{
+    uint8_t *bytes = x->obj;
+
+    WF_CHECK(x->kind == WF_EFFECT_BLOB_WRITE && bytes != NULL);
+    x->obj = NULL;
+    e->owned--;
+    return bytes;
 }
 
 void wf_lane_send(struct wf_effects *out, uint32_t lane, enum wf_type type,
@@ -56,5 +67,18 @@ void wf_blob_effect(struct wf_effects *out, enum wf_effect_kind kind, uint32_t p
     } else {
         out->n = was;
         out->err = WEFT_ENOMEM;
+    }
+}
+
+void wf_blob_write(struct wf_effects *out, unsigned coding, uint64_t chunk,
+                   const struct wf_blob_ref *ref, uint8_t **bytes, size_t len)
+{
+    size_t was = out->n;
+
+    wf_effects_add(out, WF_EFFECT_BLOB_WRITE, coding, chunk, ref, sizeof *ref, *bytes);
+    if (out->n > was) {
+        out->v[was].len += len;
+        out->owned++;
+        *bytes = NULL;
     }
 }

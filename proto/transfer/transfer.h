@@ -51,6 +51,10 @@ void wf_blob_read_of(const struct wf_effects *e, const struct wf_effect *x,
 const uint8_t *wf_blob_ref_of(const struct wf_effects *e, const struct wf_effect *x,
                               struct wf_blob_ref *ret_ref, size_t *ret_len);
 
+/* The chunk of a WF_EFFECT_BLOB_WRITE, once: owned, and not borrowed any more by who asks
+ * wf_blob_ref_of() for it. */
+uint8_t *wf_blob_take(struct wf_effects *e, struct wf_effect *x);
+
 /* Encode a message for a lane: WF_EFFECT_LANE_SEND. */
 void wf_lane_send(struct wf_effects *out, uint32_t lane, enum wf_type type,
                   const void *body);
@@ -59,5 +63,10 @@ void wf_lane_send(struct wf_effects *out, uint32_t lane, enum wf_type type,
 void wf_blob_effect(struct wf_effects *out, enum wf_effect_kind kind, uint32_t peer,
                     uint64_t arg, const struct wf_blob_ref *ref, const void *p,
                     size_t len);
+
+/* Append WF_EFFECT_BLOB_WRITE.  The chunk is taken on success: without memory `out` says
+ * so, as always, and it is still the caller's. */
+void wf_blob_write(struct wf_effects *out, unsigned coding, uint64_t chunk,
+                   const struct wf_blob_ref *ref, uint8_t **bytes, size_t len);
 
 #endif

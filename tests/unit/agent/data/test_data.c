@@ -111,7 +111,13 @@ static void ref_effect(struct bed *t, enum wf_effect_kind kind, uint64_t chunk,
 {
     const struct wf_blob_ref ref = {t->digest, SIZE, 42};
 
-    wf_blob_effect(&t->fx, kind, 0, chunk, &ref, p, len);
+    if (kind == WF_EFFECT_BLOB_WRITE) {
+        uint8_t *own = wf_memdup(p, len);
+
+        wf_blob_write(&t->fx, 0, chunk, &ref, &own, len);
+    } else {
+        wf_blob_effect(&t->fx, kind, 0, chunk, &ref, p, len);
+    }
 }
 
 static void write_chunk(struct bed *t, unsigned i)

@@ -12,47 +12,49 @@ void wf_heap_init(struct wf_heap *h, size_t max)
 void wf_heap_fini(struct wf_heap *h)
 {
     for (size_t i = 0; i < h->len; i++) {
-        h->at[i]->pos = 0;
+        h->at[i].node->pos = 0;
     }
     wf_free(h->at);
     wf_heap_init(h, h->max);
 }
 
-static int before(const struct wf_heap_node *a, const struct wf_heap_node *b)
+static int before(const struct wf_heap_place *a, const struct wf_heap_place *b)
 {
-    return a->key != b->key ? a->key < b->key : a->seq < b->seq;
+    return a->key != b->key ? a->key < b->key : a->node->seq < b->node->seq;
 }
 
-static void place(struct wf_heap *h, size_t i, struct wf_heap_node *node)
+static void place(struct wf_heap *h, size_t i, struct wf_heap_place p)
 {
-    h->at[i] = node;
-    node->pos = i + 1;
+    h->at[i] = p;
+    p.node->pos = i + 1;
 }
 
 /* Move the hole at `i` up, then down, to where `node` belongs, and put it there. */
 static void sift(struct wf_heap *h, size_t i, struct wf_heap_node *node)
 {
-    while (i > 0 && before(node, h->at[(i - 1) / 2])) {
+    const struct wf_heap_place p = {node->key, node};
+
+    while (i > 0 && before(&p, &h->at[(i - 1) / 2])) {
         place(h, i, h->at[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
     for (size_t child = 2 * i + 1; child < h->len; child = 2 * i + 1) {
-        if (child + 1 < h->len && before(h->at[child + 1], h->at[child])) {
+        if (child + 1 < h->len && before(&h->at[child + 1], &h->at[child])) {
             child++;
         }
-        if (!before(h->at[child], node)) {
+        if (!before(&h->at[child], &p)) {
             break;
         }
         place(h, i, h->at[child]);
         i = child;
     }
-    place(h, i, node);
+    place(h, i, p);
 }
 
 static int grow(struct wf_heap *h)
 {
     size_t cap = h->cap > h->max / 2 ? h->max : wf_max_u64(h->cap * 2, 16);
-    struct wf_heap_node **at;
+    struct wf_heap_place *at;
 
     if (cap > SIZE_MAX / sizeof *at) {
         return WEFT_ENOMEM;
@@ -84,7 +86,7 @@ int wf_heap_push(struct wf_heap *h, struct wf_heap_node *node, uint64_t key)
 
 struct wf_heap_node *wf_heap_min(const struct wf_heap *h)
 {
-    return h->len != 0 ? h->at[0] : NULL;
+    return h->len != 0 ? h->at[0].node : NULL;
 }
 
 void wf_heap_remove(struct wf_heap *h, struct wf_heap_node *node)
@@ -96,9 +98,9 @@ void wf_heap_remove(struct wf_heap *h, struct wf_heap_node *node)
         return;
     }
     i = node->pos - 1;
-    WF_CHECK(i < h->len && h->at[i] == node);
+    WF_CHECK(i < h->len && h->at[i].node == node);
     node->pos = 0;
-    last = h->at[--h->len];
+    last = h->at[--h->len].node;
     if (last != node) {
         sift(h, i, last);
     }
@@ -106,7 +108,8 @@ void wf_heap_remove(struct wf_heap *h, struct wf_heap_node *node)
 
 void wf_heap_update(struct wf_heap *h, struct wf_heap_node *node, uint64_t key)
 {
-    WF_CHECK(wf_heap_in(node) && node->pos <= h->len && h->at[node->pos - 1] == node);
+    WF_CHECK(wf_heap_in(node) && node->pos <= h->len &&
+             h->at[node->pos - 1].node == node);
     node->key = key;
     node->seq = h->next_seq++;
     sift(h, node->pos - 1, node);

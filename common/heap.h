@@ -1,7 +1,7 @@
 /* heap.h - binary min-heap of nodes that know their place
  *
  * Nodes are embedded in what is ordered (deadlines, mostly) and borrowed: the heap owns
- * only its array of pointers, which grows by doubling up to `max` nodes.  Equal keys
+ * only its array of places, which grows by doubling up to `max` nodes.  Equal keys
  * leave in the order they were pushed.  Push, remove and update take O(log n).
  */
 #ifndef COMMON_HEAP_H
@@ -15,8 +15,16 @@ struct wf_heap_node {
     size_t pos;   /* 1-based place in the array; 0: in no heap */
 };
 
+/* With the key beside it nodes are compared without looking at them: each is a cache
+ * miss.
+ */
+struct wf_heap_place {
+    uint64_t key;
+    struct wf_heap_node *node; /* borrowed */
+};
+
 struct wf_heap {
-    struct wf_heap_node **at; /* owned array of borrowed nodes; at[0] is the minimum */
+    struct wf_heap_place *at; /* owned; at[0] is the minimum */
     size_t len;
     size_t cap;
     size_t max;

@@ -26,7 +26,7 @@ void wf_call_init(struct wf_call *call)
 {
     struct wf_buf none = WF_BUF_INIT(BYTES_MAX);
 
-    memset(call, 0, sizeof *call);
+    memset(call, 0, offsetof(struct wf_call, submit));
     call->bytes = none;
     call->deadline_us = UINT64_MAX;
     wf_list_init(&call->link);
@@ -157,7 +157,7 @@ void wf_call_end_outcome(struct wf_call *call, const struct wf_outcome *o)
         return;
     }
     wf_buf_clear(b);
-    to->size = sizeof *to;
+    *to = (struct weft_outcome){.size = sizeof *to};
     memcpy(to->id.bytes, o->job.b, sizeof to->id.bytes);
     to->state = (enum weft_state) o->state;
     to->code = -(int) o->code;

@@ -74,8 +74,6 @@ struct wf_call {
     size_t held;     /* what the table counts for it while not accepted: bytes + 1 */
     struct wf_id id; /* of the job; zero for others */
     struct wf_buf bytes;
-    struct wf_submit submit; /* points into `bytes` until accepted */
-    struct weft_outcome outcome;
     struct {
         uint64_t attempt;
         uint64_t next[3]; /* offset after what was delivered, a stream each */
@@ -88,6 +86,11 @@ struct wf_call {
     struct wf_list_node link; /* in the table's list of open calls */
     struct wf_list_node news_link;
     struct wf_heap_node due;
+
+    /* Large, and written as a whole where they are first used: what stands from here on is
+     * not cleared for the next use. */
+    struct wf_submit submit; /* points into `bytes` until accepted */
+    struct weft_outcome outcome;
 };
 
 /* A fresh call; and one to be used again, which keeps a small buffer. */

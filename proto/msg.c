@@ -112,15 +112,17 @@ static int pack_field(struct wf_buf *out, const struct wf_field *f, const uint8_
     return WEFT_EINVAL;
 }
 
-static int is_default(const struct wf_field *f, const uint8_t *at)
+/* Numbers first: they are what most messages end with. */
+static inline int is_default(const struct wf_field *f, const uint8_t *at)
 {
     static const uint8_t zero[WF_KEY_SIZE];
     uint64_t v;
 
-    switch (f->kind) {
-    case WF_KIND_U:
+    if (f->kind == WF_KIND_U) {
         memcpy(&v, at, sizeof v);
         return v == 0;
+    }
+    switch (f->kind) {
     case WF_KIND_S:
     case WF_KIND_D:
         return ((const struct wf_slice *) (const void *) at)->len == 0;
@@ -130,20 +132,21 @@ static int is_default(const struct wf_field *f, const uint8_t *at)
         return memcmp(at, zero, f->max) == 0;
     case WF_KIND_L:
         return ((const struct wf_rows *) (const void *) at)->count == 0;
+    default:
+        return 0;
     }
-    return 0;
 }
 
 /* A reader takes missing fields for zero or empty, so those at the end are left out. */
 static unsigned fields_said(const struct wf_desc *d, const void *body)
 {
-    unsigned n = d->nfields;
+    const struct wf_field *end = d->fields + d->nfields;
 
-    while (n > 0 && is_default(&d->fields[n - 1],
-                               (const uint8_t *) body + d->fields[n - 1].offset)) {
-        n--;
+    while (end > d->fields &&
+           is_default(end - 1, (const uint8_t *) body + end[-1].offset)) {
+        end--;
     }
-    return n;
+    return (unsigned) (end - d->fields);
 }
 
 /* A small number, as most are, is one byte: 1 when it was one and is written. */

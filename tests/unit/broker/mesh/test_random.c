@@ -183,20 +183,20 @@ static unsigned live(uint64_t seed)
 
 static void converges(void)
 {
-    unsigned failed = 0, longest = 0, sum = 0;
+    unsigned failed = 0, longest[2] = {0}, sum = 0;
 
     for (unsigned seed = 1; seed <= SEEDS; seed++) {
-        unsigned took = live(seed);
+        unsigned took = live(seed), lossy = seed % 3 == 0;
 
         if (took == 0) {
             printf("# seed %u: they know different things\n", seed);
             failed++;
         }
-        longest = took > longest ? took : longest;
+        longest[lossy] = took > longest[lossy] ? took : longest[lossy];
         sum += took;
     }
-    printf("# intervals to agree: mean %.1f, at most %u\n", (double) sum / SEEDS,
-           longest);
+    printf("# intervals to agree: mean %.1f, at most %u, where messages were lost %u\n",
+           (double) sum / SEEDS, longest[0], longest[1]);
     is_int(failed, 0, "after faults of all kinds all brokers of a mesh know the same");
 }
 

@@ -493,7 +493,9 @@ void on_refuse(struct turn *t)
         return;
     }
     wf_slice_str(m->text, text, sizeof text);
-    if (j->guest != NULL && agent_is_site(j->agent)) {
+    if (j->guest != NULL &&
+        (agent_is_site(j->agent) || m->code == -WEFT_EPERM || m->code == -WEFT_ENOENT)) {
+        /* Its data cannot be had there, or a further broker does not take it. */
         guest_give_back(t->c, j, -(int) m->code, text, t->out);
         return;
     }

@@ -81,7 +81,7 @@ void on_plan(struct turn *t)
                "a plan is a submit, and node=NAME or site=SITE to do without");
         return;
     }
-    if (submit_prepare(t, &inner.u.submit, &j) == 0) {
+    if (submit_prepare(t, &inner.u.submit, NULL, &j) == 0) {
         answer(t, j);
         jobs_undo(&t->c->jobs, j);
     }

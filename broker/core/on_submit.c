@@ -299,7 +299,8 @@ static int check_deadline(struct turn *t, struct job *j)
     return WEFT_ELATE;
 }
 
-int submit_prepare(struct turn *t, const struct wf_submit *m, struct job **ret_job)
+int submit_prepare(struct turn *t, const struct wf_submit *m,
+                   const struct job_data *given, struct job **ret_job)
 {
     struct core *c = t->c;
     char residency[WF_LABEL_MAX + 1];
@@ -309,7 +310,9 @@ int submit_prepare(struct turn *t, const struct wf_submit *m, struct job **ret_j
     if (rc != 0) {
         return rc;
     }
-    if (m->inputs.count != 0 || !wf_digest_is_zero(&m->payload_blob)) {
+    if (given != NULL) {
+        data = *given;
+    } else if (m->inputs.count != 0 || !wf_digest_is_zero(&m->payload_blob)) {
         rc = inputs_resolve(t, m, core_rows(c, 2), &data.inputs, residency);
         if (rc != 0) {
             return rc;
@@ -341,7 +344,7 @@ void on_submit(struct turn *t)
         resubmit(t, j, m);
         return;
     }
-    if (submit_prepare(t, m, &j) == 0 && check_deadline(t, j) == 0) {
+    if (submit_prepare(t, m, NULL, &j) == 0 && check_deadline(t, j) == 0) {
         submit_begin(c, j, t->out);
     }
 }

@@ -96,6 +96,7 @@ int dataset_replay(struct core *c, struct wf_slice record, struct wf_effects *ou
 /* on_locate.c */
 void on_holdings(struct turn *t);
 void on_locate(struct turn *t);
+void on_located(struct turn *t);
 
 /* on_stage.c */
 void on_stage(struct turn *t);

@@ -69,6 +69,9 @@ int inputs_missing(const struct core *c, const struct job *j, char *text, size_t
     struct wf_need_row need;
     unsigned looks = LOOKS;
 
+    if (j->guest != NULL || (j->agent != NULL && j->agent->neighbour != NULL)) {
+        return 0; /* who has it stands in another catalogue */
+    }
     while (j->agent != NULL && wf_rows_next(&rows, wf_desc_need_row(), &need)) {
         const char *path = NULL;
         char name[WF_NAME_MAX + 1];

@@ -1,6 +1,7 @@
 /* Who holds what, and who may fetch it. */
 #include "broker/core/data/inputs.h"
 
+#include "broker/core/mesh/guests.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "proto/name.h"
@@ -51,6 +52,8 @@ struct search {
     struct turn *t;
     const struct job *job;
     const struct stage *stage; /* of the order that the agent carries out */
+    struct wf_key to;          /* who fetches; its name and its residency label */
+    struct wf_slice name, region;
     unsigned nholders;
     struct session *holders[WF_HOLDERS_MAX];
     struct ticket *tickets[WF_HOLDERS_MAX];
@@ -66,6 +69,10 @@ static int may_fetch(struct search *q, const struct blob *b)
     if (s->role == WF_ROLE_AGENT) {
         return (q->stage != NULL && stage_has(q->stage, &b->digest)) ||
                (q->job != NULL && inputs_have(q->t->c, q->job, &b->digest));
+    }
+    if (s->role == WF_ROLE_BROKER) {
+        return wf_digest_eq(&q->job->blob, &b->digest) ||
+               inputs_have(q->t->c, q->job, &b->digest);
     }
     return (q->job != NULL && wf_digest_eq(&q->job->blob, &b->digest)) ||
            blob_may_see(s, b, &q->looks);
@@ -83,8 +90,8 @@ static int need_holder(struct search *q, struct session *holder)
     if (i < q->nholders) {
         return (int) i;
     }
-    if (i == WF_HOLDERS_MAX ||
-        ticket_need(&c->data.tickets, q->t->s, holder, c->now_us, &q->tickets[i]) != 0) {
+    if (i == WF_HOLDERS_MAX || ticket_need(&c->data.tickets, q->t->s, &q->to, holder,
+                                           c->now_us, &q->tickets[i]) != 0) {
         return -1;
     }
     q->holders[i] = holder;
@@ -121,8 +128,9 @@ static int can_give(const struct search *q, const struct share *s)
 {
     const struct agent *a = s->agent;
 
-    return a->session != NULL && a->state == AGENT_UP && a->session != q->t->s &&
-           s->have != 0 && a->principal->state == WF_KEY_ACTIVE;
+    /* What is at another site its broker tells. */
+    return a->session != NULL && a->neighbour == NULL && a->state == AGENT_UP &&
+           a->session != q->t->s && s->have != 0 && a->principal->state == WF_KEY_ACTIVE;
 }
 
 /* The best few, by insertion into a short sorted list. */
@@ -196,7 +204,7 @@ static int may_be_there(const struct search *q, const struct blob *b)
     const struct session *s = q->t->s;
     char residency[WF_LABEL_MAX + 1] = "";
 
-    if (s->role != WF_ROLE_AGENT) {
+    if (!role_runs(s->role)) {
         return 1;
     }
     residency_of_blob(b, residency);
@@ -206,7 +214,8 @@ static int may_be_there(const struct search *q, const struct blob *b)
     if (q->job != NULL) {
         residency_narrow(residency, wf_slice_of(q->job->residency));
     }
-    return residency_allows(residency, s->principal->agent);
+    return residency[0] == '\0' || wf_slice_is(q->region, "*") ||
+           wf_residency_ok(wf_slice_of(residency), q->region);
 }
 
 /* One grant covers blobs of one residency, which the holder checks again. */
@@ -218,9 +227,9 @@ static void tell_holder(const struct search *q, unsigned i)
     struct wf_buf *store = core_rows(c, 2);
     char residency[WF_LABEL_MAX + 1] = "", other[WF_LABEL_MAX + 1];
     struct wf_grant m = {.ticket = q->tickets[i]->number,
-                         .to = q->t->s->principal->key,
-                         .name = wf_slice_of(q->t->s->principal->name),
-                         .region = wf_slice_of(region_of(q->t->s)),
+                         .to = q->to,
+                         .name = q->name,
+                         .region = q->region,
                          .ttl_ms = TICKET_TTL_MS};
 
     while (wf_rows_next(&at, wf_desc_at_row(), &row)) {
@@ -286,6 +295,18 @@ static int find_reason(struct search *q, const struct wf_locate *m)
     const struct job *j = jobs_get(&q->t->c->jobs, &m->job);
     const struct order *o = order_numbered(&q->t->c->data.stages, m->ticket);
 
+    if (s->role == WF_ROLE_BROKER) {
+        q->to = m->to;
+        q->name = m->name;
+        q->region = m->region;
+        q->job = j != NULL && j->occupies && j->agent == s->principal->agent
+                     ? j
+                     : guest_of(q->t, &m->job, m->attempt);
+        return q->job != NULL;
+    }
+    q->to = s->principal->key;
+    q->name = wf_slice_of(s->principal->name);
+    q->region = wf_slice_of(region_of(s));
     if (s->role != WF_ROLE_AGENT) {
         q->job = j != NULL && (s->role == WF_ROLE_OPERATOR || j->owner == s->principal)
                      ? j
@@ -297,6 +318,37 @@ static int find_reason(struct search *q, const struct wf_locate *m)
                    ? o->stage
                    : NULL;
     return q->job != NULL || q->stage != NULL;
+}
+
+/* Nobody here has it: the broker that a guest came from knows who has its inputs, the one
+ * that a job went to who has its result.  1: it was asked, on behalf of who fetches. */
+static int ask_further(struct search *q, const struct wf_locate *m)
+{
+    struct core *c = q->t->c;
+    const struct job *j = q->job;
+    const struct agent *site = j == NULL          ? NULL
+                               : j->guest != NULL ? j->owner->agent
+                               : j->agent != NULL ? j->agent
+                                                  : NULL;
+    const struct wf_id *job = j != NULL && j->guest != NULL ? &j->guest->job : &m->job;
+    struct wf_locate ask = {
+        .rows = m->rows, .to = q->to, .name = q->name, .region = q->region};
+    struct mesh_ask *x;
+
+    if (site == NULL || site->neighbour == NULL || site->session == NULL ||
+        site->session == q->t->s) {
+        return 0;
+    }
+    ask.job = *job;
+    ask.attempt = j->guest != NULL ? j->guest->attempt : j->attempt;
+    ask.req = ++c->mesh.ask_number;
+    x = &c->mesh.asks[ask.req % MESH_ASKS];
+    *x = (struct mesh_ask){.number = ask.req,
+                           .to = site->session->peer,
+                           .peer = q->t->s->peer,
+                           .req = m->req};
+    wf_effects_send(q->t->out, site->session->peer, WF_MSG_locate, &ask);
+    return 1;
 }
 
 /* Why none of what was asked for is told. */
@@ -347,5 +399,41 @@ void on_locate(struct turn *t)
         refuse_all(t, outside);
         return;
     }
+    if (q.at.count == 0 && ask_further(&q, m)) {
+        return; /* the answer is passed on */
+    }
     reply(&q, m->req);
+}
+
+/* Relays know the tickets of their own broker only. */
+static int is_reachable(struct wf_rows holders)
+{
+    struct wf_holder_row row;
+    int any = holders.count == 0;
+
+    while (wf_rows_next(&holders, wf_desc_holder_row(), &row)) {
+        any |= row.endpoint.len != 0;
+    }
+    return any;
+}
+
+/* A neighbour's answer, for who asked here. */
+void on_located(struct turn *t)
+{
+    struct wf_located m = t->msg->u.located;
+    struct mesh_ask *x = &t->c->mesh.asks[m.req % MESH_ASKS];
+
+    if (x->number == m.req && x->to == t->s->peer &&
+        session_get(&t->c->sessions, x->peer) != NULL) {
+        m.req = x->req;
+        x->number = 0;
+        if (m.code == 0 && !is_reachable(m.holders)) {
+            m = (struct wf_located){
+                .req = x->req,
+                .code = -WEFT_EPERM,
+                .text = wf_slice_of("who has it at the other site listens nowhere: give "
+                                    "its agent data_listen")};
+        }
+        wf_effects_send(t->out, x->peer, WF_MSG_located, &m);
+    }
 }

@@ -29,8 +29,8 @@ void tickets_fini(struct tickets *t)
     *t = (struct tickets){0};
 }
 
-static struct ticket *find(const struct session *fetcher, const struct session *holder,
-                           unsigned *ret_n)
+static struct ticket *find(const struct session *fetcher, const struct wf_key *to,
+                           const struct session *holder, unsigned *ret_n)
 {
     struct ticket *found = NULL;
 
@@ -40,18 +40,18 @@ static struct ticket *find(const struct session *fetcher, const struct session *
         struct ticket *x = CONTAINER_OF(n, struct ticket, of_fetcher);
 
         ++*ret_n;
-        if (x->holder == holder) {
+        if (x->holder == holder && wf_key_eq(&x->to, to)) {
             found = x;
         }
     }
     return found;
 }
 
-int ticket_need(struct tickets *t, struct session *fetcher, struct session *holder,
-                uint64_t now_us, struct ticket **ret_ticket)
+int ticket_need(struct tickets *t, struct session *fetcher, const struct wf_key *to,
+                struct session *holder, uint64_t now_us, struct ticket **ret_ticket)
 {
     unsigned n;
-    struct ticket *x = find(fetcher, holder, &n);
+    struct ticket *x = find(fetcher, to, holder, &n);
     int rc;
 
     if (x == NULL) {
@@ -69,6 +69,7 @@ int ticket_need(struct tickets *t, struct session *fetcher, struct session *hold
             return rc;
         }
         x->fetcher = fetcher;
+        x->to = *to;
         x->holder = holder;
         wf_list_init(&x->asks);
         wf_list_init(&x->in_busy);

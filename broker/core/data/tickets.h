@@ -18,6 +18,7 @@
 struct ticket {
     uint64_t number;                  /* first: the map's key; random */
     struct session *fetcher, *holder; /* borrowed */
+    struct wf_key to; /* who fetches: the fetcher's own key, or a node behind it */
     struct wf_list_node of_fetcher, of_holder;
     uint64_t expires_us;
 
@@ -37,8 +38,8 @@ int tickets_init(struct tickets *t, struct wf_rng *rng, uint64_t seed);
 void tickets_fini(struct tickets *t);
 
 /* The ticket of this pair, made or renewed.  WEFT_EFULL, WEFT_ENOMEM. */
-int ticket_need(struct tickets *t, struct session *fetcher, struct session *holder,
-                uint64_t now_us, struct ticket **ret_ticket);
+int ticket_need(struct tickets *t, struct session *fetcher, const struct wf_key *to,
+                struct session *holder, uint64_t now_us, struct ticket **ret_ticket);
 
 /* The ticket of that number, over or not, or NULL. */
 struct ticket *ticket_get(const struct tickets *t, uint64_t number);

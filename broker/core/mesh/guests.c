@@ -291,7 +291,9 @@ static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id 
                               .goal = m->goal,
                               .rho_pusd = m->rho_pusd,
                               .max_cost_pusd = m->max_cost_pusd,
-                              .prefers = m->prefers};
+                              .prefers = m->prefers,
+                              .payload_blob = m->payload_blob,
+                              .payload_size = m->payload_size};
 }
 
 /* Can it be placed here, now or when somebody gets room?  The home broker has other
@@ -318,16 +320,13 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
                       const char **ret_why)
 {
     const struct wf_submit s = submit_of(m, id);
+    const struct job_data data = {m->inputs, m->residency};
     struct turn quiet = *t;
     struct job *j;
     int rc;
 
-    if (m->inputs.count != 0 || !wf_digest_is_zero(&m->payload_blob)) {
-        *ret_why = "its data would have to cross a link between brokers";
-        return WEFT_EPERM;
-    }
     quiet.quiet = 1; /* the answer is ours */
-    rc = submit_prepare(&quiet, &s, &j);
+    rc = submit_prepare(&quiet, &s, &data, &j);
     if (rc != 0) {
         /* That it is full is no fault of the job's. */
         rc = rc == WEFT_EFULL ? WEFT_EBUSY : rc;
@@ -387,9 +386,7 @@ void on_assign(struct turn *t)
     }
 }
 
-/* The guest of this neighbour, or NULL. */
-static struct job *guest_of(const struct turn *t, const struct wf_id *job,
-                            uint64_t attempt)
+struct job *guest_of(const struct turn *t, const struct wf_id *job, uint64_t attempt)
 {
     const struct wf_id id = guest_id(&t->s->principal->key, job, attempt);
     struct job *j = jobs_get(&t->c->jobs, &id);
@@ -426,6 +423,8 @@ void on_result_ack(struct turn *t)
 
     if (j != NULL && wf_job_is_final(j->state)) {
         j->guest->acked = 1;
-        work_drop(t->c, j, t->out);
+        if (wf_digest_is_zero(&j->blob)) {
+            work_drop(t->c, j, t->out); /* else its bytes are fetched from here */
+        }
     }
 }

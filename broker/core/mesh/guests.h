@@ -44,6 +44,9 @@ struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
  * again; rows stand in the mesh's scratch. */
 void guest_terms(struct core *c, const struct job *j, struct wf_assign *m);
 
+/* The guest of who speaks, by its id and attempt there, or NULL. */
+struct job *guest_of(const struct turn *t, const struct wf_id *job, uint64_t attempt);
+
 void on_assign(struct turn *t);
 void on_stop(struct turn *t);
 void on_result_ack(struct turn *t);

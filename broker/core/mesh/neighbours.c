@@ -332,6 +332,7 @@ static void sum_up(const struct core *c, struct wf_agent_info *m)
         const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
 
         if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED) {
+            m->data_cap = wf_max_u64(m->data_cap, a->data_cap);
             m->cpus += a->cpus;
             m->mem += a->mem;
             m->slots = wf_min_u64(m->slots + a->slots, WF_RUNS_MAX);
@@ -369,7 +370,7 @@ static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *
         m.slots = wf_max_u64(m.slots, row.slots);
     }
     hash = wf_fnv_bytes(wf_fnv_u64(WF_FNV_START, m.slots), m.caps.p, m.caps.len);
-    hash = wf_fnv_u64(hash, m.draining) | 1;
+    hash = wf_fnv_u64(wf_fnv_u64(hash, m.data_cap), m.draining) | 1;
     if (hash != x->told_offers) {
         x->told_offers = hash;
         wf_effects_send(out, x->agent->session->peer, WF_MSG_agent_info, &m);

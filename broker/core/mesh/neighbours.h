@@ -55,7 +55,16 @@ struct neighbour {
     uint64_t greeted_us;
 };
 
+/* A locate that was passed on; the answer goes to who asked. */
+#define MESH_ASKS 256u
+struct mesh_ask {
+    uint64_t number, req; /* ours, and of who asked */
+    uint32_t to, peer;
+};
+
 struct mesh {
+    struct mesh_ask asks[MESH_ASKS]; /* a later one takes the place of an older */
+    uint64_t ask_number;
     struct wf_list_node neighbours; /* owned */
     struct dial dials[MESH_DIALS_MAX];
     unsigned ndials;

@@ -10,28 +10,24 @@
 /* What is left of the distribution when the world changed. */
 #define STREAK_LEFT 4u
 
-/* The mixer of splitmix64: not for tables that strangers fill with keys of their choice
- * without bound, which this one does not let them. */
-static uint64_t mix(uint64_t v)
-{
-    v = (v ^ (v >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    v = (v ^ (v >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return v ^ (v >> 31);
-}
-
+/* Multiplied and folded twice: not for tables that strangers
+ * fill with keys of their choice without bound, which this one does not let them. */
 static uint64_t hash(const struct cells *t, const struct cell_key *k)
 {
     const uint64_t a = (uint64_t) k->capability << 32 | k->version;
     const uint64_t b = (uint64_t) k->class_ << 32 | (uint32_t) k->bucket << 16 | k->kind;
+    uint64_t h = (a ^ t->seed) * UINT64_C(0xbf58476d1ce4e5b9);
 
-    return mix(mix(a ^ t->seed) + b);
+    h = ((h ^ h >> 32) + b) * UINT64_C(0x94d049bb133111eb);
+    return h >> 32;
 }
 
 static int same(const struct cell_key *a, const struct cell_key *b)
 {
-    return a->capability == b->capability && a->version == b->version &&
-           a->class_ == b->class_ && a->bucket == b->bucket && a->kind == b->kind;
+    return memcmp(a, b, sizeof *a) == 0; /* there are no holes in it */
 }
+
+_Static_assert(sizeof(struct cell_key) == 16, "a key without holes");
 
 int cells_init(struct cells *t, size_t max, uint64_t seed)
 {
@@ -74,9 +70,16 @@ static uint32_t slot_of(const struct cells *t, const struct cell_key *key)
     return at;
 }
 
-void cells_prefetch(const struct cells *t, const struct cell_key *key)
+void cells_prefetch(const struct cells *t, const struct cell_key *key, unsigned step)
 {
-    __builtin_prefetch(&t->index[(uint32_t) hash(t, key) & t->mask]);
+    const uint32_t *slot = &t->index[(uint32_t) hash(t, key) & t->mask];
+
+    if (step == 0) {
+        __builtin_prefetch(slot);
+    } else if (*slot != 0) {
+        __builtin_prefetch(&t->cell[*slot - 1]);
+        __builtin_prefetch(&t->cell[*slot - 1].miss);
+    }
 }
 
 struct cell *cells_find(const struct cells *t, const struct cell_key *key)

@@ -69,8 +69,8 @@ void cells_fini(struct cells *t);
 /* NULL: there is none. */
 struct cell *cells_find(const struct cells *t, const struct cell_key *key);
 
-/* It will be looked for soon. */
-void cells_prefetch(const struct cells *t, const struct cell_key *key);
+/* It will be looked for soon: first the index (step 0), then the cell. */
+void cells_prefetch(const struct cells *t, const struct cell_key *key, unsigned step);
 
 /* The first cell of a capability from place `*at` on, which moves behind it; NULL: there
  * is none. */

@@ -39,24 +39,23 @@ struct deciding {
     const struct route_job *job;
     uint64_t now_us;
     struct fetching fetch;
-    unsigned nknown; /* of more classes the later ones share the last place */
-    struct known known[CLASSES_KEPT];
+    unsigned filled;                  /* bit k: there is something in the place k */
+    struct known known[CLASSES_KEPT]; /* by the low bits of the class */
 };
 
 static struct known *known_of(struct deciding *x, uint32_t class_)
 {
-    const struct runtime_key key = key_of(class_, x->job);
-    struct known *k;
+    const unsigned at = class_ % CLASSES_KEPT;
+    struct known *k = &x->known[at];
 
-    for (unsigned i = 0; i < x->nknown; i++) {
-        if (x->known[i].class_ == class_) {
-            return &x->known[i];
-        }
+    if ((x->filled >> at & 1) == 0 || k->class_ != class_) {
+        const struct runtime_key key = key_of(class_, x->job);
+
+        x->filled |= 1u << at;
+        k->class_ = class_;
+        k->warm_us = k->late_us = UNKNOWN;
+        runtimes_guess(x->r->runtimes, &key, &k->guess);
     }
-    k = &x->known[x->nknown < CLASSES_KEPT ? x->nknown++ : CLASSES_KEPT - 1];
-    k->class_ = class_;
-    k->warm_us = k->late_us = UNKNOWN;
-    runtimes_guess(x->r->runtimes, &key, &k->guess);
     return k;
 }
 
@@ -79,26 +78,24 @@ uint64_t routing_work(const struct routing *r, uint32_t node, const struct route
 
 /* The node's slots serve all its capabilities, the offer has some of its own: the longer
  * of the two queues is the one to wait for. */
-static uint64_t wait_us(const struct rnode *n, const struct entry *e,
-                        const struct route_load *load, uint64_t work_us)
+static uint64_t wait_us(const struct rnode *n, const struct entry *e, uint64_t work_us)
 {
     uint64_t us = 0;
 
     if (e->assigned >= e->slots) {
-        us = score_wait(e->assigned, wf_min_u64(e->assigned * work_us, load->work_us),
+        us = score_wait(e->assigned, wf_min_u64(e->assigned * work_us, n->work_us),
                         e->slots, n->speed_pm);
     }
-    if (load->jobs >= n->slots) {
-        us = wf_max_u64(us, score_wait(load->jobs, load->work_us, n->slots, n->speed_pm));
+    if (n->jobs >= n->slots) {
+        us = wf_max_u64(us, score_wait(n->jobs, n->work_us, n->slots, n->speed_pm));
     }
     return us;
 }
 
-static int is_full(const struct rnode *n, const struct entry *e,
-                   const struct route_load *load)
+static int is_full(const struct rnode *n, const struct entry *e)
 {
     return e->assigned >= (uint64_t) e->slots + e->queue ||
-           load->jobs >= (uint64_t) n->slots + e->queue;
+           n->jobs >= (uint64_t) n->slots + e->queue;
 }
 
 /* How long it takes with what is likely at worst. */
@@ -125,8 +122,7 @@ static uint64_t late_us(const struct deciding *x, struct known *k, const struct 
 }
 
 static unsigned filter_of(const struct rnode *n, const struct route_job *job,
-                          const struct entry *e, const struct route_load *load,
-                          struct route_row *row)
+                          const struct entry *e, struct route_row *row)
 {
     unsigned f = PLACE_PASSED;
 
@@ -144,7 +140,7 @@ static unsigned filter_of(const struct rnode *n, const struct route_job *job,
     if (job->max_pusd != 0 && row->cost_pusd > job->max_pusd) {
         return PLACE_COST;
     }
-    if (is_full(n, e, load)) {
+    if (is_full(n, e)) {
         return PLACE_FULL;
     }
     return PLACE_PASSED;
@@ -156,24 +152,25 @@ static void score_row(struct deciding *x, const struct entry *e,
     const struct routing *r = x->r;
     const struct route_job *job = x->job;
     const struct rnode *n = &r->nodes[e->node];
-    const struct fetch_plan fetch = fetch_plan(&x->fetch, e->node);
     struct known *known = known_of(x, n->class_);
     const uint64_t work_us = known->guess.mean_us;
-    const struct route_load load = load_view(&n->load);
     struct score *s = &row->score;
+    struct fetch_plan fetch;
+
+    fetch_plan(&x->fetch, e->node, &fetch);
 
     /* Field by field: all are written, none of them twice. */
     row->node = e->node;
     row->from = fetch.from;
     row->report_ms =
-        (uint32_t) wf_min_u64((x->now_us - n->load.reported_us) / 1000, UINT32_MAX);
-    row->ahead = (uint32_t) wf_min_u64(load.jobs, UINT32_MAX);
+        (uint32_t) wf_min_u64((x->now_us - n->reported_us) / 1000, UINT32_MAX);
+    row->ahead = n->jobs;
     row->fetch_bytes = fetch.bytes;
     row->late_us = 0;
     row->ref = e->ref;
     s->link_us =
         wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
-    s->wait_us = wait_us(n, e, &load, work_us);
+    s->wait_us = wait_us(n, e, work_us);
     s->others_us = s->wait_us == 0 ? 0 : score_others(s->wait_us);
     s->fetch_us = fetch.us;
     s->warm_us = e->warm ? 0 : warm_us(x, known);
@@ -186,7 +183,7 @@ static void score_row(struct deciding *x, const struct entry *e,
         s->risk_us = score_risk(prices_hazard(r->prices, n->class_),
                                 s->run_us + wf_max_u64(s->wait_us, s->fetch_us));
     }
-    row->filter = (uint8_t) filter_of(n, job, e, &load, row);
+    row->filter = (uint8_t) filter_of(n, job, e, row);
     s->total_us = score_total(s, d->occupies);
     if (job->left_us != 0 && (row->filter == PLACE_PASSED || row->filter == PLACE_FULL)) {
         row->late_us = late_us(x, known, n, s);
@@ -194,28 +191,44 @@ static void score_row(struct deciding *x, const struct entry *e,
     }
 }
 
-/* Where it failed last comes after every other that has room. */
-static int is_better(const struct route_job *job, const struct route_row *a,
-                     const struct route_row *b)
+static void weigh(struct route_decision *d, int i)
 {
-    int avoid_a = a->node == job->avoid, avoid_b = b->node == job->avoid;
+    const uint64_t total_us = d->rows[i].score.total_us;
 
-    return avoid_a != avoid_b ? avoid_b : a->score.total_us < b->score.total_us;
-}
-
-static void weigh(struct route_decision *d, const struct route_job *job, int i)
-{
-    const struct route_row *row = &d->rows[i];
-
-    if (row->filter != PLACE_PASSED) {
-        return;
-    }
-    d->passed++;
-    if (d->best < 0 || is_better(job, row, &d->rows[d->best])) {
+    if (d->best < 0 || total_us < d->rows[d->best].score.total_us) {
         d->runner_up = d->best;
         d->best = i;
-    } else if (d->runner_up < 0 || is_better(job, row, &d->rows[d->runner_up])) {
+    } else if (d->runner_up < 0 || total_us < d->rows[d->runner_up].score.total_us) {
         d->runner_up = i;
+    }
+}
+
+/* Where it failed last comes after every other that has room. */
+static void weigh_last(struct route_decision *d, int i)
+{
+    if (d->best < 0) {
+        d->best = i;
+    } else if (d->runner_up < 0) {
+        d->runner_up = i;
+    }
+}
+
+static void weigh_all(struct route_decision *d, const struct route_job *job)
+{
+    int last = -1;
+
+    for (unsigned i = 0; i < d->nrows; i++) {
+        if (d->rows[i].filter == PLACE_PASSED) {
+            d->passed++;
+            if (d->rows[i].node != job->avoid) {
+                weigh(d, (int) i);
+            } else {
+                last = (int) i;
+            }
+        }
+    }
+    if (last >= 0) {
+        weigh_last(d, last);
     }
 }
 
@@ -230,7 +243,7 @@ static void look_further(struct routing *r, struct deciding *x, struct route_dec
     for (uint32_t i = 0; i < FURTHER_MAX && i < c->n; i++) {
         score_row(x, &c->v[(at + i) % c->n], d, row);
         if (row->filter == PLACE_PASSED) {
-            weigh(d, x->job, (int) d->nrows - 1);
+            weigh_all(d, x->job);
             return;
         }
     }
@@ -244,8 +257,7 @@ static void begin(struct deciding *x, const struct routing *r,
     x->r = r;
     x->job = job;
     x->now_us = now_us;
-    x->nknown = 0;
-    fetching_begin(&x->fetch, r, job, now_us);
+    x->filled = 0;
     ret->at_us = now_us;
     ret->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
     ret->occupies = job->goal == WF_GOAL_THROUGHPUT;
@@ -263,6 +275,7 @@ uint64_t decide_scan(const struct routing *r, const struct route_job *job,
     struct deciding x;
 
     begin(&x, r, job, now_us, ret);
+    fetching_begin(&x.fetch, r, job, now_us);
     for (uint32_t i = 0; i < c->n; i++) {
         score_row(&x, &c->v[i], ret, row);
         if (row->filter == PLACE_PASSED) {
@@ -273,20 +286,23 @@ uint64_t decide_scan(const struct routing *r, const struct route_job *job,
 }
 
 /* Candidates will most likely be of the classes that others were lately. */
-static void prefetch(const struct routing *r, const struct route_job *job)
+static void prefetch(const struct deciding *x, unsigned step)
 {
     for (unsigned i = 0; i < CLASSES_LATELY; i++) {
-        const struct runtime_key key = key_of(r->classes[i], job);
+        const struct runtime_key key = key_of(x->r->classes[i], x->job);
 
-        runtimes_prefetch(r->runtimes, &key);
+        runtimes_prefetch(x->r->runtimes, &key, step);
     }
 }
 
 static void note_classes(struct routing *r, const struct deciding *x)
 {
-    for (unsigned i = 0; i < x->nknown; i++) {
+    for (unsigned i = 0; i < CLASSES_KEPT; i++) {
         unsigned k = 0;
 
+        if ((x->filled >> i & 1) == 0) {
+            continue;
+        }
         while (k < CLASSES_LATELY && r->classes[k] != x->known[i].class_) {
             k++;
         }
@@ -300,19 +316,23 @@ static void note_classes(struct routing *r, const struct deciding *x)
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret)
 {
-    struct entry *entries[ROUTE_ROWS_MAX];
+    struct picking p;
     struct deciding x;
-    unsigned n;
 
-    prefetch(r, job);
-    n = candidates_pick(r, job, now_us, entries);
     begin(&x, r, job, now_us, ret);
-    ret->nrows = n;
-    for (unsigned i = 0; i < n; i++) {
-        score_row(&x, entries[i], ret, &ret->rows[i]);
-        weigh(ret, job, (int) i);
+    prefetch(&x, 0);
+    picking_begin(&p, r, job, now_us);
+    prefetch(&x, 1);
+    fetching_begin(&x.fetch, r, job, now_us);
+    ret->nrows = picking_end(&p);
+    for (unsigned i = 0; i < CLASSES_LATELY; i++) {
+        (void) known_of(&x, r->classes[i]);
     }
-    if (ret->passed == 0 && ret->offers > n && n != 0) {
+    for (unsigned i = 0; i < ret->nrows; i++) {
+        score_row(&x, p.v[i], ret, &ret->rows[i]);
+    }
+    weigh_all(ret, job);
+    if (ret->passed == 0 && ret->offers > ret->nrows && ret->nrows != 0) {
         look_further(r, &x, ret);
     }
     note_classes(r, &x);

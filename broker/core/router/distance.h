@@ -55,6 +55,10 @@ struct distance distance_between(const struct distance_end *a,
                                  const struct distance_end *h, unsigned n,
                                  uint32_t measured_us);
 
+/* U over n entries, which eight divide, in 0.1 ms; UINT16_MAX: it is that, or more, or
+ * there is none. */
+uint32_t distance_least(const uint16_t *a, const uint16_t *h, unsigned n);
+
 /* Its size alone, when it was not measured. */
 uint32_t distance_guess_us(const struct distance_end *a, const struct distance_end *h,
                            unsigned n);

@@ -86,7 +86,7 @@ static void look_at_random(struct seeker *s)
 
     for (unsigned i = 0; i < AROUND_RANDOM; i++) {
         nodes[i] = (uint32_t) wf_rng_below(&s->r->rng, s->r->nnodes);
-        __builtin_prefetch(&s->r->nodes[nodes[i]].up);
+        __builtin_prefetch(&s->r->nodes[nodes[i]]);
         __builtin_prefetch(s->r->nodes[nodes[i]].to_broker);
     }
     for (unsigned i = 0; i < AROUND_RANDOM; i++) {
@@ -99,12 +99,12 @@ static void find_around(struct routing *r, uint32_t holder, uint64_t now_us,
                         struct around *ret)
 {
     struct seeker s = {.r = r, .holder = holder, .now_us = now_us, .found = ret};
-    uint32_t mate = r->nodes[holder].site_next;
+    uint32_t mate = r->rest[holder].site_next;
 
     ret->n = 0;
     for (unsigned i = 0; i < AROUND_MATES && mate != holder; i++) {
         look(&s, mate);
-        mate = r->nodes[mate].site_next;
+        mate = r->rest[mate].site_next;
     }
     if (r->nnodes > AROUND_ALL) {
         look_at_random(&s);
@@ -114,7 +114,7 @@ static void find_around(struct routing *r, uint32_t holder, uint64_t now_us,
         }
     }
     for (uint32_t i = 0; i < ret->n; i++) {
-        ret->offers[i] = r->nodes[ret->v[i]].offers;
+        ret->offers[i] = r->rest[ret->v[i]].offers;
     }
 }
 

@@ -9,18 +9,30 @@
 #define KIB       1024u
 
 /* Ages are seconds counted from 1; 0: never.  Rates are KiB a second: 4 TiB/s fit. */
+struct seen {
+    uint64_t key; /* lower node, then the higher one; equal ones: empty */
+    uint32_t touched_s;
+    uint32_t rtt_s, rtt_us;
+    uint32_t rate_s[2], rate_kib[2]; /* [1]: from the higher node */
+};
+
 struct set {
-    uint64_t key[WAYS]; /* lower node, then the higher one; equal ones: empty */
-    uint32_t touched_s[WAYS];
-    uint32_t rtt_s[WAYS], rtt_us[WAYS];
-    uint32_t rate_s[2][WAYS], rate_kib[2][WAYS]; /* [1]: from the higher node */
+    struct seen way[WAYS];
+};
+
+/* Whom nodes of one place were measured with since the last turn, and before it: a turn
+ * takes place every ten minutes, so that what is older is forgotten. */
+struct company {
+    uint64_t now, before;
 };
 
 /* Most pairs that are asked for were never measured: the tags of all sets fit a cache
  * that sits near, and say so without touching a set. */
 struct pairs {
     uint32_t mask;
-    uint16_t (*tags)[WAYS]; /* owned; of the hash, 0: free */
+    uint16_t (*tags)[WAYS];  /* owned; of the hash, 0: free */
+    struct company *company; /* owned; of nodes, by the low bits of their number */
+    uint32_t turned_s;
     struct set sets[];
 };
 
@@ -38,7 +50,8 @@ struct pairs *pairs_new(uint32_t cap)
     }
     p->mask = nsets - 1;
     p->tags = wf_calloc(nsets, sizeof *p->tags);
-    if (p->tags == NULL) {
+    p->company = wf_calloc(nsets, sizeof *p->company);
+    if (p->tags == NULL || p->company == NULL) {
         pairs_free(p);
         return NULL;
     }
@@ -49,6 +62,7 @@ void pairs_free(struct pairs *p)
 {
     if (p != NULL) {
         wf_free(p->tags);
+        wf_free(p->company);
         wf_free(p);
     }
 }
@@ -96,7 +110,7 @@ static unsigned find(const struct pairs *p, uint32_t at, uint16_t tag, uint64_t 
         return WAYS;
     }
     for (unsigned w = 0; w < WAYS; w++) {
-        if (p->tags[at][w] == tag && p->sets[at].key[w] == key) {
+        if (p->tags[at][w] == tag && p->sets[at].way[w].key == key) {
             return w;
         }
     }
@@ -105,14 +119,8 @@ static unsigned find(const struct pairs *p, uint32_t at, uint16_t tag, uint64_t 
 
 static void clear(struct pairs *p, uint32_t at, unsigned w)
 {
-    struct set *s = &p->sets[at];
-
     p->tags[at][w] = 0;
-    s->key[w] = 0;
-    s->touched_s[w] = s->rtt_s[w] = s->rtt_us[w] = 0;
-    for (unsigned d = 0; d < 2; d++) {
-        s->rate_s[d][w] = s->rate_kib[d][w] = 0;
-    }
+    p->sets[at].way[w] = (struct seen){0};
 }
 
 /* A way for this pair: its own, or the one touched longest ago, emptied. */
@@ -124,37 +132,58 @@ static unsigned take(struct pairs *p, uint32_t at, uint16_t tag, uint64_t key)
     if (w == WAYS) {
         w = 0;
         for (unsigned i = 1; i < WAYS; i++) {
-            if (s->touched_s[i] < s->touched_s[w]) {
+            if (s->way[i].touched_s < s->way[w].touched_s) {
                 w = i;
             }
         }
         clear(p, at, w);
         p->tags[at][w] = tag;
-        p->sets[at].key[w] = key;
+        p->sets[at].way[w].key = key;
     }
     return w;
+}
+
+static void meet(struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us)
+{
+    const uint32_t now_s = second(now_us);
+
+    if (now_s > p->turned_s && now_s - p->turned_s >= PAIRS_TTL_S) {
+        for (uint32_t i = 0; i <= p->mask; i++) {
+            p->company[i] = (struct company){0, p->company[i].now};
+        }
+        p->turned_s = now_s;
+    }
+    p->company[a & p->mask].now |= UINT64_C(1) << b % 64;
+    p->company[b & p->mask].now |= UINT64_C(1) << a % 64;
+}
+
+uint64_t pairs_with(const struct pairs *p, uint32_t node)
+{
+    const struct company *c = &p->company[node & p->mask];
+
+    return c->now | c->before;
 }
 
 void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,
                uint64_t rate, uint64_t now_us)
 {
     const uint64_t key = key_of(from, to), h = hash(key);
-    struct set *s = &p->sets[h & p->mask];
-    unsigned d = from > to;
-    unsigned w;
+    const unsigned d = from > to;
+    struct seen *s;
 
     if (from == to || (rtt_us == 0 && rate == 0)) {
         return;
     }
-    w = take(p, (uint32_t) h & p->mask, tag_of(h), key);
-    s->touched_s[w] = second(now_us);
+    meet(p, from, to, now_us);
+    s = &p->sets[h & p->mask].way[take(p, (uint32_t) h & p->mask, tag_of(h), key)];
+    s->touched_s = second(now_us);
     if (rtt_us != 0) {
-        s->rtt_us[w] = rtt_us;
-        s->rtt_s[w] = s->touched_s[w];
+        s->rtt_us = rtt_us;
+        s->rtt_s = s->touched_s;
     }
     if (rate != 0) {
-        s->rate_kib[d][w] = (uint32_t) wf_min_u64(wf_max_u64(rate / KIB, 1), UINT32_MAX);
-        s->rate_s[d][w] = s->touched_s[w];
+        s->rate_kib[d] = (uint32_t) wf_min_u64(wf_max_u64(rate / KIB, 1), UINT32_MAX);
+        s->rate_s[d] = s->touched_s;
     }
 }
 
@@ -162,26 +191,22 @@ struct pair_seen pairs_get(const struct pairs *p, uint32_t from, uint32_t to,
                            uint64_t now_us)
 {
     const uint64_t key = key_of(from, to), h = hash(key);
-    const struct set *s = &p->sets[h & p->mask];
     const unsigned w = find(p, (uint32_t) h & p->mask, tag_of(h), key);
     const unsigned d = from > to;
-    struct pair_seen seen = {0};
+    struct pair_seen ret = {0};
+    const struct seen *s;
 
     if (w == WAYS || from == to) {
-        return seen;
+        return ret;
     }
-    if (fresh(s->rtt_s[w], now_us)) {
-        seen.rtt_us = s->rtt_us[w];
+    s = &p->sets[h & p->mask].way[w];
+    if (fresh(s->rtt_s, now_us)) {
+        ret.rtt_us = s->rtt_us;
     }
-    if (fresh(s->rate_s[d][w], now_us)) {
-        seen.rate = (uint64_t) s->rate_kib[d][w] * KIB;
+    if (fresh(s->rate_s[d], now_us)) {
+        ret.rate = (uint64_t) s->rate_kib[d] * KIB;
     }
-    return seen;
-}
-
-void pairs_prefetch(const struct pairs *p, uint32_t from, uint32_t to)
-{
-    __builtin_prefetch(p->tags[hash(key_of(from, to)) & p->mask]);
+    return ret;
 }
 
 uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us)
@@ -197,11 +222,10 @@ uint64_t pairs_rate(const struct pairs *p, uint32_t from, uint32_t to, uint64_t 
 void pairs_forget(struct pairs *p, uint32_t node)
 {
     for (uint32_t i = 0; i <= p->mask; i++) {
-        const uint64_t *key = p->sets[i].key;
-
         for (unsigned w = 0; w < WAYS; w++) {
-            if (key[w] != 0 &&
-                ((uint32_t) key[w] == node || (uint32_t) (key[w] >> 32) == node)) {
+            const uint64_t key = p->sets[i].way[w].key;
+
+            if (key != 0 && ((uint32_t) key == node || (uint32_t) (key >> 32) == node)) {
                 clear(p, i, w);
             }
         }
@@ -210,5 +234,6 @@ void pairs_forget(struct pairs *p, uint32_t node)
 
 size_t pairs_bytes(const struct pairs *p)
 {
-    return sizeof *p + ((size_t) p->mask + 1) * (sizeof p->sets[0] + sizeof p->tags[0]);
+    return sizeof *p + ((size_t) p->mask + 1) *
+                           (sizeof p->sets[0] + sizeof p->tags[0] + sizeof *p->company);
 }

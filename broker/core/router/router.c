@@ -8,6 +8,7 @@
 #define NODES_FIRST 64u
 #define PAIRS_MAX   65536u
 #define FLOWS_MAX   (1u << 20)
+#define RATE_GUESS  UINT64_C(50000000)
 
 int routing_new(const struct routing_config *cfg, struct prices *prices,
                 struct runtimes *runtimes, struct routing **ret_routing)
@@ -45,11 +46,12 @@ void routing_free(struct routing *r)
         return;
     }
     for (uint32_t i = 0; i < r->nnodes; i++) {
-        wf_free(r->nodes[i].places);
+        wf_free(r->rest[i].places);
     }
     for (uint32_t i = 0; r->caps != NULL && i < r->cfg.max_capabilities; i++) {
         wf_free(r->caps[i].v);
         wf_free(r->caps[i].chances);
+        wf_free(r->caps[i].luck);
     }
     pairs_free(r->pairs);
     wf_free(r->block);
@@ -63,16 +65,17 @@ void routing_free(struct routing *r)
 
 size_t routing_bytes(const struct routing *r)
 {
-    size_t n = sizeof *r + r->cap_nodes * (sizeof *r->nodes + sizeof *r->free_nodes) +
-               r->cap_nodes / 8 + r->cfg.max_capabilities * sizeof *r->caps +
+    const size_t node = sizeof *r->nodes + sizeof *r->rest + sizeof *r->free_nodes;
+    size_t n = sizeof *r + r->cap_nodes * node + r->cap_nodes / 8 +
+               r->cfg.max_capabilities * sizeof *r->caps +
                AROUND_SETS * sizeof *r->around + pairs_bytes(r->pairs);
 
     for (uint32_t i = 0; i < r->nnodes; i++) {
-        n += r->nodes[i].cap_places * sizeof *r->nodes[i].places;
+        n += r->rest[i].cap_places * sizeof *r->rest[i].places;
     }
     for (uint32_t i = 0; i < r->cfg.max_capabilities; i++) {
         n += r->caps[i].cap * sizeof *r->caps[i].v +
-             r->caps[i].cap_chances * sizeof *r->caps[i].chances;
+             r->caps[i].cap_chances * sizeof *r->caps[i].chances + r->caps[i].cap_luck;
     }
     return n;
 }
@@ -88,12 +91,35 @@ static struct rnode *aligned(void *block)
     return (struct rnode *) (((uintptr_t) block + line - 1) / line * line);
 }
 
+/* One block for both tables: either both grow or none. */
+static int grow_records(struct routing *r, uint32_t cap)
+{
+    void *block = wf_calloc((size_t) cap + 1, sizeof *r->nodes + sizeof *r->rest);
+    struct rnode *nodes;
+    struct rrest *rest;
+
+    if (block == NULL) {
+        return WEFT_ENOMEM;
+    }
+    nodes = aligned(block);
+    rest = (struct rrest *) (void *) (nodes + cap);
+    if (r->nnodes != 0) {
+        memcpy(nodes, r->nodes, r->nnodes * sizeof *nodes);
+        memcpy(rest, r->rest, r->nnodes * sizeof *rest);
+    }
+    wf_free(r->block);
+    r->block = block;
+    r->nodes = nodes;
+    r->rest = rest;
+    r->cap_nodes = cap;
+    return 0;
+}
+
 static int grow_nodes(struct routing *r)
 {
     uint32_t cap = r->cap_nodes != 0 ? r->cap_nodes * 2 : NODES_FIRST;
     uint32_t *free_nodes;
     uint64_t *idle;
-    void *block;
 
     cap = (uint32_t) wf_min_u64(cap, r->cfg.max_nodes);
     free_nodes = wf_realloc(r->free_nodes, cap * sizeof *free_nodes);
@@ -106,18 +132,16 @@ static int grow_nodes(struct routing *r)
         return WEFT_ENOMEM;
     }
     r->idle = idle;
-    block = wf_calloc((size_t) cap + 1, sizeof *r->nodes);
-    if (block == NULL) {
-        return WEFT_ENOMEM;
-    }
-    if (r->nnodes != 0) {
-        memcpy(aligned(block), r->nodes, r->nnodes * sizeof *r->nodes);
-    }
-    wf_free(r->block);
-    r->block = block;
-    r->nodes = aligned(block);
-    r->cap_nodes = cap;
-    return 0;
+    return grow_records(r, cap);
+}
+
+uint64_t routing_share(uint64_t rate, uint32_t told, uint32_t own)
+{
+    /* Those that this broker promised are told of later. */
+    const uint32_t n = told > own ? told : own;
+
+    rate = rate != 0 ? rate : RATE_GUESS;
+    return n == 0 ? rate : rate / ((uint64_t) n + 1);
 }
 
 /* After whatever changes one of these. */
@@ -126,16 +150,37 @@ static void note_idle(struct routing *r, uint32_t node)
     const struct rnode *n = &r->nodes[node];
     const uint64_t bit = UINT64_C(1) << node % 64;
 
-    if (n->open && load_view(&n->load).jobs < n->slots) {
+    if (n->open && n->jobs < n->slots) {
         r->idle[node / 64] |= bit;
     } else {
         r->idle[node / 64] &= ~bit;
     }
 }
 
+static void note_load(struct routing *r, uint32_t node)
+{
+    const struct load *load = &r->rest[node].load;
+    const struct route_load view = load_view(load);
+    struct rnode *n = &r->nodes[node];
+
+    n->jobs = (uint32_t) wf_min_u64(view.jobs, UINT32_MAX);
+    n->work_us = view.work_us;
+    n->reported_us = load->reported_us;
+    note_idle(r, node);
+}
+
+static void note_links(struct routing *r, uint32_t node)
+{
+    const struct rrest *rest = &r->rest[node];
+
+    r->nodes[node].down_share =
+        wf_max_u64(1, routing_share(rest->down, rest->down_told, rest->down_own));
+}
+
 int routing_add(struct routing *r, uint32_t *ret_node)
 {
     struct rnode *n;
+    struct rrest *rest;
     uint32_t id;
 
     if (r->nfree != 0) {
@@ -150,13 +195,16 @@ int routing_add(struct routing *r, uint32_t *ret_node)
         id = r->nnodes++;
     }
     n = &r->nodes[id];
+    rest = &r->rest[id];
     memset(n, 0, sizeof *n);
-    load_init(&n->load);
+    memset(rest, 0, sizeof *rest);
+    load_init(&rest->load);
     n->slots = 1;
     n->speed_pm = 1000;
     n->used = 1;
-    n->site_next = n->site_prev = id;
-    note_idle(r, id);
+    rest->site_next = rest->site_prev = id;
+    note_load(r, id);
+    note_links(r, id);
     *ret_node = id;
     return 0;
 }
@@ -165,13 +213,14 @@ int routing_add(struct routing *r, uint32_t *ret_node)
 static void leave_site(struct routing *r, uint32_t node)
 {
     struct rnode *n = &r->nodes[node];
+    struct rrest *rest = &r->rest[node];
 
     if (n->site < r->nsites && r->site_heads[n->site] == node) {
-        r->site_heads[n->site] = n->site_next != node ? n->site_next : ROUTE_NONE;
+        r->site_heads[n->site] = rest->site_next != node ? rest->site_next : ROUTE_NONE;
     }
-    r->nodes[n->site_prev].site_next = n->site_next;
-    r->nodes[n->site_next].site_prev = n->site_prev;
-    n->site_next = n->site_prev = node;
+    r->rest[rest->site_prev].site_next = rest->site_next;
+    r->rest[rest->site_next].site_prev = rest->site_prev;
+    rest->site_next = rest->site_prev = node;
     n->site = 0;
 }
 
@@ -199,36 +248,37 @@ static int need_sites(struct routing *r, uint32_t site)
 
 static void join_site(struct routing *r, uint32_t node, uint32_t site)
 {
-    struct rnode *n = &r->nodes[node];
+    struct rrest *rest = &r->rest[node];
     uint32_t head;
 
-    n->site = site;
+    r->nodes[node].site = site;
     if (site == 0 || need_sites(r, site) != 0) {
         return;
     }
     head = r->site_heads[site];
     r->site_heads[site] = node;
     if (head != ROUTE_NONE) {
-        n->site_next = head;
-        n->site_prev = r->nodes[head].site_prev;
-        r->nodes[n->site_prev].site_next = node;
-        r->nodes[head].site_prev = node;
+        rest->site_next = head;
+        rest->site_prev = r->rest[head].site_prev;
+        r->rest[rest->site_prev].site_next = node;
+        r->rest[head].site_prev = node;
     }
 }
 
 void routing_remove(struct routing *r, uint32_t node)
 {
     struct rnode *n = &r->nodes[node];
+    struct rrest *rest = &r->rest[node];
 
-    while (n->nplaces != 0) {
-        routing_withdraw(r, node, n->places[n->nplaces - 1].capability);
+    while (rest->nplaces != 0) {
+        routing_withdraw(r, node, rest->places[rest->nplaces - 1].capability);
     }
     leave_site(r, node);
     pairs_forget(r->pairs, node);
     around_forget(r, node);
-    wf_free(n->places);
-    n->places = NULL;
-    n->cap_places = 0;
+    wf_free(rest->places);
+    rest->places = NULL;
+    rest->cap_places = 0;
     n->used = n->open = 0;
     note_idle(r, node);
     r->free_nodes[r->nfree++] = node;
@@ -240,6 +290,17 @@ static uint32_t weight_of(const struct rnode *n, uint32_t slots)
         1, wf_min_u64(UINT32_MAX, wf_min_u64(n->slots, slots) * (uint64_t) n->speed_pm));
 }
 
+/* So that this weight fits a byte, too. */
+static void widen_luck(struct rcap *c, uint32_t weight)
+{
+    while (weight >> c->luck_shift > UINT8_MAX) {
+        c->luck_shift++;
+    }
+    for (uint32_t i = 0; i < c->n; i++) {
+        c->luck[i] = (uint8_t) (c->chances[i].weight >> c->luck_shift);
+    }
+}
+
 static void weigh_at(struct routing *r, const struct place *p)
 {
     struct rcap *c = &r->caps[p->capability];
@@ -248,15 +309,19 @@ static void weigh_at(struct routing *r, const struct place *p)
 
     chance->node = e->node;
     chance->weight = weight_of(&r->nodes[e->node], e->slots);
-    c->max_weight = (uint32_t) wf_max_u64(c->max_weight, chance->weight);
+    if (chance->weight >> c->luck_shift > UINT8_MAX) {
+        widen_luck(c, chance->weight);
+    } else {
+        c->luck[p->at] = (uint8_t) (chance->weight >> c->luck_shift);
+    }
 }
 
 static void reweigh(struct routing *r, uint32_t node)
 {
-    const struct rnode *n = &r->nodes[node];
+    const struct rrest *rest = &r->rest[node];
 
-    for (uint32_t i = 0; i < n->nplaces; i++) {
-        weigh_at(r, &n->places[i]);
+    for (uint32_t i = 0; i < rest->nplaces; i++) {
+        weigh_at(r, &rest->places[i]);
     }
 }
 
@@ -281,18 +346,20 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
 void routing_measured(struct routing *r, uint32_t node, const struct route_links *links)
 {
     struct rnode *n = &r->nodes[node];
+    struct rrest *rest = &r->rest[node];
 
     /* A distance that hardly changed leaves the order of the near ones as it is. */
     if (links->rtt_us / 1000 != n->rtt_us / 1000) {
-        for (uint32_t i = 0; i < n->nplaces; i++) {
-            r->caps[n->places[i].capability].near_stale = 1;
+        for (uint32_t i = 0; i < rest->nplaces; i++) {
+            r->caps[rest->places[i].capability].near_stale = 1;
         }
     }
     n->rtt_us = links->rtt_us;
     n->dev_us = links->dev_us;
-    n->up = links->up;
-    n->down = links->down;
+    rest->up = links->up;
+    rest->down = links->down;
     memcpy(n->to_broker, links->to_broker, sizeof n->to_broker);
+    note_links(r, node);
 }
 
 void routing_pair(struct routing *r, uint32_t holder, uint32_t getter, uint32_t rtt_us,
@@ -330,7 +397,7 @@ uint32_t routing_guess_us(const struct routing *r, uint32_t a, uint32_t b)
 /* -- offers ---------------------------------------------------------------------------
  */
 
-static struct place *place_of(const struct rnode *n, uint32_t capability)
+static struct place *place_of(const struct rrest *n, uint32_t capability)
 {
     for (uint32_t i = 0; i < n->nplaces; i++) {
         if (n->places[i].capability == capability) {
@@ -342,7 +409,7 @@ static struct place *place_of(const struct rnode *n, uint32_t capability)
 
 struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability)
 {
-    const struct rnode *n = &r->nodes[node];
+    const struct rrest *n = &r->rest[node];
     const struct place *p =
         (n->offers & offer_bit(capability)) != 0 ? place_of(n, capability) : NULL;
 
@@ -369,7 +436,7 @@ static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
 int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
                   const struct route_offer *offer)
 {
-    struct rnode *n = &r->nodes[node];
+    struct rrest *n = &r->rest[node];
     struct rcap *c = &r->caps[capability];
     struct entry *e = routing_entry(r, node, capability);
 
@@ -377,7 +444,8 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
         if (grow((void **) &n->places, n->nplaces, &n->cap_places, sizeof *n->places) !=
                 0 ||
             grow((void **) &c->v, c->n, &c->cap, sizeof *c->v) != 0 ||
-            grow((void **) &c->chances, c->n, &c->cap_chances, sizeof *c->chances) != 0) {
+            grow((void **) &c->chances, c->n, &c->cap_chances, sizeof *c->chances) != 0 ||
+            grow((void **) &c->luck, c->n, &c->cap_luck, sizeof *c->luck) != 0) {
             return WEFT_ENOMEM;
         }
         n->places[n->nplaces++] = (struct place){capability, c->n};
@@ -397,7 +465,7 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
 
 void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
 {
-    struct rnode *n = &r->nodes[node];
+    struct rrest *n = &r->rest[node];
     struct rcap *c = &r->caps[capability];
     struct place *p = place_of(n, capability);
 
@@ -409,7 +477,8 @@ void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
     if (p->at != c->n) {
         c->v[p->at] = c->v[c->n];
         c->chances[p->at] = c->chances[c->n];
-        place_of(&r->nodes[c->v[p->at].node], capability)->at = p->at;
+        c->luck[p->at] = c->luck[c->n];
+        place_of(&r->rest[c->v[p->at].node], capability)->at = p->at;
     }
     *p = n->places[--n->nplaces];
     n->offers = 0;
@@ -425,7 +494,7 @@ void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
 void routing_report(struct routing *r, uint32_t node, const struct route_report *report,
                     uint64_t now_us)
 {
-    struct rnode *n = &r->nodes[node];
+    struct rrest *n = &r->rest[node];
     const struct load_report l = {.jobs = report->jobs,
                                   .work_us = report->work_us,
                                   .arrived = report->arrived,
@@ -433,17 +502,18 @@ void routing_report(struct routing *r, uint32_t node, const struct route_report 
                                   .own_work_us = report->own_work_us};
 
     load_report(&n->load, &l, r->cfg.brokers, now_us);
-    note_idle(r, node);
     n->up_told = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
     n->down_told = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
+    note_load(r, node);
+    note_links(r, node);
 }
 
 void routing_sent(struct routing *r, uint32_t node, uint32_t capability, uint64_t work_us)
 {
     struct entry *e = routing_entry(r, node, capability);
 
-    load_sent(&r->nodes[node].load, work_us);
-    note_idle(r, node);
+    load_sent(&r->rest[node].load, work_us);
+    note_load(r, node);
     if (e != NULL) {
         e->assigned++;
     }
@@ -454,8 +524,8 @@ void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
 {
     struct entry *e = routing_entry(r, node, capability);
 
-    load_ended(&r->nodes[node].load, work_us, covered);
-    note_idle(r, node);
+    load_ended(&r->rest[node].load, work_us, covered);
+    note_load(r, node);
     if (e != NULL && e->assigned != 0) {
         e->assigned--;
     }
@@ -472,13 +542,14 @@ void routing_flow(struct routing *r, uint32_t holder, uint32_t getter, int by)
 #ifdef WEFT_PLANT_NO_FLOWS
     return;
 #endif
-    add_flows(&r->nodes[holder].up_own, by);
-    add_flows(&r->nodes[getter].down_own, by);
+    add_flows(&r->rest[holder].up_own, by);
+    add_flows(&r->rest[getter].down_own, by);
+    note_links(r, getter);
 }
 
 struct route_load routing_load(const struct routing *r, uint32_t node)
 {
-    return load_view(&r->nodes[node].load);
+    return load_view(&r->rest[node].load);
 }
 
 int routing_is_open(const struct routing *r, uint32_t node)

@@ -1,7 +1,7 @@
 /* router_int.h - the tables of the router, for the files beside it
  *
- * What a decision looks at of a node stands in three cache lines; what it rarely needs is
- * in a fourth.
+ * What a decision looks at of a candidate stands in two cache lines that are neighbours,
+ * and its offer in a third.
  */
 #ifndef BROKER_CORE_ROUTER_ROUTER_INT_H
 #define BROKER_CORE_ROUTER_ROUTER_INT_H
@@ -39,17 +39,18 @@ struct entry {
     void *ref;
 };
 
-/* The same place of the table, for sampling, which looks at many of them. */
+/* The same place of the table, for sampling. */
 struct chance {
     uint32_t node;
-    uint32_t weight; /* slots x speed */
+    uint32_t weight; /* slots x speed; less than 256 << luck_shift */
 };
 
 struct rcap {
     struct entry *v;        /* owned */
     struct chance *chances; /* owned */
-    uint32_t n, cap, cap_chances;
-    uint32_t max_weight;
+    uint8_t *luck;          /* owned; weight >> luck_shift, of which many are looked at */
+    uint32_t n, cap, cap_chances, cap_luck;
+    unsigned luck_shift;
     uint32_t near[NEAR_KEPT]; /* nodes, the nearest first */
     uint32_t at[NEAR_KEPT];   /* where they stood in the table when they were found */
     uint32_t nnear;
@@ -62,22 +63,33 @@ struct place {
     uint32_t capability, at;
 };
 
+/* What a decision looks at of every candidate: a line of what is believed of it now, and
+ * its way to the brokers.  What is reckoned from the rest is reckoned when that changes.
+ */
 struct rnode {
-    struct load load;
-    uint64_t offers; /* bit k: some capability whose number is k modulo 64 */
-
-    uint64_t up, down; /* bytes a second */
+    uint64_t work_us; /* load_view(), */
+    uint32_t jobs;    /* both */
+    uint32_t slots;
+    uint64_t reported_us;
+    uint64_t down_share; /* bytes a second that one more flow to it would get */
     uint64_t price_pusd_s;
-    uint32_t slots, speed_pm;
-    uint32_t up_told, down_told, up_own, down_own; /* flows */
-    uint32_t site, class_, rtt_us;
+    uint32_t speed_pm, rtt_us, dev_us;
+    uint32_t site, class_;
     uint8_t tier : 4, used : 1, open : 1, spot : 1;
 
     uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
+} __attribute__((aligned(128)));
 
+/* The rest of it, of the same number: for those that hold data, and when something
+ * changes. */
+struct rrest {
+    uint64_t offers;      /* bit k: some capability whose number is k modulo 64 */
     struct place *places; /* owned */
     uint32_t nplaces, cap_places;
-    uint32_t dev_us;
+    uint64_t up, down;                             /* bytes a second */
+    uint32_t up_told, down_told, up_own, down_own; /* flows */
+
+    struct load load;
     uint32_t site_next, site_prev; /* ring of its site's nodes */
 } __attribute__((aligned(64)));
 
@@ -103,7 +115,8 @@ struct routing {
     struct pairs *pairs;       /* owned */
     struct wf_rng rng;
     void *block;         /* owned; in it, from a cache line on: */
-    struct rnode *nodes; /* grows by doubling */
+    struct rnode *nodes; /* grows by doubling, */
+    struct rrest *rest;  /* as does this */
     uint32_t nnodes, cap_nodes;
     uint64_t *idle;       /* owned; a bit a node: open, with a slot free */
     uint32_t *free_nodes; /* owned */
@@ -123,9 +136,33 @@ struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t cap
 struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
                                  uint64_t now_us);
 
-/* Candidates of a decision, into `ret`, of which there is room for ROUTE_ROWS_MAX. */
-unsigned candidates_pick(struct routing *r, const struct route_job *job, uint64_t now_us,
-                         struct entry **ret);
+#define PICK_MAYBE 256u
+#define PICK_LUCKY 24u /* draws with luck that are expected to suffice */
+
+/* The candidates of a decision are found in two steps: what is looked at in the second is
+ * on its way to the cache when the first is over, so that there should be some other work
+ * in between; and as are the records of the candidates after the second. */
+struct picking {
+    struct routing *r;
+    const struct route_job *job;
+    uint64_t now_us;
+    struct rcap *cap;
+    uint32_t holder; /* of the largest input, or ROUTE_NONE */
+    unsigned n;      /* candidates, of which */
+    struct entry *v[ROUTE_ROWS_MAX];
+    uint32_t nodes[ROUTE_ROWS_MAX];
+    uint64_t maybe[PICK_MAYBE / 64]; /* bit k: some number is k modulo PICK_MAYBE */
+    unsigned nlucky;
+    struct lucky {
+        uint32_t at, part;
+    } lucky[PICK_LUCKY + 2]; /* drawn ahead */
+};
+
+void picking_begin(struct picking *p, struct routing *r, const struct route_job *job,
+                   uint64_t now_us);
+
+/* How many there are in `v`. */
+unsigned picking_end(struct picking *p);
 
 /* All of these bits are near, the records of the nodes are not. */
 static inline int routing_is_idle(const struct routing *r, uint32_t node)
@@ -153,6 +190,10 @@ void around_forget(struct routing *r, uint32_t holder);
 /* RTT between two nodes of which no measured one is known. */
 uint32_t routing_guess_us(const struct routing *r, uint32_t a, uint32_t b);
 
+/* What a link gives to one more flow, when nodes told of so many and this broker promised
+ * so many. */
+uint64_t routing_share(uint64_t rate, uint32_t told, uint32_t own);
+
 /* X and the bytes and money of it. */
 struct fetch_plan {
     uint64_t us, bytes, pusd;
@@ -164,12 +205,17 @@ struct fetching {
     const struct routing *r;
     const struct route_job *job;
     uint64_t now_us;
-    uint64_t up[ROUTE_INPUTS_MAX][ROUTE_HOLDERS_MAX]; /* what each holder's link gives */
+    struct fetch_from {
+        uint64_t up;    /* what its link gives, */
+        uint64_t up_us; /* and how long it takes for all of the input */
+        uint64_t pairs; /* pairs_with() */
+        const uint16_t *to_broker;
+    } from[ROUTE_INPUTS_MAX][ROUTE_HOLDERS_MAX]; /* of each holder */
 };
 
 void fetching_begin(struct fetching *f, const struct routing *r,
                     const struct route_job *job, uint64_t now_us);
-struct fetch_plan fetch_plan(const struct fetching *f, uint32_t node);
+void fetch_plan(const struct fetching *f, uint32_t node, struct fetch_plan *ret);
 
 /* decide.c: the lowest total of all nodes that offer the capability and pass, UINT64_MAX:
  * there is none.  For comparison; `ret` is scratch. */

@@ -329,14 +329,15 @@ void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                               .level = l.rung[0].level};
 }
 
-void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key)
+void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key,
+                       unsigned step)
 {
-    static const enum cell_kind kinds[] = {CELL_KEY, CELL_QUARTER, CELL_OCTAVE};
+    static const enum cell_kind kinds[] = {CELL_KEY, CELL_QUARTER};
 
     for (size_t i = 0; i < (key->size == 0 ? 1 : ARRAY_LEN(kinds)); i++) {
         const struct cell_key k = cell_key(key, kinds[i]);
 
-        cells_prefetch(&t->cells, &k);
+        cells_prefetch(&t->cells, &k, step);
     }
 }
 

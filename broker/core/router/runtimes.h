@@ -97,8 +97,10 @@ void runtimes_tick(struct runtimes *t, uint64_t now_us);
 void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                     struct run_guess *ret);
 
-/* It will be asked for soon. */
-void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key);
+/* It will be asked for soon: where that stands is found out in two steps, of which each
+ * waits for memory. */
+void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key,
+                       unsigned step);
 
 /* The work that so many per mille (1 to 999) of the runs do not exceed. */
 uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *key,

@@ -23,8 +23,34 @@ struct score {
     uint64_t total_us;
 };
 
+/* Where the product does not fit, which is hardly ever the case and takes several times
+ * as long. */
+uint64_t score_mul_div_wide(uint64_t a, uint64_t b, uint64_t c);
+
+/* a * b / c; UINT64_MAX where that does not fit or c is 0. */
+static inline uint64_t score_mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t small;
+
+    return !__builtin_mul_overflow(a, b, &small) && c != 0 ? small / c
+                                                           : score_mul_div_wide(a, b, c);
+}
+
 /* The total of the other terms.  `occupies`: for throughput. */
-uint64_t score_total(const struct score *s, int occupies);
+static inline uint64_t score_total(const struct score *s, int occupies)
+{
+    const uint64_t before = wf_max_u64(s->wait_us, wf_max_u64(s->fetch_us, s->warm_us));
+    __extension__ unsigned __int128 t = s->link_us;
+
+    t += before;
+    t += s->run_us;
+    t += s->risk_us;
+    t += occupies ? s->fetch_us : 0;
+    t += s->money_us;
+    t += s->soft_us;
+    t += s->others_us;
+    return t > UINT64_MAX ? UINT64_MAX : (uint64_t) t;
+}
 
 /* Q: `jobs` of so much expected work in all are there, in so many slots, each of which
  * does speed_pm / 1000 of work a second. */
@@ -34,16 +60,19 @@ uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t sp
 uint64_t score_others(uint64_t wait_us);
 
 /* R: the time of so much work there. */
-uint64_t score_run(uint64_t work_us, uint32_t speed_pm);
+static inline uint64_t score_run(uint64_t work_us, uint32_t speed_pm)
+{
+    return score_mul_div(work_us, 1000, speed_pm);
+}
 
 /* S: the node is taken away `hazard` times in 10^12 seconds; what was done till then,
  * half of it on average, is lost and must be done again. */
 uint64_t score_risk(uint64_t hazard, uint64_t busy_us);
 
 /* M / rho: money in pusd, at so many pusd a second. */
-uint64_t score_money(uint64_t pusd, uint64_t rho_pusd_s);
-
-/* a * b / c; UINT64_MAX where that does not fit or c is 0. */
-uint64_t score_mul_div(uint64_t a, uint64_t b, uint64_t c);
+static inline uint64_t score_money(uint64_t pusd, uint64_t rho_pusd_s)
+{
+    return pusd == 0 ? 0 : score_mul_div(pusd, 1000000, rho_pusd_s);
+}
 
 #endif

@@ -1,11 +1,17 @@
 #include "bed.h"
 
+#include <string.h>
+
 #define NODES 200u
 
 static unsigned pick(struct bed *b, const struct route_job *job, struct entry **ret)
 {
-    unsigned n = candidates_pick(b->r, job, S, ret);
+    struct picking p;
+    unsigned n;
 
+    picking_begin(&p, b->r, job, S);
+    n = picking_end(&p);
+    memcpy(ret, p.v, n * sizeof *ret);
     for (unsigned i = 0; i < n; i++) {
         for (unsigned k = 0; k < i; k++) {
             if (ret[k]->node == ret[i]->node) {

@@ -30,6 +30,29 @@ static void bounds(void)
     is_int(distance_bounds(a, h, 0, &u, &lo), 0, "nor do no brokers");
 }
 
+/* U of eight or more, which is what decisions ask for. */
+static void least(void)
+{
+    struct wf_rng rng = {9};
+    int good = 1;
+
+    for (int i = 0; i < 20000; i++) {
+        uint16_t a[DISTANCE_BROKERS_MAX], h[DISTANCE_BROKERS_MAX];
+        unsigned n = 8 + 8 * (unsigned) wf_rng_below(&rng, 4);
+        uint32_t u, lo;
+
+        for (unsigned k = 0; k < n; k++) {
+            a[k] = (uint16_t) (wf_rng_next(&rng) >> 48 >> wf_rng_below(&rng, 17));
+            h[k] = (uint16_t) (wf_rng_next(&rng) >> 48 >> wf_rng_below(&rng, 17));
+        }
+        if (distance_bounds(a, h, n, &u, &lo) == 0 || u > UINT16_MAX) {
+            u = UINT16_MAX;
+        }
+        good = good && distance_least(a, h, n) == u;
+    }
+    ok(good, "the least way of any vectors");
+}
+
 /* Against the definition, with entries of all sizes. */
 static void like_the_definition(void)
 {
@@ -138,6 +161,7 @@ int main(void)
     entries();
     bounds();
     like_the_definition();
+    least();
     sources();
     ranks();
     fills();

@@ -25,9 +25,11 @@ static void trio_new(struct trio *t)
 static struct fetch_plan plan(struct trio *t, uint32_t node)
 {
     struct fetching f;
+    struct fetch_plan p;
 
     fetching_begin(&f, t->b.r, &t->job, S);
-    return fetch_plan(&f, node);
+    fetch_plan(&f, node, &p);
+    return p;
 }
 
 static void links(void)
@@ -54,7 +56,7 @@ static void links(void)
     wide.to_broker[0] = 100;
     routing_measured(t.b.r, t.a, &wide);
     /* 8 MB under way in each 30.001 ms. */
-    is_int(plan(&t, t.a).us, 45 * MS + 100 * MB * S / (8000000 * S / 30001),
+    is_int(plan(&t, t.a).us, 45 * MS + 100 * MB * 30001 / (8 * MB),
            "the window of a flow bounds what wide links do");
     routing_pair(t.b.r, t.h, t.a, 6 * MS, 50 * 1024 * 1024, S);
     is_int(plan(&t, t.a).us, 9 * MS + 100 * MB * S / (50 * 1024 * 1024),
@@ -135,7 +137,7 @@ static void chosen(void)
             uint32_t node =
                 bed_node(&t.b, 1, (uint32_t) (1 + wf_rng_below(&rng, 300 * MS)), 0);
 
-            t.b.r->nodes[node].up = 1 + wf_rng_below(&rng, i % 3 == 0 ? 9 : 200 * MB);
+            t.b.r->rest[node].up = 1 + wf_rng_below(&rng, i % 3 == 0 ? 9 : 200 * MB);
             all.holders[all.nholders++] = (struct route_holder){node, all.bytes};
         }
         for (unsigned k = 0; k < 4; k++) {

@@ -109,6 +109,29 @@ static void without_memory(void)
     pairs_free(NULL);
 }
 
+/* Who was never measured with whom is told without a look at the table. */
+static void company(void)
+{
+    struct pairs *p = pairs_new(1024);
+
+    must(p != NULL);
+    is_int((int64_t) pairs_with(p, 1), 0, "nobody was measured");
+    pairs_set(p, 1, 2, 10, 0, S);
+    pairs_set(p, 70, 1, 0, KIB, S);
+    is_int((int64_t) pairs_with(p, 1), 1 << 2 | 1 << 6, "with two others");
+    is_int((int64_t) pairs_with(p, 2), 1 << 1, "each of them with it");
+    is_int((int64_t) pairs_with(p, 70), 1 << 1, "in either direction");
+    pairs_set(p, 1, 3, 10, 0, 599 * S);
+    pairs_set(p, 8, 9, 10, 0, 601 * S);
+    is_int((int64_t) pairs_with(p, 1), 1 << 2 | 1 << 3 | 1 << 6,
+           "who was measured in the last ten minutes stays");
+    pairs_set(p, 8, 9, 10, 0, 1300 * S);
+    pairs_set(p, 8, 9, 10, 0, 1900 * S);
+    is_int((int64_t) pairs_with(p, 1), 0, "and is forgotten in twenty");
+    is_int((int64_t) pairs_with(p, 8), 1 << 9, "unless it was measured again");
+    pairs_free(p);
+}
+
 int main(void)
 {
     keeps();
@@ -116,5 +139,6 @@ int main(void)
     is_bounded();
     evicts_the_oldest();
     without_memory();
+    company();
     return done();
 }

@@ -128,17 +128,17 @@ static int site_is_sound(const struct routing *r, uint32_t node)
 
     do {
         if (r->nodes[at].site != n->site || !r->nodes[at].used ||
-            r->nodes[r->nodes[at].site_next].site_prev != at) {
+            r->rest[r->rest[at].site_next].site_prev != at) {
             return 0;
         }
-        at = r->nodes[at].site_next;
+        at = r->rest[at].site_next;
     } while (at != node);
     for (uint32_t i = 0; n->site != 0 && i < r->nnodes; i++) {
         if (r->nodes[i].used && r->nodes[i].site == n->site) {
             uint32_t k = node;
 
-            while (k != i && r->nodes[k].site_next != node) {
-                k = r->nodes[k].site_next;
+            while (k != i && r->rest[k].site_next != node) {
+                k = r->rest[k].site_next;
             }
             if (k != i) {
                 return 0;
@@ -152,16 +152,18 @@ static int node_is_sound(const struct model *m, uint32_t node)
 {
     const struct routing *r = m->b.r;
     const struct rnode *n = &r->nodes[node];
+    const struct rrest *rest = &r->rest[node];
+    const struct route_load load = load_view(&rest->load);
     uint64_t bits = 0;
     uint32_t offered = 0;
 
-    for (uint32_t i = 0; i < n->nplaces; i++) {
-        const struct place *p = &n->places[i];
+    for (uint32_t i = 0; i < rest->nplaces; i++) {
+        const struct place *p = &rest->places[i];
         const struct rcap *c = &r->caps[p->capability];
 
         if (p->at >= c->n || c->v[p->at].node != node || c->chances[p->at].node != node ||
             !m->offered[node][p->capability] ||
-            c->chances[p->at].weight > c->max_weight ||
+            c->luck[p->at] != c->chances[p->at].weight >> c->luck_shift ||
             c->v[p->at].assigned != m->assigned[node][p->capability]) {
             return 0;
         }
@@ -170,8 +172,11 @@ static int node_is_sound(const struct model *m, uint32_t node)
     for (uint32_t cap = 0; cap < CAPS; cap++) {
         offered += m->offered[node][cap];
     }
-    return offered == n->nplaces && n->offers == bits && n->open == m->open[node] &&
-           routing_is_idle(r, node) == (n->open && load_view(&n->load).jobs < n->slots) &&
+    return offered == rest->nplaces && rest->offers == bits && n->open == m->open[node] &&
+           n->jobs == load.jobs && n->work_us == load.work_us &&
+           n->reported_us == rest->load.reported_us &&
+           n->down_share == routing_share(rest->down, rest->down_told, rest->down_own) &&
+           routing_is_idle(r, node) == (n->open && load.jobs < n->slots) &&
            site_is_sound(r, node);
 }
 
@@ -183,7 +188,7 @@ static int is_sound(const struct model *m)
         if (m->b.r->nodes[i].used != m->used[i] || (m->used[i] && !node_is_sound(m, i))) {
             return 0;
         }
-        places += m->b.r->nodes[i].nplaces;
+        places += m->b.r->rest[i].nplaces;
     }
     for (uint32_t cap = 0; cap < CAPS; cap++) {
         entries += m->b.r->caps[cap].n;

@@ -209,7 +209,8 @@ struct offer *place_choose(struct core *c, const struct job *j,
     }
     routes_job(c, j, inputs, &rj);
     rj.sure = ask->sure != NULL ? ask->sure->node : ROUTE_NONE;
-    rj.late_pm = ask->admission ? ROUTE_SURE_PM : ROUTE_POSSIBLE_PM;
+    rj.late_pm = ROUTE_SURE_PM;
+    rj.try_pm = ask->admission ? ROUTE_ADMIT_PM : ROUTE_POSSIBLE_PM;
     rj.filter = filter;
     rj.arg = &asked;
     routing_decide(c->routing, &rj, c->now_us, &ret->route);

@@ -5,6 +5,7 @@
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
 #define FEW          3u   /* runs that tell what is likely; RUN_SAMPLES tell the worst */
+#define LATE_WEIGHT  100u /* of what it is late at worst, in its risk */
 #define FURTHER_MAX  512u /* looked at when nobody of the sample may have it */
 
 uint64_t route_rho(unsigned goal)
@@ -28,7 +29,7 @@ static struct runtime_key key_of(uint32_t class_, const struct route_job *job)
 struct known {
     uint32_t class_;
     struct run_guess guess;
-    uint64_t warm_us, late_us; /* UNKNOWN: not asked for yet */
+    uint64_t warm_us, late_us, try_us; /* UNKNOWN: not asked for yet */
 };
 
 #define CLASSES_KEPT 8u
@@ -37,7 +38,8 @@ struct known {
 struct deciding {
     const struct routing *r;
     const struct route_job *job;
-    uint64_t now_us;
+    uint64_t now_us, rho_pusd_s;
+    int occupies;
     struct fetching fetch;
     unsigned filled;                  /* bit k: there is something in the place k */
     struct known known[CLASSES_KEPT]; /* by the low bits of the class */
@@ -53,7 +55,7 @@ static struct known *known_of(struct deciding *x, uint32_t class_)
 
         x->filled |= 1u << at;
         k->class_ = class_;
-        k->warm_us = k->late_us = UNKNOWN;
+        k->warm_us = k->late_us = k->try_us = UNKNOWN;
         runtimes_guess(x->r->runtimes, &key, &k->guess);
     }
     return k;
@@ -98,9 +100,11 @@ static int is_full(const struct rnode *n, const struct entry *e)
            n->jobs >= (uint64_t) n->slots + e->queue;
 }
 
-/* How long it takes with what is likely at worst. */
-static uint64_t late_us(const struct deciding *x, struct known *k, const struct rnode *n,
-                        const struct score *s)
+/* How long it takes with a run that so many per mille do not exceed; *kept: what that
+ * takes here, once it was asked for. */
+static uint64_t late_us(const struct deciding *x, const struct known *k,
+                        const struct rnode *n, const struct score *s, unsigned pm,
+                        uint64_t *kept)
 {
     struct score late = *s;
 
@@ -111,14 +115,34 @@ static uint64_t late_us(const struct deciding *x, struct known *k, const struct 
     if (k->guess.samples < RUN_SAMPLES) {
         return score_total(&late, 0);
     }
-    if (k->late_us == UNKNOWN) {
+    if (*kept == UNKNOWN) {
         const struct runtime_key key = key_of(k->class_, x->job);
 
-        k->late_us = runtimes_quantile(x->r->runtimes, &key, x->job->late_pm);
+        *kept = runtimes_quantile(x->r->runtimes, &key, pm);
     }
     late.link_us += 2 * (uint64_t) n->dev_us;
-    late.run_us = score_run(k->late_us, n->speed_pm);
+    late.run_us = score_run(*kept, n->speed_pm);
     return score_total(&late, 0);
+}
+
+/* Is it in time there?  Where that is not sure, by how much it is late counts as a risk
+ * that outweighs all else. */
+static unsigned due(const struct deciding *x, struct known *k, const struct rnode *n,
+                    struct route_row *row)
+{
+    const struct route_job *job = x->job;
+
+    row->late_us = late_us(x, k, n, &row->score, job->late_pm, &k->late_us);
+    if (row->late_us <= job->left_us) {
+        return row->filter;
+    }
+    if (job->try_pm == 0 ||
+        late_us(x, k, n, &row->score, job->try_pm, &k->try_us) > job->left_us) {
+        return PLACE_DEADLINE;
+    }
+    row->score.risk_us = wf_add_sat(
+        row->score.risk_us, score_mul_div(row->late_us - job->left_us, LATE_WEIGHT, 1));
+    return row->filter;
 }
 
 static unsigned filter_of(const struct rnode *n, const struct route_job *job,
@@ -146,8 +170,7 @@ static unsigned filter_of(const struct rnode *n, const struct route_job *job,
     return PLACE_PASSED;
 }
 
-static void score_row(struct deciding *x, const struct entry *e,
-                      const struct route_decision *d, struct route_row *row)
+static void score_row(struct deciding *x, const struct entry *e, struct route_row *row)
 {
     const struct routing *r = x->r;
     const struct route_job *job = x->job;
@@ -177,18 +200,17 @@ static void score_row(struct deciding *x, const struct entry *e,
     s->run_us = score_run(work_us, n->speed_pm);
     row->cost_pusd =
         wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch.pusd);
-    s->money_us = score_money(row->cost_pusd, d->rho_pusd_s);
+    s->money_us = score_money(row->cost_pusd, x->rho_pusd_s);
     s->soft_us = s->risk_us = 0;
     if (n->spot) {
         s->risk_us = score_risk(prices_hazard(r->prices, n->class_),
                                 s->run_us + wf_max_u64(s->wait_us, s->fetch_us));
     }
     row->filter = (uint8_t) filter_of(n, job, e, row);
-    s->total_us = score_total(s, d->occupies);
     if (job->left_us != 0 && (row->filter == PLACE_PASSED || row->filter == PLACE_FULL)) {
-        row->late_us = late_us(x, known, n, s);
-        row->filter = row->late_us > job->left_us ? PLACE_DEADLINE : row->filter;
+        row->filter = (uint8_t) due(x, known, n, row);
     }
+    s->total_us = score_total(s, x->occupies);
 }
 
 static void weigh(struct route_decision *d, int i)
@@ -241,7 +263,7 @@ static void look_further(struct routing *r, struct deciding *x, struct route_dec
     uint32_t at = (uint32_t) wf_rng_below(&r->rng, c->n);
 
     for (uint32_t i = 0; i < FURTHER_MAX && i < c->n; i++) {
-        score_row(x, &c->v[(at + i) % c->n], d, row);
+        score_row(x, &c->v[(at + i) % c->n], row);
         if (row->filter == PLACE_PASSED) {
             weigh_all(d, x->job);
             return;
@@ -251,17 +273,22 @@ static void look_further(struct routing *r, struct deciding *x, struct route_dec
 }
 
 static void begin(struct deciding *x, const struct routing *r,
-                  const struct route_job *job, uint64_t now_us,
-                  struct route_decision *ret)
+                  const struct route_job *job, uint64_t now_us)
 {
     x->r = r;
     x->job = job;
     x->now_us = now_us;
+    x->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
+    x->occupies = job->goal == WF_GOAL_THROUGHPUT;
     x->filled = 0;
-    ret->at_us = now_us;
-    ret->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
-    ret->occupies = job->goal == WF_GOAL_THROUGHPUT;
-    ret->offers = r->caps[job->capability].n;
+}
+
+static void begin_record(const struct deciding *x, struct route_decision *ret)
+{
+    ret->at_us = x->now_us;
+    ret->rho_pusd_s = x->rho_pusd_s;
+    ret->occupies = x->occupies;
+    ret->offers = x->r->caps[x->job->capability].n;
     ret->passed = 0;
     ret->best = ret->runner_up = -1;
 }
@@ -274,15 +301,30 @@ uint64_t decide_scan(const struct routing *r, const struct route_job *job,
     uint64_t least = UINT64_MAX;
     struct deciding x;
 
-    begin(&x, r, job, now_us, ret);
+    begin(&x, r, job, now_us);
     fetching_begin(&x.fetch, r, job, now_us);
     for (uint32_t i = 0; i < c->n; i++) {
-        score_row(&x, &c->v[i], ret, row);
+        score_row(&x, &c->v[i], row);
         if (row->filter == PLACE_PASSED) {
             least = wf_min_u64(least, row->score.total_us);
         }
     }
     return least;
+}
+
+int routing_score(const struct routing *r, const struct route_job *job, uint32_t node,
+                  uint64_t now_us, struct route_row *ret)
+{
+    const struct entry *e = routing_entry(r, node, job->capability);
+    struct deciding x;
+
+    if (e == NULL) {
+        return 0;
+    }
+    begin(&x, r, job, now_us);
+    fetching_begin(&x.fetch, r, job, now_us);
+    score_row(&x, e, ret);
+    return 1;
 }
 
 /* Candidates will most likely be of the classes that others were lately. */
@@ -319,7 +361,8 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
     struct picking p;
     struct deciding x;
 
-    begin(&x, r, job, now_us, ret);
+    begin(&x, r, job, now_us);
+    begin_record(&x, ret);
     prefetch(&x, 0);
     picking_begin(&p, r, job, now_us);
     prefetch(&x, 1);
@@ -329,7 +372,7 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
         (void) known_of(&x, r->classes[i]);
     }
     for (unsigned i = 0; i < ret->nrows; i++) {
-        score_row(&x, p.v[i], ret, &ret->rows[i]);
+        score_row(&x, p.v[i], &ret->rows[i]);
     }
     weigh_all(ret, job);
     if (ret->passed == 0 && ret->offers > ret->nrows && ret->nrows != 0) {

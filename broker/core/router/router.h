@@ -140,8 +140,9 @@ struct route_job {
     unsigned goal;       /* enum wf_goal */
     uint64_t rho_pusd_s; /* what a second is worth; 0: as the goal */
     uint64_t client_rtt_us;
-    uint64_t left_us;  /* until its deadline; 0: none */
-    unsigned late_pm;  /* it is late if this quantile of its run is, per mille */
+    uint64_t left_us; /* until its deadline; 0: none */
+    unsigned late_pm; /* it is sure if this quantile of its run is not late, per mille, */
+    unsigned try_pm;  /* and worth a try if this one is not; 0: only when it is sure */
     uint64_t max_pusd; /* 0: no limit */
     unsigned ninputs;
     const struct route_input *inputs;
@@ -186,9 +187,28 @@ uint32_t routing_assigned(const struct routing *r, uint32_t node, uint32_t capab
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret);
 
-/* Quantiles of a run: what is promised when a job is taken in, and what must be possible
- * for it to be worth a try. */
+/* The same of one node alone; 0: it does not offer that. */
+int routing_score(const struct routing *r, const struct route_job *job, uint32_t node,
+                  uint64_t now_us, struct route_row *ret);
+
+/* A job that waits at a node, where it counts with so much work. */
+struct route_waiting {
+    uint32_t node;
+    uint64_t work_us;
+    int fetched; /* its inputs are there */
+};
+
+/* Would it be done clearly sooner at another node, by a quarter of the time and by
+ * `least_us`, which is what moving it costs? */
+int routing_is_sooner(const struct routing *r, const struct route_job *job,
+                      const struct route_waiting *there, uint32_t here, uint64_t least_us,
+                      uint64_t now_us);
+
+/* Quantiles of a run.  Where a job is sure to be in time it goes by its score alone; it
+ * is taken in where it probably is, and once it was, tried where that is possible.  The
+ * risk of being late then counts so that it goes where it is least. */
 #define ROUTE_SURE_PM     990u
+#define ROUTE_ADMIT_PM    970u
 #define ROUTE_POSSIBLE_PM 100u
 
 /* Expected work, microseconds, of a job of this kind at a node. */

@@ -108,6 +108,44 @@ static void deadlines(void)
     bed_free(&b);
 }
 
+/* Of runs that take 100 ms one in ten takes 1000: what may be late goes where it is least
+ * so, and before that where it is not at all. */
+static void risks(void)
+{
+    const struct runtime_key key = {.capability = 1};
+    struct route_job job = bed_job();
+    uint32_t near, far, slow;
+    struct bed b;
+
+    bed_new(&b, 8, 1, 1);
+    slow = bed_agent(&b, 1, 1 * MS);
+    near = bed_agent(&b, 1, 10 * MS);
+    far = bed_agent(&b, 1, 40 * MS);
+    b.r->nodes[slow].speed_pm = 500;
+    for (unsigned i = 0; i < 100; i++) {
+        runtimes_add(b.runtimes, &key, i % 10 != 0 ? 100 * MS : 1000 * MS, 0, S);
+    }
+    job.left_us = 500 * MS;
+    is_int(decide(&b, &job), ROUTE_NONE, "nobody is sure");
+    job.try_pm = 500;
+    is_int(decide(&b, &job), near, "half of the runs are enough for a try");
+    is_int(d.rows[d.runner_up].node, far, "which is a little later elsewhere");
+    ok(winner()->late_us > job.left_us &&
+           winner()->score.risk_us >= winner()->late_us - job.left_us,
+       "the record tells the risk");
+    b.r->nodes[far].price_pusd_s = 1000000;
+    b.r->nodes[near].speed_pm = 900;
+    is_int(decide(&b, &job), far, "what is sooner at worst wins, whatever it costs");
+    b.r->nodes[far].speed_pm = 3000;
+    is_int(decide(&b, &job), far, "and what is sure");
+    is_int(winner()->score.risk_us, 0, "has no risk");
+    job.left_us = 80 * MS;
+    is_int(decide(&b, &job), far, "some time is enough for one");
+    job.left_us = 30 * MS;
+    is_int(decide(&b, &job), ROUTE_NONE, "and too little for all");
+    bed_free(&b);
+}
+
 /* Where it failed last comes after all others, but before nobody. */
 static void avoids(void)
 {
@@ -237,6 +275,7 @@ int main(void)
 {
     filters();
     deadlines();
+    risks();
     avoids();
     further();
     load();

@@ -16,7 +16,7 @@
 
 #include "broker/core/core_int.h"
 
-#define RECALL_GAIN_US   200000u
+#define RECALL_GAIN_US   50000u
 #define RECALL_PAUSE_US  100000u
 #define RECALL_MOVES_MAX 3u
 

@@ -110,3 +110,19 @@ void host_arrive(struct world *w, struct job *j)
     reports_changed(w, j->agent);
     fetch_begin(w, j);
 }
+
+int host_give_back(struct world *w, struct job *j)
+{
+    struct host *h = &w->hosts[j->agent];
+
+    if (j->ready_ns == 0 || j->started_ns != 0) {
+        return 0;
+    }
+    wf_list_remove(&j->queued);
+    h->jobs--;
+    h->work_us -= j->work_us;
+    j->ended_ns = w->ev.now_ns;
+    wf_list_push_back(&h->replies, &j->queued);
+    reports_changed(w, j->agent);
+    return 1;
+}

@@ -44,12 +44,43 @@ void world_send(struct world *w, struct job *j, uint32_t agent)
 
     j->agent = agent;
     j->sent_ns = w->ev.now_ns;
+    j->arrived_ns = j->ready_ns = j->started_ns = j->ended_ns = 0;
     reports_sent(w, j);
     if (w->policy->sent != NULL) {
         w->policy->sent(w, w->self, j);
     }
     events_set(&w->ev, &j->event,
                w->ev.now_ns + world_half_ns(w, broker, w->sc->agents[agent]), arrive);
+}
+
+static void come_back(void *world, struct event *e)
+{
+    struct world *w = world;
+    struct job *j = CONTAINER_OF(e, struct job, back);
+
+    wf_list_remove(&j->queued);
+    reports_ended(w, j);
+    w->policy->back(w, w->self, j);
+}
+
+static uint64_t half_ns(const struct world *w, const struct job *j)
+{
+    return world_half_ns(w, w->sc->brokers[j->spec->broker], w->sc->agents[j->agent]);
+}
+
+static void hear_ask(void *world, struct event *e)
+{
+    struct world *w = world;
+    struct job *j = CONTAINER_OF(e, struct job, back);
+
+    if (host_give_back(w, j)) {
+        events_set(&w->ev, e, w->ev.now_ns + half_ns(w, j), come_back);
+    }
+}
+
+void world_ask_back(struct world *w, struct job *j)
+{
+    events_set(&w->ev, &j->back, w->ev.now_ns + half_ns(w, j), hear_ask);
 }
 
 static uint64_t clock_ns(void)

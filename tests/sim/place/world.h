@@ -30,6 +30,7 @@ struct world_options {
 struct job {
     struct event event;         /* its next step */
     struct event notice;        /* its broker hears that its inputs are there */
+    struct event back;          /* it is asked back, and comes */
     struct wf_list_node queued; /* or among the replies */
     const struct sc_job *spec;
     uint32_t agent;
@@ -38,8 +39,11 @@ struct job {
     uint64_t
         took_us; /* and of all its time until the client has the result; 0: nothing */
     uint64_t sent_ns, arrived_ns, ready_ns, started_ns, ended_ns;
-    uint32_t note; /* the policy's */
-    int heard;     /* the policy's */
+    uint32_t note; /* the policy's, as all that follow */
+    int heard;
+    int asked;
+    uint32_t moves, was_at;
+    struct wf_list_node sent;
 };
 
 /* An agent's side, as it is. */
@@ -99,6 +103,11 @@ void world_fini(struct world *w);
 /* A policy's decision that it did not take at once (POLICY_LATER). */
 void world_send(struct world *w, struct job *j, uint32_t agent);
 
+/* Ask a job back that waits at an agent with all its inputs: unless it has begun when
+ * that is heard there, it comes back to its broker (policy.h, `back`), which sends it on.
+ */
+void world_ask_back(struct world *w, struct job *j);
+
 /* $ that a second is worth to a job. */
 double world_rho(const struct world *w, const struct sc_job *spec);
 
@@ -107,6 +116,9 @@ double world_rho(const struct world *w, const struct sc_job *spec);
 
 void host_arrive(struct world *w, struct job *j);
 void host_ready(struct world *w, struct job *j);
+
+/* It leaves the queue, if it is there: 1. */
+int host_give_back(struct world *w, struct job *j);
 
 /* -- fetch.c: inputs ------------------------------------------------------------------
  */

@@ -30,6 +30,8 @@ struct policy {
     void (*fetched)(struct world *w, void *self, struct job *j);
     void (*ended)(struct world *w, void *self, struct job *j);
     void (*tick)(struct world *w, void *self);
+    /* A job that was asked back is at its broker again. */
+    void (*back)(struct world *w, void *self, struct job *j);
     /* A transfer ended: who measured it tells all brokers. */
     void (*moved)(struct world *w, void *self, const struct flow *f);
 };

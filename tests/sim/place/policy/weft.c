@@ -19,6 +19,12 @@
 
 #define RUN_KEYS  4096u
 #define QUEUE_MAX (1u << 24) /* an agent takes all that it is sent */
+/* As in broker/core/recall.h: what waits at one agent may move to another. */
+#define RECALL_GAIN_US   50000u
+#define RECALL_PAUSE_NS  (100 * EV_MS)
+#define RECALL_MOVES_MAX 3u
+#define AGENTS_LOOKED    8u
+#define JOBS_LOOKED      8u
 
 struct weft {
     uint32_t nbrokers, nnodes;
@@ -28,6 +34,14 @@ struct weft {
     uint32_t *numbers;           /* owned; of each node of the scenario, at the routers */
     unsigned *goals;             /* owned; of each class of jobs */
     struct route_decision *last; /* owned */
+    struct post *posts;          /* owned; brokers x agents */
+};
+
+/* What one broker knows of one agent besides. */
+struct post {
+    struct wf_list_node sent; /* jobs that it has not heard the end of */
+    uint64_t recalled_ns;
+    uint32_t turn; /* of the capability that is asked for there, and of who offers it */
 };
 
 static uint64_t now_us(const struct world *w)
@@ -144,10 +158,14 @@ static int start(struct world *w, void **ret_self)
     self->numbers = wf_calloc(w->sc->nnodes, sizeof *self->numbers);
     self->goals = wf_calloc(w->sc->job_classes.n + 1u, sizeof *self->goals);
     self->last = wf_calloc(1, sizeof *self->last);
+    self->posts = wf_calloc((size_t) nbrokers * w->sc->nagents + 1, sizeof *self->posts);
     if (self->routers == NULL || self->runtimes == NULL || self->numbers == NULL ||
-        self->goals == NULL || self->last == NULL) {
+        self->goals == NULL || self->last == NULL || self->posts == NULL) {
         self->nbrokers = self->routers != NULL && self->runtimes != NULL ? nbrokers : 0;
         return WEFT_ENOMEM;
+    }
+    for (size_t i = 0; i < (size_t) nbrokers * w->sc->nagents; i++) {
+        wf_list_init(&self->posts[i].sent);
     }
     for (uint32_t c = 0; c < w->sc->job_classes.n; c++) {
         int goal = wf_goal_parse(names_text(&w->sc->job_classes, c));
@@ -175,6 +193,7 @@ static void stop(void *arg)
     wf_free(self->numbers);
     wf_free(self->goals);
     wf_free(self->last);
+    wf_free(self->posts);
     wf_free(self);
 }
 
@@ -218,6 +237,7 @@ static void describe(const struct world *w, const struct weft *self,
                               .client_rtt_us = scenario_rtt_us(
                                   w->sc, w->sc->brokers[spec->broker], spec->client),
                               .late_pm = ROUTE_SURE_PM,
+                              .try_pm = ROUTE_ADMIT_PM,
                               .avoid = ROUTE_NONE,
                               .sure = ROUTE_NONE};
     if (spec->deadline_ns != 0) {
@@ -233,29 +253,149 @@ static uint64_t expected_us(const struct score *s)
            s->run_us;
 }
 
-static uint32_t choose(struct world *w, void *arg, struct job *j)
+static struct post *post_of(const struct world *w, const struct weft *self,
+                            uint32_t broker, uint32_t agent)
 {
-    struct weft *self = arg;
-    const struct sc_job *spec = j->spec;
-    struct routing *r = self->routers[spec->broker];
-    struct route_input inputs[ROUTE_INPUTS_MAX];
-    struct route_job job;
+    return &self->posts[(size_t) broker * w->sc->nagents + agent];
+}
+
+/* With its inputs, of which there is room in `inputs`. */
+static void describe_all(const struct world *w, const struct weft *self,
+                         const struct sc_job *spec, struct route_input *inputs,
+                         struct route_job *ret)
+{
+    describe(w, self, spec, ret);
+    ret->inputs = inputs;
+    for (uint32_t i = 0; i < spec->nblobs && i < ROUTE_INPUTS_MAX; i++) {
+        inputs[ret->ninputs++] = input(w, self, w->sc->refs[spec->first + i]);
+    }
+}
+
+static uint32_t decide(struct world *w, struct weft *self, struct job *j,
+                       const struct route_job *job)
+{
+    struct routing *r = self->routers[j->spec->broker];
     const struct route_row *row;
 
-    describe(w, self, spec, &job);
-    job.inputs = inputs;
-    for (uint32_t i = 0; i < spec->nblobs && i < ROUTE_INPUTS_MAX; i++) {
-        inputs[job.ninputs++] = input(w, self, w->sc->refs[spec->first + i]);
-    }
-    routing_decide(r, &job, now_us(w), self->last);
+    routing_decide(r, job, now_us(w), self->last);
     if (self->last->best < 0) {
         return POLICY_REFUSE;
     }
     row = &self->last->rows[self->last->best];
-    j->work_us = routing_work(r, row->node, &job);
+    j->work_us = routing_work(r, row->node, job);
     j->took_us = expected_us(&row->score);
     j->note = row->from;
     return row->node;
+}
+
+static uint32_t choose(struct world *w, void *arg, struct job *j)
+{
+    struct route_input inputs[ROUTE_INPUTS_MAX];
+    struct route_job job;
+
+    describe_all(w, arg, j->spec, inputs, &job);
+    return decide(w, arg, j, &job);
+}
+
+/* -- recalling -------------------------------------------------------------------------
+ */
+
+/* As far as its broker has heard. */
+static int waits(const struct world *w, const struct job *j)
+{
+    const uint64_t half_ns =
+        world_half_ns(w, w->sc->brokers[j->spec->broker], w->sc->agents[j->agent]);
+    const int began = j->started_ns != 0 && w->ev.now_ns >= j->started_ns + half_ns;
+    const int ready = j->ready_ns != 0 && w->ev.now_ns >= j->ready_ns + half_ns;
+
+    return !began && (ready || j->spec->nblobs == 0) && !j->heard && !j->asked;
+}
+
+static int is_sooner(struct world *w, const struct weft *self, const struct job *j,
+                     uint32_t here)
+{
+    struct route_input inputs[ROUTE_INPUTS_MAX];
+    const struct route_waiting there = {j->agent, j->work_us, 1};
+    struct route_job job;
+
+    describe_all(w, self, j->spec, inputs, &job);
+    job.client_rtt_us = 0;
+    job.try_pm = ROUTE_POSSIBLE_PM;
+    return routing_is_sooner(self->routers[j->spec->broker], &job, &there, here,
+                             RECALL_GAIN_US +
+                                 scenario_rtt_us(w->sc, w->sc->brokers[j->spec->broker],
+                                                 w->sc->agents[j->agent]),
+                             now_us(w));
+}
+
+/* The last sent of what waits at an agent that would be done sooner at another. */
+static struct job *movable(struct world *w, const struct weft *self, uint32_t broker,
+                           uint32_t there, uint32_t here, uint32_t capability)
+{
+    const struct wf_list_node *head = &post_of(w, self, broker, there)->sent;
+    const struct wf_list_node *n = head->prev;
+
+    for (unsigned i = 0; i < JOBS_LOOKED && n != head; i++, n = n->prev) {
+        struct job *j = CONTAINER_OF(n, struct job, sent);
+
+        if (j->spec->capability == capability && waits(w, j) &&
+            j->moves < RECALL_MOVES_MAX && (j->moves == 0 || j->was_at != here)) {
+            return is_sooner(w, self, j, here) ? j : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Of the next few agents that offer it, the one that makes its work wait longest. */
+static uint32_t busiest(const struct world *w, const struct routing *r, uint32_t here,
+                        uint32_t capability, uint32_t turn)
+{
+    const struct sc_capability *cap = &w->sc->caps[capability];
+    uint32_t best = UINT32_MAX;
+    uint64_t most = 0;
+
+    for (uint32_t i = 0; i < AGENTS_LOOKED && i < cap->nagents; i++) {
+        const uint32_t a = cap->agents[(turn * AGENTS_LOOKED + i) % cap->nagents];
+        const struct sc_node *n = scenario_agent(w->sc, a);
+        const struct route_load l = routing_load(r, a);
+        const uint64_t wait =
+            l.jobs > n->slots ? (uint64_t) ((double) l.work_us / n->slots / n->speed) : 0;
+
+        if (a != here && wait > most) {
+            best = a;
+            most = wait;
+        }
+    }
+    return best;
+}
+
+/* An agent has a free slot: what waits elsewhere that it would end sooner? */
+static void recall(struct world *w, const struct weft *self, uint32_t broker,
+                   uint32_t agent)
+{
+    const struct sc_node *node = scenario_agent(w->sc, agent);
+    const struct routing *r = self->routers[broker];
+    struct post *p = post_of(w, self, broker, agent);
+
+    if (w->ev.now_ns < p->recalled_ns + RECALL_PAUSE_NS ||
+        routing_load(r, agent).jobs >= node->slots) {
+        return;
+    }
+    p->turn++;
+    for (uint32_t i = 0; i < node->ncaps; i++) {
+        const uint32_t capability = node->caps[(p->turn + i) % node->ncaps];
+        const uint32_t there = busiest(w, r, agent, capability, p->turn);
+        struct job *j = there == UINT32_MAX
+                            ? NULL
+                            : movable(w, self, broker, there, agent, capability);
+
+        if (j != NULL) {
+            p->recalled_ns = w->ev.now_ns;
+            j->asked = 1;
+            world_ask_back(w, j);
+            return;
+        }
+    }
 }
 
 /* -- hearing --------------------------------------------------------------------------
@@ -266,6 +406,7 @@ static void sent(struct world *w, void *arg, struct job *j)
     const struct weft *self = arg;
     struct routing *r = self->routers[j->spec->broker];
 
+    wf_list_push_back(&post_of(w, self, j->spec->broker, j->agent)->sent, &j->sent);
     routing_sent(r, j->agent, j->spec->capability, j->work_us);
     if (j->note != ROUTE_NONE) {
         routing_flow(r, j->note, j->agent, 1);
@@ -305,7 +446,35 @@ static void reported(struct world *w, void *arg, uint32_t agent)
                                             .down_flows = r->down_flows};
 
         routing_report(self->routers[b], agent, &report, now_us(w));
+        recall(w, self, b, agent);
     }
+}
+
+/* Nobody counts it where it was any more. */
+static void leave(struct world *w, const struct weft *self, struct job *j)
+{
+    hear_end(self, j, (int64_t) j->arrived_ns <= w->reports[j->agent].at_ns);
+    wf_list_remove(&j->sent);
+}
+
+/* It goes on to where it would go if it came now, or back. */
+static void back(struct world *w, void *arg, struct job *j)
+{
+    struct weft *self = arg;
+    struct route_input inputs[ROUTE_INPUTS_MAX];
+    struct route_job job;
+    uint32_t agent;
+
+    leave(w, self, j);
+    describe_all(w, self, j->spec, inputs, &job);
+    job.try_pm = ROUTE_POSSIBLE_PM;
+    agent = decide(w, self, j, &job);
+    agent = agent == POLICY_REFUSE ? j->agent : agent;
+    j->moves++;
+    j->was_at = j->agent;
+    j->heard = j->asked = 0;
+    j->missing = 0;
+    world_send(w, j, agent);
 }
 
 static void ended(struct world *w, void *arg, struct job *j)
@@ -315,7 +484,7 @@ static void ended(struct world *w, void *arg, struct job *j)
     struct route_job job;
     struct runtime_key key;
 
-    hear_end(self, j, (int64_t) j->arrived_ns <= w->reports[j->agent].at_ns);
+    leave(w, self, j);
     describe(w, self, j->spec, &job);
     key = (struct runtime_key){.capability = j->spec->capability,
                                .class_ =
@@ -324,6 +493,7 @@ static void ended(struct world *w, void *arg, struct job *j)
     runtimes_add(self->runtimes[j->spec->broker], &key,
                  (uint64_t) (run_us * scenario_agent(w->sc, j->agent)->speed), 0,
                  now_us(w));
+    recall(w, self, j->spec->broker, j->agent);
 }
 
 /* Its inputs are there: what was promised of the links is free again. */
@@ -368,4 +538,5 @@ const struct policy policy_weft = {.name = "weft",
                                    .fetched = fetched,
                                    .ended = ended,
                                    .tick = tick,
-                                   .moved = moved};
+                                   .moved = moved,
+                                   .back = back};

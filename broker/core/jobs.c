@@ -68,7 +68,10 @@ static void job_free(struct job *j)
     wf_free(j->data);
     wf_free(j->history);
     wf_free(j->wishes);
-    wf_free(j->guest);
+    if (j->guest != NULL) {
+        wf_list_remove(&j->guest->over);
+        wf_free(j->guest);
+    }
     wf_buf_fini(&j->log);
     wf_free(j);
 }

@@ -28,6 +28,7 @@ struct job_try {
     struct agent *agent; /* borrowed; agents live as long as the broker */
     uint32_t attempt;
     int code;
+    uint64_t end_us;
     uint64_t start_ms; /* after acceptance */
     uint64_t run_us;
     char reason[96];

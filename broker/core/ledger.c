@@ -328,6 +328,9 @@ static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
     for (; j->owed != 0 && session_get(&c->sessions, j->acceptor) != NULL; j->owed--) {
         wf_effects_send(out, j->acceptor, WF_MSG_error, &m);
     }
+    if (j->guest != NULL) {
+        guest_not_kept(j, out);
+    }
     while ((n = wf_list_first(&j->watches)) != NULL) {
         struct watch *w = CONTAINER_OF(n, struct watch, of_job);
 

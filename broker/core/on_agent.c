@@ -493,6 +493,12 @@ void on_refuse(struct turn *t)
         return;
     }
     wf_slice_str(m->text, text, sizeof text);
+    if (j->guest != NULL && agent_is_site(j->agent) && m->code == -WEFT_ENOCAP) {
+        /* Not there, and perhaps elsewhere. */
+        work_again(t->c, j, WEFT_ENOCAP, text, t->out);
+        work_place(t->c, j, t->out);
+        return;
+    }
     if (j->guest != NULL &&
         (agent_is_site(j->agent) || m->code == -WEFT_EPERM || m->code == -WEFT_ENOENT)) {
         /* Its data cannot be had there, or a further broker does not take it. */

@@ -10,6 +10,7 @@
  * the bus queues for one peer, which would be cut as too slow, again and again. */
 #define AGENT_FEW   128u
 #define AGENT_BYTES (16u << 20)
+#define REFUSED_US  UINT64_C(10000000)
 
 static int needs_met(const struct job *j, const struct agent *a)
 {
@@ -53,6 +54,22 @@ static int is_ours(const struct core *c, const char *name)
     return p != NULL && !p->foreign;
 }
 
+/* A site that said that none of its agents may run it is not asked again at once: what it
+ * offers may be all further away, at brokers that this job came through. */
+static int refused_lately(const struct core *c, const struct job *j,
+                          const struct agent *a)
+{
+    for (unsigned i = 0; i < j->nhistory; i++) {
+        const struct job_try *try = &j->history[i];
+
+        if (try->agent == a && try->code == WEFT_ENOCAP &&
+            c->now_us - try->end_us < REFUSED_US) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int has_room(const struct job *j, const struct offer *o)
 {
     const struct agent *a = o->agent;
@@ -92,6 +109,9 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     }
     if (j->wishes != NULL && !wishes_allow(c, j, a)) {
         return PLACE_NEAR;
+    }
+    if (agent_is_site(a) && refused_lately(c, j, a)) {
+        return PLACE_AVOIDED;
     }
     if (!has_room(j, o)) {
         return PLACE_FULL;

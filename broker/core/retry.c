@@ -25,6 +25,7 @@ static void note_try(const struct core *c, struct job *j, int code, const char *
     struct job_try try = {.agent = j->agent,
                           .attempt = j->attempt,
                           .code = code,
+                          .end_us = c->now_us,
                           .start_ms = (j->started_us - j->accepted_us) / 1000,
                           .run_us = c->now_us - j->started_us};
 

@@ -144,6 +144,8 @@ static void place(struct core *c, struct job *j, struct agent *sure,
         assign(c, j, o, &d->route.rows[d->route.best], out);
     } else if (j->deadline_us != 0 && place_is_late(d, &best_us)) {
         end_late(c, j, best_us, out);
+    } else if (j->guest != NULL && !guest_may_wait(d)) {
+        guest_give_back(c, j, guest_cannot(d), "no agent here may run it now", out);
     } else if (wf_list_empty(&j->in_queue)) {
         capability_enqueue(j->capability, j, j->attempt != 0);
     }

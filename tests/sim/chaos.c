@@ -198,7 +198,7 @@ static void rot(struct sim *s, struct actor *a)
 
     (void) a;
     if (!h->lite.on && disk_rot(s, h, &job)) {
-        history_damaged(s, &job);
+        history_damaged(s, h, &job);
     }
 }
 

@@ -225,7 +225,7 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
 {
     struct handler *h = handler_of(d, 0);
     uint64_t attempt = r->key.attempt;
-    const struct hjob *j = history_run(s, &r->key.job, &attempt);
+    const struct hjob *j = history_run(s, d->a.home, &r->key.job, &attempt);
 
     if (h == NULL) {
         sim_fail(s, "%s runs more than its slots", d->a.name);
@@ -235,7 +235,7 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
         !history_is_payload(j, r->payload, r->payload_len)) {
         sim_fail(s, "job %u: the handler gets another payload", j->index);
     }
-    history_started(s, &r->key.job, r->key.attempt);
+    history_started(s, d->a.home, &r->key.job, r->key.attempt);
     *h = (struct handler){
         .number = r->number,
         .id = r->key.job,

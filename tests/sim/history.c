@@ -81,12 +81,13 @@ struct hjob *history_job(struct sim *s, const struct actor *owner)
     return j;
 }
 
-struct hjob *history_find(struct sim *s, const struct wf_id *id)
+struct hjob *history_find(struct sim *s, const struct host *home, const struct wf_id *id)
 {
     unsigned i = id->b[9];
 
     return id->b[8] == ID_MARK && i < s->history.njobs &&
-                   wf_id_eq(&s->history.jobs[i].id, id)
+                   wf_id_eq(&s->history.jobs[i].id, id) &&
+                   s->history.jobs[i].owner->home == home
                ? &s->history.jobs[i]
                : NULL;
 }
@@ -131,16 +132,6 @@ int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len)
     return 1;
 }
 
-void history_damaged(struct sim *s, const struct wf_id *id)
-{
-    const struct hguest *g = history_find_guest(s, id);
-    struct hjob *j = g != NULL ? g->job : history_find(s, id);
-
-    if (j != NULL) {
-        j->damaged = 1;
-    }
-}
-
 struct hguest *history_find_guest(struct sim *s, const struct wf_id *id)
 {
     struct history *h = &s->history;
@@ -153,47 +144,68 @@ struct hguest *history_find_guest(struct sim *s, const struct wf_id *id)
     return NULL;
 }
 
+/* The job that has that id at that broker, its own or a guest. */
+static struct hjob *known_at(struct sim *s, const struct host *at, const struct wf_id *id,
+                             struct hguest **ret_guest)
+{
+    *ret_guest = history_find_guest(s, id);
+    return *ret_guest != NULL ? (*ret_guest)->job : history_find(s, at, id);
+}
+
+void history_damaged(struct sim *s, const struct host *at, const struct wf_id *id)
+{
+    struct hguest *g;
+    struct hjob *j = known_at(s, at, id, &g);
+
+    if (j != NULL) {
+        j->damaged = 1;
+    }
+}
+
 void history_guest(struct sim *s, const struct wf_key *from, const struct wf_assign *m)
 {
     struct history *h = &s->history;
     const struct wf_id id = guest_id(from, &m->job, m->attempt);
-    const struct hguest *further = history_find_guest(s, &m->job);
-    struct hjob *j = further != NULL ? further->job : history_find(s, &m->job);
+    struct hguest *g;
+    struct hjob *j = NULL;
 
+    for (unsigned i = 0; i < s->nhosts; i++) {
+        if (wf_key_eq(&s->hosts[i].key, from)) {
+            j = known_at(s, &s->hosts[i], &m->job, &g);
+        }
+    }
     if (j == NULL || history_find_guest(s, &id) != NULL || h->nguests == HISTORY_GUESTS) {
         return;
     }
     h->guests[h->nguests++] = (struct hguest){
-        .id = id,
-        .job = j,
-        .attempt = further != NULL ? further->attempt : (unsigned) m->attempt};
+        .id = id, .job = j, .attempt = g != NULL ? g->attempt : (unsigned) m->attempt};
 }
 
-const struct hjob *history_run(struct sim *s, const struct wf_id *id, uint64_t *attempt)
+const struct hjob *history_run(struct sim *s, const struct host *at,
+                               const struct wf_id *id, uint64_t *attempt)
 {
-    const struct hguest *g = history_find_guest(s, id);
+    struct hguest *g;
+    const struct hjob *j = known_at(s, at, id, &g);
 
-    if (g != NULL) {
-        *attempt = g->attempt;
-        return g->job;
-    }
-    return history_find(s, id);
+    *attempt = g != NULL ? g->attempt : *attempt;
+    return j;
 }
 
 /* Each attempt of a guest runs once; whichever of them it is, the attempt at home ran. */
-void history_started(struct sim *s, const struct wf_id *id, uint64_t attempt)
+void history_started(struct sim *s, const struct host *at, const struct wf_id *id,
+                     uint64_t attempt)
 {
-    const struct hguest *g = history_find_guest(s, id);
-    struct hjob *j = g != NULL ? g->job : history_find(s, id);
+    struct hguest *g;
+    struct hjob *j = known_at(s, at, id, &g);
+    const unsigned home_attempt = g != NULL ? g->attempt : (unsigned) attempt;
     struct verdict *v = s->history.verdict;
 
     if (v == NULL || j == NULL || j->disputed || j->class_ == WF_CLASS_FAST) {
         return;
     }
-    if (g == NULL || (j->ran >> (g->attempt % 64) & 1) == 0) {
-        j->ran |= UINT64_C(1) << ((g != NULL ? g->attempt : attempt) % 64);
-        must_feed(
-            verdict_started(v, &j->id, g != NULL ? g->attempt : (unsigned) attempt, 0));
+    if (g == NULL || (j->ran >> (home_attempt % 64) & 1) == 0) {
+        j->ran |= UINT64_C(1) << (home_attempt % 64);
+        must_feed(verdict_started(v, &j->id, home_attempt, 0));
     }
     if (g != NULL) {
         must_feed(verdict_started(v, id, (unsigned) attempt, 0));
@@ -255,7 +267,7 @@ static void judge_reused(struct sim *s, const struct hjob *j, const struct wf_ou
                          unsigned index)
 {
     const struct hjob *ran = index < s->history.njobs ? &s->history.jobs[index] : NULL;
-    const struct hjob *other = history_find(s, &m->reused);
+    const struct hjob *other = history_find(s, j->owner->home, &m->reused);
 
     if (j->reuse_ms == 0) {
         sim_fail(s, "job %u never asked for the result of another", j->index);
@@ -381,16 +393,19 @@ static void saw_accepted(struct sim *s, const struct actor *a,
     note_accepted(s, j, inc);
 }
 
-static void saw_assign(struct sim *s, const struct wf_assign *m, uint64_t inc)
+static void saw_assign(struct sim *s, const struct host *at, const struct wf_assign *m,
+                       uint64_t inc)
 {
-    struct hguest *g = history_find_guest(s, &m->job);
-    struct hjob *j = g != NULL ? g->job : history_find(s, &m->job);
+    struct hguest *g;
+    struct hjob *j = known_at(s, at, &m->job, &g);
     struct hassigned *x = g != NULL ? &g->assigned : j != NULL ? &j->assigned : NULL;
     uint64_t bit = UINT64_C(1) << (m->attempt % 64);
 
     if (j == NULL || history_evicts(s) || j->damaged) {
         return;
     }
+    /* Its home may have begun anew with it, too. */
+    inc += g != NULL ? j->owner->home->inc << 32 : 0;
     if (x->inc != inc && (j->class_ == WF_CLASS_FAST || j->disputed)) {
         *x = (struct hassigned){.inc = inc};
     }
@@ -405,7 +420,7 @@ static void saw_assign(struct sim *s, const struct wf_assign *m, uint64_t inc)
 static void saw_error(struct sim *s, const struct actor *a, const struct wf_error *m,
                       uint64_t inc)
 {
-    struct hjob *j = history_find(s, &m->job);
+    struct hjob *j = history_find(s, a->home, &m->job);
 
     if (j == NULL || !may_see(a, j) || j->disputed) {
         return;
@@ -436,7 +451,7 @@ static void saw_rows(struct sim *s, const struct actor *a, struct wf_rows rows)
 /* 1 when the message is about a job that this actor may not see. */
 static int is_foreign(struct sim *s, const struct actor *a, const struct wf_id *id)
 {
-    const struct hjob *j = history_find(s, id);
+    const struct hjob *j = history_find(s, a->home, id);
 
     if (j == NULL || j->disputed || may_see(a, j)) {
         return 0;
@@ -452,13 +467,13 @@ static void client_saw(struct sim *s, const struct actor *a, const struct wf_msg
 
     switch (m->type) {
     case WF_MSG_accepted:
-        j = history_find(s, &m->u.accepted.job);
+        j = history_find(s, a->home, &m->u.accepted.job);
         if (j != NULL) {
             saw_accepted(s, a, &m->u.accepted, j, inc);
         }
         break;
     case WF_MSG_outcome:
-        j = history_find(s, &m->u.outcome.job);
+        j = history_find(s, a->home, &m->u.outcome.job);
         if (j == NULL && a->ops == &client_ops && a->role != WF_ROLE_OPERATOR) {
             sim_fail(s, "%s: an outcome of a job that there is not", a->name);
         } else if (j != NULL && !j->disputed && !is_foreign(s, a, &j->id)) {
@@ -490,21 +505,22 @@ static void client_saw(struct sim *s, const struct actor *a, const struct wf_msg
 
 /* From a process that lived on an old copy: nothing it says of a job is to be held
  * against the others. */
-static void saw_old(struct sim *s, const struct wf_msg *m)
+static void saw_old(struct sim *s, const struct host *at, const struct wf_msg *m)
 {
     if (m->type == WF_MSG_accepted) {
-        history_damaged(s, &m->u.accepted.job);
+        history_damaged(s, at, &m->u.accepted.job);
     } else if (m->type == WF_MSG_outcome) {
-        history_damaged(s, &m->u.outcome.job);
+        history_damaged(s, at, &m->u.outcome.job);
     } else if (m->type == WF_MSG_assign) {
-        history_damaged(s, &m->u.assign.job);
+        history_damaged(s, at, &m->u.assign.job);
     }
 }
 
 static int is_for_all(enum wf_type type)
 {
     return type == WF_MSG_welcome || type == WF_MSG_error || type == WF_MSG_ping ||
-           type == WF_MSG_pong || type == WF_MSG_bye || type == WF_MSG_joined;
+           type == WF_MSG_pong || type == WF_MSG_bye || type == WF_MSG_joined ||
+           type == WF_MSG_brokers;
 }
 
 /* Both sides of a transfer may be an agent or a client. */
@@ -523,7 +539,7 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
                  uint64_t inc)
 {
     if (host_was_old(a->home, inc)) {
-        saw_old(s, m);
+        saw_old(s, a->home, m);
         return;
     }
     if (is_for_all(m->type) && m->type != WF_MSG_error) {
@@ -535,7 +551,7 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
             sim_fail(s, "%s is an agent and is sent %s", a->name,
                      wf_desc_of(m->type)->name);
         } else if (m->type == WF_MSG_assign) {
-            saw_assign(s, &m->u.assign, inc);
+            saw_assign(s, a->home, &m->u.assign, inc);
         }
         return;
     }
@@ -548,7 +564,7 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
 
 void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m)
 {
-    struct hjob *j = history_find(s, &m->job);
+    struct hjob *j = history_find(s, a->home, &m->job);
     int is_other =
         j != NULL && (a != j->owner || m->payload.len < 6 || m->payload.p[5] != 0);
 

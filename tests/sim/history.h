@@ -113,7 +113,7 @@ int history_judge(struct sim *s, struct verdict_counts *ret_counts);
 
 /* A new job of an owner with nothing but an id, or NULL when the world has enough. */
 struct hjob *history_job(struct sim *s, const struct actor *owner);
-struct hjob *history_find(struct sim *s, const struct wf_id *id);
+struct hjob *history_find(struct sim *s, const struct host *home, const struct wf_id *id);
 
 /* May results be dropped by retention in this world? */
 int history_evicts(const struct sim *s);
@@ -129,7 +129,7 @@ int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len);
 size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap);
 
 /* Its records rotted: nothing is promised of it any more. */
-void history_damaged(struct sim *s, const struct wf_id *id);
+void history_damaged(struct sim *s, const struct host *at, const struct wf_id *id);
 
 /* A broker is sent an assignment by the one with that key. */
 void history_guest(struct sim *s, const struct wf_key *from, const struct wf_assign *m);
@@ -137,10 +137,12 @@ struct hguest *history_find_guest(struct sim *s, const struct wf_id *id);
 
 /* The job of what runs somewhere under that id; `attempt` becomes that at home.  NULL: it
  * is none of ours. */
-const struct hjob *history_run(struct sim *s, const struct wf_id *id, uint64_t *attempt);
+const struct hjob *history_run(struct sim *s, const struct host *at,
+                               const struct wf_id *id, uint64_t *attempt);
 
 /* The handler of an attempt is started. */
-void history_started(struct sim *s, const struct wf_id *id, uint64_t attempt);
+void history_started(struct sim *s, const struct host *at, const struct wf_id *id,
+                     uint64_t attempt);
 
 /* The owner was told that its repeat of an old job is accepted. */
 void history_repeated(struct sim *s, struct hjob *j, uint64_t inc);

@@ -35,7 +35,7 @@ static int usage(void)
             "                [--until-failure]\n"
             "       weft-sim --bank FILE\n"
             "       weft-sim --canary ...\n"
-            "  --brokers        so many in each world, 1 to 3\n"
+            "  --brokers        so many in each world (1 to 3), not as the seed says\n"
             "  --twice          live every seed twice: both must be the same history\n"
             "  --until-failure  succeed at the first seed that fails\n");
     return 2;

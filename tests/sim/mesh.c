@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MESH_SALT UINT64_C(0x6d657368)
+
+unsigned mesh_size(unsigned long long seed)
+{
+    struct wf_rng rng = {seed ^ MESH_SALT << 32};
+
+    return wf_rng_below(&rng, 2) == 0 ? 1 : 2 + (unsigned) wf_rng_below(&rng, 2);
+}
+
 static void configure(struct sim *s, struct host *h)
 {
     struct core_config *cfg = &h->cfg;
@@ -15,6 +24,8 @@ static void configure(struct sim *s, struct host *h)
     (void) snprintf(cfg->site, sizeof cfg->site, "s%u", h->index + 1);
     (void) snprintf(cfg->endpoints[0], sizeof cfg->endpoints[0], "tcp://broker:7070");
     cfg->nendpoints = 1;
+    cfg->key = h->key;
+    memset(cfg->sign_seed, (int) (0xc0 + h->index), sizeof cfg->sign_seed);
     cfg->heartbeat_ms = 300;
     cfg->lease_ms = 1000;
     cfg->grace_ms = 200 + below(&s->clock, 1500);

@@ -1,8 +1,8 @@
 /* mesh.h - how many brokers a world has, who dials whom, and who lives where
  *
- * Two, or three in a chain or a triangle; each has an operator, and any part of the
- * agents and clients, also none.  Agents offer less where there are several, so that work
- * has to go where it can be done.
+ * Half of the worlds have one broker.  The others have two, or three in a chain or a
+ * triangle; each has an operator, and any part of the agents and clients, also none.
+ * Agents offer less in these, so that work has to go where it can be done.
  */
 #ifndef TESTS_SIM_MESH_H
 #define TESTS_SIM_MESH_H
@@ -10,6 +10,10 @@
 struct actor;
 struct host;
 struct sim;
+
+/* Brokers of a world: drawn apart from all else, so that the worlds of one broker are
+ * those that their seeds have always been. */
+unsigned mesh_size(unsigned long long seed);
 
 /* Name the brokers and configure them. */
 void mesh_found(struct sim *s);

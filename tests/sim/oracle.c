@@ -177,7 +177,7 @@ void oracle_deadlines(struct sim *s, const struct host *h)
     head = &h->core->jobs.all;
     for (const struct wf_list_node *n = head->next; n != head; n = n->next) {
         const struct job *b = CONTAINER_OF(n, struct job, in_all);
-        const struct hjob *j = history_find(s, &b->id);
+        const struct hjob *j = history_find(s, h, &b->id);
 
         if (j != NULL && !wf_job_is_final(b->state) && can_judge_time(s, j) &&
             s->clock.now_us > deadline_us(j, 600) + LATE_US) {

@@ -117,7 +117,7 @@ static void offer(struct sim *s, struct rogue *r)
 static void meddle_as_client(struct sim *s, struct rogue *r)
 {
     const struct job *j = victim(s, r);
-    const struct hjob *h = j != NULL ? history_find(s, &j->id) : NULL;
+    const struct hjob *h = j != NULL ? history_find(s, r->a.home, &j->id) : NULL;
     char text[WF_ID_TEXT];
     struct wf_cancel cancel;
     struct wf_watch watch;

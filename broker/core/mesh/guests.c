@@ -20,6 +20,7 @@ int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
     if (g == NULL) {
         return WEFT_ENOMEM;
     }
+    wf_list_init(&g->over);
     g->job = *job;
     g->attempt = (uint32_t) attempt;
     g->size = size;
@@ -61,6 +62,25 @@ struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
         }
     }
     return id;
+}
+
+/* Nothing is to be told of it any more. */
+static void let_go(struct core *c, struct job *j)
+{
+    j->guest->of = j;
+    j->guest->acked = 1;
+    wf_list_remove(&j->guest->over);
+    wf_list_push_back(&c->mesh.over, &j->guest->over);
+}
+
+void guests_drop(struct core *c, struct wf_effects *out)
+{
+    struct wf_list_node *n, *next;
+
+    for (n = wf_list_first(&c->mesh.over); n != NULL; n = next) {
+        next = wf_list_next(&c->mesh.over, n);
+        work_drop(c, CONTAINER_OF(n, struct guest, over)->of, out);
+    }
 }
 
 /* The session of its broker, or NULL while that is away. */
@@ -227,8 +247,7 @@ void guest_give_back(struct core *c, struct job *j, int code, const char *why,
     const struct work_end end = {.state = WF_JOB_CANCELLED, .code = code, .reason = why};
 
     if (home != NULL) {
-        /* Nothing else is to be told of it. */
-        j->guest->acked = 1;
+        let_go(c, j);
         wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
     }
     work_finish(c, j, &end, out);
@@ -274,6 +293,19 @@ void guest_due(struct core *c, struct job *j, struct wf_effects *out)
     }
 }
 
+void guest_not_kept(const struct job *j, struct wf_effects *out)
+{
+    const struct session *home = home_of(j);
+    const struct wf_refuse m = {.job = j->guest->job,
+                                .attempt = j->guest->attempt,
+                                .code = (uint64_t) -WEFT_EBUSY,
+                                .text = wf_slice_of(wf_err_sentence(WEFT_ESTORAGE))};
+
+    if (home != NULL) {
+        wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
+    }
+}
+
 static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id *id)
 {
     return (struct wf_submit){.job = *id,
@@ -296,24 +328,48 @@ static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id 
                               .payload_size = m->payload_size};
 }
 
-/* Can it be placed here, now or when somebody gets room?  The home broker has other
- * places to try; what waits here in vain it would hear of much later. */
-static int is_placeable(struct turn *t, const struct job *j, const char **ret_why)
+int guest_may_wait(const struct decision *d)
+{
+    for (uint32_t i = 0; i < d->route.nrows; i++) {
+        if (d->route.rows[i].filter == PLACE_FULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int guest_cannot(const struct decision *d)
+{
+    for (uint32_t i = 0; i < d->route.nrows; i++) {
+        switch (d->route.rows[i].filter) {
+        case PLACE_OFFLINE:
+        case PLACE_SILENT:
+        case PLACE_DRAINING:
+            return WEFT_EBUSY;
+        default:
+            break;
+        }
+    }
+    return WEFT_ENOCAP;
+}
+
+/* Can it be placed here, now?  The home broker has other places to try; what waits here
+ * in vain it would hear of much later. */
+static int find_place(struct turn *t, const struct job *j, const char **ret_why)
 {
     const struct place_ask ask = {.admission = 1};
     struct decision d;
 
     decision_clear(&d);
     if (place_choose(t->c, j, &ask, &d) != NULL) {
-        return 1;
+        return 0;
+    }
+    if (guest_may_wait(&d)) {
+        *ret_why = "all agents here are busy";
+        return WEFT_EBUSY;
     }
     *ret_why = "no agent here may run it";
-    for (uint32_t i = 0; i < d.route.nrows; i++) {
-        if (d.route.rows[i].filter == PLACE_FULL) {
-            *ret_why = "all agents here are busy";
-        }
-    }
-    return 0;
+    return guest_cannot(&d);
 }
 
 static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf_id *id,
@@ -339,7 +395,7 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     if (rc == 0) {
         t->c->jobs.bytes += j->guest->size;
         j->guest->stop_after_ms = m->stop_after_ms;
-        rc = is_placeable(t, j, ret_why) ? 0 : WEFT_EBUSY;
+        rc = find_place(t, j, ret_why);
     } else {
         *ret_why = "out of memory";
     }
@@ -377,7 +433,7 @@ void on_assign(struct turn *t)
         return;
     }
     if (is_in(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX) {
-        refuse_guest(t, WEFT_EREFUSED, "it came through here, or too far");
+        refuse_guest(t, WEFT_ENOCAP, "it came through here, or too far");
         return;
     }
     rc = take_guest(t, m, &id, &why);
@@ -422,9 +478,10 @@ void on_result_ack(struct turn *t)
     struct job *j = guest_of(t, &m->job, m->attempt);
 
     if (j != NULL && wf_job_is_final(j->state)) {
-        j->guest->acked = 1;
         if (wf_digest_is_zero(&j->blob)) {
-            work_drop(t->c, j, t->out); /* else its bytes are fetched from here */
+            let_go(t->c, j);
+        } else {
+            j->guest->acked = 1; /* its bytes are fetched from here */
         }
     }
 }

@@ -14,10 +14,13 @@
 
 struct agent;
 struct core;
+struct decision;
 struct turn;
 
 /* What a job has that came from another broker.  Owned by the job. */
 struct guest {
+    struct wf_list_node over; /* mesh.over: nothing is to be told of it any more */
+    struct job *of;
     struct wf_id job;       /* its id there, */
     uint32_t attempt;       /* and which attempt of it this is */
     int acked;              /* its outcome was recorded there */
@@ -50,6 +53,19 @@ struct job *guest_of(const struct turn *t, const struct wf_id *job, uint64_t att
 void on_assign(struct turn *t);
 void on_stop(struct turn *t);
 void on_result_ack(struct turn *t);
+
+/* Once a step: guests of which nothing is to be told any more are dropped, as soon as
+ * their outcome is safe and their agent has confirmed that the attempt is over. */
+void guests_drop(struct core *c, struct wf_effects *out);
+
+/* It was not written: its broker is to try elsewhere. */
+void guest_not_kept(const struct job *j, struct wf_effects *out);
+
+/* 1 when it is worth waiting here: somebody who may run it has no room. */
+int guest_may_wait(const struct decision *d);
+
+/* What its broker is told where it is not: that this may change, or not. */
+int guest_cannot(const struct decision *d);
 
 /* Every guest of that broker, told after its session opened, and their outcomes. */
 void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);

@@ -24,6 +24,7 @@
 void mesh_init(struct mesh *m)
 {
     wf_list_init(&m->neighbours);
+    wf_list_init(&m->over);
     wf_buf_init(&m->rows, ROWS_BYTES);
 }
 
@@ -270,7 +271,9 @@ void mesh_greet(struct core *c, struct session *s, struct wf_effects *out)
 }
 
 /* What may run of a capability for that neighbour: at our own agents; where none of them
- * offers it, at other neighbours, one broker further. */
+ * offers it, at those of other neighbours, one broker further.  What these have from
+ * others is not told: it could be that neighbour's own, come back in a circle, and work
+ * would be sent around for it and refused for ever. */
 static void add_up(const struct capability *cap, const struct agent *to, int ours,
                    struct wf_cap_row *row)
 {
@@ -279,7 +282,7 @@ static void add_up(const struct capability *cap, const struct agent *to, int our
         const struct offer *o = CONTAINER_OF(n, struct offer, peers);
 
         if (o->agent == to || (o->agent->neighbour == NULL) != ours ||
-            (o->version != row->version && row->version != 0) || o->hops >= WF_HOPS_MAX ||
+            (o->version != row->version && row->version != 0) || o->hops != 0 ||
             agent_closed(o->agent) != PLACE_PASSED) {
             continue;
         }
@@ -290,7 +293,7 @@ static void add_up(const struct capability *cap, const struct agent *to, int our
             o->wall_ms == 0 || row->wall_ms > o->wall_ms ? row->wall_ms : o->wall_ms;
         row->net |= (uint64_t) o->net;
         row->warm |= (uint64_t) o->warm;
-        row->hops = ours ? 0 : wf_max_u64(row->hops, (uint64_t) o->hops + 1);
+        row->hops = !ours;
     }
 }
 
@@ -454,6 +457,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
     const int tell = c->mesh.offers_changed && c->mesh.offers_us <= c->now_us;
     uint64_t jobs;
 
+    guests_drop(c, out);
     tick_dials(c, out);
     if (wf_list_empty(&c->mesh.neighbours)) {
         c->mesh.offers_changed = 0;

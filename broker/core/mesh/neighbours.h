@@ -66,6 +66,7 @@ struct mesh {
     struct mesh_ask asks[MESH_ASKS]; /* a later one takes the place of an older */
     uint64_t ask_number;
     struct wf_list_node neighbours; /* owned */
+    struct wf_list_node over;       /* guest.over: to be dropped when that may be */
     struct dial dials[MESH_DIALS_MAX];
     unsigned ndials;
     int offers_changed;    /* what agents offer may be other than what was told */

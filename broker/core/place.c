@@ -102,11 +102,13 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     if (j->needs.count != 0 && !needs_met(j, a)) {
         return PLACE_NEEDS;
     }
+#ifndef WEFT_PLANT_CAME_FROM
     if (j->guest != NULL && a->neighbour != NULL &&
         (j->owner == a->principal || j->guest->path.count >= WF_HOPS_MAX ||
          guest_came_through(j->guest, a->principal->name))) {
         return PLACE_CAME_FROM;
     }
+#endif
     if (j->wishes != NULL && !wishes_allow(c, j, a)) {
         return PLACE_NEAR;
     }

@@ -3,6 +3,7 @@
 #include "agent/core/node_int.h"
 #include "common/check.h"
 #include "common/mem.h"
+#include "tests/sim/abroad.h"
 
 #include <stdio.h>
 #include <string.h>

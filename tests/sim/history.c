@@ -1,7 +1,7 @@
 #include "tests/sim/sim.h"
 
-#include "broker/core/mesh/guests.h"
 #include "common/check.h"
+#include "tests/sim/abroad.h"
 #include "tests/sim/oracle.h"
 
 #include <stdio.h>
@@ -132,63 +132,14 @@ int history_is_payload(const struct hjob *j, const uint8_t *p, size_t len)
     return 1;
 }
 
-struct hguest *history_find_guest(struct sim *s, const struct wf_id *id)
-{
-    struct history *h = &s->history;
-
-    for (unsigned i = 0; i < h->nguests; i++) {
-        if (wf_id_eq(&h->guests[i].id, id)) {
-            return &h->guests[i];
-        }
-    }
-    return NULL;
-}
-
-/* The job that has that id at that broker, its own or a guest. */
-static struct hjob *known_at(struct sim *s, const struct host *at, const struct wf_id *id,
-                             struct hguest **ret_guest)
-{
-    *ret_guest = history_find_guest(s, id);
-    return *ret_guest != NULL ? (*ret_guest)->job : history_find(s, at, id);
-}
-
 void history_damaged(struct sim *s, const struct host *at, const struct wf_id *id)
 {
     struct hguest *g;
-    struct hjob *j = known_at(s, at, id, &g);
+    struct hjob *j = history_known_at(s, at, id, &g);
 
     if (j != NULL) {
         j->damaged = 1;
     }
-}
-
-void history_guest(struct sim *s, const struct wf_key *from, const struct wf_assign *m)
-{
-    struct history *h = &s->history;
-    const struct wf_id id = guest_id(from, &m->job, m->attempt);
-    struct hguest *g;
-    struct hjob *j = NULL;
-
-    for (unsigned i = 0; i < s->nhosts; i++) {
-        if (wf_key_eq(&s->hosts[i].key, from)) {
-            j = known_at(s, &s->hosts[i], &m->job, &g);
-        }
-    }
-    if (j == NULL || history_find_guest(s, &id) != NULL || h->nguests == HISTORY_GUESTS) {
-        return;
-    }
-    h->guests[h->nguests++] = (struct hguest){
-        .id = id, .job = j, .attempt = g != NULL ? g->attempt : (unsigned) m->attempt};
-}
-
-const struct hjob *history_run(struct sim *s, const struct host *at,
-                               const struct wf_id *id, uint64_t *attempt)
-{
-    struct hguest *g;
-    const struct hjob *j = known_at(s, at, id, &g);
-
-    *attempt = g != NULL ? g->attempt : *attempt;
-    return j;
 }
 
 /* Each attempt of a guest runs once; whichever of them it is, the attempt at home ran. */
@@ -196,7 +147,7 @@ void history_started(struct sim *s, const struct host *at, const struct wf_id *i
                      uint64_t attempt)
 {
     struct hguest *g;
-    struct hjob *j = known_at(s, at, id, &g);
+    struct hjob *j = history_known_at(s, at, id, &g);
     const unsigned home_attempt = g != NULL ? g->attempt : (unsigned) attempt;
     struct verdict *v = s->history.verdict;
 
@@ -397,7 +348,7 @@ static void saw_assign(struct sim *s, const struct host *at, const struct wf_ass
                        uint64_t inc)
 {
     struct hguest *g;
-    struct hjob *j = known_at(s, at, &m->job, &g);
+    struct hjob *j = history_known_at(s, at, &m->job, &g);
     struct hassigned *x = g != NULL ? &g->assigned : j != NULL ? &j->assigned : NULL;
     uint64_t bit = UINT64_C(1) << (m->attempt % 64);
 

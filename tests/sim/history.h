@@ -75,8 +75,12 @@ struct hjob {
 /* What an attempt at home is called at another broker. */
 struct hguest {
     struct wf_id id;
+    const struct host *at;
+    struct wf_key from;
+    int held; /* it told of it, and is not free to forget it */
     struct hjob *job;
     unsigned attempt; /* of the job, at home */
+    unsigned through; /* brokers that it was at before, a bit each */
     struct hassigned assigned;
 };
 
@@ -130,15 +134,6 @@ size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap
 
 /* Its records rotted: nothing is promised of it any more. */
 void history_damaged(struct sim *s, const struct host *at, const struct wf_id *id);
-
-/* A broker is sent an assignment by the one with that key. */
-void history_guest(struct sim *s, const struct wf_key *from, const struct wf_assign *m);
-struct hguest *history_find_guest(struct sim *s, const struct wf_id *id);
-
-/* The job of what runs somewhere under that id; `attempt` becomes that at home.  NULL: it
- * is none of ours. */
-const struct hjob *history_run(struct sim *s, const struct host *at,
-                               const struct wf_id *id, uint64_t *attempt);
 
 /* The handler of an attempt is started. */
 void history_started(struct sim *s, const struct host *at, const struct wf_id *id,

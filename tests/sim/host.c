@@ -2,6 +2,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "tests/sim/abroad.h"
 #include "tests/sim/oracle.h"
 
 #include <string.h>
@@ -301,8 +302,11 @@ int host_was_old(const struct host *h, uint64_t inc)
 void host_heard(struct sim *s, struct host *h, const struct conn *c,
                 const struct wf_msg *m)
 {
+    if (m->type == WF_MSG_result_ack && actor_is_port(c->who)) {
+        oracle_acked(s, h, c, &m->u.result_ack);
+    }
     if (m->type == WF_MSG_assign && actor_is_port(c->who)) {
-        history_guest(s, c->to == h ? &c->key : &c->to->key, &m->u.assign);
+        history_guest(s, h, c->to == h ? &c->key : &c->to->key, &m->u.assign);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "broker/core/mesh/guests.h"
 #include "common/check.h"
+#include "tests/sim/abroad.h"
 #include "tests/sim/sim.h"
 
 /* From its deadline until the broker has to have ended a job, once it runs. */
@@ -76,6 +77,56 @@ static const struct wf_key *other_end(const struct host *h, const struct conn *c
     return c->to == h ? &c->key : &c->to->key;
 }
 
+/* Guests that this neighbour is to hear of. */
+static unsigned guests_of(const struct core *c, const struct wf_key *home)
+{
+    const struct wf_list_node *head = &c->jobs.all;
+    unsigned n = 0;
+
+    for (const struct wf_list_node *x = head->next; x != head; x = x->next) {
+        const struct job *j = CONTAINER_OF(x, struct job, in_all);
+
+        n += j->guest != NULL && !j->guest->acked && wf_key_eq(&j->owner->key, home);
+    }
+    return n;
+}
+
+/* It told that neighbour of a guest, and keeps it from then on; or need not any more. */
+static void hold(struct sim *s, const struct wf_key *home, const struct wf_id *job,
+                 uint64_t attempt, int on)
+{
+    const struct wf_id id = guest_id(home, job, attempt);
+    struct hguest *g = history_find_guest(s, &id);
+
+    if (g != NULL) {
+        g->held = on;
+    }
+}
+
+void oracle_acked(struct sim *s, const struct host *h, const struct conn *c,
+                  const struct wf_result_ack *m)
+{
+    hold(s, other_end(h, c), &m->job, m->attempt, 0);
+}
+
+/* Durable guests are kept until their result is acknowledged. */
+static void check_held(struct sim *s, const struct host *h, const struct wf_key *home)
+{
+    if (history_evicts(s) || s->swarm.on[FAULT_ROT] || s->swarm.on[FAULT_BACKUP] ||
+        s->swarm.on[FAULT_MEMORY]) {
+        return;
+    }
+    for (unsigned i = 0; i < s->history.nguests; i++) {
+        const struct hguest *g = &s->history.guests[i];
+
+        if (g->at == h && g->held && g->job->class_ != WF_CLASS_FAST &&
+            wf_key_eq(&g->from, home) && jobs_get(&h->core->jobs, &g->id) == NULL) {
+            sim_fail(s, "%s forgot a guest: attempt %u of job %u", h->name, g->attempt,
+                     g->job->index);
+        }
+    }
+}
+
 static void check_promise(struct sim *s, const struct host *h, const struct conn *c,
                           const struct wf_msg *m)
 {
@@ -105,11 +156,24 @@ static void check_promise(struct sim *s, const struct host *h, const struct conn
         }
         break;
     case WF_MSG_result:
+        hold(s, by, &m->u.result.job, m->u.result.attempt, 1);
         guest = guest_id(by, &m->u.result.job, m->u.result.attempt);
         j = jobs_get(t, &guest);
         if (j != NULL && j->class_ == WF_CLASS_DURABLE &&
             !disk_has_outcome(&h->disk, &guest)) {
             sim_fail(s, "the result of a guest is told before it is on stable storage");
+        }
+        break;
+    case WF_MSG_started:
+        hold(s, by, &m->u.started.job, m->u.started.attempt, 1);
+        break;
+    case WF_MSG_refuse:
+        hold(s, by, &m->u.refuse.job, m->u.refuse.attempt, 0);
+        break;
+    case WF_MSG_resync:
+        check_held(s, h, by);
+        if (m->u.resync.runs.count != guests_of(h->core, by)) {
+            sim_fail(s, "%s holds other guests than it tells of", h->name);
         }
         break;
     default:
@@ -131,7 +195,8 @@ void oracle_says(struct sim *s, const struct host *h, const struct conn *c,
     }
 
     if ((type == WF_MSG_accepted || type == WF_MSG_outcome || type == WF_MSG_result_ack ||
-         type == WF_MSG_result) &&
+         type == WF_MSG_result || type == WF_MSG_resync || type == WF_MSG_started ||
+         type == WF_MSG_refuse) &&
         !h->disk.rotten) {
         wf_cur_init(&cur, p, len);
         if (wf_msg_decode(&cur, &m) == 0) {

@@ -10,6 +10,7 @@ struct hjob;
 struct host;
 struct conn;
 struct wf_msg;
+struct wf_result_ack;
 
 /* After every step: its bounds. */
 void oracle_step(struct sim *s, const struct host *h);
@@ -23,6 +24,10 @@ void oracle_says(struct sim *s, const struct host *h, const struct conn *c,
  * stop, and nobody else. */
 void oracle_heard(struct host *h, const struct wf_msg *m, const struct conn *c);
 void oracle_took(struct sim *s, const struct host *h);
+
+/* Its result for a guest is acknowledged. */
+void oracle_acked(struct sim *s, const struct host *h, const struct conn *c,
+                  const struct wf_result_ack *m);
 
 /* After a start: nobody is let in or out who was not before. */
 void oracle_keys(struct sim *s, const struct host *h);

@@ -53,6 +53,9 @@ struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
     uint64_t half[2] = {wf_fnv_u64(WF_FNV_START, 1), wf_fnv_u64(WF_FNV_START, 2)};
     struct wf_id id;
 
+#ifdef WEFT_PLANT_GUEST_NUMBER
+    attempt = 0;
+#endif
     for (unsigned i = 0; i < 2; i++) {
         half[i] = wf_fnv_bytes(half[i], owner->b, sizeof owner->b);
         half[i] = wf_fnv_bytes(half[i], job->b, sizeof job->b);
@@ -73,22 +76,20 @@ static void let_go(struct core *c, struct job *j)
     wf_list_push_back(&c->mesh.over, &j->guest->over);
 }
 
-void guests_drop(struct core *c, struct wf_effects *out)
-{
-    struct wf_list_node *n, *next;
-
-    for (n = wf_list_first(&c->mesh.over); n != NULL; n = next) {
-        next = wf_list_next(&c->mesh.over, n);
-        work_drop(c, CONTAINER_OF(n, struct guest, over)->of, out);
-    }
-}
-
 /* The session of its broker, or NULL while that is away. */
 static struct session *home_of(const struct job *j)
 {
     const struct agent *a = j->owner->agent;
 
     return a != NULL ? a->session : NULL;
+}
+
+static struct wf_rows path_of(const struct job *j)
+{
+#ifdef WEFT_PLANT_PATH_LOST
+    return (struct wf_rows){0};
+#endif
+    return j->guest != NULL ? j->guest->path : (struct wf_rows){0};
 }
 
 void guest_terms(struct core *c, const struct job *j, struct wf_assign *m)
@@ -112,7 +113,7 @@ void guest_terms(struct core *c, const struct job *j, struct wf_assign *m)
             wf_max_u64(1, (wf_max_u64(j->deadline_us, c->now_us) - c->now_us) / 1000);
     }
     wf_buf_clear(&c->mesh.rows);
-    for (struct wf_rows path = j->guest != NULL ? j->guest->path : (struct wf_rows){0};
+    for (struct wf_rows path = path_of(j);
          wf_rows_next(&path, wf_desc_label_row(), &row);) {
         (void) wf_rows_add(&c->mesh.rows, &m->path, wf_desc_label_row(), &row);
     }
@@ -185,7 +186,29 @@ static unsigned run_state(const struct job *j)
 /* An outcome that is not safe yet is told when it is. */
 static int is_told(const struct core *c, const struct job *j)
 {
+#ifdef WEFT_PLANT_GUEST_BEFORE_SYNC
+    return wf_job_is_final(j->state);
+#endif
     return wf_job_is_final(j->state) && ledger_settled(c, j);
+}
+
+void guests_drop(struct core *c, struct wf_effects *out)
+{
+    struct wf_list_node *n, *next;
+
+#ifdef WEFT_PLANT_GUEST_FORGOTTEN
+    for (n = wf_list_first(&c->jobs.all); n != NULL; n = wf_list_next(&c->jobs.all, n)) {
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->guest != NULL && is_told(c, j)) {
+            let_go(c, j);
+        }
+    }
+#endif
+    for (n = wf_list_first(&c->mesh.over); n != NULL; n = next) {
+        next = wf_list_next(&c->mesh.over, n);
+        work_drop(c, CONTAINER_OF(n, struct guest, over)->of, out);
+    }
 }
 
 void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
@@ -202,6 +225,9 @@ void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
             m.runs.count == WF_RUNS_MAX) {
             continue;
         }
+#ifdef WEFT_PLANT_RESYNC_WITHOUT_GUESTS
+        continue;
+#endif
         j->guest->stop_us = 0;
         row = (struct wf_run_row){j->guest->job, j->guest->attempt, run_state(j)};
         if (wf_rows_add(rows, &m.runs, wf_desc_run_row(), &row) != 0) {
@@ -233,6 +259,9 @@ static void refuse_guest(struct turn *t, int code, const char *text)
                                     wf_slice_make(text, wf_utf8_cut(text, strlen(text)))};
 
     t->c->count.guests_refused++;
+#ifdef WEFT_PLANT_GUEST_UNANSWERED
+    return;
+#endif
     wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &r);
 }
 
@@ -432,10 +461,12 @@ void on_assign(struct turn *t)
         refuse_guest(t, WEFT_ESTORAGE, "the broker's store went back in time");
         return;
     }
+#ifndef WEFT_PLANT_CAME_FROM
     if (is_in(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX) {
         refuse_guest(t, WEFT_ENOCAP, "it came through here, or too far");
         return;
     }
+#endif
     rc = take_guest(t, m, &id, &why);
     if (rc != 0) {
         refuse_guest(t, rc, why);
@@ -477,6 +508,9 @@ void on_result_ack(struct turn *t)
     const struct wf_result_ack *m = &t->msg->u.result_ack;
     struct job *j = guest_of(t, &m->job, m->attempt);
 
+#ifdef WEFT_PLANT_GUEST_STAYS
+    return;
+#endif
     if (j != NULL && wf_job_is_final(j->state)) {
         if (wf_digest_is_zero(&j->blob)) {
             let_go(t->c, j);

@@ -35,16 +35,18 @@ static int work(const struct handler *h, const char *job, unsigned attempt,
                 const void *payload, size_t len, char result[WORK_RESULT_MAX])
 {
     char want[WORK_PAYLOAD_MAX];
-    uint8_t id[16];
-    uint64_t numbers[2] = {attempt, 0};
-    int odd = attempt % 2 == 1;
+    uint8_t id[16] = {0};
+    uint64_t numbers[4] = {attempt, 0};
+    int odd = attempt % 2 == 1, told = work_origin(payload, len, id) == 0;
 
     numbers[1] = fnv_hash(0, result, work_result(job, attempt, h->node, result));
-    if (story_write(h->fd, "start", job, 2, numbers) != 0) {
+    for (unsigned i = 0; i < 16; i++) {
+        numbers[2 + i / 8] = numbers[2 + i / 8] << 8 | id[i];
+    }
+    if (story_write(h->fd, "start", job, 4, numbers) != 0) {
         return 9;
     }
-    if (work_origin(payload, len, id) != 0 || work_payload(id, want) != len ||
-        memcmp(want, payload, len) != 0) {
+    if (!told || work_payload(id, want) != len || memcmp(want, payload, len) != 0) {
         (void) story_write(h->fd, "damaged", job, 1, numbers);
         return 9;
     }

@@ -3,6 +3,7 @@
 #include "broker/core/hedge.h"
 #include "broker/core/ledger.h"
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/offers.h"
 #include "broker/core/notice.h"
 #include "broker/core/preempt.h"
 #include "broker/core/reclaim.h"
@@ -47,6 +48,9 @@ void on_agent_info(struct turn *t)
         t->c->count.bad_messages++;
         refuse(t, rc, 0, NULL, 0, "agent_info holds a bad capability or label");
         return;
+    }
+    if (a->neighbour != NULL) {
+        offers_heard(t->c, a, &t->msg->u.agent_info, t->out);
     }
     work_feed(t->c, a, t->out);
 }

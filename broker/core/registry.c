@@ -1,5 +1,7 @@
 #include "broker/core/registry.h"
 
+#include "broker/core/agents.h"
+#include "broker/core/mesh/neighbours.h"
 #include "common/err.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -163,9 +165,19 @@ void registry_drop(struct registry *r, unsigned table, struct principal *p)
     wf_free(wf_map_take(map_of(r, table), p->key.b, sizeof p->key.b));
 }
 
+/* What a neighbour offered; NULL: nothing is known. */
+static const struct wf_buf *known_of(const struct principal *p)
+{
+    const struct neighbour *x = p->agent != NULL ? p->agent->neighbour : NULL;
+
+    return x != NULL && x->known.len != 0 ? &x->known : NULL;
+}
+
 int registry_record(const struct principal *p, struct wf_buf *out)
 {
-    (void) wf_pack_array(out, 12);
+    const struct wf_buf *known = known_of(p);
+
+    (void) wf_pack_array(out, known != NULL ? 13 : 12);
     (void) wf_pack_uint(out, p->role);
     (void) wf_pack_uint(out, p->tier);
     (void) wf_pack_uint(out, p->state);
@@ -181,6 +193,9 @@ int registry_record(const struct principal *p, struct wf_buf *out)
     }
     (void) wf_pack_uint(out, p->up != 0);
     (void) wf_pack_uint(out, p->foreign != 0);
+    if (known != NULL) {
+        (void) wf_pack_bin(out, known->p, (uint32_t) known->len);
+    }
     return out->err;
 }
 
@@ -194,7 +209,9 @@ static void take_text(struct wf_cursor *c, char *dst, size_t cap)
     }
 }
 
-static int take_principal(struct wf_cursor *c, struct principal *p)
+/* `known` may be NULL. */
+static int take_principal(struct wf_cursor *c, struct principal *p,
+                          struct wf_slice *known)
 {
     uint32_t n = wf_cur_array(c);
 
@@ -224,7 +241,27 @@ static int take_principal(struct wf_cursor *c, struct principal *p)
     if (n > 11) {
         p->foreign = wf_cur_uint(c) != 0;
     }
+    if (n > 12 && known != NULL) {
+        known->p = wf_cur_bin(c, &known->len);
+    }
     return c->err;
+}
+
+int registry_known(struct wf_slice record, struct wf_slice *ret_known)
+{
+    struct wf_slice known = {NULL, 0};
+    struct principal p = {0};
+    struct wf_cursor c;
+
+    if (record.len < WF_KEY_SIZE) {
+        return WEFT_EPROTO;
+    }
+    wf_cur_init(&c, record.p + WF_KEY_SIZE, record.len - WF_KEY_SIZE);
+    if (take_principal(&c, &p, &known) != 0) {
+        return WEFT_EPROTO;
+    }
+    *ret_known = known;
+    return 0;
 }
 
 int registry_replay(struct registry *r, unsigned table, struct wf_slice record)
@@ -239,7 +276,7 @@ int registry_replay(struct registry *r, unsigned table, struct wf_slice record)
     }
     memcpy(p.key.b, record.p, WF_KEY_SIZE);
     wf_cur_init(&c, record.p + WF_KEY_SIZE, record.len - WF_KEY_SIZE);
-    if (take_principal(&c, &p) != 0) {
+    if (take_principal(&c, &p, NULL) != 0) {
         return WEFT_EPROTO;
     }
     old = wf_map_get(map_of(r, table), p.key.b, sizeof p.key.b);

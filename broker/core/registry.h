@@ -68,4 +68,8 @@ void registry_drop(struct registry *r, unsigned table, struct principal *p);
 int registry_record(const struct principal *p, struct wf_buf *out);
 int registry_replay(struct registry *r, unsigned table, struct wf_slice record);
 
+/* What the record of a broker's key says that it offered (mesh/offers.h); borrowed, empty
+ * when it says nothing.  WEFT_EPROTO. */
+int registry_known(struct wf_slice record, struct wf_slice *ret_known);
+
 #endif

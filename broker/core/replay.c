@@ -4,6 +4,7 @@
 
 #include "broker/core/ledger.h"
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/offers.h"
 #include "broker/core/reuse.h"
 #include "broker/core/work.h"
 #include "common/err.h"
@@ -393,8 +394,9 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
         p->agent == NULL && agents_need(&c->agents, p, &a) == 0) {
         a->since_us = a->heard_us = c->now_us;
         a->expected = p->up && p->state == WF_KEY_ACTIVE;
+        rc = p->role == WF_ROLE_BROKER ? offers_replay(c, a, ev->record) : 0;
     }
-    return 0;
+    return rc;
 }
 
 /* What a dead broker left, read while we run: waits for its agents like after a start. */

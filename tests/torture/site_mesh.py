@@ -4,7 +4,8 @@ between their brokers.
 Of the sites the first only dials out; its uplinks are what gets cut.  Agents of a site
 offer `any`, a capability of the site's name, and `hold-SITE`, which lasts until it is let
 go.  For each capability that matters to a site there is a client of its own, so that what
-must run where is told by who submitted it.
+must run where is told by who submitted it.  Unless they may roam, brokers do not say where
+they are to be found, so agents and clients stay at their sites.
 """
 import json
 import os
@@ -19,7 +20,7 @@ from net import DROP, HERE, Namespaces, free_port, sh
 BROKER_CONF = '''name = {site}
 site = {site}
 listen = "{listen}"
-advertise = "{endpoint}"
+{advertise}
 state = {folder}/broker
 heartbeat = 500ms
 lease = 2s
@@ -154,7 +155,8 @@ class Site:
         listen = net.listen() if hasattr(net, 'listen') else net.listen_at(name)
         with open(conf, 'w', encoding='utf-8') as f:
             f.write(BROKER_CONF.format(site=name, listen=listen, folder=self.folder,
-                                       endpoint=net.endpoint(name)))
+                                       advertise=f'advertise = "{net.endpoint(name)}"'
+                                       if mesh.roam else ''))
         self.conf = conf
         self.broker = Process(mesh, f'{name}-broker', name,
                               [mesh.program('torture-broker'), '--config', conf])
@@ -255,8 +257,8 @@ class Site:
 class Sites:
     """What mesh.Process needs of a mesh, with several brokers."""
 
-    def __init__(self, build, tmp, net, names):
-        self.build, self.tmp, self.net = build, tmp, net
+    def __init__(self, build, tmp, net, names, roam):
+        self.build, self.tmp, self.net, self.roam = build, tmp, net, roam
         self.env = {'WEFT_HOME': os.path.join(tmp, 'home'), 'TORTURE_SITE': '1'}
         self.passed_log = os.path.join(tmp, 'passed')
         self.stories = os.path.join(tmp, 'stories')

@@ -1,7 +1,8 @@
 """Three sites of real processes: cut one off, reboot it with a wrong clock, heal; kill the
 brokers; let a link flap.  Then ask whether the promises held.
 
-    sites.py BUILD [--cut SECONDS] [--flaps N] [--seed N] [--keep] [--no-namespaces] [--tap]
+    sites.py BUILD [--cut SECONDS] [--flaps N] [--seed N] [--roam] [--patience SECONDS]
+                   [--keep] [--no-namespaces] [--tap]
 
 Clients submit at each site all the time: what any site can run, what only their own can,
 what only another one can.  Each phase ends with what is to hold by then; the last line is
@@ -42,6 +43,8 @@ def arguments():
                    help='that the edge site is cut off for (60)')
     p.add_argument('--flaps', type=int, default=10, help='of its uplinks (10)')
     p.add_argument('--seed', type=int, help='of all that is drawn (by the clock)')
+    p.add_argument('--roam', action='store_true',
+                   help='agents and clients may turn to other sites')
     p.add_argument('--patience', type=int, default=60,
                    help='seconds for what is to hold in the end (60)')
     p.add_argument('--keep', action='store_true', help='keep the folder of the run')
@@ -84,7 +87,8 @@ class Run:
         why = 'not wanted' if self.args.no_namespaces else Namespaces.why_not()
         self.net = SiteLoopback() if why else SiteSpaces()
         self.net.open()
-        self.mesh = Sites(os.path.abspath(self.args.build), self.tmp, self.net, NAMES)
+        self.mesh = Sites(os.path.abspath(self.args.build), self.tmp, self.net, NAMES,
+                          self.args.roam)
         sites = self.sites = list(self.mesh.all.values())
         self.edge = self.mesh.all[EDGE]
         say(f'{self.net.name}{f" ({why})" if why else ""}; sites {" ".join(NAMES)} in {self.tmp}')

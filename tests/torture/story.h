@@ -12,7 +12,7 @@
  *     denied                            there is no such job, said the broker
  *     fired      handle
  *     outcome    state code attempt hash rest ran
- *     start      attempt hash of of     a handler; `of` is the id in the payload, in halves
+ *     start      attempt hash of of     a handler; `of`: halves of the payload's id
  *     damaged    attempt                a payload that is not that of the job
  */
 #ifndef TESTS_TORTURE_STORY_H

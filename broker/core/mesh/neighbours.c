@@ -15,11 +15,13 @@
 #include <string.h>
 
 #define REDIAL_MIN_MS 250u
-#define REDIAL_MAX_MS 30000u
+#define REDIAL_MAX_MS 5000u
 #define DIAL_MS       10000u
 #define OFFERS_US     200000u /* between looks at what is offered */
 #define REPORT_US     100000u /* between reports of a load that changed */
+#define LOOKS_MAX     64u     /* at offers of one capability, for its load */
 #define ROWS_BYTES    (64u << 10)
+#define KNOWN_BYTES   (8u << 10)
 
 void mesh_init(struct mesh *m)
 {
@@ -33,8 +35,11 @@ void mesh_fini(struct mesh *m)
     struct wf_list_node *n;
 
     while (m->neighbours.next != NULL && (n = wf_list_first(&m->neighbours)) != NULL) {
+        struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+
         wf_list_remove(n);
-        wf_free(CONTAINER_OF(n, struct neighbour, node));
+        wf_buf_fini(&x->known);
+        wf_free(x);
     }
     wf_buf_fini(&m->rows);
 }
@@ -236,7 +241,7 @@ int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects 
 /* -- what is told ----------------------------------------------------------------------
  */
 
-static int neighbour_need(struct core *c, struct agent *a)
+int mesh_neighbour(struct core *c, struct agent *a)
 {
     if (a->neighbour == NULL) {
         a->neighbour = wf_calloc(1, sizeof *a->neighbour);
@@ -244,6 +249,7 @@ static int neighbour_need(struct core *c, struct agent *a)
             return WEFT_ENOMEM;
         }
         a->neighbour->agent = a;
+        wf_buf_init(&a->neighbour->known, KNOWN_BYTES);
         wf_list_push_back(&c->mesh.neighbours, &a->neighbour->node);
     }
     return 0;
@@ -256,7 +262,7 @@ void mesh_greet(struct core *c, struct session *s, struct wf_effects *out)
     if (a == NULL || a->session != s) {
         return;
     }
-    if (neighbour_need(c, a) != 0) {
+    if (mesh_neighbour(c, a) != 0) {
         c->count.out_of_memory++;
         session_end(c, s, WEFT_ENOMEM, "out of memory", out);
         return;
@@ -380,10 +386,47 @@ static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *
     }
 }
 
+/* Has none of ours that offers it a free slot?  Then what waits for it waits for them. */
+static int keeps_busy(const struct capability *cap)
+{
+    unsigned looks = 0, ours = 0;
+
+    for (const struct wf_list_node *n = wf_list_first(&cap->offers);
+         n != NULL && looks < LOOKS_MAX; n = wf_list_next(&cap->offers, n), looks++) {
+        const struct offer *o = CONTAINER_OF(n, struct offer, peers);
+
+        if (o->agent->neighbour != NULL || agent_closed(o->agent) != PLACE_PASSED) {
+            continue;
+        }
+        if (o->assigned < o->slots && o->agent->assigned < o->agent->slots) {
+            return 0;
+        }
+        ours = 1;
+    }
+    return ours;
+}
+
+/* Jobs that wait for what nobody here has, or for another site: they take nobody's turn,
+ * however many they are. */
+static void count_idle(struct core *c)
+{
+    const struct capability *cap;
+    size_t it = 0;
+
+    if (c->mesh.idle_us > c->now_us) {
+        return;
+    }
+    c->mesh.idle_us = c->now_us + REPORT_US;
+    c->mesh.idle = 0;
+    while ((cap = wf_map_next(c->capabilities.by_name, &it)) != NULL) {
+        c->mesh.idle += cap->nready != 0 && !keeps_busy(cap) ? cap->nready : 0;
+    }
+}
+
 /* Jobs that wait or run here, as against those that other brokers have of us. */
 static uint64_t own_jobs(const struct core *c)
 {
-    uint64_t away = 0;
+    uint64_t away = c->mesh.idle;
 
     for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
          n = wf_list_next(&c->mesh.neighbours, n)) {
@@ -463,6 +506,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
         c->mesh.offers_changed = 0;
         return;
     }
+    count_idle(c);
     jobs = own_jobs(c);
     for (struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
          n = wf_list_next(&c->mesh.neighbours, n)) {

@@ -53,6 +53,7 @@ struct neighbour {
     uint64_t reported_us; /* when that was */
     uint64_t covered;     /* highest assign.seq of this session that was taken */
     uint64_t greeted_us;
+    struct wf_buf known; /* what it offered, as its record says: offers.h */
 };
 
 /* A locate that was passed on; the answer goes to who asked. */
@@ -69,14 +70,19 @@ struct mesh {
     struct wf_list_node over;       /* guest.over: to be dropped when that may be */
     struct dial dials[MESH_DIALS_MAX];
     unsigned ndials;
-    int offers_changed;    /* what agents offer may be other than what was told */
-    uint64_t offers_us;    /* when that is looked at */
+    int offers_changed; /* what agents offer may be other than what was told */
+    uint64_t offers_us; /* when that is looked at */
+    uint64_t idle,
+        idle_us; /* jobs that wait for other sites; when they are counted again */
     struct wf_ewma run_us; /* of what runs here */
     struct wf_buf rows;    /* scratch */
 };
 
 void mesh_init(struct mesh *m);
 void mesh_fini(struct mesh *m);
+
+/* It is the agent of a broker.  WEFT_ENOMEM. */
+int mesh_neighbour(struct core *c, struct agent *a);
 
 /* 1 for the roles that take assignments. */
 static inline int role_runs(unsigned role)

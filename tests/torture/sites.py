@@ -106,7 +106,7 @@ class Run:
             for c in site.clients.values():
                 c.start()
 
-    def progress(self, sites=None, outcomes=10):
+    def progress(self, sites=None, outcomes=6):
         """Each client of these sees so many outcomes more."""
         history, mark = self.mesh.history, self.mesh.history.mark()
         names = [c.name for s in sites or self.sites for c in s.clients.values()]

@@ -202,7 +202,7 @@ static void guards_secrets(void)
        "what happened");
     bed_down(&s.b, s.agent);
     ok(bed_told(&s.b, s.op, WF_MSG_events_page, 0, &m), "and what happens now");
-    ask(&s, s.op, 15, "", "", 0, 5);
+    ask(&s, s.op, 31, "", "", 0, 5);
     is_int(bed_refusal(&s.b, s.op), WEFT_ESUPPORT, "a query from the future");
     bed_fini(&s.b);
 }

@@ -140,7 +140,8 @@ static void comes_back(void)
     row = (struct wf_run_row){bed_id(8), 1, WF_RUN_FINISHED};
     must(wf_rows_add(&rows, &resync.runs, wf_desc_run_row(), &row) == 0);
     bed_say(&b, agent, WF_MSG_resync, &resync);
-    is_int(bed_state(&b, 1), WF_JOB_ASSIGNED, "what it still holds is left to it");
+    is_int(bed_state(&b, 1), WF_JOB_RUNNING,
+           "what it still holds is left to it, and runs");
     is_int(bed_state(&b, 2), WF_JOB_QUEUED, "what never arrived is for another try");
     ok(bed_told(&b, agent, WF_MSG_stop, 0, &m) && m.u.stop.job.b[0] == 9,
        "what is not its own it must stop");

@@ -1,6 +1,8 @@
 /* Tickets: one for each pair, as long as both sessions last. */
 #include "tests/unit/broker/data/stock.h"
 
+static const struct wf_key own = {{1}};
+
 static void session_init(struct session *s)
 {
     memset(s, 0, sizeof *s);
@@ -12,21 +14,25 @@ static void pairs(void)
 {
     struct session a, b, c;
     struct wf_rng rng = {1};
-    struct ticket *ab, *again, *ba, *ac;
+    const struct wf_key other = {{2}};
+    struct ticket *ab, *again, *ba, *ac, *behind;
     struct tickets t;
 
     session_init(&a);
     session_init(&b);
     session_init(&c);
     must(tickets_init(&t, &rng, 1) == 0);
-    must(ticket_need(&t, &a, &b, 1000, &ab) == 0);
-    must(ticket_need(&t, &b, &a, 1000, &ba) == 0);
-    must(ticket_need(&t, &a, &c, 1000, &ac) == 0);
+    must(ticket_need(&t, &a, &own, &b, 1000, &ab) == 0);
+    must(ticket_need(&t, &b, &own, &a, 1000, &ba) == 0);
+    must(ticket_need(&t, &a, &own, &c, 1000, &ac) == 0);
     ok(ab->number != ba->number && ab->number != ac->number && ab->number != 0,
        "each pair has its own");
-    must(ticket_need(&t, &a, &b, 2000, &again) == 0);
+    must(ticket_need(&t, &a, &own, &b, 2000, &again) == 0);
     ok(again == ab && ab->expires_us == 2000 + TICKET_TTL_MS * UINT64_C(1000),
        "asked for again it is renewed");
+    must(ticket_need(&t, &a, &other, &b, 2000, &behind) == 0);
+    ok(behind != ab, "a node behind the fetcher has one of its own");
+    ticket_drop(&t, behind);
     ok(ticket_get(&t, ab->number) == ab && ticket_get(&t, 12345) == NULL,
        "it is known by its number");
     ok(ticket_is_live(ab, ab->expires_us - 1) && !ticket_is_live(ab, ab->expires_us),
@@ -50,12 +56,12 @@ static void limits(void)
     must(tickets_init(&t, &rng, 1) == 0);
     for (size_t i = 0; i < TICKETS_OF_MAX; i++) {
         session_init(&holders[i]);
-        must(ticket_need(&t, &a, &holders[i], 0, &x) == 0);
+        must(ticket_need(&t, &a, &own, &holders[i], 0, &x) == 0);
     }
     session_init(&holders[TICKETS_OF_MAX]);
-    is_int(ticket_need(&t, &a, &holders[TICKETS_OF_MAX], 0, &x), WEFT_EFULL,
+    is_int(ticket_need(&t, &a, &own, &holders[TICKETS_OF_MAX], 0, &x), WEFT_EFULL,
            "a fetcher has so many");
-    is_int(ticket_need(&t, &a, &holders[0], 0, &x), 0, "but may renew them");
+    is_int(ticket_need(&t, &a, &own, &holders[0], 0, &x), 0, "but may renew them");
     tickets_fini(&t);
 }
 

@@ -171,12 +171,15 @@ static void dial_opened(struct core *c, struct dial *d, struct wf_effects *out)
 {
     const struct wf_link_welcome *w = &d->link.welcome;
     struct principal *p = registry_key(&c->registry, &d->key);
+    const size_t from = out->n;
     struct session *s;
 
     if (p == NULL || p->state == WF_KEY_REVOKED ||
         session_open(&c->sessions, peer_of(c, d), c->now_us + c->cfg.lease_ms * 1000,
                      &s) != 0) {
-        wf_effects_close(out, peer_of(c, d));
+        /* A link without a session would stay like that for good. */
+        wf_link_down(&d->link, c->now_us, out);
+        label(out, from, peer_of(c, d));
         return;
     }
     s->principal = p;

@@ -131,6 +131,32 @@ void fill_share(struct rows *r, const union fill_row *from, void *to)
     s->age_ms = x->age_ms;
 }
 
+static const char *site_state(uint64_t state)
+{
+    static const char *const names[] = {"", "self", "up", "cut"};
+
+    return state < ARRAY_LEN(names) ? names[state] : "";
+}
+
+void fill_broker(struct rows *r, const union fill_row *from, void *to)
+{
+    const struct wf_map_row *x = &from->broker;
+    struct weft_broker *b = to;
+
+    b->name = rows_text(r, x->name);
+    b->site = rows_text(r, x->site);
+    b->state = site_state(x->state);
+    b->via = rows_text(r, x->via);
+    wf_hex(b->key, x->key.b, sizeof x->key.b);
+    b->age_ms = x->age_ms;
+    b->hops = (unsigned) x->hops;
+    b->agents = x->agents;
+    b->slots = x->slots;
+    b->free = x->free;
+    b->queued = x->queued;
+    b->live = x->live;
+}
+
 void fill_link(struct rows *r, const union fill_row *from, void *to)
 {
     static const char *const sources[] = {"", "measured", "estimated", "site"};
@@ -149,6 +175,8 @@ void fill_link(struct rows *r, const union fill_row *from, void *to)
     l->age_ms = x->age_ms;
     l->metered = x->metered != 0;
     l->pusd_byte = x->usd_gb_p;
+    l->state = site_state(x->state);
+    l->state_ms = x->state_ms;
 }
 
 void fill_price(struct rows *r, const union fill_row *from, void *to)

@@ -20,12 +20,13 @@ union fill_row {
     struct wf_share_row share;
     struct wf_link_view_row link;
     struct wf_price_row price;
+    struct wf_map_row broker;
 };
 
 typedef void fill_fn(struct rows *r, const union fill_row *from, void *to);
 
 fill_fn fill_node, fill_job, fill_event, fill_key, fill_dataset, fill_file, fill_share,
-    fill_link, fill_price;
+    fill_link, fill_price, fill_broker;
 
 /* 0 or WEFT_ENOMEM. */
 typedef int make_fn(const struct wf_msg *msg, size_t wire, void **ret_object);

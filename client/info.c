@@ -4,6 +4,7 @@
 #include "client/fill.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "proto/name.h"
 #include "proto/words.h"
 
 #include <string.h>
@@ -55,6 +56,9 @@ static struct wf_rows page_rows(const struct wf_msg *msg, uint64_t *ret_more)
     case WF_MSG_links_page:
         *ret_more = msg->u.links_page.more;
         return msg->u.links_page.rows;
+    case WF_MSG_map_page:
+        *ret_more = msg->u.map_page.more;
+        return msg->u.map_page.rows;
     case WF_MSG_prices_page:
         *ret_more = msg->u.prices_page.more;
         return msg->u.prices_page.rows;
@@ -222,21 +226,47 @@ int weft_datasets(weft_client *c, int timeout_ms, struct weft_dataset **ret_rows
     return rc;
 }
 
-int weft_links(weft_client *c, const char *node, int timeout_ms,
-               struct weft_link **ret_rows, size_t *ret_n)
+int weft_map(weft_client *c, int timeout_ms, struct weft_broker **ret_rows, size_t *ret_n)
 {
-    struct wf_query q = {.kind = WF_QUERY_LINKS};
+    struct wf_query q = {.kind = WF_QUERY_MAP};
     void *rows = NULL;
-    int rc = set_text(&q.key, node);
+    int rc = list(c, timeout_ms, &q, WF_MSG_map_page, SIZE_MAX, sizeof **ret_rows,
+                  wf_desc_map_row(), fill_broker, &rows, ret_n);
 
-    if (rc == 0) {
-        rc = list(c, timeout_ms, &q, WF_MSG_links_page, SIZE_MAX, sizeof **ret_rows,
-                  wf_desc_link_view_row(), fill_link, &rows, ret_n);
-    }
     if (rc == 0) {
         *ret_rows = rows;
     }
     return rc;
+}
+
+static int links(struct weft_client *c, struct wf_query *q, int timeout_ms,
+                 struct weft_link **ret_rows, size_t *ret_n)
+{
+    void *rows = NULL;
+    int rc = list(c, timeout_ms, q, WF_MSG_links_page, SIZE_MAX, sizeof **ret_rows,
+                  wf_desc_link_view_row(), fill_link, &rows, ret_n);
+
+    if (rc == 0) {
+        *ret_rows = rows;
+    }
+    return rc;
+}
+
+int weft_links(weft_client *c, const char *node, int timeout_ms,
+               struct weft_link **ret_rows, size_t *ret_n)
+{
+    struct wf_query q = {.kind = WF_QUERY_LINKS};
+    int rc = set_text(&q.key, node);
+
+    return rc == 0 ? links(c, &q, timeout_ms, ret_rows, ret_n) : rc;
+}
+
+int weft_map_links(weft_client *c, int timeout_ms, struct weft_link **ret_rows,
+                   size_t *ret_n)
+{
+    struct wf_query q = {.kind = WF_QUERY_LINKS, .filter = wf_slice_of("brokers")};
+
+    return links(c, &q, timeout_ms, ret_rows, ret_n);
 }
 
 int weft_prices(weft_client *c, int timeout_ms, struct weft_price **ret_rows,
@@ -387,6 +417,26 @@ int weft_ping(weft_client *c, const char *node, int timeout_ms, uint64_t *ret_br
         if (node != NULL && ret_node_us != NULL) {
             *ret_node_us = msg.u.node_pong.rtt_us;
         }
+    }
+    weft_future_free(f);
+    return rc;
+}
+
+int weft_ping_from(weft_client *c, const char *broker, const char *node, int timeout_ms,
+                   uint64_t *ret_us, char *why, size_t cap)
+{
+    struct ask how = {timeout_ms, why, cap};
+    struct wf_node_ping body = {.node = wf_slice_of(node), .from = wf_slice_of(broker)};
+    struct weft_future *f = NULL;
+    struct wf_msg msg;
+    int rc;
+
+    if (!wf_name_ok(body.node) || !wf_name_ok(body.from)) {
+        return ask_fail(&how, WEFT_EINVAL, "this is not the name of a node");
+    }
+    rc = ask(c, &how, WF_MSG_node_ping, &body, WF_MSG_node_pong, &msg, &f);
+    if (rc == 0) {
+        *ret_us = msg.u.node_pong.rtt_us;
     }
     weft_future_free(f);
     return rc;

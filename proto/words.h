@@ -104,7 +104,8 @@ enum wf_query_kind {
     WF_QUERY_LOGS, /* the kept tail of a job's output, as output messages, then done */
     WF_QUERY_DATASETS,
     WF_QUERY_DATASET, /* key "NAME[@VERSION]"; `after`: number of the first file */
-    WF_QUERY_LINKS,   /* key: a node's name; empty: all */
+    WF_QUERY_LINKS,   /* key: a node's name; empty: all.  Filter "brokers": those between
+                         brokers alone */
     WF_QUERY_PRICES,
     WF_QUERY_MAP /* brokers */
 };
@@ -135,6 +136,10 @@ enum wf_site_state {
     WF_SITE_UP, /* a neighbour, or reached through one */
     WF_SITE_CUT /* known from before; nothing leads there now */
 };
+
+/* A ping with this in its number measures and does nothing else: it tells no load, and its
+ * pong is for who sent it, not for the link that counts its own. */
+#define WF_PING_APART (UINT64_C(1) << 63)
 
 enum wf_node_action {
     WF_NODE_ACT_NONE,

@@ -86,9 +86,9 @@ struct promise {
     uint8_t bytes[]; /* one encoded message */
 };
 
-/* A node_ping under way. */
+/* A node_ping under way, to a node or, to be measured there, to a neighbour. */
 struct probe {
-    uint64_t seq; /* 0: free */
+    uint64_t seq; /* with WF_PING_APART; 0: free */
     uint32_t peer, agent_peer;
     uint64_t req, sent_us;
 };
@@ -159,10 +159,8 @@ void on_peer_heard(struct core *c, struct session *s, struct wf_effects *out);
 void on_peer_down(struct core *c, uint32_t peer, struct wf_effects *out);
 void on_hello(struct turn *t);
 void on_ping(struct turn *t);
-void on_pong(struct turn *t);
 void on_bye(struct turn *t);
 void on_join(struct turn *t);
-void on_error(struct turn *t);
 void on_stopping(struct core *c, struct wf_effects *out);
 void on_forgetful(struct core *c, struct wf_effects *out);
 void on_sessions_tick(struct core *c, struct wf_effects *out);
@@ -178,6 +176,12 @@ void on_result(struct turn *t);
 void on_refuse(struct turn *t);
 void on_drain(struct turn *t);
 void on_fetching(struct turn *t);
+
+/* on_ping.c */
+void on_node_ping(struct turn *t);
+void on_pong(struct turn *t);
+void on_node_pong(struct turn *t);
+void on_error(struct turn *t);
 
 /* on_submit.c, on_plan.c */
 void on_submit(struct turn *t);
@@ -209,7 +213,6 @@ void links_give_cookie(struct core *c, struct session *s);
 void on_token_put(struct turn *t);
 void on_node_set(struct turn *t);
 void on_key_revoke(struct turn *t);
-void on_node_ping(struct turn *t);
 
 /* -- shared by the handlers -- */
 

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define TTL_MAX_MS     (30ull * 24 * 3600 * 1000)
-#define PROBE_US       5000000u /* a node that has not answered by then will not */
-#define PROBE_RETRY_MS 200u
 
 /* -- tokens ----------------------------------------------------------------------------
  */
@@ -274,37 +272,4 @@ void on_node_set(struct turn *t)
     }
     core_promise(c, core_persist(c, REGISTRY_KEYS, p, t->out), t->s->peer, m->req, 0,
                  WF_MSG_done, &reply, t->out);
-}
-
-/* -- ping ------------------------------------------------------------------------------
- */
-
-void on_node_ping(struct turn *t)
-{
-    struct core *c = t->c;
-    const struct wf_node_ping *m = &t->msg->u.node_ping;
-    struct principal *p = registry_named(&c->registry, m->node);
-    struct probe *probe = &c->probes[c->probe_seq % PROBES_MAX];
-    struct wf_ping ping;
-
-    if (p == NULL || p->agent == NULL) {
-        refuse(t, WEFT_ENOENT, m->req, NULL, 0, "no such node");
-        return;
-    }
-    if (p->agent->session == NULL) {
-        refuse(t, WEFT_EUNREACH, m->req, NULL, 0, "the node is not connected");
-        return;
-    }
-    if (probe->seq != 0 && c->now_us - probe->sent_us < PROBE_US) {
-        refuse(t, WEFT_EBUSY, m->req, NULL, PROBE_RETRY_MS,
-               "too many pings are under way");
-        return;
-    }
-    *probe = (struct probe){.seq = ++c->probe_seq,
-                            .peer = t->s->peer,
-                            .agent_peer = p->agent->session->peer,
-                            .req = m->req,
-                            .sent_us = c->now_us};
-    ping = (struct wf_ping){.seq = probe->seq, .time_us = c->now_us};
-    wf_effects_send(t->out, probe->agent_peer, WF_MSG_ping, &ping);
 }

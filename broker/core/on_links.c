@@ -1,4 +1,5 @@
 /* Links: cookies of probes, what agents measured, and the query that shows it. */
+#include "broker/core/link_list.h"
 #include "broker/core/routes.h"
 
 #include "common/err.h"
@@ -92,13 +93,6 @@ void on_links(struct turn *t)
 /* -- what people see -------------------------------------------------------------------
  */
 
-struct listing {
-    struct turn *t;
-    const struct wf_query *q;
-    struct wf_links_page page;
-    uint64_t limit, at; /* rows before this one */
-};
-
 /* Price of a byte from the agent to its peer; nothing is known of what a broker costs. */
 static uint64_t price_of(const struct core *c, const struct principal *from,
                          const struct principal *to)
@@ -111,37 +105,19 @@ static uint64_t price_of(const struct core *c, const struct principal *from,
                                from->tier, wf_intern_find(sites, to->site), to->tier);
 }
 
-/* 1 when the page is full. */
-static int list_link(struct listing *l, const struct agent *a, const struct link_seen *x)
+static int names_node(const struct wf_query *q, const struct wf_link_view_row *row)
 {
-    struct core *c = l->t->c;
-    const struct principal *to =
-        is_broker(&x->peer) ? NULL : registry_key(&c->registry, &x->peer);
-    struct wf_link_view_row row = {.from = wf_slice_of(a->principal->name),
-                                   .rtt_us = x->rtt_us,
-                                   .jitter_us = x->jitter_us,
-                                   .loss_pm = wf_min_u64(x->loss_pm, 1000),
-                                   .up = x->up,
-                                   .down = x->down,
-                                   .samples = x->samples,
-                                   .age_ms = (c->now_us - x->at_us) / 1000,
-                                   .metered = a->metered != 0,
-                                   .usd_gb_p = price_of(c, a->principal, to),
-                                   .source = WF_LINK_MEASURED};
+    return q->key.len == 0 || wf_slice_eq(q->key, row->from) ||
+           wf_slice_eq(q->key, row->to);
+}
 
-    if (to == NULL && !is_broker(&x->peer)) {
-        return 0; /* its key is forgotten */
-    }
-    row.to = wf_slice_of(to != NULL ? to->name : c->cfg.name);
-    if (l->q->key.len != 0 && !wf_slice_eq(l->q->key, row.from) &&
-        !wf_slice_eq(l->q->key, row.to)) {
-        return 0;
-    }
-    if (l->at++ < l->q->after) {
+int link_list_add(struct link_list *l, const struct wf_link_view_row *row)
+{
+    if (!names_node(l->q, row) || l->at++ < l->q->after) {
         return 0;
     }
     if (l->page.rows.count == l->limit ||
-        wf_rows_add(&c->row_store[0], &l->page.rows, wf_desc_link_view_row(), &row) !=
+        wf_rows_add(&l->c->row_store[0], &l->page.rows, wf_desc_link_view_row(), row) !=
             0) {
         l->page.more = l->at - 1;
         return 1;
@@ -149,20 +125,61 @@ static int list_link(struct listing *l, const struct agent *a, const struct link
     return 0;
 }
 
-void query_links(struct turn *t)
+static int list_link(struct link_list *l, const struct agent *a,
+                     const struct link_seen *x)
 {
-    const struct wf_query *q = &t->msg->u.query;
-    struct listing l = {t, q, {.req = q->req}, q->limit != 0 ? q->limit : WF_PAGE_MAX, 0};
-    struct wf_list_node *n = wf_list_first(&t->c->agents.all);
+    const struct core *c = l->c;
+    const struct principal *to =
+        is_broker(&x->peer) ? NULL : registry_key(&c->registry, &x->peer);
+    const struct wf_link_view_row row = {
+        .from = wf_slice_of(a->principal->name),
+        .to = wf_slice_of(to != NULL ? to->name : c->cfg.name),
+        .rtt_us = x->rtt_us,
+        .jitter_us = x->jitter_us,
+        .loss_pm = wf_min_u64(x->loss_pm, 1000),
+        .up = x->up,
+        .down = x->down,
+        .samples = x->samples,
+        .age_ms = (c->now_us - x->at_us) / 1000,
+        .metered = a->metered != 0,
+        .usd_gb_p = price_of(c, a->principal, to),
+        .source = WF_LINK_MEASURED};
+
+    if (to == NULL && !is_broker(&x->peer)) {
+        return 0; /* its key is forgotten */
+    }
+    return link_list_add(l, &row);
+}
+
+static int list_agents(struct link_list *l)
+{
+    const struct wf_list_node *all = &l->c->agents.all;
     int full = 0;
 
-    (void) core_rows(t->c, 0);
-    for (; n != NULL && !full; n = wf_list_next(&t->c->agents.all, n)) {
+    for (const struct wf_list_node *n = wf_list_first(all); n != NULL && !full;
+         n = wf_list_next(all, n)) {
         const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
 
         for (unsigned i = 0; i < a->links.n && !full; i++) {
-            full = list_link(&l, a, &a->links.v[i]);
+            full = list_link(l, a, &a->links.v[i]);
         }
     }
-    wf_effects_send(t->out, t->s->peer, WF_MSG_links_page, &l.page);
+    return full;
+}
+
+void query_links(struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+    const int brokers = wf_slice_is(q->filter, "brokers");
+    struct link_list l = {
+        t->c, q, {.req = q->req}, q->limit != 0 ? q->limit : WF_PAGE_MAX, 0};
+
+    (void) core_rows(t->c, 0);
+    if (q->filter.len != 0 && !brokers) {
+        refuse(t, WEFT_EINVAL, q->req, NULL, 0, "links are all, or those of `brokers`");
+    } else if ((brokers || !list_agents(&l)) && link_list_brokers(&l) != 0) {
+        refuse(t, WEFT_ENOMEM, q->req, NULL, 0, "out of memory");
+    } else {
+        wf_effects_send(t->out, t->s->peer, WF_MSG_links_page, &l.page);
+    }
 }

@@ -402,7 +402,7 @@ void on_query(struct turn *t)
         return;
     case WF_QUERY_MAP:
         query_map(t);
-        break;
+        return;
     case WF_QUERY_PRICES:
         query_prices(t);
         return;

@@ -319,6 +319,9 @@ void session_rtt(struct core *c, struct session *s, uint64_t rtt_us)
     }
     wf_ewma_add(&s->rtt_us, rtt_us, RTT_SHIFT);
     if (!s->by_token && a != NULL && a->session == s) {
+        if (agent_is_site(a) && a->rtt_us.n == 0) {
+            c->word.load_us = 0; /* how far a neighbour is, is news */
+        }
         wf_ewma_add(&a->rtt_us, rtt_us, RTT_SHIFT);
         routes_measured(c, a);
     }
@@ -332,35 +335,11 @@ void on_ping(struct turn *t)
 
     wf_effects_send(t->out, t->s->peer, WF_MSG_pong, &pong);
     session_rtt(t->c, t->s, m->rtt_us);
-    if (a != NULL && a->session == t->s) {
+    if (a != NULL && a->session == t->s && (m->seq & WF_PING_APART) == 0) {
         routes_load(t->c, a, m);
         /* Looks at what waits are bounded: an agent that stays idle gets another. */
         work_feed(t->c, a, t->out);
         preempt_at(t->c, a, t->out);
-    }
-}
-
-/* The answer to a ping of ours: only node_ping sends those. */
-void on_pong(struct turn *t)
-{
-    struct core *c = t->c;
-    const struct wf_pong *m = &t->msg->u.pong;
-
-    for (size_t i = 0; i < PROBES_MAX; i++) {
-        struct probe *p = &c->probes[i];
-
-        if (p->seq != 0 && p->seq == m->seq && p->agent_peer == t->s->peer) {
-            const struct wf_node_pong r = {.req = p->req,
-                                           .rtt_us = c->now_us - p->sent_us,
-                                           .node = wf_slice_of(t->s->principal->name)};
-
-            if (session_get(&c->sessions, p->peer) != NULL) {
-                wf_effects_send(t->out, p->peer, WF_MSG_node_pong, &r);
-            }
-            session_rtt(c, t->s, r.rtt_us);
-            p->seq = 0;
-            return;
-        }
     }
 }
 
@@ -380,12 +359,6 @@ void on_bye(struct turn *t)
     }
     wf_effects_close(t->out, t->s->peer);
     session_gone(t->c, t->s, t->out);
-}
-
-/* Peers may refuse what we said; nothing hangs on it, but it is counted. */
-void on_error(struct turn *t)
-{
-    t->c->count.bad_messages++;
 }
 
 /* -- enrolment -------------------------------------------------------------------------

@@ -5,13 +5,14 @@
 #include "cli/cmd.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
+#include "cli/view/link.h"
 #include "cli/view/watch.h"
 
 #define GB 1000000000u
 
 struct links_args {
     uint64_t interval_ms;
-    int watch;
+    int watch, brokers;
     const char *node; /* the operand; NULL: all */
 };
 
@@ -20,6 +21,7 @@ static const struct links_args defaults = {.interval_ms = WATCH_MS};
 #define AT(field) offsetof(struct links_args, field)
 
 static const struct opt opts[] = {
+    {"brokers", 'b', OPT_FLAG, NULL, AT(brokers), 0, 0, "only those between brokers"},
     {"watch", 'w', OPT_FLAG, NULL, AT(watch), 0, 0, "refresh in place; q quits"},
     {"interval", 'i', OPT_TIME, "TIME", AT(interval_ms), 100, 0,
      "between refreshes (default 1s)"},
@@ -32,21 +34,8 @@ static void print_json(struct cli *cli, const struct weft_link *rows, size_t n)
     json_begin(&json, cli->out.f, "links");
     json_array(&json, "links");
     for (size_t i = 0; i < n; i++) {
-        const struct weft_link *l = &rows[i];
-
         json_object(&json, NULL);
-        json_text(&json, "from", l->from);
-        json_text(&json, "to", l->to);
-        json_uint(&json, "rtt_us", l->rtt_us);
-        json_uint(&json, "jitter_us", l->jitter_us);
-        json_uint(&json, "loss_permille", l->loss_permille);
-        json_uint(&json, "up", l->up);
-        json_uint(&json, "down", l->down);
-        json_uint(&json, "samples", l->samples);
-        json_uint(&json, "age_ms", l->age_ms);
-        json_bool(&json, "metered", l->metered);
-        json_uint(&json, "pusd_byte", l->pusd_byte);
-        json_text(&json, "source", l->source);
+        link_json(&json, &rows[i]);
         json_close_object(&json);
     }
     json_close_array(&json);
@@ -74,7 +63,8 @@ static struct fmt price(uint64_t pusd_byte)
     return fmt_usd(pusd_byte > UINT64_MAX / GB ? UINT64_MAX : pusd_byte * GB);
 }
 
-static void print(struct cli *cli, const struct weft_link *rows, size_t n)
+static void print(struct cli *cli, const struct weft_link *rows, size_t n,
+                  const char *self)
 {
     static const struct col cols[] = {{"FROM", COL_SHRINK},
                                       {"TO", COL_SHRINK},
@@ -84,7 +74,8 @@ static void print(struct cli *cli, const struct weft_link *rows, size_t n)
                                       {"UP", COL_RIGHT},
                                       {"DOWN", COL_RIGHT},
                                       {"AGE", COL_RIGHT},
-                                      {"SOURCE", 0},
+                                      {"STATE", COL_OPTIONAL},
+                                      {"SOURCE", COL_OPTIONAL},
                                       {"A GB", COL_RIGHT | COL_OPTIONAL},
                                       {"SAMPLES", COL_RIGHT | COL_OPTIONAL}};
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
@@ -97,10 +88,12 @@ static void print(struct cli *cli, const struct weft_link *rows, size_t n)
         table_cell(table, TINT_NONE, "%s", l->rtt_us > 0 ? fmt_us(l->rtt_us).s : "");
         table_cell(table, TINT_NONE, "%s", l->rtt_us > 0 ? fmt_us(l->jitter_us).s : "");
         table_cell(table, l->loss_permille > 0 ? TINT_WARN : TINT_NONE, "%s",
-                   l->rtt_us > 0 ? fmt_permille(l->loss_permille).s : "");
+                   link_loss(l).s);
         table_cell(table, TINT_NONE, "%s", rate(l->up).s);
         table_cell(table, TINT_NONE, "%s", rate(l->down).s);
         table_cell(table, TINT_NONE, "%s", fmt_ms(l->age_ms).s);
+        table_cell(table, link_is_up(l) ? TINT_GOOD : TINT_WARN, "%s",
+                   link_state(l, self).s);
         table_cell(table, TINT_NONE, "%s", l->source);
         table_cell(table, TINT_NONE, "%s", price(l->pusd_byte).s);
         table_cell(table, TINT_NONE, "%" PRIu64, l->samples);
@@ -111,35 +104,57 @@ static void print(struct cli *cli, const struct weft_link *rows, size_t n)
                n == 1 ? "" : "s");
 }
 
+static int get(struct cli *cli, const struct links_args *args, struct weft_link **ret,
+               size_t *ret_n, struct weft_status **ret_status)
+{
+    const int wait_ms = cli_wait_ms(cli);
+    int rc = weft_status(cli->client, wait_ms, ret_status);
+
+    if (rc == 0) {
+        rc = args->brokers ? weft_map_links(cli->client, wait_ms, ret, ret_n)
+                           : weft_links(cli->client, args->node, wait_ms, ret, ret_n);
+    }
+    return rc;
+}
+
 static int draw(struct cli *cli, void *arg)
 {
     const struct links_args *args = arg;
+    struct weft_status *status = NULL;
     struct weft_link *rows = NULL;
     size_t n = 0;
-    int rc = weft_links(cli->client, args->node, cli_wait_ms(cli), &rows, &n);
+    int rc = get(cli, args, &rows, &n, &status);
 
     if (rc < 0) {
+        weft_free(status);
         return cli_fail(cli, rc, "the links");
     }
     if (cli->json) {
         print_json(cli, rows, n);
+    } else if (n == 0 && args->brokers) {
+        cli_note(cli, "%s has no link to another broker", status->broker);
     } else if (n == 0) {
         cli_note(cli,
                  "no link%s%s was measured yet: agents tell of theirs when they "
                  "connect",
                  args->node != NULL ? " of " : "", args->node != NULL ? args->node : "");
     } else {
-        print(cli, rows, n);
+        print(cli, rows, n, status->broker);
     }
     weft_rows_free(rows);
+    weft_free(status);
     return CLI_OK;
 }
 
 static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     struct links_args args = *(const struct links_args *) args_;
-    int rc = cli_connect(cli);
+    int rc;
 
+    if (args.brokers && n > 0) {
+        return cli_usage(cli, "--brokers is of all of them: leave %s out", operands[0]);
+    }
+    rc = cli_connect(cli);
     if (rc != CLI_OK) {
         return rc;
     }
@@ -156,7 +171,10 @@ const struct cmd cmd_links = {
         "UP is from FROM to TO, DOWN the other way, in bytes a second, as transfers of\n"
         "the last ten minutes showed them.  Agents probe their broker over UDP, and\n"
         "measure their heartbeats where that does not come through; they tell what\n"
-        "changed, and every five minutes what did not.\n",
+        "changed, and every five minutes what did not.  Between brokers there is a row "
+        "from\n"
+        "each end, as old as its last word; STATE is for how long it has been up or cut\n"
+        "off, and not known when nothing leads to who told of it.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct links_args),
     .defaults = &defaults,

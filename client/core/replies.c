@@ -315,6 +315,7 @@ void wf_replies_take(struct wf_calls *c, uint64_t now_us, const struct wf_msg *m
         PAGE(node_info);
         PAGE(node_pong);
         PAGE(links_page);
+        PAGE(map_page);
         PAGE(prices_page);
         PAGE(datasets_page);
         PAGE(dataset_info);

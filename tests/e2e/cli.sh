@@ -406,7 +406,7 @@ unset 'pid[events]'
 
 esc=$'\033'
 view=$(on_tty 'weft --no-color map' < /dev/null)
-like "$view" 'NODE +ROLE +STATE' "a terminal gets a header"
+like "$view" 'NODE +STATE +RTT' "a terminal gets a header"
 unlike "$view" "$esc" "without colours when they are not wanted"
 view=$(on_tty 'weft map' < /dev/null)
 like "$view" "${esc}\[32mup" "and colours"

@@ -201,7 +201,7 @@ static void hear_load(struct core *c, struct session *s, const struct wf_ping *m
 {
     struct agent *a = s->principal->agent;
 
-    if (a != NULL && a->session == s) {
+    if (a != NULL && a->session == s && (m->seq & WF_PING_APART) == 0) {
         routes_load(c, a, m);
         work_feed(c, a, out);
     }
@@ -238,7 +238,8 @@ int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects 
         d->rtt_seq = d->link.ponged_seq;
         session_rtt(c, s, d->link.last_rtt_us);
     }
-    return 1;
+    /* The link takes no sample of a pong with another's number. */
+    return ev->msg->type != WF_MSG_pong || (ev->msg->u.pong.seq & WF_PING_APART) == 0;
 }
 
 /* -- what is told ----------------------------------------------------------------------

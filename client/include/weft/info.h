@@ -165,8 +165,23 @@ struct weft_price {
     uint64_t events_day; /* how often a node is taken away, in 1e-6 a day */
 };
 
+/* A broker as the one that was asked knows it: what the broker last told of itself, which
+ * may have gone through others.  `state` is "self", "up", or "cut": nothing leads there
+ * now, and what is shown is from before. */
+struct weft_broker {
+    const char *name, *site, *state;
+    const char *via;      /* the neighbour that leads there; empty: none does */
+    char key[65];         /* public key, hex */
+    uint64_t age_ms;      /* of what is told here; 0 of one that is cut: never heard */
+    unsigned hops;        /* links between it and the one that was asked */
+    uint64_t agents;      /* that take work */
+    uint64_t slots, free; /* of these */
+    uint64_t queued;      /* jobs that wait for one */
+    uint64_t live;        /* jobs without an outcome */
+};
+
 /* A link as the broker knows it.  Rates are bytes a second from `from` to `to` and the
- * other way; what was not measured is 0. */
+ * other way; what was not measured is 0.  `from` measured it. */
 struct weft_link {
     const char *from, *to;
     const char *source; /* "measured", "estimated" or "site" */
@@ -176,6 +191,9 @@ struct weft_link {
     uint64_t age_ms; /* of the newest sample */
     int metered;
     uint64_t pusd_byte; /* price of a byte, in 1e-12 $ */
+    const char *state; /* between brokers "up", or "cut": not up, or not known to be; else
+                          empty */
+    uint64_t state_ms; /* for how long; of "cut" at least */
 };
 
 struct weft_status {
@@ -224,9 +242,17 @@ WEFT_API int weft_plan(weft_client *client, const struct weft_job *job,
                        const char *const *without, size_t n, int timeout_ms,
                        struct weft_why **ret_why, char *why, size_t cap);
 
-/* Links that agents measured, `node`'s alone unless it is NULL. */
+/* The brokers of the mesh, the one that is asked first. */
+WEFT_API int weft_map(weft_client *client, int timeout_ms, struct weft_broker **ret_rows,
+                      size_t *ret_n);
+
+/* Links that agents and brokers measured, `node`'s alone unless it is NULL. */
 WEFT_API int weft_links(weft_client *client, const char *node, int timeout_ms,
                         struct weft_link **ret_rows, size_t *ret_n);
+
+/* Of these, the links between brokers: a row from each end that tells of it. */
+WEFT_API int weft_map_links(weft_client *client, int timeout_ms,
+                            struct weft_link **ret_rows, size_t *ret_n);
 
 /* The price book that holds at the broker, line by line. */
 WEFT_API int weft_prices(weft_client *client, int timeout_ms,
@@ -248,6 +274,10 @@ WEFT_API int weft_follow_events(weft_client *client, weft_event_fn *fn, void *ar
  */
 WEFT_API int weft_ping(weft_client *client, const char *node, int timeout_ms,
                        uint64_t *ret_broker_us, uint64_t *ret_node_us);
+
+/* The round trip from another broker, a neighbour of ours, to a node that it knows. */
+WEFT_API int weft_ping_from(weft_client *client, const char *broker, const char *node,
+                            int timeout_ms, uint64_t *ret_us, char *why, size_t cap);
 
 /* Free what one of these calls returned.  NULL is allowed. */
 WEFT_API void weft_rows_free(void *rows);

@@ -218,21 +218,54 @@ static void test_link(void)
                                           .age_ms = 7,
                                           .metered = 1,
                                           .usd_gb_p = 8,
-                                          .source = WF_LINK_MEASURED}};
+                                          .source = WF_LINK_MEASURED,
+                                          .state = WF_SITE_CUT,
+                                          .state_ms = 9}};
     union fill_row mad = from;
     struct weft_link to;
     struct rows r;
 
-    must(rows_init(&r, 2, 0, 64) == 0);
+    must(rows_init(&r, 3, 0, 64) == 0);
     fill_link(&r, &from, &to);
     ok(strcmp(to.from, "edge") == 0 && strcmp(to.to, "hq") == 0 && to.rtt_us == 1 &&
            to.jitter_us == 2 && to.loss_permille == 3 && to.up == 4 && to.down == 5 &&
            to.samples == 6 && to.age_ms == 7 && to.metered == 1 && to.pusd_byte == 8 &&
-           strcmp(to.source, "measured") == 0,
+           strcmp(to.source, "measured") == 0 && strcmp(to.state, "cut") == 0 &&
+           to.state_ms == 9,
        "a link");
     mad.link.source = 1000;
     fill_link(&r, &mad, &to);
     is_str(to.source, "", "a source that is not known here");
+    mad.link.state = 1000;
+    fill_link(&r, &mad, &to);
+    is_str(to.state, "", "nor such a state");
+    weft_rows_free(r.base);
+}
+
+static void test_broker(void)
+{
+    const union fill_row from = {.broker = {.name = wf_slice_of("b"),
+                                            .site = wf_slice_of("lyon"),
+                                            .key = {{0xab}},
+                                            .state = WF_SITE_UP,
+                                            .age_ms = 1,
+                                            .via = wf_slice_of("c"),
+                                            .hops = 2,
+                                            .agents = 3,
+                                            .slots = 4,
+                                            .free = 5,
+                                            .queued = 6,
+                                            .live = 7}};
+    struct weft_broker to;
+    struct rows r;
+
+    must(rows_init(&r, 1, 0, 64) == 0);
+    fill_broker(&r, &from, &to);
+    ok(strcmp(to.name, "b") == 0 && strcmp(to.site, "lyon") == 0 &&
+           strncmp(to.key, "ab00", 4) == 0 && strcmp(to.state, "up") == 0 &&
+           strcmp(to.via, "c") == 0 && to.age_ms == 1 && to.hops == 2 && to.agents == 3 &&
+           to.slots == 4 && to.free == 5 && to.queued == 6 && to.live == 7,
+       "a broker");
     weft_rows_free(r.base);
 }
 
@@ -340,6 +373,7 @@ int main(void)
     test_why();
     test_price();
     test_link();
+    test_broker();
     test_empty();
     return done();
 }

@@ -137,8 +137,8 @@ enum wf_site_state {
     WF_SITE_CUT /* known from before; nothing leads there now */
 };
 
-/* A ping with this in its number measures and does nothing else: it tells no load, and its
- * pong is for who sent it, not for the link that counts its own. */
+/* A ping with this in its number measures and does nothing else: it tells no load, and
+ * its pong is for who sent it, not for the link that counts its own. */
 #define WF_PING_APART (UINT64_C(1) << 63)
 
 enum wf_node_action {

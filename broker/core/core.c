@@ -7,7 +7,6 @@
 #include "common/check.h"
 #include "common/err.h"
 #include "common/fnv.h"
-#include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "proto/words.h"
@@ -155,47 +154,6 @@ struct wf_buf *core_rows(struct core *c, unsigned i)
     return &c->row_store[i];
 }
 
-/* -- events ----------------------------------------------------------------------------
- */
-
-void core_news(struct core *c, struct wf_effects *out, unsigned level, const char *kind,
-               const char *node, const struct wf_id *job, const char *fmt, ...)
-{
-    char text[WF_TEXT_MAX + 1], safe[2 * WF_TEXT_MAX];
-    struct wf_events_page page = {0};
-    uint64_t evicted = news_evicted(&c->news);
-    struct news_item *item;
-    struct wf_event_row row;
-    struct session *s;
-    size_t it = 0;
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void) vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    text[wf_utf8_cut(text, strlen(text))] = '\0';
-    item = news_add(&c->news, c->wall_ms, level, kind, node, job, text);
-    wf_str_escape(safe, sizeof safe, text, strlen(text));
-    wf_effects_trace(out, level, kind, "node=%s text=\"%s\"",
-                     node[0] != '\0' ? node : "-", safe);
-    if (c->sessions.followers != 0) {
-        row = news_row(item);
-        wf_buf_clear(&c->news_store);
-        (void) wf_rows_add(&c->news_store, &page.rows, wf_desc_event_row(), &row);
-        while ((s = wf_map_next(c->sessions.by_peer, &it)) != NULL) {
-            if (s->follows_events) {
-                wf_effects_send(out, s->peer, WF_MSG_events_page, &page);
-            }
-        }
-    }
-    if (evicted != 0) {
-        ledger_drop_event(c, evicted, out);
-    }
-    if (level <= WF_LOG_WARN) {
-        ledger_event(c, item, out);
-    }
-}
-
 /* -- messages --------------------------------------------------------------------------
  */
 
@@ -246,7 +204,8 @@ static const struct route {
     [WF_MSG_cancel] = {on_cancel, C | O, 0, 1},
     [WF_MSG_job_retry] = {on_job_retry, C | O, 0, 1},
     [WF_MSG_plan] = {on_plan, C | O, 0},
-    [WF_MSG_query] = {on_query, A | C | O, 0},
+    [WF_MSG_query] = {on_query, A | C | O | B, 0},
+    [WF_MSG_events_page] = {on_events, B, 0},
     [WF_MSG_node_ping] = {on_node_ping, C | O | B, 0},
     [WF_MSG_node_pong] = {on_node_pong, B, 0},
     [WF_MSG_token_put] = {on_token_put, O, 0, 1},

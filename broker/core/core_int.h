@@ -66,7 +66,8 @@
     C(estimates_lost)                                                                    \
     C(guests)                                                                            \
     C(guests_refused)                                                                    \
-    C(facts_unsaid)
+    C(facts_unsaid)                                                                      \
+    C(events_dropped)
 
 struct counters {
 #define C(name) uint64_t name;
@@ -176,6 +177,13 @@ void on_result(struct turn *t);
 void on_refuse(struct turn *t);
 void on_drain(struct turn *t);
 void on_fetching(struct turn *t);
+
+/* on_events.c */
+void on_events(struct turn *t);
+void query_events(struct turn *t);
+
+/* A session opened: hear what happens at a neighbour. */
+void events_follow(const struct session *s, struct wf_effects *out);
 
 /* on_ping.c */
 void on_node_ping(struct turn *t);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TTL_MAX_MS     (30ull * 24 * 3600 * 1000)
+#define TTL_MAX_MS (30ull * 24 * 3600 * 1000)
 
 /* -- tokens ----------------------------------------------------------------------------
  */

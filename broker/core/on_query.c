@@ -5,7 +5,6 @@
 #include "broker/core/work.h"
 
 #include "common/err.h"
-#include "common/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -330,38 +329,8 @@ static void query_status(struct turn *t)
     wf_effects_send(t->out, t->s->peer, WF_MSG_status_info, &m);
 }
 
-/* -- events ----------------------------------------------------------------------------
+/* -- which -----------------------------------------------------------------------------
  */
-
-static void query_events(struct turn *t)
-{
-    const struct wf_query *q = &t->msg->u.query;
-    struct wf_events_page page = {.req = q->req};
-    struct wf_buf *store = core_rows(t->c, 0);
-    uint64_t limit = page_limit(q);
-    uint64_t from = t->c->news.next > limit ? t->c->news.next - limit : 1;
-
-    if (t->s->role != WF_ROLE_OPERATOR) {
-        refuse(t, WEFT_EPERM, q->req, NULL, 0, "events are for operators");
-        return;
-    }
-    for (uint64_t seq = from; seq < t->c->news.next; seq++) {
-        const struct news_item *item = news_get(&t->c->news, seq);
-        struct wf_event_row row;
-
-        if (item != NULL) {
-            row = news_row(item);
-            if (wf_rows_add(store, &page.rows, wf_desc_event_row(), &row) != 0) {
-                break;
-            }
-        }
-    }
-    wf_effects_send(t->out, t->s->peer, WF_MSG_events_page, &page);
-    if (wf_slice_is(q->key, "follow") && !t->s->follows_events) {
-        t->s->follows_events = 1;
-        t->c->sessions.followers++;
-    }
-}
 
 void on_query(struct turn *t)
 {
@@ -370,6 +339,11 @@ void on_query(struct turn *t)
     if (t->s->role == WF_ROLE_AGENT && q->kind != WF_QUERY_DATASET) {
         t->c->count.denied++;
         refuse(t, WEFT_EPERM, q->req, NULL, 0, "an agent asks for datasets only");
+        return;
+    }
+    if (t->s->role == WF_ROLE_BROKER && q->kind != WF_QUERY_EVENTS) {
+        t->c->count.denied++;
+        refuse(t, WEFT_EPERM, q->req, NULL, 0, "a broker asks for events only");
         return;
     }
     switch (q->kind) {

@@ -206,6 +206,7 @@ void agent_opened(struct core *c, struct session *s, uint64_t epoch,
     core_news(c, out, WF_LOG_INFO, "agent-up", a->principal->name, NULL, "agent %s is up",
               a->principal->name);
     if (s->role == WF_ROLE_BROKER) {
+        events_follow(s, out);
         mesh_greet(c, s, out);
     }
 }

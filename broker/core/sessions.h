@@ -32,6 +32,8 @@ struct session {
     struct wf_ewma rtt_us;     /* as the peer measured it */
     uint64_t assign_seq;       /* of the last assign sent */
     int follows_events;
+    uint64_t told_us; /* a neighbour's events are counted from then on */
+    unsigned told;
     size_t nwatches;
     struct wf_list_node watches;        /* struct watch.of_session */
     struct wf_list_node fetches, gives; /* struct ticket.of_fetcher, .of_holder */

@@ -182,6 +182,9 @@ const struct cmd cmd_events = {
     .group = "Mesh",
     .operands = "",
     .summary = "Show what happened: nodes come and go, jobs retried, refusals",
+    .details =
+        "Warnings and errors of brokers with a link to ours are shown as well, each\n"
+        "under the name of its broker.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct events_args),
     .defaults = &defaults,

@@ -156,6 +156,14 @@ site_again b
 run weft -C a map --wait=up --brokers 3 --timeout 30s
 is "$rc" 0 "until it is back"
 
+# Events of a neighbour, one link far.
+stop deep KILL
+heard() { weft -C b events -n 100 | grep -q 'warning.agent-lost.c.*agent deep'; }
+await "b to hear what c lost" heard
+run weft -C a events -n 100
+unlike "$out" 'agent deep' "which goes no further"
+at_site c agent_run deep 2
+
 # -- revoked ------------------------------------------------------------------------------
 
 can() { weft -C a run deep --data x > /dev/null; }

@@ -27,7 +27,7 @@ static void wait_for_keeper(struct core *c, struct job *j)
     j->unclaimed = 0;
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
     j->cut_us = j->disconnect == WF_KEEP ? UINT64_MAX : c->now_us + ms * 1000;
-    work_occupy(c, j, NULL, NULL);
+    work_occupy(c, j, agent_offer(j->agent, j->capability, j->version), NULL);
     (void) job_plan(&c->jobs, j);
 }
 

@@ -311,6 +311,9 @@ void guest_due(struct core *c, struct job *j, struct wf_effects *out)
                                  .reason = "its broker was cut off for longer than it "
                                            "allows"};
 
+    if (wf_job_is_final(j->state)) {
+        return; /* it was given back just now */
+    }
     if (j->guest->stop_us != 0 && j->guest->stop_us <= c->now_us) {
         work_stop(j, end.code, out);
         work_finish(c, j, &end, out);

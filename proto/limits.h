@@ -28,6 +28,7 @@
 
 #define WF_FACT_MAX  (16u << 10) /* what a broker says at a time */
 #define WF_SIGN_SIZE 64u         /* Ed25519 */
+#define WF_FACTS_MAX 60u         /* in one message, each as long as may be */
 
 #define WF_INPUTS_MAX    16u   /* inputs that a submit may name */
 #define WF_DATASET_PAGE  1024u /* files in one message */

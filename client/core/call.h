@@ -87,8 +87,8 @@ struct wf_call {
     struct wf_list_node news_link;
     struct wf_heap_node due;
 
-    /* Large, and written as a whole where they are first used: what stands from here on is
-     * not cleared for the next use. */
+    /* Large, and written as a whole where they are first used: what stands from here on
+     * is not cleared for the next use. */
     struct wf_submit submit; /* points into `bytes` until accepted */
     struct weft_outcome outcome;
 };

@@ -139,7 +139,7 @@ static int add_fact(struct batch *b, unsigned at, const struct origin *o)
                                     .sign = wf_slice_make(f->sign, WF_SIGN_SIZE),
                                     .skips = f->seq - 1 - facts_base(o, at)};
 
-    if (b->rows.count == WF_PAGE_MAX ||
+    if (b->rows.count == WF_FACTS_MAX ||
         (b->rows.count != 0 && f->body_len + ROW_MAX > MESSAGE_MAX - b->rows.len)) {
         send_facts(b);
     }

@@ -106,10 +106,10 @@ class Run:
             for c in site.clients.values():
                 c.start()
 
-    def progress(self, sites=None, outcomes=6):
+    def progress(self, outcomes=6):
         """Each client of these sees so many outcomes more."""
         history, mark = self.mesh.history, self.mesh.history.mark()
-        names = [c.name for s in sites or self.sites for c in s.clients.values()]
+        names = [c.name for s in self.sites for c in s.clients.values()]
         return lambda: all(sum(k == 'outcome' for k, _, _ in
                                history.since(f'{n}.seen', mark)) >= outcomes for n in names)
 

@@ -8,7 +8,7 @@
  *
  * A dialled link is the state machine of proto/link.h; its connection has a peer number
  * with the bit MESH_DIALLED, and a session like those that came in.
- * docs/spec/8-mesh.md.
+ * docs/spec/5-mesh.md.
  */
 #ifndef BROKER_CORE_MESH_NEIGHBOURS_H
 #define BROKER_CORE_MESH_NEIGHBOURS_H

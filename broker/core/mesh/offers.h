@@ -2,7 +2,7 @@
  *
  * The names and versions stand in the record of the neighbour's key and are written when
  * they changed, so that work for a site that cannot be reached is accepted after a
- * restart as it was before (docs/spec/8-mesh.md, 8.6).  A neighbour that offers nothing
+ * restart as it was before (docs/spec/5-mesh.md, 5.6).  A neighbour that offers nothing
  * at all, as one that has just started does, is not taken at its word.
  */
 #ifndef BROKER_CORE_MESH_OFFERS_H

@@ -45,6 +45,7 @@ void port_effect(struct sim *s, struct port *p, const struct wf_effect *x)
 {
     switch (x->kind) {
     case WF_EFFECT_CONNECT:
+        net_hang_up(s, p->a.conn); /* as uplink_connect() does: a step may be forgotten */
         net_dial(s, &p->a);
         break;
     case WF_EFFECT_DISCONNECT:

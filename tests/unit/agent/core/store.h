@@ -166,7 +166,13 @@ WF_UNUSED static void gather(struct world *w)
             must(wf_buf_put(&w->said, p, len) == 0);
         }
         must(wf_buf_put(&w->queue, x, sizeof *x) == 0);
-        must(wf_buf_put(&w->queue, p, len) == 0);
+        if (x->kind == WF_EFFECT_BLOB_WRITE) {
+            /* The effect owns its chunk. */
+            must(wf_buf_put(&w->queue, p, sizeof(struct wf_blob_ref)) == 0);
+            must(wf_buf_put(&w->queue, x->obj, len - sizeof(struct wf_blob_ref)) == 0);
+        } else {
+            must(wf_buf_put(&w->queue, p, len) == 0);
+        }
     }
 }
 

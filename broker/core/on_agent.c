@@ -198,7 +198,7 @@ static void not_held(struct core *c, const struct agent *a, struct job *j,
                    out);
     } else {
         work_retry(c, j, WEFT_ELOST, "the agent was restarted",
-                   ran ? BLAME_CRASH : BLAME_PLACE, out);
+                   ran && a->neighbour == NULL ? BLAME_CRASH : BLAME_PLACE, out);
     }
 }
 
@@ -381,8 +381,11 @@ static int is_handlers_fault(int code)
 /* Who was stopped by a broker that does not know of it any more is not to blame. */
 static enum work_blame blame_of(int code, const struct wf_result *m)
 {
-    if (code == WEFT_EPREEMPTED || code == WEFT_EDRAIN) {
-        return BLAME_NOBODY;
+    if (code == WEFT_EPREEMPTED || code == WEFT_EDRAIN || code == WEFT_EBUSY) {
+        return BLAME_NOBODY; /* EBUSY: another site gave it back while it was cut off */
+    }
+    if (code == WEFT_EDEAD) {
+        return BLAME_CRASH; /* another site gave up on it, most often as poison */
     }
     return !is_handlers_fault(code)                 ? BLAME_PLACE
            : code == WEFT_EFAILED && m->signal != 0 ? BLAME_CRASH

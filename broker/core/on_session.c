@@ -301,7 +301,12 @@ void on_hello(struct turn *t)
     }
     wf_effects_send(t->out, s->peer, WF_MSG_welcome, &w);
     if (role_runs(s->role) && !s->by_token) {
+        const uint32_t peer = s->peer;
+
         agent_opened(c, s, m->epoch, m->software, t->out);
+        if (session_get(&c->sessions, peer) != s) {
+            return; /* there was no room for it */
+        }
     }
     if (s->role == WF_ROLE_BROKER && !s->by_token) {
         word_opened(c, s, m->sign, t->out);

@@ -175,6 +175,12 @@ static int replay_guest(struct core *c, struct job *j, const struct wf_job_rec *
         return rc;
     }
     c->jobs.bytes += j->guest->size;
+    if (m->disconnect == WF_STOP_AFTER) {
+        /* There is no link yet: the resync of its broker ends that. */
+        j->guest->stop_after_ms = m->disconnect_ms;
+        j->guest->stop_us =
+            c->now_us + wf_min_u64(m->disconnect_ms, UINT64_MAX / 4000) * 1000;
+    }
     return 0;
 }
 

@@ -326,11 +326,10 @@ static int ask_further(struct search *q, const struct wf_locate *m)
 {
     struct core *c = q->t->c;
     const struct job *j = q->job;
-    const struct agent *site = j == NULL          ? NULL
-                               : j->guest != NULL ? j->owner->agent
-                               : j->agent != NULL ? j->agent
-                                                  : NULL;
-    const struct wf_id *job = j != NULL && j->guest != NULL ? &j->guest->job : &m->job;
+    /* A guest's inputs are where it came from, its result is where it went. */
+    const int back = j != NULL && j->guest != NULL && j->owner->agent != NULL &&
+                     j->owner->agent->session != q->t->s;
+    const struct agent *site = j == NULL ? NULL : back ? j->owner->agent : j->agent;
     struct wf_locate ask = {
         .rows = m->rows, .to = q->to, .name = q->name, .region = q->region};
     struct mesh_ask *x;
@@ -339,8 +338,8 @@ static int ask_further(struct search *q, const struct wf_locate *m)
         site->session == q->t->s) {
         return 0;
     }
-    ask.job = *job;
-    ask.attempt = j->guest != NULL ? j->guest->attempt : j->attempt;
+    ask.job = back ? j->guest->job : j->id;
+    ask.attempt = back ? j->guest->attempt : j->attempt;
     ask.req = ++c->mesh.ask_number;
     x = &c->mesh.asks[ask.req % MESH_ASKS];
     *x = (struct mesh_ask){.number = ask.req,

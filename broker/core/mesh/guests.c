@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+/* Of outcomes that are told again after a link came back, at a time. */
+#define TELL_BYTES ((size_t) 4 << 20)
+#define TELL_HEAD  512u /* of each, beside its bytes */
+
 int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
               struct guest **ret_guest)
 {
@@ -173,6 +177,7 @@ void guest_tell_outcome(const struct job *j, struct wf_effects *out)
                            .fetched = j->fetched,
                            .node = job_node(j),
                            .cost_pusd = j->cost_pusd};
+    j->guest->told_peer = home->peer;
     wf_effects_send(out, home->peer, WF_MSG_result, &m);
 }
 
@@ -211,39 +216,71 @@ void guests_drop(struct core *c, struct wf_effects *out)
     }
 }
 
-void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
+/* Rows of those that live, or of those that ended and were not acknowledged. */
+static void list_guests(const struct core *c, const struct agent *owner, int ended,
+                        struct wf_buf *b, struct wf_rows *rows)
 {
-    struct wf_resync m = {{0}};
-    struct wf_buf *rows = core_rows(c, 0);
-
-    for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
+    for (const struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
-        struct job *j = CONTAINER_OF(n, struct job, in_all);
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
         struct wf_run_row row;
 
-        if (j->guest == NULL || j->owner != owner->principal || j->guest->acked ||
-            m.runs.count == WF_RUNS_MAX) {
-            continue;
-        }
 #ifdef WEFT_PLANT_RESYNC_WITHOUT_GUESTS
         continue;
 #endif
-        j->guest->stop_us = 0;
-        row = (struct wf_run_row){j->guest->job, j->guest->attempt, run_state(j)};
-        if (wf_rows_add(rows, &m.runs, wf_desc_run_row(), &row) != 0) {
-            break;
+        if (j->guest != NULL && j->owner == owner->principal && !j->guest->acked &&
+            wf_job_is_final(j->state) == ended && rows->count < WF_RUNS_MAX) {
+            row = (struct wf_run_row){j->guest->job, j->guest->attempt, run_state(j)};
+            (void) wf_rows_add(b, rows, wf_desc_run_row(), &row);
         }
     }
-    wf_effects_send(out, owner->session->peer, WF_MSG_resync, &m);
+}
+
+void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
+{
+    struct wf_buf b = WF_BUF_INIT(WF_RUNS_MAX * 64);
+    struct wf_resync m = {{0}};
+
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
         const struct job *j = CONTAINER_OF(n, struct job, in_all);
 
-        if (j->guest != NULL && j->owner == owner->principal && !j->guest->acked &&
-            is_told(c, j)) {
-            guest_tell_outcome(j, out);
+        if (j->guest != NULL && j->owner == owner->principal) {
+            j->guest->stop_us = 0;
+            j->guest->told_peer = 0;
         }
     }
+    /* What is not listed is run again: what lives first. */
+    list_guests(c, owner, 0, &b, &m.runs);
+    list_guests(c, owner, 1, &b, &m.runs);
+    if (b.err != 0) {
+        out->err = WEFT_ENOMEM; /* every session begins anew */
+    }
+    wf_effects_send(out, owner->session->peer, WF_MSG_resync, &m);
+    wf_buf_fini(&b);
+    owner->neighbour->owes = 1;
+    guests_tell(c, owner, out);
+}
+
+void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out)
+{
+    size_t bytes = 0;
+
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
+         n = wf_list_next(&c->jobs.all, n)) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->guest == NULL || j->owner != owner->principal || j->guest->acked ||
+            j->guest->told_peer == owner->session->peer || !is_told(c, j)) {
+            continue;
+        }
+        if (bytes > TELL_BYTES) {
+            return; /* the bus would cut who gets more at once */
+        }
+        guest_tell_outcome(j, out);
+        bytes += j->data_len + TELL_HEAD;
+    }
+    owner->neighbour->owes = 0;
 }
 
 /* -- what is asked ---------------------------------------------------------------------
@@ -352,6 +389,9 @@ static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id 
                               .node = m->node,
                               .name = m->name,
                               .detached = 1,
+                              .disconnect = m->stop_after_ms != 0 ? WF_STOP_AFTER
+                                                                  : WF_REPLACE_AFTER,
+                              .disconnect_ms = m->stop_after_ms,
                               .goal = m->goal,
                               .rho_pusd = m->rho_pusd,
                               .max_cost_pusd = m->max_cost_pusd,
@@ -497,7 +537,7 @@ void on_stop(struct turn *t)
     }
     if (m->waiting) {
         /* One that an agent has is not given back: its start or result is the answer. */
-        if (j->state == WF_JOB_QUEUED || j->state == WF_JOB_ACCEPTED) {
+        if (!j->unclaimed && (j->state == WF_JOB_QUEUED || j->state == WF_JOB_ACCEPTED)) {
             guest_give_back(t->c, j, end.code, "asked back", t->out);
         }
         return;

@@ -24,6 +24,7 @@ struct guest {
     struct wf_id job;       /* its id there, */
     uint32_t attempt;       /* and which attempt of it this is */
     int acked;              /* its outcome was recorded there */
+    uint32_t told_peer;     /* the session that heard its outcome; 0: none */
     uint64_t stop_after_ms; /* it ends so long after the link to its home broke; 0: not */
     uint64_t stop_us;       /* then; 0: the link is there */
     uint64_t back_us;       /* given back then, unless it is placed; 0: it is placed */
@@ -83,6 +84,10 @@ void guest_due(struct core *c, struct job *j, struct wf_effects *out);
 /* A further broker does not take it: its own one knows other places to try. */
 void guest_give_back(struct core *c, struct job *j, int code, const char *why,
                      struct wf_effects *out);
+
+/* Outcomes that this session did not hear yet, some of them: neighbour.owes says whether
+ * there are more. */
+void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out);
 
 /* What becomes of it is told to its broker; nothing for other jobs. */
 void guest_tell_state(const struct core *c, const struct job *j, struct wf_effects *out);

@@ -18,6 +18,7 @@
 #define REDIAL_MAX_MS 5000u
 #define DIAL_MS       10000u
 #define OFFERS_US     200000u /* between looks at what is offered */
+#define OWES_US       200000u /* between outcomes that are told again, by the load */
 #define REPORT_US     100000u /* between reports of a load that changed */
 #define LOOKS_MAX     64u     /* at offers of one capability, for its load */
 #define ROWS_BYTES    (64u << 10)
@@ -86,7 +87,7 @@ static struct principal *neighbour_key(struct core *c, const struct mesh_dial *d
         (void) wf_str_copy(made.name, sizeof made.name, d->name);
         *ret_rc = registry_add(&c->registry, REGISTRY_KEYS, &made, &p);
         if (*ret_rc == 0) {
-            p->lsn = core_persist(c, REGISTRY_KEYS, p, out);
+            (void) core_persist(c, REGISTRY_KEYS, p, out); /* in use at once */
         }
     }
     return p;
@@ -522,6 +523,10 @@ void mesh_step(struct core *c, struct wf_effects *out)
         if (tell) {
             tell_offers(c, x, out);
         }
+        if (x->owes && x->owes_us <= c->now_us) {
+            x->owes_us = c->now_us + OWES_US;
+            guests_tell(c, x->agent, out);
+        }
         report_load(c, x, jobs, out);
     }
     if (tell) {
@@ -548,6 +553,7 @@ uint64_t mesh_due_us(const struct core *c)
 
         if (x->agent->session != NULL) {
             due_us = wf_min_u64(due_us, report_due_us(c, x, jobs));
+            due_us = x->owes ? wf_min_u64(due_us, x->owes_us) : due_us;
         }
     }
     return c->mesh.offers_changed ? wf_min_u64(due_us, c->mesh.offers_us) : due_us;

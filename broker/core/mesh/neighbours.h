@@ -53,6 +53,8 @@ struct neighbour {
     uint64_t reported_us; /* when that was */
     uint64_t covered;     /* highest assign.seq of this session that was taken */
     uint64_t greeted_us;
+    int owes;         /* outcomes of its guests that it did not hear in this session, */
+    uint64_t owes_us; /* and when the next of them are told */
     struct wf_buf known; /* what it offered, as its record says: offers.h */
 };
 

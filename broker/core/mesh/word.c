@@ -301,7 +301,9 @@ struct principal *word_adopt(struct core *c, const struct wf_key *key, int any,
     if (registry_add(&c->registry, REGISTRY_KEYS, &p, &entry) != 0) {
         return NULL;
     }
-    entry->lsn = core_persist(c, REGISTRY_KEYS, entry, out);
+    /* In use at once: it is not taken back when the record fails, and enrolled elsewhere.
+     */
+    (void) core_persist(c, REGISTRY_KEYS, entry, out);
     core_news(c, out, WF_LOG_INFO, "adopted", entry->name, NULL,
               "%s, enrolled at another broker, came here", entry->name);
     return entry;

@@ -13,11 +13,11 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 PLACE = re.compile(r'WF_FAILPOINT(?:_ERROR)?\(\s*"([^"]+)"')
 MESSAGE = re.compile(r'WF_FAILPOINT_MESSAGE\(\s*"([^"]+)"[^"]*"([^"]+)"\s*\)')
 TABLE = re.compile(r'WF_FAILPOINT_TABLE\(\s*"([^"]+)"[^"]*"([^"]+)"\s*\)')
-SENDS = re.compile(r'(?:_send(?:_lazy)?|core_promise|ask(?:_start|_done|_about)?)\s*\('
+SENDS = re.compile(r'(?:_send(?:_lazy|_of)?|\btell|core_promise|ask(?:_start|_done|_about)?)\s*\('
                    r'(?:[^;]*?)WF_MSG_(\w+)', re.S)
 # Where the messages are made that a program sends.
 SENDERS = {
-    'broker': ['broker/core/*.c'],
+    'broker': ['broker/core/*.c', 'broker/core/data/*.c', 'broker/core/mesh/*.c'],
     'agent': ['agent/core/*.c', 'proto/link.c'],
     # The command line asks for more, and has no failpoints.
     'client': ['client/core/*.c', 'client/jobs.c', 'proto/link.c'],

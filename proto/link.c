@@ -320,6 +320,11 @@ void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
     if (l->state != WF_LINK_READY || way == WF_BROKERS_NONE) {
         return;
     }
+    /* Since it was found better, work may have ended there or come up here. */
+    if (!wf_trials_stands(l, way)) {
+        l->better = WF_BROKERS_NONE;
+        return;
+    }
     wf_effects_send(out, 0, WF_MSG_bye, &bye);
     move(l, WF_LINK_WAITING);
     hang_up(l, out);

@@ -160,11 +160,16 @@ uint64_t wf_trials_due_us(const struct wf_link *l)
     return wf_min_u64(l->try_us, wf_max_u64(silent_us, l->ways.v[other].ready_us));
 }
 
+int wf_trials_stands(const struct wf_link *l, unsigned i)
+{
+    return has_work(l, i) ||
+           (!is_bound(l, i) && wf_ways_nearer(&l->ways, i, l->endpoint));
+}
+
 /* Is it time to move there, as far as one answer says? */
 static int speaks_for(const struct wf_link *l, uint64_t now_us, unsigned i)
 {
-    return has_work(l, i) || (!is_bound(l, i) && now_us >= l->stay_us &&
-                              wf_ways_nearer(&l->ways, i, l->endpoint));
+    return has_work(l, i) || (now_us >= l->stay_us && wf_trials_stands(l, i));
 }
 
 void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)

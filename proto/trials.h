@@ -22,6 +22,9 @@ uint64_t wf_trials_due_us(const struct wf_link *l);
 /* The present one is silent, and not yet over its lease. */
 int wf_trials_silent(const struct wf_link *l, uint64_t now_us);
 
+/* There is still a reason to be there rather than here. */
+int wf_trials_stands(const struct wf_link *l, unsigned i);
+
 /* It answered, or not: takes note.  The caller moves when the present one is silent. */
 void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered);
 

@@ -292,6 +292,13 @@ static void test_work(void)
     is_int(b.l.better, 0, "the broker that has our work is better, however far");
     ok(b.now - from < 5 * SECOND, "and soon: it answered twice (%llu us)",
        (unsigned long long) (b.now - from));
+    work_at = 0;
+    wf_link_move(&b.l, b.now, &b.fx);
+    ok(b.l.state == WF_LINK_READY && b.l.better == WF_BROKERS_NONE,
+       "when it has none any more nobody moves there");
+    work_at = 1;
+    (void) live(&b, 3600 * SECOND, 800, 90000);
+    must(b.l.better == 0);
     wf_link_move(&b.l, b.now, &b.fx);
     opens(&b);
     measure(&b, 90000);

@@ -351,7 +351,7 @@ static void on_tick(struct node *n, struct wf_effects *out)
 
 static void on_drain(struct node *n, int on, struct wf_effects *out)
 {
-    const struct wf_drain m = {on || n->gone_us != 0};
+    const struct wf_drain m = {on || n->gone_us != 0 || n->moving};
 
     n->drained_by_owner = on;
     node_send(n, out, WF_MSG_drain, &m);

@@ -45,7 +45,8 @@ void node_tell_info(struct node *n, struct wf_effects *out)
                               .slots = n->cfg.slots,
                               .sandbox = wf_slice_of(f->sandbox),
                               .sandbox_why = wf_slice_of(f->sandbox_why),
-                              .draining = n->drained_by_owner || n->gone_us != 0,
+                              .draining =
+                                  n->drained_by_owner || n->gone_us != 0 || n->moving,
                               .bulk = wf_slice_of(n->cfg.bulk),
                               .data_cap = n->cfg.data_cap,
                               .class_ = class_of(n),

@@ -269,6 +269,8 @@ static void becomes_better(struct bed *b)
 
 static void test_leaving(void)
 {
+    const struct node_facts facts = {.cpus = 2};
+    struct node_event ev = {.kind = NODE_FACTS, .facts = &facts};
     struct wf_msg m;
     struct bed b;
 
@@ -291,6 +293,11 @@ static void test_leaving(void)
        "one that works says that it takes no more");
     assign(&b, 2, 1, 4);
     is_int(count(&b, WF_MSG_refuse), 1, "and takes none");
+    step(&b, &ev);
+    ok(said(&b, WF_MSG_agent_info, 0, &m) && m.u.agent_info.draining,
+       "what it tells of itself does not take that back");
+    happens(&b, NODE_DRAIN);
+    ok(said(&b, WF_MSG_drain, 0, &m) && m.u.drain.on, "nor does its owner");
     ends(&b, b.started[0], 0);
     ok(count(&b, WF_MSG_result) == 1 && count(&b, WF_MSG_bye) == 0,
        "when it has ended the result goes first");

@@ -92,6 +92,7 @@ void control_effect(struct control *c, const struct wf_effects *fx,
         break;
     case WF_EFFECT_CONNECT:
         WF_FAILPOINT("agent.connect.before");
+        c->lost = 0; /* what was, was the old session's */
         c->lost |= uplink_connect(c->uplink, at(c, x->arg)->endpoint,
                                   at(c, x->arg)->key.b, NULL) != 0;
         break;

@@ -340,9 +340,14 @@ static void run_due(struct node *n, struct run *r, struct wf_effects *out)
 
 static void on_tick(struct node *n, struct wf_effects *out)
 {
+    int was_open = node_is_open(n);
     struct wf_heap_node *x;
 
     wf_link_tick(&n->link, n->now_us, out);
+    if (was_open && !node_is_open(n)) {
+        /* Timers stay due: since when a run is cut off is noted after this step. */
+        return;
+    }
     node_data_tick(n, out);
     while ((x = wf_heap_min(&n->runs.timers)) != NULL && x->key <= n->now_us) {
         run_due(n, CONTAINER_OF(x, struct run, timer), out);

@@ -119,6 +119,26 @@ static void stops_what_was_not_to_go_on(void)
     wipe(&d);
 }
 
+/* The machine slept: in one tick the lease is over and the run's timer is due. */
+static void counts_from_when_it_was_heard(void)
+{
+    struct disk d = {.n = 0};
+    struct bed b;
+
+    open_spooling(&b, 1, 0);
+    assign_until(&b, 1, 60000);
+    b.now_us += 4 * SECOND + SECOND / 2;
+    happens(&b, NODE_TICK);
+    ok(node_link(b.n)->state == WF_LINK_WAITING && !did(&b, WF_EFFECT_KILL, b.started[0]),
+       "a run is not stopped in the moment in which the session ends");
+    happens(&b, NODE_TICK);
+    ok(!did(&b, WF_EFFECT_KILL, b.started[0]), "nor in the next one");
+    wait_ms(&b, &d, 60000);
+    ok(did(&b, WF_EFFECT_KILL, b.started[0]), "but when its time is over");
+    close_bed(&b);
+    wipe(&d);
+}
+
 static void takes_no_more_than_it_can_hold(void)
 {
     struct disk d = {.n = 0};
@@ -147,6 +167,7 @@ int main(void)
     grows_old();
     carries_its_age();
     stops_what_was_not_to_go_on();
+    counts_from_when_it_was_heard();
     takes_no_more_than_it_can_hold();
     return done();
 }

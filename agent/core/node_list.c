@@ -55,6 +55,18 @@ static void ask(struct node *n, struct node_input *in, struct wf_effects *out)
     node_send(n, out, WF_MSG_query, &m);
 }
 
+/* A broker is asked for the folders of what it assigned: others may have none of them. */
+static int is_ours(const struct node *n, const struct node_input *in)
+{
+    for (struct wf_list_node *x = wf_list_first(&in->ties); x != NULL;
+         x = wf_list_next(&in->ties, x)) {
+        if (node_is_ours(n, CONTAINER_OF(x, struct node_tie, of_input)->run)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void node_lists_after(struct node *n, struct wf_effects *out)
 {
     const struct wf_list_node *list = &n->data->listing;
@@ -67,7 +79,8 @@ void node_lists_after(struct node *n, struct wf_effects *out)
          x = wf_list_next(list, x)) {
         struct node_input *in = CONTAINER_OF(x, struct node_input, listing);
 
-        if (in->req == 0 && in->set.code == 0 && n->now_us >= in->retry_us) {
+        if (in->req == 0 && in->set.code == 0 && n->now_us >= in->retry_us &&
+            is_ours(n, in)) {
             ask(n, in, out);
         }
         asked += in->req != 0;

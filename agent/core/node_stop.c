@@ -164,13 +164,19 @@ uint64_t node_left_ms(const struct node *n)
 
 void node_noticed(struct node *n, uint64_t left_ms, struct wf_effects *out)
 {
-    struct wf_list_node *x;
+    struct wf_list_node *x, *next;
 
     left_ms = wf_min_u64(wf_max_u64(left_ms, 1), UINT64_MAX / MS);
     n->gone_us = wf_add_sat(n->now_us, left_ms * MS);
     node_tell_info(n, out);
-    while ((x = wf_list_first(&n->runs.waiting)) != NULL) {
-        node_refuse_run(n, CONTAINER_OF(x, struct run, node), WEFT_EDRAIN,
-                        "given back unstarted: the machine is to be taken away", out);
+    /* What is another broker's cannot be given back to this one. */
+    for (x = wf_list_first(&n->runs.waiting); x != NULL; x = next) {
+        struct run *r = CONTAINER_OF(x, struct run, node);
+
+        next = wf_list_next(&n->runs.waiting, x);
+        if (node_is_ours(n, r)) {
+            node_refuse_run(n, r, WEFT_EDRAIN,
+                            "given back unstarted: the machine is to be taken away", out);
+        }
     }
 }

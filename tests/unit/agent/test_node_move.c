@@ -122,6 +122,27 @@ static void test_apart(void)
     close_bed(&b);
 }
 
+static void test_notice(void)
+{
+    struct node_event ev = {.kind = NODE_NOTICE, .left_ms = 60000};
+    struct wf_msg m;
+    struct bed b;
+
+    start_two(&b, &A);
+    for (uint8_t id = 1; id <= 3; id++) {
+        assign(&b, id, 1, 4);
+    }
+    must(b.nstarted == 2);
+    fall_over(&b, &B);
+    assign(&b, 4, 1, 4);
+    step(&b, &ev);
+    ok(count(&b, WF_MSG_refuse) == 1 && said(&b, WF_MSG_refuse, 0, &m) &&
+           m.u.refuse.job.b[0] == 4,
+       "when the machine goes a broker gets back what it assigned itself");
+    is_int(node_counts(b.n).waiting, 1, "what another one did stays");
+    close_bed(&b);
+}
+
 static void test_restart(void)
 {
     struct node_event rec = {.kind = NODE_RECORD};
@@ -338,6 +359,7 @@ static void test_staying(void)
 int main(void)
 {
     test_apart();
+    test_notice();
     test_restart();
     test_takeover();
     test_policy();

@@ -103,6 +103,57 @@ static void is_shared(void)
     close_world(&w);
 }
 
+/* One of two brokers with one store: the same key, but a store number each. */
+static void joins(struct world *w, uint64_t store)
+{
+    const struct wf_welcome m = {.proto = 1,
+                                 .heartbeat_ms = 1000,
+                                 .lease_ms = 4000,
+                                 .max_payload = 1000,
+                                 .store = store,
+                                 .shared = 5,
+                                 .role = WF_ROLE_AGENT};
+
+    cut_world(w);
+    while (node_link(w->b.n)->state != WF_LINK_DIALLING) {
+        pass(w, 100);
+    }
+    happens(&w->b, NODE_LINK_UP);
+    hears(&w->b, WF_MSG_welcome, &m);
+    gather(w);
+    settle(w);
+}
+
+static void is_of_its_broker(void)
+{
+    struct wf_msg m;
+    struct world w;
+
+    init_world(&w, 1, 4);
+    w.files = 3;
+    start_world(&w);
+    joins(&w, 1);
+    w.deaf = 1;
+    assign_with(&w, 1, -1, "maps@2");
+    settle(&w);
+    w.deaf = 0;
+    joins(&w, 2);
+    is_int(w.queries, 0, "another broker is not asked for the folder");
+    w.unlisted = WEFT_ENOENT;
+    assign_with(&w, 2, -1, "maps@2");
+    settle(&w);
+    ok(w.queries == 1 && times(&w, WF_MSG_refuse) == 1 && refused_with(&w, WEFT_ENOENT),
+       "until it assigns something itself: what it says is the end of that");
+    ok(node_counts(w.b.n).finished == 1 && times(&w, WF_MSG_result) == 0,
+       "the other one has ended, too, which is not for this broker");
+    forget(&w);
+    joins(&w, 1);
+    ok(heard(&w, WF_MSG_result, 0, &m) && m.u.result.job.b[0] == 1 &&
+           m.u.result.code == (uint64_t) -WEFT_ELOST,
+       "its own hears that it was lost");
+    close_world(&w);
+}
+
 static void cannot_be_listed(void)
 {
     struct world w;
@@ -218,6 +269,7 @@ int main(void)
     lists_in_pages();
     keeps_to_the_folder();
     is_shared();
+    is_of_its_broker();
     cannot_be_listed();
     asks_again_when_told_to();
     has_too_many_files();

@@ -19,15 +19,27 @@ static int has_others(const struct wf_link *l)
     return l->learns && wf_ways_count(&l->ways) > 1;
 }
 
+/* What is held at `a` and cannot be had at `b`. */
+static int only_at(const struct wf_link *l, const struct wf_home *a,
+                   const struct wf_home *b)
+{
+    int held = l->cfg.holds != NULL ? l->cfg.holds(l->cfg.owner, a) : 0;
+
+    if (wf_home_same_broker(a, b)) {
+        return 0;
+    }
+    return l->cfg.role != WF_ROLE_AGENT && wf_home_same_store(a, b)
+               ? held & WF_HOLDS_ALONE
+               : held;
+}
+
 /* What waits at `i` this session does not serve. */
 static int has_work(const struct wf_link *l, unsigned i)
 {
     const struct wf_home there = wf_ways_home(&l->ways, i);
     const struct wf_home here = wf_link_home(l);
-    int same = l->cfg.role == WF_ROLE_AGENT ? wf_home_same_broker(&there, &here)
-                                            : wf_home_same_store(&there, &here);
 
-    return !same && l->cfg.holds != NULL && l->cfg.holds(l->cfg.owner, &there);
+    return only_at(l, &there, &here) != 0;
 }
 
 /* An agent finishes what it has from here before it leaves; who waits for the outcomes of
@@ -37,8 +49,7 @@ static int is_bound(const struct wf_link *l, unsigned to)
     const struct wf_home there = wf_ways_home(&l->ways, to);
     const struct wf_home here = wf_link_home(l);
 
-    return l->cfg.role != WF_ROLE_AGENT && !wf_home_same_store(&there, &here) &&
-           l->cfg.holds != NULL && l->cfg.holds(l->cfg.owner, &here);
+    return l->cfg.role != WF_ROLE_AGENT && only_at(l, &here, &there) != 0;
 }
 
 static enum worth worth_of(const struct wf_link *l, uint64_t now_us, unsigned i)

@@ -13,7 +13,11 @@
 #include "common/rng.h"
 #include "proto/brokers.h"
 
-/* Is there unfinished work of this broker?  Of the link's owner; pure. */
+#define WF_HOLDS       1 /* something that any broker with its store has */
+#define WF_HOLDS_ALONE 2 /* something that it alone has */
+
+/* Is there unfinished work of this broker: WF_HOLDS* bits.  Of the link's owner; pure.
+ * For an agent, whose work is of one broker always, it is either. */
 typedef int wf_holds_fn(const void *owner, const struct wf_home *home);
 
 struct wf_way {

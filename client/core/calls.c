@@ -168,6 +168,7 @@ void wf_calls_accept(struct wf_calls *c, struct wf_call *call, unsigned class_,
     wf_heap_remove(&c->due, &call->due);
     call->waits = 0;
     wf_call_accept(call, class_, reused);
+    wf_homes_accepted(&c->homes, call);
     if (call->flags & WF_CALL_DETACHED) {
         wf_calls_end(c, call, 0, wf_slice_of(NULL), 0);
     } else {

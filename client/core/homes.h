@@ -5,12 +5,15 @@
  * twice, with two outcomes.  It waits, and the link prefers to go back.  Of two calls
  * with one id both are of the same broker.  What was never sent, or was refused, is of
  * whoever is there.
+ *
+ * A fast job is in the memory of one broker, so that it is not sent to another one that
+ * shares the store either; nor is a second call with its id.
  */
 #ifndef CLIENT_CORE_HOMES_H
 #define CLIENT_CORE_HOMES_H
 
 #include "client/core/call.h"
-#include "proto/brokers.h"
+#include "proto/ways.h"
 
 #define WF_HOMES_MAX 32u
 
@@ -18,7 +21,8 @@ struct wf_homes {
     struct wf_home here; /* of the present session, or of the last */
     struct {
         struct wf_home home;
-        size_t n; /* calls of it that are not done */
+        int alone; /* of this broker, not of all with its store */
+        size_t n;  /* calls of it that are not done */
     } v[WF_HOMES_MAX];
 };
 
@@ -27,13 +31,17 @@ struct wf_homes {
  * is room for it is sent in a later session. */
 int wf_homes_take(struct wf_homes *h, struct wf_call *call, const struct wf_call *twin);
 
+/* The present broker accepted it, as a job of `call->class_`. */
+void wf_homes_accepted(struct wf_homes *h, struct wf_call *call);
+
 /* It is nobody's any more. */
 void wf_homes_drop(struct wf_homes *h, struct wf_call *call);
 
-/* It was sent to the broker of this session, or to one with the same store. */
+/* It was sent to the broker of this session; or, unless it is fast, to one with the same
+ * store. */
 int wf_homes_here(const struct wf_homes *h, const struct wf_call *call);
 
-/* Is there a call of this broker's store? */
+/* Are there calls of this broker's store, or of this broker alone?  WF_HOLDS* bits. */
 int wf_homes_hold(const struct wf_homes *h, const struct wf_home *home);
 
 #endif

@@ -64,12 +64,17 @@ static void submit(struct session *s, struct wf_call *call, uint8_t x)
     must(wf_calls_submit(&s->calls, s->now_us, call, &job, &s->out) == 0);
 }
 
-static void accept(struct session *s, uint8_t x)
+static void accept_as(struct session *s, uint8_t x, unsigned class_)
 {
-    const struct wf_accepted a = {.job = session_id(x), .class_ = WF_CLASS_DURABLE};
+    const struct wf_accepted a = {.job = session_id(x), .class_ = class_};
 
     wf_effects_clear(&s->out);
     session_tell(s, WF_MSG_accepted, &a);
+}
+
+static void accept(struct session *s, uint8_t x)
+{
+    accept_as(s, x, WF_CLASS_DURABLE);
 }
 
 static void outcome(struct session *s, uint8_t x)
@@ -297,6 +302,52 @@ static void test_refused(void)
     session_fini(&s);
 }
 
+/* Fast jobs are in the memory of one of two brokers with one store. */
+static void test_fast(void)
+{
+    struct wf_submit job = session_job(1, "data");
+    struct wf_call sent, taken, kept, watch;
+    const struct wf_id id = session_id(1);
+    struct session s;
+
+    job.class_ = WF_CLASS_FAST;
+    open_two(&s, &N);
+    wf_call_init(&sent);
+    must(wf_calls_submit(&s.calls, s.now_us, &sent, &job, &s.out) == 0);
+    submit(&s, &taken, 2);
+    accept_as(&s, 2, WF_CLASS_FAST);
+    submit(&s, &kept, 3);
+    accept(&s, 3);
+    fall_over(&s, &S);
+    is_int(session_count(&s, WF_MSG_submit), 0,
+           "a fast job is not sent to another broker, though it shares the store");
+    is_int(session_count(&s, WF_MSG_watch), 1,
+           "nor watched there, as one that is durable is");
+    wf_call_init(&watch);
+    wf_effects_clear(&s.out);
+    must(wf_calls_watch(&s.calls, &watch, &id, &s.out) == 0);
+    is_int(session_count(&s, WF_MSG_watch), 0, "not by another call either");
+    outcome(&s, 2);
+    outcome(&s, 3);
+    ok(taken.state == WF_CALL_ACCEPTED && kept.has_outcome,
+       "what this broker says of it counts nothing");
+    is_int(live(&s), 0, "it goes back to where they are");
+    greet(&s, &N);
+    ok(session_count(&s, WF_MSG_submit) == 1 && session_count(&s, WF_MSG_watch) == 2,
+       "and takes them up");
+    is_int(live(&s), 0, "and stays there");
+    accept_as(&s, 1, WF_CLASS_FAST);
+    outcome(&s, 1);
+    outcome(&s, 2);
+    ok(sent.has_outcome && taken.has_outcome && watch.has_outcome, "until their end");
+    no_news(&s);
+    wf_call_fini(&sent);
+    wf_call_fini(&taken);
+    wf_call_fini(&kept);
+    wf_call_fini(&watch);
+    session_fini(&s);
+}
+
 int main(void)
 {
     test_apart();
@@ -306,5 +357,6 @@ int main(void)
     test_deadline();
     test_going_back();
     test_refused();
+    test_fast();
     return done();
 }

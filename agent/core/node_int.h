@@ -29,6 +29,7 @@ struct node {
     int drained_by_broker, drained_by_owner;
     int moving;        /* it takes no new work, to leave for a better broker */
     uint64_t move_us;  /* when it gives that up */
+    uint64_t move_seq; /* of the ping whose pong says that the broker knows of it */
     uint64_t claim_us; /* the next claim is due; UINT64_MAX: there is nothing */
     uint64_t claim_wait_us, claim_slow_us;
     uint64_t gone_us; /* when the machine is taken away; 0: no such notice came */

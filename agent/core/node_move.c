@@ -6,7 +6,9 @@
  * other is *claimed* from it, again and again, and is its own once it says so.
  *
  * An agent that leaves because another broker is better takes no new work, ends what it
- * has, and says bye.  When that takes too long it stays.
+ * has, and says bye.  What the broker assigned before it heard of that is refused: the
+ * pong of a later ping comes after all of it, and is waited for.  When that takes too
+ * long it stays.
  */
 #include "agent/core/node_int.h"
 
@@ -14,6 +16,7 @@
 #define CLAIM_LEASES 4u
 #define CLAIM_MAX_US 30000000u /* between two */
 #define DRAIN_US     30000000u
+#define DRAIN_BEATS  2u      /* at least: it takes a ping */
 #define STAY_MS      600000u /* when it could not leave */
 #define STAY_BUSY_MS 60000u
 
@@ -138,7 +141,9 @@ static void begin(struct node *n, struct wf_effects *out)
         return;
     }
     n->moving = 1;
-    n->move_us = wf_add_sat(n->now_us, DRAIN_US);
+    n->move_us =
+        wf_add_sat(n->now_us, wf_max_u64(DRAIN_US, DRAIN_BEATS * n->link.heartbeat_us));
+    n->move_seq = n->link.ping_seq + 1;
     node_send(n, out, WF_MSG_drain, &m);
 }
 
@@ -168,7 +173,7 @@ void node_move_after(struct node *n, struct wf_effects *out)
     if (!n->moving) {
         begin(n, out);
     }
-    if (n->moving && !has_runs(n, &n->home)) {
+    if (n->moving && n->link.ponged_seq >= n->move_seq && !has_runs(n, &n->home)) {
         wf_link_move(&n->link, n->now_us, out);
     } else if (n->moving && n->now_us >= n->move_us) {
         wf_link_stay(&n->link, n->now_us, STAY_MS);

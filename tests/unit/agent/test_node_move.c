@@ -282,10 +282,19 @@ static void becomes_better(struct bed *b)
             b->now_us += 4000;
             step(b, &ev);
         }
-        if (node_link(b->n)->endpoint != 0) {
-            return;
-        }
     }
+}
+
+/* The next ping is answered. */
+static void beats(struct bed *b)
+{
+    uint64_t seq = node_link(b->n)->ping_seq;
+
+    while (node_link(b->n)->ping_seq == seq) {
+        b->now_us = wf_max_u64(b->now_us, node_wakeup_us(b->n));
+        happens(b, NODE_TICK);
+    }
+    hears(b, WF_MSG_pong, &(struct wf_pong){seq + 1, b->now_us - 50000, 0});
 }
 
 static void test_leaving(void)
@@ -297,8 +306,14 @@ static void test_leaving(void)
 
     start_two(&b, &A);
     becomes_better(&b);
+    ok(said(&b, WF_MSG_drain, 0, &m) && m.u.drain.on && count(&b, WF_MSG_bye) == 0,
+       "an idle agent that goes to a nearer broker says so first");
+    assign(&b, 1, 1, 4);
+    ok(count(&b, WF_MSG_refuse) == 1 && count(&b, WF_MSG_bye) == 0,
+       "and gives back what was under way to it");
+    beats(&b);
     ok(count(&b, WF_MSG_bye) == 1 && did(&b, WF_EFFECT_CONNECT, 1),
-       "an idle agent goes to a broker that is nearer at once");
+       "until the broker has answered a later ping");
     opens(&b, &B);
     ok(!node_counts(b.n).draining, "and takes work there");
     close_bed(&b);
@@ -323,6 +338,8 @@ static void test_leaving(void)
     ok(count(&b, WF_MSG_result) == 1 && count(&b, WF_MSG_bye) == 0,
        "when it has ended the result goes first");
     ack(&b, 1);
+    is_int(count(&b, WF_MSG_bye), 0, "nor does it leave before the broker knows");
+    beats(&b);
     ok(count(&b, WF_MSG_bye) == 1 && did(&b, WF_EFFECT_CONNECT, 1), "then it leaves");
     close_bed(&b);
 }

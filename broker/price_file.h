@@ -20,7 +20,7 @@
 #ifndef BROKER_PRICE_FILE_H
 #define BROKER_PRICE_FILE_H
 
-#include "broker/core/pricing.h"
+#include "broker/core/place/pricing.h"
 #include "common/buf.h"
 #include "common/err.h"
 

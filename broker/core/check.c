@@ -1,7 +1,7 @@
 /* Invariants and the state hash: what the simulator asks after every step. */
-#include "broker/core/hedge.h"
-#include "broker/core/ledger.h"
-#include "broker/core/routes.h"
+#include "broker/core/jobs/hedge.h"
+#include "broker/core/jobs/ledger.h"
+#include "broker/core/place/routes.h"
 
 #include "common/check.h"
 #include "common/fnv.h"

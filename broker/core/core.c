@@ -1,8 +1,8 @@
-#include "broker/core/ledger.h"
+#include "broker/core/jobs/ledger.h"
+#include "broker/core/jobs/reclaim.h"
+#include "broker/core/jobs/replay.h"
+#include "broker/core/jobs/work.h"
 #include "broker/core/mesh/guests.h"
-#include "broker/core/reclaim.h"
-#include "broker/core/replay.h"
-#include "broker/core/work.h"
 
 #include "common/check.h"
 #include "common/err.h"

@@ -6,15 +6,15 @@
 #ifndef BROKER_CORE_CORE_INT_H
 #define BROKER_CORE_CORE_INT_H
 
-#include "broker/core/agents.h"
 #include "broker/core/core.h"
 #include "broker/core/data/data.h"
-#include "broker/core/decisions.h"
-#include "broker/core/estimates.h"
 #include "broker/core/mesh/neighbours.h"
 #include "broker/core/mesh/word.h"
-#include "broker/core/news.h"
-#include "broker/core/pricing.h"
+#include "broker/core/peers/agents.h"
+#include "broker/core/place/decisions.h"
+#include "broker/core/place/estimates.h"
+#include "broker/core/place/pricing.h"
+#include "broker/core/queries/news.h"
 #include "broker/core/router/distance.h"
 #include "broker/core/router/runtimes.h"
 #include "common/ewma.h"

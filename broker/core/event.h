@@ -8,7 +8,7 @@
 #ifndef BROKER_CORE_EVENT_H
 #define BROKER_CORE_EVENT_H
 
-#include "broker/core/pricing.h"
+#include "broker/core/place/pricing.h"
 #include "proto/msg.h"
 
 struct mesh_dial;

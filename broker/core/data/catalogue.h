@@ -10,7 +10,7 @@
 #ifndef BROKER_CORE_DATA_CATALOGUE_H
 #define BROKER_CORE_DATA_CATALOGUE_H
 
-#include "broker/core/agents.h"
+#include "broker/core/peers/agents.h"
 #include "proto/blob.h"
 
 struct blob {

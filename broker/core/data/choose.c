@@ -1,6 +1,6 @@
 #include "broker/core/data/choose.h"
 
-#include "broker/core/need.h"
+#include "broker/core/place/need.h"
 
 #include <string.h>
 

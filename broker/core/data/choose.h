@@ -7,8 +7,8 @@
 #ifndef BROKER_CORE_DATA_CHOOSE_H
 #define BROKER_CORE_DATA_CHOOSE_H
 
-#include "broker/core/agents.h"
 #include "broker/core/data/stages.h"
+#include "broker/core/peers/agents.h"
 
 /* Why no agent will do, counted. */
 struct lack {

@@ -1,8 +1,8 @@
 /* What is written of a dataset: its head, then its files in parts, each under a number of
  * its own; a reader has the dataset when all files are there. */
 #include "broker/core/data/inputs.h"
-#include "broker/core/ledger.h"
-#include "broker/core/replay.h"
+#include "broker/core/jobs/ledger.h"
+#include "broker/core/jobs/replay.h"
 
 #include "common/err.h"
 #include "common/log.h"

@@ -1,6 +1,6 @@
 /* Datasets: put, removed, pinned, listed. */
 #include "broker/core/data/inputs.h"
-#include "broker/core/ledger.h"
+#include "broker/core/jobs/ledger.h"
 
 #include "common/err.h"
 #include "proto/name.h"

@@ -1,7 +1,7 @@
 /* Bringing data to agents: what clients give, and datasets ahead of need. */
 #include "broker/core/data/choose.h"
 #include "broker/core/data/inputs.h"
-#include "broker/core/need.h"
+#include "broker/core/place/need.h"
 
 #include "common/err.h"
 #include "common/log.h"

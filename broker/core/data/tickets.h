@@ -8,7 +8,7 @@
 #ifndef BROKER_CORE_DATA_TICKETS_H
 #define BROKER_CORE_DATA_TICKETS_H
 
-#include "broker/core/sessions.h"
+#include "broker/core/peers/sessions.h"
 #include "common/rng.h"
 
 #define TICKET_TTL_MS  (10u * 60 * 1000)

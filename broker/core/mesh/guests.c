@@ -1,9 +1,9 @@
 #include "broker/core/mesh/guests.h"
 
-#include "broker/core/ledger.h"
-#include "broker/core/place.h"
-#include "broker/core/submit.h"
-#include "broker/core/work.h"
+#include "broker/core/jobs/ledger.h"
+#include "broker/core/jobs/submit.h"
+#include "broker/core/jobs/work.h"
+#include "broker/core/place/place.h"
 #include "common/err.h"
 #include "common/fnv.h"
 #include "common/mem.h"

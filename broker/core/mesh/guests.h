@@ -9,7 +9,7 @@
 #ifndef BROKER_CORE_MESH_GUESTS_H
 #define BROKER_CORE_MESH_GUESTS_H
 
-#include "broker/core/jobs.h"
+#include "broker/core/jobs/jobs.h"
 #include "proto/effects.h"
 
 struct agent;

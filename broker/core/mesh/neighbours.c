@@ -1,9 +1,9 @@
 #include "broker/core/mesh/neighbours.h"
 
+#include "broker/core/jobs/preempt.h"
+#include "broker/core/jobs/work.h"
 #include "broker/core/mesh/guests.h"
-#include "broker/core/preempt.h"
-#include "broker/core/routes.h"
-#include "broker/core/work.h"
+#include "broker/core/place/routes.h"
 #include "common/check.h"
 #include "common/err.h"
 #include "common/fnv.h"

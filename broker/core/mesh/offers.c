@@ -1,7 +1,7 @@
 #include "broker/core/mesh/offers.h"
 
 #include "broker/core/core_int.h"
-#include "broker/core/routes.h"
+#include "broker/core/place/routes.h"
 #include "common/err.h"
 
 #include <string.h>

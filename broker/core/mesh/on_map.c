@@ -1,8 +1,8 @@
 /* The queries that show the mesh: each broker as it is known here, with the way there,
  * and the links between brokers. */
 #include "broker/core/core_int.h"
-#include "broker/core/link_list.h"
 #include "broker/core/mesh/atlas.h"
+#include "broker/core/peers/link_list.h"
 #include "common/err.h"
 
 /* -- brokers ---------------------------------------------------------------------------

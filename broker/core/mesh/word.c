@@ -2,7 +2,7 @@
 
 #include "broker/core/core_int.h"
 #include "broker/core/mesh/gossip.h"
-#include "broker/core/routes.h"
+#include "broker/core/place/routes.h"
 #include "common/err.h"
 #include "common/fnv.h"
 #include "common/log.h"

@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_BROKER_BED_H
 #define TESTS_UNIT_BROKER_BED_H
 
-#include "broker/core/work.h"
+#include "broker/core/jobs/work.h"
 #include "common/err.h"
 #include "common/mem.h"
 #include "tests/lib/tap.h"

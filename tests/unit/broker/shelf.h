@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_BROKER_SHELF_H
 #define TESTS_UNIT_BROKER_SHELF_H
 
-#include "broker/core/ledger.h"
+#include "broker/core/jobs/ledger.h"
 #include "tests/unit/broker/bed.h"
 
 #define ROWS 4096

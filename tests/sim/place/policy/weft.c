@@ -19,7 +19,7 @@
 
 #define RUN_KEYS  4096u
 #define QUEUE_MAX (1u << 24) /* an agent takes all that it is sent */
-/* As in broker/core/recall.h: what waits at one agent may move to another. */
+/* As in broker/core/jobs/recall.h: what waits at one agent may move to another. */
 #define RECALL_GAIN_US   50000u
 #define RECALL_PAUSE_NS  (100 * EV_MS)
 #define RECALL_MOVES_MAX 3u

@@ -1,5 +1,5 @@
 /* Placement that knows where the data is. */
-#include "broker/core/place.h"
+#include "broker/core/place/place.h"
 #include "tests/unit/broker/data/stock.h"
 
 #define ANN 10

@@ -1,0 +1,88 @@
+/* Plans: where a job would go, if it were submitted now. */
+#include "broker/core/jobs/submit.h"
+#include "broker/core/place/place.h"
+
+#include "common/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int are_sound(struct wf_rows without)
+{
+    struct wf_label_row row;
+
+    while (wf_rows_next(&without, wf_desc_label_row(), &row)) {
+        if (row.text.len < 5 || (memcmp(row.text.p, "node=", 5) != 0 &&
+                                 memcmp(row.text.p, "site=", 5) != 0)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static const char *verdict(const struct decision *d, const struct offer *o, char *text,
+                           size_t cap)
+{
+    uint64_t best_us;
+
+    if (o != NULL) {
+        return "";
+    }
+    if (place_is_late(d, &best_us)) {
+        (void) snprintf(text, cap, "it would be refused: %u ms at best is too late",
+                        (unsigned) wf_min_u64(best_us / 1000, UINT32_MAX));
+        return text;
+    }
+    return d->filtered[PLACE_FULL] != 0
+               ? "it would wait for a slot: every capable agent is full"
+               : "it would wait for an agent that may take it: none passes the filters";
+}
+
+static void answer(struct turn *t, const struct job *j)
+{
+    const struct wf_plan *m = &t->msg->u.plan;
+    const struct place_ask ask = {.without = m->without.count != 0 ? &m->without : NULL,
+                                  .admission = 1};
+    struct wf_why_info reply = {.req = m->req,
+                                .job = j->id,
+                                .state = WF_JOB_QUEUED,
+                                .capability = wf_slice_of(j->capability->name),
+                                .version = j->version,
+                                .plan = 1,
+                                .goal = j->goal,
+                                .data_bytes = j->data_bytes};
+    char text[WF_TEXT_MAX + 1];
+    struct decision d;
+    struct offer *o;
+
+    decision_clear(&d);
+    o = place_choose(t->c, j, &ask, &d);
+    show_decision(t->c, &d, &reply);
+    reply.chosen = o != NULL;
+    reply.node = wf_slice_of(o != NULL ? o->agent->principal->name : "");
+    reply.text = wf_slice_of(verdict(&d, o, text, sizeof text));
+    if (j->deadline_us != 0) {
+        reply.deadline_left_ms = (j->deadline_us - j->accepted_us) / 1000;
+    }
+    wf_effects_send(t->out, t->s->peer, WF_MSG_why_info, &reply);
+}
+
+void on_plan(struct turn *t)
+{
+    const struct wf_plan *m = &t->msg->u.plan;
+    struct wf_cursor cur;
+    struct wf_msg inner;
+    struct job *j;
+
+    wf_cur_init(&cur, m->submit.p, m->submit.len);
+    if (wf_msg_decode(&cur, &inner) != 0 || inner.type != WF_MSG_submit ||
+        !are_sound(m->without)) {
+        refuse(t, WEFT_EINVAL, m->req, NULL, 0,
+               "a plan is a submit, and node=NAME or site=SITE to do without");
+        return;
+    }
+    if (submit_prepare(t, &inner.u.submit, NULL, &j) == 0) {
+        answer(t, j);
+        jobs_undo(&t->c->jobs, j);
+    }
+}

@@ -1,0 +1,269 @@
+#include "broker/core/place/place.h"
+
+#include "broker/core/data/residency.h"
+#include "broker/core/mesh/guests.h"
+#include "broker/core/place/need.h"
+#include "broker/core/place/routes.h"
+#include "broker/core/place/wishes.h"
+
+/* An agent that comes to a long queue may be sent all that it holds at once: no more than
+ * the bus queues for one peer, which would be cut as too slow, again and again. */
+#define AGENT_FEW   128u
+#define AGENT_BYTES (16u << 20)
+#define REFUSED_US  UINT64_C(10000000)
+
+static int needs_met(const struct job *j, const struct agent *a)
+{
+    struct wf_rows rows = j->needs;
+    struct wf_label_row row;
+    char room[32];
+
+    if (a->neighbour != NULL) {
+        return 1; /* it knows its agents, and refuses at once what none of them meets */
+    }
+    while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
+        struct need need;
+
+        if (need_parse(row.text, &need) != 0 ||
+            !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Its files are listed in a dataset, which another site does not know. */
+static int has_folder(const struct job *j)
+{
+    struct wf_rows rows = j->inputs;
+    struct wf_need_row need;
+
+    while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
+        if (wf_digest_is_zero(&need.digest)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A node of that name is one of this broker's own: no other site has it. */
+static int is_ours(const struct core *c, const char *name)
+{
+    const struct principal *p = registry_named(&c->registry, wf_slice_of(name));
+
+    return p != NULL && !p->foreign;
+}
+
+/* A site that said that none of its agents may run it is not asked again at once: what it
+ * offers may be all further away, at brokers that this job came through. */
+static int refused_lately(const struct core *c, const struct job *j,
+                          const struct agent *a)
+{
+    for (unsigned i = 0; i < j->nhistory; i++) {
+        const struct job_try *try = &j->history[i];
+
+        if (try->agent == a && try->code == WEFT_ENOCAP &&
+            c->now_us - try->end_us < REFUSED_US) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int has_room(const struct job *j, const struct offer *o)
+{
+    const struct agent *a = o->agent;
+
+    return o->assigned < o->slots + o->queue && a->assigned < a->slots + o->queue &&
+           (a->assigned < AGENT_FEW || a->bytes + job_weight(j) <= AGENT_BYTES);
+}
+
+unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o)
+{
+    const struct agent *a = o->agent;
+    const unsigned closed = agent_closed(a);
+
+    if (j->version != 0 && o->version != j->version) {
+        return PLACE_VERSION;
+    }
+    if (j->residency[0] != '\0' && !residency_allows(j->residency, a)) {
+        return PLACE_RESIDENCY;
+    }
+    if (j->data_bytes > a->data_cap || (a->neighbour != NULL && has_folder(j))) {
+        return PLACE_DATA;
+    }
+    if (closed != PLACE_PASSED) {
+        return closed;
+    }
+    if (j->pin[0] != '\0' && !wf_slice_is(wf_slice_of(j->pin), a->principal->name) &&
+        (a->neighbour == NULL || is_ours(c, j->pin))) {
+        return PLACE_PINNED;
+    }
+    if (j->needs.count != 0 && !needs_met(j, a)) {
+        return PLACE_NEEDS;
+    }
+#ifndef WEFT_PLANT_CAME_FROM
+    if (j->guest != NULL && a->neighbour != NULL &&
+        (j->owner == a->principal || j->guest->path.count >= WF_HOPS_MAX ||
+         guest_came_through(j->guest, a->principal->name))) {
+        return PLACE_CAME_FROM;
+    }
+#endif
+    if (j->wishes != NULL && !wishes_allow(c, j, a)) {
+        return PLACE_NEAR;
+    }
+    if (agent_is_site(a) && refused_lately(c, j, a)) {
+        return PLACE_AVOIDED;
+    }
+    if (!has_room(j, o)) {
+        return PLACE_FULL;
+    }
+    return PLACE_PASSED;
+}
+
+struct asked {
+    const struct core *core;
+    const struct job *job;
+    const struct place_ask *ask;
+};
+
+/* The offer of an agent that passes, and otherwise what refuses the one that comes
+ * furthest. */
+static unsigned best_offer(const struct core *c, const struct job *j, struct agent *a,
+                           struct offer **ret)
+{
+    unsigned furthest = PLACE_CAPABILITY;
+
+    for (unsigned i = 0; i < a->noffers; i++) {
+        struct offer *o = &a->offers[i];
+        unsigned f =
+            o->capability == j->capability ? place_filter(c, j, o) : PLACE_CAPABILITY;
+
+        if (f == PLACE_PASSED) {
+            *ret = o;
+            return f;
+        }
+        furthest = f > furthest ? f : furthest;
+    }
+    *ret = NULL;
+    return furthest;
+}
+
+static int is_without(const struct place_ask *ask, const struct agent *a)
+{
+    struct wf_rows rows = *ask->without;
+    struct wf_label_row row;
+    char room[32];
+
+    while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
+        struct need need;
+
+        if (need_parse(row.text, &need) == 0) {
+            if (wf_slice_is(need.key, "node")) {
+                need.key = wf_slice_of("name");
+            }
+            if (need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static unsigned filter(void *arg, uint32_t node, void *ref, uint64_t *soft_us)
+{
+    const struct asked *x = arg;
+    struct agent *a = ref;
+    struct offer *o;
+
+    (void) node;
+    if (x->job->wishes != NULL) {
+        *soft_us = wf_add_sat(*soft_us, wishes_unmet_us(x->core, x->job, a));
+    }
+    if (x->ask->without != NULL && is_without(x->ask, a)) {
+        return PLACE_WHAT_IF;
+    }
+    return best_offer(x->core, x->job, a, &o);
+}
+
+static void count(const struct core *c, const struct job *j, struct decision *d)
+{
+    const uint64_t offers = d->route.offers;
+
+    d->known = c->agents.n;
+    d->filtered[PLACE_CAPABILITY] =
+        (uint32_t) (c->agents.n - wf_min_u64(c->agents.n, offers));
+    for (uint32_t i = 0; i < d->route.nrows; i++) {
+        struct route_row *row = &d->route.rows[i];
+
+        d->filtered[row->filter] += row->filter != PLACE_PASSED;
+        d->filtered[PLACE_AVOIDED] += row->filter == PLACE_PASSED && j->avoid != NULL &&
+                                      row->ref == j->avoid && (int) i != d->route.best;
+    }
+}
+
+/* What the router says of what nobody offers, without asking it: jobs may come for it by
+ * the hundred thousand before the first agent does. */
+static void decide_none(const struct core *c, const struct job *j, struct decision *ret)
+{
+    struct route_decision *d = &ret->route;
+
+    d->at_us = c->now_us;
+    d->rho_pusd_s = routes_rho(c, j);
+    d->offers = d->passed = d->nrows = 0;
+    d->occupies = j->goal == WF_GOAL_THROUGHPUT;
+    d->best = d->runner_up = -1;
+}
+
+struct offer *place_choose(struct core *c, const struct job *j,
+                           const struct place_ask *ask, struct decision *ret)
+{
+    struct route_input inputs[ROUTE_INPUTS_MAX];
+    struct asked asked = {c, j, ask};
+    struct route_job rj;
+    struct offer *o = NULL;
+
+    ret->job = j->id;
+    if (j->capability->noffers == 0) {
+        decide_none(c, j, ret);
+        count(c, j, ret);
+        return NULL;
+    }
+    routes_job(c, j, inputs, &rj);
+    rj.sure = ask->sure != NULL ? ask->sure->node : ROUTE_NONE;
+    rj.late_pm = ROUTE_SURE_PM;
+    rj.try_pm = ask->admission ? ROUTE_ADMIT_PM : ROUTE_POSSIBLE_PM;
+    rj.filter = filter;
+    rj.arg = &asked;
+    routing_decide(c->routing, &rj, c->now_us, &ret->route);
+    count(c, j, ret);
+    if (ret->route.best >= 0) {
+        (void) best_offer(c, j, ret->route.rows[ret->route.best].ref, &o);
+    }
+    return o;
+}
+
+int place_is_late(const struct decision *d, uint64_t *ret_best_us)
+{
+    uint64_t best_us = UINT64_MAX;
+
+    for (uint32_t i = 0; i < d->route.nrows; i++) {
+        const struct route_row *row = &d->route.rows[i];
+
+        switch (row->filter) {
+        case PLACE_DEADLINE:
+            best_us = wf_min_u64(best_us, row->late_us);
+            break;
+        case PLACE_PASSED:
+        case PLACE_FULL:
+        case PLACE_OFFLINE:
+        case PLACE_SILENT:
+        case PLACE_DRAINING:
+            return 0; /* that may change */
+        default:
+            break;
+        }
+    }
+    *ret_best_us = best_us;
+    return best_us != UINT64_MAX;
+}

@@ -1,5 +1,7 @@
 #include "agent/reload.h"
 
+#include "agent/data/plane.h"
+
 #include <string.h>
 
 static int same_labels(const struct node_config *a, const struct node_config *b)
@@ -8,20 +10,24 @@ static int same_labels(const struct node_config *a, const struct node_config *b)
            memcmp(a->labels, b->labels, sizeof a->labels) == 0;
 }
 
-void reload(const struct shell_opts *opts)
+int reload(const struct shell_opts *opts, struct node_limits *ret_limits)
 {
     struct agent_config *c = NULL;
     struct wf_err err = {0, ""};
+    int rc = opts->reload != NULL ? opts->reload(opts->arg, &c, &err) : WEFT_ESUPPORT;
 
-    if (opts->reload == NULL || opts->reload(opts->arg, &c, &err) != 0) {
+    if (rc != 0) {
         log_error(opts->log, "agent", "reload-failed", "text=\"%s; nothing was changed\"",
                   err.text);
-        return;
+        return rc;
     }
     opts->log->level = c->log_level;
+    *ret_limits = plane_limits(c);
     log_info(opts->log, "agent", "reloaded", "log=%s text=\"%s\"", c->log,
              same_labels(&c->node, &opts->config->node) && c->ncaps == opts->config->ncaps
-                 ? "the log level is in force; other changes need a restart"
-                 : "the log level is in force; labels and capabilities need a restart");
+                 ? "the log level and data limits are in force; all else needs a restart"
+                 : "the log level and data limits are in force; labels and capabilities "
+                   "need a restart");
     config_free(c);
+    return 0;
 }

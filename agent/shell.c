@@ -347,13 +347,24 @@ static void on_info(void *arg, const struct exec_info *info)
 
 /* -- signals ------------------------------------------------------------------------ */
 
+static void on_hangup(struct shell *sh)
+{
+    struct node_limits limits;
+    struct node_event ev = {.kind = NODE_LIMITS, .limits = &limits};
+
+    if (reload(&sh->opts, &limits) == 0) {
+        plane_limit(sh->plane, &limits);
+        step(sh, &ev);
+    }
+}
+
 static void on_signal(void *arg, int signum)
 {
     struct shell *sh = arg;
     struct node_counts c = node_counts(sh->node);
 
     if (signum == SIGHUP) {
-        reload(&sh->opts);
+        on_hangup(sh);
         return;
     }
     notify_stopping();

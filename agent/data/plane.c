@@ -23,7 +23,8 @@ struct plane {
     struct inputs *inputs;
     struct results *results;
     struct handlers *handlers;
-    int opened; /* what is known of the broker is of this session */
+    int opened;                /* what is known of the broker is of this session */
+    struct node_limits limits; /* in force */
     struct day day;
     uint64_t asked; /* of the store, as of the last rest */
     int rested;     /* since then */
@@ -133,9 +134,8 @@ int plane_new(struct wf_loop *loop, const struct plane_opts *opts,
         plane_free(p);
         return rc;
     }
-    if (p->config->data_day != 0) {
-        day_load(&p->day, p->config->state, wf_wall_ms());
-    }
+    p->limits = plane_limits(p->config);
+    day_load(&p->day, p->config->state, wf_wall_ms());
     *ret_plane = p;
     return 0;
 }
@@ -156,6 +156,22 @@ struct data *plane_data(const struct plane *p)
     return p != NULL ? p->data : NULL;
 }
 
+struct node_limits plane_limits(const struct agent_config *config)
+{
+    return (struct node_limits){
+        .pull = {config->data_rate, config->data_day, config->metered != 0},
+        .give_rate = config->data_rate,
+        .give_day = config->data_day,
+    };
+}
+
+void plane_limit(struct plane *p, const struct node_limits *limits)
+{
+    if (p != NULL) {
+        p->limits = *limits;
+    }
+}
+
 void plane_configure(const struct plane *p, struct node_config *cfg)
 {
     const struct agent_config *c;
@@ -171,11 +187,10 @@ void plane_configure(const struct plane *p, struct node_config *cfg)
     (void) wf_str_copy(cfg->pull.site, sizeof cfg->pull.site, p->site);
     cfg->pull.zstd = 1;
     cfg->pull.max_inflight = INFLIGHT;
-    cfg->pull.limits =
-        (struct wf_pull_limits){c->data_rate, c->data_day, c->metered != 0};
+    cfg->pull.limits = p->limits.pull;
     cfg->pull.day_used = p->day.pulled;
-    cfg->give.rate = c->data_rate;
-    cfg->give.day = c->data_day;
+    cfg->give.rate = p->limits.give_rate;
+    cfg->give.day = p->limits.give_day;
     cfg->give.day_used = p->day.given;
 }
 
@@ -282,7 +297,7 @@ void plane_save_day(struct plane *p, const struct node *n)
     struct wf_err err = {0, ""};
     struct node_data_counts c;
 
-    if (p == NULL || p->config->data_day == 0) {
+    if (p == NULL || p->limits.pull.day == 0) {
         return;
     }
     c = node_data_counts(n);

@@ -44,6 +44,11 @@ struct data *plane_data(const struct plane *p);
 /* What the core is to know of it from the beginning. */
 void plane_configure(const struct plane *p, struct node_config *cfg);
 
+/* What may be moved by this configuration; the plane may be given another one's later,
+ * and then NODE_LIMITS tells the core. */
+struct node_limits plane_limits(const struct agent_config *config);
+void plane_limit(struct plane *p, const struct node_limits *limits);
+
 /* The core is there, and who runs jobs (borrowed): tell the core what there is. */
 void plane_begin(struct plane *p, struct handlers *handlers);
 

@@ -104,6 +104,24 @@ ok "also when it is asked for later" cmp "$tmp/result" "$tmp/later"
 weft run make --input file=set/large < "$tmp/payload" > "$tmp/piped"
 ok "and from and to a pipe" cmp "$tmp/result" "$tmp/piped"
 
+# -- limits change while it runs ---------------------------------------------------------
+
+reloaded() { has "$tmp/away.log" event=reloaded "$1"; }
+head -c 2000000 /dev/urandom > "$tmp/paid"
+run weft data put "$tmp/paid" --name paid --to home
+sed -i '1i data_day = 1' "$tmp/away/agent.conf"
+kill -HUP "${pid[away]}"
+await "the budget" reloaded 1
+id=$(weft submit look --input one=paid/paid)
+run weft job wait "$id" --timeout 2s
+is "$rc" 7 "a budget for the day is in force after SIGHUP"
+like "$(weft job show "$id")" '^data	fetching 0% of 1\.9 MiB' "the job waits for its data"
+sed -i 's/^data_day = 1$/data_day = 1G/' "$tmp/away/agent.conf"
+kill -HUP "${pid[away]}"
+await "the larger budget" reloaded 2
+run weft job wait "$id"
+is "$rc" 0 "and what waited goes on when it is raised"
+
 # -- ahead of need ----------------------------------------------------------------------
 
 pinned() { weft data show ahead --json | grep -q "\"node\":\"away\",[^}]*\"pinned\":$1"; }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BEHIND_MAX (8u << 20) /* bytes of a part that only the kernel has */
+
 static uint64_t place_in_file(const struct handle *h, uint64_t i)
 {
     return i * (wf_chunk_size(h->row.size) + (h->sealed ? (uint64_t) SEAL_EXTRA : 0));
@@ -104,9 +106,15 @@ int chunk_write(struct blob_store *s, struct handle *h, uint64_t i, const void *
         p = s->box;
         len += SEAL_EXTRA;
     }
-    return disk_write(h->fd, p, len, place_in_file(h, i)) == 0
-               ? 0
-               : disk_fail(s, "write", &h->row.digest, err);
+    if (disk_write(h->fd, p, len, place_in_file(h, i)) != 0) {
+        return disk_fail(s, "write", &h->row.digest, err);
+    }
+    h->behind += len;
+    if (h->behind >= BEHIND_MAX) {
+        h->behind = 0;
+        disk_begin(h->fd);
+    }
+    return 0;
 }
 
 /* The next chunk at or after `i` that may hold something: holes are skipped. */

@@ -78,6 +78,11 @@ int disk_write(int fd, const void *p, size_t len, uint64_t at)
     return 0;
 }
 
+void disk_begin(int fd)
+{
+    (void) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int disk_read(int fd, void *p, size_t len, uint64_t at)
 {
     uint8_t *to = p;

@@ -45,6 +45,7 @@ struct handle {
     uint8_t *map;    /* of a part; owned */
     uint64_t looked; /* chunks of a part that were looked at */
     int dirty;       /* `have` is not what the index says */
+    uint64_t behind; /* bytes written since the disk was last asked to begin with them */
 };
 
 /* What is remembered of a blob until the next real change, or while it is held. */
@@ -146,6 +147,10 @@ int disk_fail(struct blob_store *s, const char *what, const struct wf_digest *d,
               struct wf_err *err);
 int disk_write(int fd, const void *p, size_t len, uint64_t at); /* 0 or -1, errno */
 int disk_read(int fd, void *p, size_t len, uint64_t at);        /* all of it */
+
+/* Let the disk begin with what was written: publishing a large blob then waits for its
+ * last bytes and not for all of them.  Advice; promises nothing. */
+void disk_begin(int fd);
 int disk_mkdir_for(struct blob_store *s, const char *name);
 int disk_sync_folder(struct blob_store *s, const char *name); /* of the file `name` */
 

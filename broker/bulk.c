@@ -45,11 +45,11 @@ static void on_room(void *arg, uint32_t handle, size_t pending)
     b->fn(b->arg, &ev);
 }
 
-static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
+int bulk_frame(uint32_t peer, const uint8_t *bytes, size_t len, bulk_event_fn *fn,
+               void *arg)
 {
-    struct bulk *b = arg;
     struct wf_msg msg;
-    struct broker_event ev = {.kind = BROKER_LANE_MSG, .peer = handle, .msg = &msg};
+    struct broker_event ev = {.kind = BROKER_LANE_MSG, .peer = peer, .msg = &msg};
     struct wf_cursor c;
 
     wf_cur_init(&c, bytes, len);
@@ -60,12 +60,21 @@ static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t le
         if (rc == 0) {
             ev.record = wf_slice_make(from, (size_t) (c.p - from));
             ev.now_us = 0;
-            b->fn(b->arg, &ev);
+            fn(arg, &ev);
         } else if (rc != WEFT_ESUPPORT) {
-            router_close(b->router, handle);
-            on_gone(b, handle);
-            return;
+            return WEFT_EPROTO;
         }
+    }
+    return 0;
+}
+
+static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
+{
+    struct bulk *b = arg;
+
+    if (bulk_frame(handle, bytes, len, b->fn, b->arg) != 0) {
+        router_close(b->router, handle);
+        on_gone(b, handle);
     }
 }
 

@@ -35,6 +35,10 @@ void bulk_free(struct bulk *b);
 const char *bulk_endpoint(const struct bulk *b);
 unsigned bulk_port(const struct bulk *b);
 
+/* The messages of one frame, as events BROKER_LANE_MSG.  WEFT_EPROTO: it is malformed. */
+int bulk_frame(uint32_t peer, const uint8_t *bytes, size_t len, bulk_event_fn *fn,
+               void *arg);
+
 void bulk_send(struct bulk *b, uint32_t peer, const uint8_t *p, size_t len);
 void bulk_close(struct bulk *b, uint32_t peer);
 

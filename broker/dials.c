@@ -15,7 +15,8 @@ struct line {
     struct dials *all;
     struct uplink *uplink;
     struct link_file file;
-    int lost; /* it could not be dialled or written to: the core is to hear */
+    unsigned endpoint; /* dialled last */
+    int lost;          /* it could not be dialled or written to: the core is to hear */
 };
 
 struct dials {
@@ -171,9 +172,23 @@ void dials_connect(struct dials *d, uint32_t peer, unsigned endpoint)
     struct line *x = line_of(d, peer);
 
     if (x != NULL) {
+        x->endpoint = endpoint;
         x->lost = uplink_connect(x->uplink, x->file.endpoints.item[endpoint], x->file.key,
                                  NULL) != 0;
     }
+}
+
+int dials_where(const struct dials *d, uint32_t peer, const char **ret_endpoint,
+                const uint8_t **ret_key)
+{
+    const uint32_t i = peer & ~MESH_DIALLED;
+
+    if (i >= d->n) {
+        return WEFT_ENOENT;
+    }
+    *ret_endpoint = d->lines[i].file.endpoints.item[d->lines[i].endpoint];
+    *ret_key = d->lines[i].file.key;
+    return 0;
 }
 
 void dials_disconnect(struct dials *d, uint32_t peer)

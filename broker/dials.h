@@ -32,4 +32,9 @@ void dials_disconnect(struct dials *d, uint32_t peer);
 void dials_send(struct dials *d, uint32_t peer, const uint8_t *p, size_t len);
 void dials_flush(struct dials *d);
 
+/* Where the neighbour was dialled last, and its key, 32 bytes; both borrowed.  0,
+ * WEFT_ENOENT. */
+int dials_where(const struct dials *d, uint32_t peer, const char **ret_endpoint,
+                const uint8_t **ret_key);
+
 #endif

@@ -44,11 +44,22 @@ static void carry_out(struct shell *sh, const struct wf_effect *x)
     case WF_EFFECT_DISCONNECT:
         dials_disconnect(sh->dials, x->peer);
         break;
+    case WF_EFFECT_LANE_OPEN:
+        dial_lanes_open(sh->dial_lanes, x->peer, (unsigned) x->arg);
+        break;
     case WF_EFFECT_LANE_SEND:
-        bulk_send(sh->bulk, x->peer, p, x->len);
+        if ((x->peer & MESH_DIALLED) != 0) {
+            dial_lanes_send(sh->dial_lanes, x->peer, p, x->len);
+        } else {
+            bulk_send(sh->bulk, x->peer, p, x->len);
+        }
         break;
     case WF_EFFECT_LANE_CLOSE:
-        bulk_close(sh->bulk, x->peer);
+        if ((x->peer & MESH_DIALLED) != 0) {
+            dial_lanes_close(sh->dial_lanes, x->peer);
+        } else {
+            bulk_close(sh->bulk, x->peer);
+        }
         break;
     case WF_EFFECT_TRACE:
         log_write(sh->log, (enum wf_log_level) x->arg, "broker", x->obj, "%.*s",
@@ -123,6 +134,7 @@ static void flush(struct shell *sh)
 {
     router_flush(sh->router);
     dials_flush(sh->dials);
+    dial_lanes_flush(sh->dial_lanes);
 }
 
 void shell_on_time(void *arg)
@@ -311,6 +323,17 @@ static void on_turn(void *arg)
 void shell_on_lane(void *arg, struct broker_event *ev)
 {
     shell_step(arg, ev);
+}
+
+void shell_on_dial_lane(void *arg, struct broker_event *ev)
+{
+    struct shell *sh = arg;
+
+    shell_step(sh, ev);
+    if (ev->kind == BROKER_LANE_UP || ev->kind == BROKER_LANE_DOWN) {
+        flush(sh); /* when it is dialled again has changed */
+        arm(sh);
+    }
 }
 
 /* -- neighbours ------------------------------------------------------------------------

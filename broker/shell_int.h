@@ -3,6 +3,7 @@
 #define BROKER_SHELL_INT_H
 
 #include "broker/bulk.h"
+#include "broker/dial_lanes.h"
 #include "broker/dials.h"
 #include "broker/echo.h"
 #include "broker/price_watch.h"
@@ -23,6 +24,7 @@ struct shell {
     struct router *router;
     struct bulk *bulk;
     struct dials *dials;
+    struct dial_lanes *dial_lanes;
     const char *state;          /* folder */
     struct echo *echo;          /* NULL: probes are not answered */
     struct price_watch *prices; /* NULL: no file of prices */
@@ -46,6 +48,7 @@ void shell_on_time(void *arg);
 void shell_on_signal(void *arg, int signum);
 int shell_allow(void *arg, const uint8_t *key, const char *domain, const char *address);
 void shell_on_lane(void *arg, struct broker_event *ev);
+void shell_on_dial_lane(void *arg, struct broker_event *ev);
 void shell_on_prices(void *arg, const struct price_line *lines, size_t n);
 void shell_on_record(void *arg, unsigned table, struct wf_slice record);
 void shell_on_repair(void *arg, const char *line);

@@ -35,6 +35,10 @@ static int open_dials(struct shell *sh, struct wf_err *err)
     int rc = dials_new(&sh->loop, sh->zmq, &sh->keys, sh->log, &shell_dials_cbs, sh,
                        &sh->dials);
 
+    if (rc == 0) {
+        rc = dial_lanes_new(&sh->loop, sh->zmq, &sh->keys, sh->dials, shell_on_dial_lane,
+                            sh, &sh->dial_lanes);
+    }
     return rc == 0 ? 0 : wf_err_set(err, rc, "out of memory");
 }
 
@@ -221,6 +225,7 @@ void shell_free(struct shell *sh)
     }
     store_close(sh->store);
     bulk_free(sh->bulk);
+    dial_lanes_free(sh->dial_lanes);
     dials_free(sh->dials);
     echo_free(sh->echo);
     router_free(sh->router);

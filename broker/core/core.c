@@ -195,6 +195,7 @@ static const struct route {
     [WF_MSG_fetched] = {on_fetched, A, 0},
     [WF_MSG_locate] = {on_locate, A | C | O | B, 0},
     [WF_MSG_located] = {on_located, B, 0},
+    [WF_MSG_grant] = {on_grant, B, 0},
     [WF_MSG_stage] = {on_stage, C | O, 0},
     [WF_MSG_dataset_put] = {on_dataset_put, C | O, 0, 1},
     [WF_MSG_dataset_rm] = {on_dataset_rm, C | O, 0, 1},
@@ -340,12 +341,18 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
         on_msg(c, ev, out);
         break;
     case BROKER_LANE_UP:
-        if (relay_up(&c->data.relay, ev->peer, &ev->key) != 0) {
+        if ((ev->peer & MESH_DIALLED) != 0) {
+            mesh_lane_up(c, ev->peer, out);
+        } else if (relay_up(&c->data.relay, ev->peer, &ev->key) != 0) {
             wf_effects_add(out, WF_EFFECT_LANE_CLOSE, ev->peer, 0, NULL, 0, NULL);
         }
         break;
     case BROKER_LANE_DOWN:
-        relay_down(&c->data.relay, ev->peer);
+        if ((ev->peer & MESH_DIALLED) != 0) {
+            mesh_lane_down(c, ev->peer);
+        } else {
+            relay_down(&c->data.relay, ev->peer);
+        }
         break;
     case BROKER_LANE_ROOM:
         relay_room(&c->data.relay, ev->peer, ev->queued);

@@ -17,7 +17,7 @@ enum broker_event_kind {
     BROKER_PEER_UP,   /* key: who it is, as CURVE proved it */
     BROKER_PEER_DOWN, /* the connection is gone */
     BROKER_MSG,
-    BROKER_LANE_UP,   /* peer, key: a connection to the bulk lane */
+    BROKER_LANE_UP, /* peer, key: a connection to the bulk lane, or one that we dialled */
     BROKER_LANE_DOWN, /* peer */
     BROKER_LANE_MSG,  /* peer, msg; record: its bytes */
     BROKER_LANE_ROOM, /* peer; queued: bytes that stand in the bus for it */

@@ -131,7 +131,8 @@ static void send_want(struct wf_pull *p, const struct pull_ask *a, uint64_t coun
                               .first = a->chunk,
                               .count = count,
                               .zstd = a->kind == WF_WANT_CHUNKS && p->cfg.zstd &&
-                                      !(a->holder->local && a->lane != WF_LANE_BROKER)};
+                                      !(a->holder->local && a->lane != WF_LANE_BROKER),
+                              .size = a->blob->ref.size};
 
     wf_lane_send(out, a->lane, WF_MSG_want, &m);
 }

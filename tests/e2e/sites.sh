@@ -40,7 +40,8 @@ at_site() {
     "$@"
 }
 
-# linked A B: A dials B, with a token of B's operator.  Waits until both know.
+# linked A B [ADDRESS]: A dials B, at that address, with a token of B's operator.  Waits
+# until both know.
 linked() {
     at_site "$2" token "$tmp/$1-$2.token" --role broker --name "$1"
     if ! weft-broker link --config "$tmp/site-$1/broker.conf" \
@@ -48,6 +49,7 @@ linked() {
         note "$(cat "$tmp/$1-$2.out")"
         exit 1
     fi
+    [ -z "${3-}" ] || sed -i "s/127\.0\.0\.1/$3/" "$tmp/site-$1/state/links/$2"
     kill -HUP "${pid[$1]}"
     await "$1 to see $2" at_site "$1" node_is "$2" up
     await "$2 to see $1" at_site "$2" node_is "$1" up

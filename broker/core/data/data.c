@@ -53,17 +53,21 @@ static void drop_ticket(struct core *c, struct ticket *x)
     ticket_drop(&c->data.tickets, x);
 }
 
+/* Who fetches by it is gone: its holder is told, or the neighbour that leads there. */
+static void end_ticket(struct core *c, struct ticket *x, struct wf_effects *out)
+{
+    const struct wf_grant m = {.ticket = x->number, .to = x->to, .end = 1};
+
+    wf_effects_send(out, x->holder->peer, WF_MSG_grant, &m);
+    drop_ticket(c, x);
+}
+
 static void drop_tickets(struct core *c, struct session *s, struct wf_effects *out)
 {
     struct wf_list_node *n;
 
     while ((n = wf_list_first(&s->fetches)) != NULL) {
-        struct ticket *x = CONTAINER_OF(n, struct ticket, of_fetcher);
-        const struct wf_grant m = {
-            .ticket = x->number, .to = s->principal->key, .end = 1};
-
-        wf_effects_send(out, x->holder->peer, WF_MSG_grant, &m);
-        drop_ticket(c, x);
+        end_ticket(c, CONTAINER_OF(n, struct ticket, of_fetcher), out);
     }
     while ((n = wf_list_first(&s->gives)) != NULL) {
         drop_ticket(c, CONTAINER_OF(n, struct ticket, of_holder));
@@ -81,6 +85,32 @@ void data_expire(struct core *c, struct session *fetcher)
         if (!ticket_is_live(x, c->now_us)) {
             drop_ticket(c, x);
         }
+    }
+}
+
+void data_expire_all(struct core *c, struct session *s)
+{
+    struct wf_list_node *n, *next;
+
+    data_expire(c, s);
+    for (n = wf_list_first(&s->gives); n != NULL; n = next) {
+        struct ticket *x = CONTAINER_OF(n, struct ticket, of_holder);
+
+        next = wf_list_next(&s->gives, n);
+        if (!ticket_is_live(x, c->now_us)) {
+            drop_ticket(c, x);
+        }
+    }
+}
+
+void on_grant(struct turn *t)
+{
+    const struct wf_grant *m = &t->msg->u.grant;
+    struct ticket *x = ticket_get(&t->c->data.tickets, m->ticket);
+
+    /* A neighbour takes back what it asked for; tickets are given by `located`. */
+    if (m->end && x != NULL && x->fetcher == t->s) {
+        end_ticket(t->c, x, t->out);
     }
 }
 

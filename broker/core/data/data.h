@@ -67,8 +67,9 @@ int data_skip_page(struct session *s, uint64_t req, int more);
 /* 1 at most once a second: news of what peers did wrong. */
 int data_may_alarm(const struct core *c, struct session *s);
 
-/* Drop what is over of a session's tickets. */
+/* Drop what is over of a session's tickets, as fetcher; as fetcher and holder. */
 void data_expire(struct core *c, struct session *fetcher);
+void data_expire_all(struct core *c, struct session *s);
 
 /* on_datasets.c, query_datasets.c */
 void on_dataset_put(struct turn *t);
@@ -97,6 +98,7 @@ int dataset_replay(struct core *c, struct wf_slice record, struct wf_effects *ou
 void on_holdings(struct turn *t);
 void on_locate(struct turn *t);
 void on_located(struct turn *t);
+void on_grant(struct turn *t);
 
 /* on_stage.c */
 void on_stage(struct turn *t);

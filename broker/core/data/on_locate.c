@@ -199,6 +199,7 @@ static const char *region_of(const struct session *s)
                : "*";
 }
 
+/* NULL: a blob that is not known here, but the residency of the job is. */
 static int may_be_there(const struct search *q, const struct blob *b)
 {
     const struct session *s = q->t->s;
@@ -207,7 +208,9 @@ static int may_be_there(const struct search *q, const struct blob *b)
     if (!role_runs(s->role)) {
         return 1;
     }
-    residency_of_blob(b, residency);
+    if (b != NULL) {
+        residency_of_blob(b, residency);
+    }
     if (q->stage != NULL) {
         residency_narrow(residency, wf_slice_of(q->stage->residency));
     }
@@ -345,7 +348,8 @@ static int ask_further(struct search *q, const struct wf_locate *m)
     *x = (struct mesh_ask){.number = ask.req,
                            .to = site->session->peer,
                            .peer = q->t->s->peer,
-                           .req = m->req};
+                           .req = m->req,
+                           .key = q->to};
     wf_effects_send(q->t->out, site->session->peer, WF_MSG_locate, &ask);
     return 1;
 }
@@ -383,6 +387,7 @@ void on_locate(struct turn *t)
 
         /* Who has a digest alone does not know the size. */
         if (b == NULL || (row.size != 0 && row.size != b->size)) {
+            outside += !may_be_there(&q, NULL);
             continue;
         }
         if (!may_fetch(&q, b)) {
@@ -404,35 +409,38 @@ void on_locate(struct turn *t)
     reply(&q, m->req);
 }
 
-/* Relays know the tickets of their own broker only. */
-static int is_reachable(struct wf_rows holders)
+/* Who asked may come to us with these tickets, to be relayed: a ticket that cannot be
+ * taken over is good on a direct lane alone. */
+static void adopt_tickets(struct turn *t, const struct mesh_ask *x, struct session *asker)
 {
+    struct core *c = t->c;
+    struct wf_rows rows = t->msg->u.located.holders;
     struct wf_holder_row row;
-    int any = holders.count == 0;
 
-    while (wf_rows_next(&holders, wf_desc_holder_row(), &row)) {
-        any |= row.endpoint.len != 0;
+    data_expire(c, asker);
+    while (wf_rows_next(&rows, wf_desc_holder_row(), &row)) {
+        const uint64_t ttl_ms = wf_min_u64(row.ttl_ms, TICKET_TTL_MS);
+
+        if (row.ticket == 0 || ticket_adopt(&c->data.tickets, row.ticket, asker, &x->key,
+                                            t->s, c->now_us + ttl_ms * 1000) != 0) {
+            c->data.relay.refused++;
+        }
     }
-    return any;
 }
 
 /* A neighbour's answer, for who asked here. */
 void on_located(struct turn *t)
 {
+    struct core *c = t->c;
     struct wf_located m = t->msg->u.located;
-    struct mesh_ask *x = &t->c->mesh.asks[m.req % MESH_ASKS];
+    struct mesh_ask *x = &c->mesh.asks[m.req % MESH_ASKS];
+    struct session *asker = session_get(&c->sessions, x->peer);
 
-    if (x->number == m.req && x->to == t->s->peer &&
-        session_get(&t->c->sessions, x->peer) != NULL) {
-        m.req = x->req;
-        x->number = 0;
-        if (m.code == 0 && !is_reachable(m.holders)) {
-            m = (struct wf_located){
-                .req = x->req,
-                .code = -WEFT_EPERM,
-                .text = wf_slice_of("who has it at the other site listens nowhere: give "
-                                    "its agent data_listen")};
-        }
-        wf_effects_send(t->out, x->peer, WF_MSG_located, &m);
+    if (x->number != m.req || x->to != t->s->peer || asker == NULL) {
+        return;
     }
+    m.req = x->req;
+    x->number = 0;
+    adopt_tickets(t, x, asker);
+    wf_effects_send(t->out, asker->peer, WF_MSG_located, &m);
 }

@@ -191,26 +191,44 @@ void relay_room(struct relay *r, uint32_t peer, uint64_t queued)
     }
 }
 
-/* It said which process it is of: an older lane of that is half-open. */
-static void on_lane(struct relay *r, struct lane *l, uint64_t epoch,
-                    struct wf_effects *out)
+/* It is of that process: an older lane of that is half-open.  WEFT_ENOMEM. */
+static int name_lane(struct relay *r, struct lane *l, uint64_t epoch)
 {
     struct lane *old;
 
-    if (l->id.epoch != 0 || epoch == 0) {
-        r->refused++;
-        return;
-    }
     l->id.epoch = epoch;
     old = wf_map_get(r->by_id, &l->id, sizeof l->id);
     if (old != NULL) {
         settle_lane(r, old);
         unlist(r, old);
     }
-    if (wf_map_put(r->by_id, &l->id, sizeof l->id, l) != 0) {
+    return wf_map_put(r->by_id, &l->id, sizeof l->id, l);
+}
+
+static void on_lane(struct relay *r, struct lane *l, uint64_t epoch,
+                    struct wf_effects *out)
+{
+    if (l->id.epoch != 0 || epoch == 0) {
+        r->refused++;
+        return;
+    }
+    if (name_lane(r, l, epoch) != 0) {
         wf_effects_add(out, WF_EFFECT_LANE_CLOSE, l->peer, 0, NULL, 0, NULL);
         relay_down(r, l->peer);
     }
+}
+
+int relay_up_to(struct relay *r, uint32_t peer, const struct wf_key *key, uint64_t epoch)
+{
+    int rc = relay_up(r, peer, key);
+
+    if (rc == 0) {
+        rc = name_lane(r, wf_map_get(r->by_peer, &peer, sizeof peer), epoch);
+        if (rc != 0) {
+            relay_down(r, peer);
+        }
+    }
+    return rc;
 }
 
 /* -- wants -----------------------------------------------------------------------------
@@ -251,13 +269,21 @@ static int has_room(const struct lane *l, uint64_t bytes)
     return l->asks < RELAY_ASKS && bytes <= RELAY_BYTES - wf_min_u64(RELAY_BYTES, used);
 }
 
+/* 0: not known. */
+static uint64_t size_of(const struct catalogue *catalogue, const struct wf_want *m)
+{
+    const struct blob *b = catalogue_get(catalogue, &m->digest);
+
+    return b != NULL ? b->size : m->size <= WF_BLOB_MAX ? m->size : 0;
+}
+
 /* Note a want that is passed on.  WEFT_ENOENT (the blob has no such part), WEFT_EBUSY,
  * WEFT_ENOMEM. */
-static int note(struct relay *r, struct ticket *x, struct lane *from,
-                const struct blob *b, const struct wf_want *m, uint64_t now_us)
+static int note(struct relay *r, struct ticket *x, struct lane *from, uint64_t size,
+                const struct wf_want *m, uint64_t now_us)
 {
     unsigned kind = (unsigned) m->kind;
-    uint64_t n = b == NULL ? 0 : kind == WF_WANT_MAP ? 1 : wf_chunk_count(b->size);
+    uint64_t n = kind == WF_WANT_MAP ? size != 0 : wf_chunk_count(size);
     uint64_t first = kind == WF_WANT_MAP ? 0 : m->first;
     uint64_t count = kind == WF_WANT_MAP ? 1 : m->count;
     struct relay_ask *a;
@@ -266,7 +292,7 @@ static int note(struct relay *r, struct ticket *x, struct lane *from,
     if (first >= n || count == 0 || count > n - first) {
         return WEFT_ENOENT;
     }
-    bytes = bytes_of(b->size, kind, first, first + count);
+    bytes = bytes_of(size, kind, first, first + count);
     if (!has_room(from, bytes)) {
         settle_quiet(x->fetcher, from, now_us);
     }
@@ -278,7 +304,7 @@ static int note(struct relay *r, struct ticket *x, struct lane *from,
         return WEFT_EBUSY;
     }
     *a = (struct relay_ask){.digest = m->digest,
-                            .size = b->size,
+                            .size = size,
                             .kind = kind,
                             .first = first,
                             .end = first + count,
@@ -313,7 +339,7 @@ static void on_want(struct relay *r, struct ticket *x, struct lane *from,
              out);
         return;
     }
-    rc = note(r, x, from, catalogue_get(catalogue, &m->digest), m, now_us);
+    rc = note(r, x, from, size_of(catalogue, m), m, now_us);
     if (rc != 0) {
         nope(r, from->peer, m, rc,
              rc == WEFT_ENOENT ? "no such part of a blob" : "too much is outstanding",

@@ -6,6 +6,11 @@
  * its way to one fetcher, and what stands in the bus for it, is bounded whatever the
  * peers do: a want beyond it is refused, to be said again.  A want that brings nothing
  * for a while is given up.  docs/spec/7-data.md, 7.5.
+ *
+ * Either side may be a neighbour, which relays in turn; then what is on its way is
+ * bounded for all that fetch through it together.  A relay in between does not know the
+ * blob, so the want says how large it is: who says less than is true gets no more than
+ * that, who says more has less outstanding.
  */
 #ifndef BROKER_CORE_DATA_RELAY_H
 #define BROKER_CORE_DATA_RELAY_H
@@ -62,6 +67,10 @@ void relay_fini(struct relay *r);
 /* WEFT_EFULL, WEFT_ENOMEM: it is closed. */
 int relay_up(struct relay *r, uint32_t peer, const struct wf_key *key);
 void relay_down(struct relay *r, uint32_t peer);
+
+/* The lane that we dialled is up, to the process of that epoch.  WEFT_EFULL, WEFT_ENOMEM:
+ * it is closed. */
+int relay_up_to(struct relay *r, uint32_t peer, const struct wf_key *key, uint64_t epoch);
 
 /* So many bytes stand in the bus for it. */
 void relay_room(struct relay *r, uint32_t peer, uint64_t queued);

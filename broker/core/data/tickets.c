@@ -40,11 +40,38 @@ static struct ticket *find(const struct session *fetcher, const struct wf_key *t
         struct ticket *x = CONTAINER_OF(n, struct ticket, of_fetcher);
 
         ++*ret_n;
-        if (x->holder == holder && wf_key_eq(&x->to, to)) {
+        if (x->holder == holder && wf_key_eq(&x->to, to) && !x->adopted) {
             found = x;
         }
     }
     return found;
+}
+
+static int make(struct tickets *t, uint64_t number, struct session *fetcher,
+                const struct wf_key *to, struct session *holder,
+                struct ticket **ret_ticket)
+{
+    struct ticket *x = wf_calloc(1, sizeof *x);
+    int rc;
+
+    if (x == NULL) {
+        return WEFT_ENOMEM;
+    }
+    x->number = number;
+    rc = wf_map_put(t->by_number, &x->number, sizeof x->number, x);
+    if (rc != 0) {
+        wf_free(x);
+        return rc;
+    }
+    x->fetcher = fetcher;
+    x->to = *to;
+    x->holder = holder;
+    wf_list_init(&x->asks);
+    wf_list_init(&x->in_busy);
+    wf_list_push_back(&fetcher->fetches, &x->of_fetcher);
+    wf_list_push_back(&holder->gives, &x->of_holder);
+    *ret_ticket = x;
+    return 0;
 }
 
 int ticket_need(struct tickets *t, struct session *fetcher, const struct wf_key *to,
@@ -55,29 +82,38 @@ int ticket_need(struct tickets *t, struct session *fetcher, const struct wf_key 
     int rc;
 
     if (x == NULL) {
-        if (n >= TICKETS_OF_MAX) {
-            return WEFT_EFULL;
-        }
-        x = wf_calloc(1, sizeof *x);
-        if (x == NULL) {
-            return WEFT_ENOMEM;
-        }
-        x->number = wf_rng_next(t->rng) | 1;
-        rc = wf_map_put(t->by_number, &x->number, sizeof x->number, x);
+        rc = n >= TICKETS_OF_MAX
+                 ? WEFT_EFULL
+                 : make(t, wf_rng_next(t->rng) | 1, fetcher, to, holder, &x);
         if (rc != 0) {
-            wf_free(x);
             return rc;
         }
-        x->fetcher = fetcher;
-        x->to = *to;
-        x->holder = holder;
-        wf_list_init(&x->asks);
-        wf_list_init(&x->in_busy);
-        wf_list_push_back(&fetcher->fetches, &x->of_fetcher);
-        wf_list_push_back(&holder->gives, &x->of_holder);
     }
     x->expires_us = now_us + TICKET_TTL_MS * UINT64_C(1000);
     *ret_ticket = x;
+    return 0;
+}
+
+int ticket_adopt(struct tickets *t, uint64_t number, struct session *fetcher,
+                 const struct wf_key *to, struct session *holder, uint64_t until_us)
+{
+    struct ticket *x = ticket_get(t, number);
+    unsigned n;
+    int rc;
+
+    if (x != NULL && (!x->adopted || x->fetcher != fetcher || x->holder != holder ||
+                      !wf_key_eq(&x->to, to))) {
+        return WEFT_ECONFLICT;
+    }
+    if (x == NULL) {
+        (void) find(fetcher, to, holder, &n);
+        rc = n >= TICKETS_OF_MAX ? WEFT_EFULL : make(t, number, fetcher, to, holder, &x);
+        if (rc != 0) {
+            return rc;
+        }
+        x->adopted = 1;
+    }
+    x->expires_us = until_us;
     return 0;
 }
 

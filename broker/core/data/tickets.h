@@ -4,6 +4,11 @@
  * grants.  It lives as long as both sessions and is renewed by each locate.  Holders know
  * which blobs it covers; the broker knows only the pair, which is what the relay needs,
  * and what is on its way through that.  docs/spec/7-data.md, 7.4.
+ *
+ * Between sites fetcher or holder is a neighbour's session.  The broker of the holder
+ * makes the ticket; all that pass the answer on adopt it, under the same number, so that
+ * wants and pieces find their way from relay to relay as they are.  docs/spec/5-mesh.md,
+ * 5.7.
  */
 #ifndef BROKER_CORE_DATA_TICKETS_H
 #define BROKER_CORE_DATA_TICKETS_H
@@ -17,6 +22,7 @@
 
 struct ticket {
     uint64_t number;                  /* first: the map's key; random */
+    int adopted;                      /* made by the holder's broker, or further on */
     struct session *fetcher, *holder; /* borrowed */
     struct wf_key to; /* who fetches: the fetcher's own key, or a node behind it */
     struct wf_list_node of_fetcher, of_holder;
@@ -40,6 +46,11 @@ void tickets_fini(struct tickets *t);
 /* The ticket of this pair, made or renewed.  WEFT_EFULL, WEFT_ENOMEM. */
 int ticket_need(struct tickets *t, struct session *fetcher, const struct wf_key *to,
                 struct session *holder, uint64_t now_us, struct ticket **ret_ticket);
+
+/* A ticket that a neighbour told of, for who asked here: made, or renewed, until then.
+ * WEFT_ECONFLICT: that number is another pair's; WEFT_EFULL, WEFT_ENOMEM. */
+int ticket_adopt(struct tickets *t, uint64_t number, struct session *fetcher,
+                 const struct wf_key *to, struct session *holder, uint64_t until_us);
 
 /* The ticket of that number, over or not, or NULL. */
 struct ticket *ticket_get(const struct tickets *t, uint64_t number);

@@ -110,6 +110,7 @@ void mesh_dial(struct core *c, const struct mesh_dial *d, struct wf_effects *out
     WF_CHECK(c->mesh.ndials < MESH_DIALS_MAX);
     c->mesh.ndials++;
     *to = (struct dial){.key = d->key};
+    dial_lane_init(&to->lane);
     (void) wf_str_copy(to->name, sizeof to->name, d->name);
     (void) wf_str_copy(cfg.software, sizeof cfg.software, c->cfg.software);
     cfg.sign = word_sign(c);
@@ -507,6 +508,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
 
     guests_drop(c, out);
     tick_dials(c, out);
+    mesh_lanes_step(c, out);
     if (wf_list_empty(&c->mesh.neighbours)) {
         c->mesh.offers_changed = 0;
         return;
@@ -537,7 +539,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
 
 uint64_t mesh_due_us(const struct core *c)
 {
-    uint64_t due_us = UINT64_MAX;
+    uint64_t due_us = mesh_lanes_due_us(c);
     uint64_t jobs = 0;
 
     for (unsigned i = 0; i < c->mesh.ndials; i++) {

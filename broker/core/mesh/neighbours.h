@@ -13,6 +13,7 @@
 #ifndef BROKER_CORE_MESH_NEIGHBOURS_H
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
+#include "broker/core/mesh/lanes.h"
 #include "common/list.h"
 #include "common/rng.h"
 #include "proto/link.h"
@@ -39,6 +40,7 @@ struct dial {
     struct wf_link link;
     struct wf_key key;
     char name[WF_NAME_MAX + 1];
+    struct dial_lane lane;
     uint64_t rtt_seq;          /* of the last sample that was taken over */
     uint8_t sign[WF_KEY_SIZE]; /* what its facts are signed with, as it told */
     size_t nsign;
@@ -63,6 +65,7 @@ struct neighbour {
 struct mesh_ask {
     uint64_t number, req; /* ours, and of who asked */
     uint32_t to, peer;
+    struct wf_key key; /* of who is to fetch */
 };
 
 struct mesh {

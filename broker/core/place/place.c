@@ -89,7 +89,9 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     if (j->residency[0] != '\0' && !residency_allows(j->residency, a)) {
         return PLACE_RESIDENCY;
     }
-    if (j->data_bytes > a->data_cap || (a->neighbour != NULL && has_folder(j))) {
+    /* What fits in further away the broker there knows. */
+    if ((j->data_bytes > a->data_cap && o->hops == 0) ||
+        (a->neighbour != NULL && has_folder(j))) {
         return PLACE_DATA;
     }
     if (closed != PLACE_PASSED) {

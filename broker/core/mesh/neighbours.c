@@ -23,6 +23,7 @@
 #define LOOKS_MAX     64u     /* at offers of one capability, for its load */
 #define ROWS_BYTES    (64u << 10)
 #define KNOWN_BYTES   (8u << 10)
+#define SPEED_MAX_PM  1000000u /* that agent_info takes */
 
 void mesh_init(struct mesh *m)
 {
@@ -340,19 +341,42 @@ static void offer_versions(struct core *c, const struct capability *cap,
     }
 }
 
+/* What runs there take and cost: of one class when all agents are; the speed in the mean
+ * of all slots; the price of the cheapest.  So a neighbour's run times are those of the
+ * nodes that it has, and a job that has to be cheap finds the cheap site. */
+static void describe(const struct core *c, const struct agent *a, uint64_t slots,
+                     struct wf_agent_info *m)
+{
+    const uint64_t price_pusd = prices_node(c->pricing.book, a->class_no);
+
+    if (slots == 0) {
+        m->class_ = wf_slice_of(a->class_);
+        m->price_pusd = price_pusd;
+    } else if (!wf_slice_is(m->class_, a->class_)) {
+        m->class_ = wf_slice_make(NULL, 0);
+    }
+    m->price_pusd = wf_min_u64(m->price_pusd, price_pusd);
+    m->speed_pm += a->slots * a->speed_pm;
+}
+
 static void sum_up(const struct core *c, struct wf_agent_info *m)
 {
+    uint64_t slots = 0;
+
     for (const struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
          n = wf_list_next(&c->agents.all, n)) {
         const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
 
-        if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED) {
+        if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED && a->slots != 0) {
+            describe(c, a, slots, m);
+            slots += a->slots;
             m->data_cap = wf_max_u64(m->data_cap, a->data_cap);
             m->cpus += a->cpus;
             m->mem += a->mem;
             m->slots = wf_min_u64(m->slots + a->slots, WF_RUNS_MAX);
         }
     }
+    m->speed_pm = slots != 0 ? wf_min_u64(m->speed_pm / slots, SPEED_MAX_PM) : 0;
 }
 
 void mesh_offers(struct core *c, const struct agent *to, struct wf_rows *ret_rows)
@@ -385,7 +409,9 @@ static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *
         m.slots = wf_max_u64(m.slots, row.slots);
     }
     hash = wf_fnv_bytes(wf_fnv_u64(WF_FNV_START, m.slots), m.caps.p, m.caps.len);
-    hash = wf_fnv_u64(wf_fnv_u64(hash, m.data_cap), m.draining) | 1;
+    hash = wf_fnv_u64(wf_fnv_u64(hash, m.data_cap), m.draining);
+    hash = wf_fnv_bytes(hash, m.class_.p, m.class_.len);
+    hash = wf_fnv_u64(wf_fnv_u64(hash, m.speed_pm), m.price_pusd) | 1;
     if (hash != x->told_offers) {
         x->told_offers = hash;
         wf_effects_send(out, x->agent->session->peer, WF_MSG_agent_info, &m);

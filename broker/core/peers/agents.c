@@ -235,6 +235,7 @@ int agent_set_info(struct agent *a, const struct wf_agent_info *info,
     a->mem = info->mem;
     a->disk = info->disk;
     a->data_cap = info->data_cap;
+    a->price_pusd = info->price_pusd;
     a->speed_pm = info->speed_pm != 0 ? (uint32_t) info->speed_pm : 1000;
     a->metered = info->metered != 0;
     a->spot = info->spot != 0;

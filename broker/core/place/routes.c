@@ -79,10 +79,18 @@ static uint32_t number_of(struct wf_intern *names, const char *name, uint32_t ma
     return number;
 }
 
+/* Of a slot-second: what another site costs it knows itself. */
+static uint64_t price_of(const struct core *c, const struct agent *a)
+{
+    return a->neighbour != NULL ? a->price_pusd
+                                : prices_node(c->pricing.book, a->class_no);
+}
+
 static void describe(struct core *c, struct agent *a)
 {
     struct route_about about = {.tier = (uint8_t) a->principal->tier,
                                 .spot = a->spot != 0,
+                                .whole = a->neighbour != NULL,
                                 .slots = (uint32_t) wf_min_u64(a->slots, UINT32_MAX),
                                 .speed_pm = a->speed_pm};
 
@@ -90,7 +98,7 @@ static void describe(struct core *c, struct agent *a)
     a->class_no = number_of(c->pricing.classes, a->class_, PRICES_CLASSES_MAX);
     about.site = a->site_no;
     about.class_ = a->class_no;
-    about.price_pusd_s = prices_node(c->pricing.book, about.class_);
+    about.price_pusd_s = price_of(c, a);
     routing_describe(c->routing, a->node, &about);
 }
 
@@ -111,6 +119,7 @@ void routes_priced(struct core *c)
             describe(c, a);
         }
     }
+    mesh_offers_changed(&c->mesh); /* neighbours go by our prices, too */
 }
 
 uint32_t routes_rtt(const struct agent *a, uint32_t *ret_dev_us)
@@ -213,7 +222,7 @@ void routes_fetched(struct core *c, struct job *j)
 
 uint64_t routes_cost(struct core *c, const struct agent *a, uint64_t us)
 {
-    return score_mul_div(prices_node(c->pricing.book, a->class_no), us, 1000000);
+    return score_mul_div(price_of(c, a), us, 1000000);
 }
 
 void routes_ended(struct core *c, struct job *j, int offered)
@@ -296,7 +305,6 @@ uint64_t routes_rho(const struct core *c, const struct job *j)
 
 void routes_pay(struct core *c, struct job *j, const struct wf_result *m)
 {
-    const struct runtime_key key = key_of(j);
     const struct agent *from = j->flow_from;
     const struct agent *to = j->agent;
     uint64_t byte_pusd = 0;
@@ -308,10 +316,11 @@ void routes_pay(struct core *c, struct job *j, const struct wf_result *m)
         byte_pusd = prices_egress(c->pricing.book, from->site_no, from->principal->tier,
                                   to->site_no, to->principal->tier);
     }
-    j->cost_pusd = wf_add_sat(
-        j->cost_pusd, wf_add_sat(score_mul_div(prices_node(c->pricing.book, key.class_),
-                                               m->run_us, 1000000),
-                                 score_mul_div(m->fetched, byte_pusd, 1)));
+    j->cost_pusd = wf_add_sat(j->cost_pusd, score_mul_div(m->fetched, byte_pusd, 1));
+    /* Another site tells what the run cost there. */
+    if (to->neighbour == NULL) {
+        j->cost_pusd = wf_add_sat(j->cost_pusd, routes_cost(c, to, m->run_us));
+    }
 }
 
 void routes_job(const struct core *c, const struct job *j, struct route_input *inputs,

@@ -9,6 +9,7 @@
 #define PAIRS_MAX   65536u
 #define FLOWS_MAX   (1u << 20)
 #define RATE_GUESS  UINT64_C(50000000)
+#define WHOLE_SLOTS 8u /* of a site count when candidates are drawn */
 
 int routing_new(const struct routing_config *cfg, struct prices *prices,
                 struct runtimes *runtimes, struct routing **ret_routing)
@@ -284,10 +285,15 @@ void routing_remove(struct routing *r, uint32_t node)
     r->free_nodes[r->nfree++] = node;
 }
 
+/* Sites have so many slots that they would be drawn again and again, and hardly ever a
+ * free node of this broker's own. */
 static uint32_t weight_of(const struct rnode *n, uint32_t slots)
 {
-    return (uint32_t) wf_max_u64(
-        1, wf_min_u64(UINT32_MAX, wf_min_u64(n->slots, slots) * (uint64_t) n->speed_pm));
+    const uint64_t most = n->whole ? WHOLE_SLOTS : UINT32_MAX;
+
+    slots = (uint32_t) wf_min_u64(most, wf_min_u64(n->slots, slots));
+    return (uint32_t) wf_max_u64(1,
+                                 wf_min_u64(UINT32_MAX, (uint64_t) slots * n->speed_pm));
 }
 
 /* So that this weight fits a byte, too. */
@@ -336,6 +342,7 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
     n->class_ = about->class_;
     n->tier = about->tier & 15;
     n->spot = about->spot != 0;
+    n->whole = about->whole != 0;
     n->slots = (uint32_t) wf_max_u64(1, about->slots);
     n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;
     n->price_pusd_s = about->price_pusd_s;

@@ -43,6 +43,7 @@ struct route_about {
     uint32_t class_; /* node class: of the price book and the run times */
     uint8_t tier;    /* enum wf_tier */
     uint8_t spot;
+    uint8_t whole; /* not a node but a whole site, behind another broker */
     uint32_t slots, speed_pm;
     uint64_t price_pusd_s; /* of a slot-second */
 };

@@ -75,7 +75,7 @@ struct rnode {
     uint64_t price_pusd_s;
     uint32_t speed_pm, rtt_us, dev_us;
     uint32_t site, class_;
-    uint8_t tier : 4, used : 1, open : 1, spot : 1;
+    uint8_t tier : 4, used : 1, open : 1, spot : 1, whole : 1;
 
     uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
 } __attribute__((aligned(128)));

@@ -1,0 +1,166 @@
+/* What a site tells of its agents, and what its neighbours make of it: what runs take and
+ * cost there, and that it is one candidate among the agents of one's own. */
+#include "broker/core/place/routes.h"
+#include "tests/unit/broker/bed.h"
+
+#define CHEAP  21 /* keys of neighbours */
+#define DEAR   22
+#define AGENTS 40u
+
+static const struct price_line book[] = {{.kind = WF_PRICE_NODE,
+                                          .from = "plain",
+                                          .to = "",
+                                          .pusd = 5000,
+                                          .paid = PRICE_ON_DEMAND},
+                                         {.kind = WF_PRICE_NODE,
+                                          .from = "gpu",
+                                          .to = "",
+                                          .pusd = 90000,
+                                          .paid = PRICE_ON_DEMAND}};
+
+static uint32_t broker(struct bed *b, uint8_t key, const char *name)
+{
+    uint32_t peer;
+
+    bed_enrol(b, key, WF_ROLE_BROKER, name);
+    peer = bed_hello(b, key, WF_ROLE_BROKER, 1);
+    bed_resync(b, peer);
+    return peer;
+}
+
+static void offer(struct bed *b, uint32_t peer, const char *class_, uint64_t slots,
+                  uint64_t speed_pm, uint64_t price_pusd)
+{
+    const struct wf_cap_row row = {
+        .name = wf_slice_of("echo"), .version = 1, .slots = slots, .warm = 1};
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_agent_info m = {.seq = b->now_us,
+                              .slots = slots,
+                              .class_ = wf_slice_of(class_),
+                              .speed_pm = speed_pm,
+                              .price_pusd = price_pusd};
+
+    must(wf_rows_add(&rows, &m.caps, wf_desc_cap_row(), &row) == 0);
+    bed_say(b, peer, WF_MSG_agent_info, &m);
+    wf_buf_fini(&rows);
+}
+
+static void prices(struct bed *b)
+{
+    struct broker_event ev = {
+        .kind = BROKER_PRICES, .prices = book, .nprices = ARRAY_LEN(book)};
+
+    bed_step(b, &ev);
+}
+
+/* What the neighbour was told last. */
+static struct wf_agent_info told(struct bed *b, uint32_t peer)
+{
+    struct wf_msg m;
+
+    if (!bed_told(b, peer, WF_MSG_agent_info, 0, &m)) {
+        bed_tick(b, BED_SECOND / 4);
+        must(bed_told(b, peer, WF_MSG_agent_info, 0, &m));
+    }
+    return m.u.agent_info;
+}
+
+static void tells_classes_and_prices(void)
+{
+    struct wf_agent_info m;
+    uint32_t home, one, two;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    prices(&b);
+    home = broker(&b, 7, "home");
+    one = bed_agent(&b, 1, "a1", 1);
+    two = bed_agent(&b, 2, "a2", 1);
+    bed_tick(&b, BED_SECOND / 4);
+    offer(&b, one, "gpu", 1, 3000, 0);
+    bed_tick(&b, BED_SECOND / 4);
+    offer(&b, two, "gpu", 3, 1000, 7);
+    m = told(&b, home);
+    ok(wf_slice_is(m.class_, "gpu"), "agents of one class: so is the site");
+    is_int(m.speed_pm, 1500, "their speed is that of all slots in the mean");
+    is_int(m.price_pusd, 90000,
+           "their price is that of the book, whatever an agent says");
+    bed_tick(&b, BED_SECOND / 4);
+    offer(&b, two, "plain", 3, 1000, 0);
+    m = told(&b, home);
+    ok(m.class_.len == 0, "agents of several: of none");
+    is_int(m.price_pusd, 5000, "and the price is that of the cheapest");
+    bed_fini(&b);
+}
+
+static void goes_where_it_is_cheap(void)
+{
+    struct wf_submit s = bed_work(1);
+    struct wf_result r = {.attempt = 1, .run_us = 2000000, .cost_pusd = 700};
+    uint32_t cheap, dear, client;
+    struct wf_msg m;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    prices(&b);
+    dear = broker(&b, DEAR, "dear");
+    cheap = broker(&b, CHEAP, "cheap");
+    offer(&b, dear, "plain", 4, 1500, 90000000);
+    offer(&b, cheap, "plain", 4, 1000, 300);
+    client = bed_client(&b, 2, "c");
+    s.goal = WF_GOAL_LATENCY;
+    bed_say(&b, client, WF_MSG_submit, &s);
+    is_int(bed_count(&b, dear, WF_MSG_assign), 1,
+           "who is in a hurry takes the fast site");
+    s = bed_work(2);
+    s.goal = WF_GOAL_COST;
+    bed_say(&b, client, WF_MSG_submit, &s);
+    is_int(bed_count(&b, cheap, WF_MSG_assign), 1, "who pays takes the cheap one");
+    r.job = s.job;
+    bed_say(&b, cheap, WF_MSG_result, &r);
+    ok(bed_told(&b, client, WF_MSG_outcome, 0, &m), "its outcome comes home");
+    is_int(m.u.outcome.cost_pusd, 700, "and costs what it cost there, not twice");
+    bed_fini(&b);
+}
+
+/* A large neighbour must not take the places of one's own agents. */
+static void sees_its_own(void)
+{
+    const struct wf_id id = bed_id(1);
+    const struct decision *d;
+    unsigned own = 0;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    for (uint8_t i = 0; i < AGENTS; i++) {
+        char name[8];
+
+        (void) snprintf(name, sizeof name, "a%u", i);
+        (void) bed_agent(&b, (uint8_t) (40 + i), name, 1);
+    }
+    for (uint8_t i = 0; i < 3; i++) {
+        char name[8];
+
+        (void) snprintf(name, sizeof name, "b%u", i);
+        offer(&b, broker(&b, (uint8_t) (20 + i), name), "plain", 4000, 1000, 0);
+    }
+    bed_submit(&b, bed_client(&b, 2, "c"), 1);
+    d = decisions_of(&b.c->decisions, &id);
+    must(d != NULL);
+    for (uint32_t i = 0; i < d->route.nrows; i++) {
+        own += routes_agent(b.c, d->route.rows[i].node)->neighbour == NULL;
+    }
+    ok(own >= 10, "ten candidates at least are agents of one's own: %u", own);
+    bed_fini(&b);
+}
+
+int main(void)
+{
+    tells_classes_and_prices();
+    goes_where_it_is_cheap();
+    sees_its_own();
+    return done();
+}

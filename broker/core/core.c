@@ -2,6 +2,7 @@
 #include "broker/core/jobs/reclaim.h"
 #include "broker/core/jobs/replay.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/folders.h"
 #include "broker/core/mesh/guests.h"
 
 #include "common/check.h"
@@ -196,6 +197,7 @@ static const struct route {
     [WF_MSG_locate] = {on_locate, A | C | O | B, 0},
     [WF_MSG_located] = {on_located, B, 0},
     [WF_MSG_grant] = {on_grant, B, 0},
+    [WF_MSG_dataset_info] = {on_dataset_info, B, 0},
     [WF_MSG_stage] = {on_stage, C | O, 0},
     [WF_MSG_dataset_put] = {on_dataset_put, C | O, 0, 1},
     [WF_MSG_dataset_rm] = {on_dataset_rm, C | O, 0, 1},

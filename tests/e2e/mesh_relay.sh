@@ -13,7 +13,8 @@ linked a m
 linked c m 127.0.0.2
 at_site a agent store
 at_site c agent far 'slots = 2' 'hash@1:sha256sum' 'zeros@1:head -c 300000 /dev/zero' \
-    "cat@1:/bin/sh -c 'cat \$WEFT_INPUT_X'"
+    "cat@1:/bin/sh -c 'cat \$WEFT_INPUT_X'" \
+    "sums@1:/bin/sh -c 'cd \$WEFT_INPUT_X && sha256sum \$(find * -type f | sort)'"
 can() { weft -C "$1" run "$2" --data x > /dev/null; }
 await "a to know what c offers" can a hash
 
@@ -30,6 +31,22 @@ is "$rc" 0 "a dataset of a"
 weft -C a run cat --input x=set/big > "$tmp/copy" 2> "$tmp/copy.err"
 is "$?" 0 "is an input at c"
 is "$(sha256sum < "$tmp/copy")" "$sum" "byte by byte"
+
+# A folder: its files are listed at home.  The other site has a dataset of the same name.
+mkdir -p "$tmp/dir/sub" "$tmp/other"
+for i in 1 2 3; do
+    head -c 100000 /dev/urandom > "$tmp/dir/sub/$i"
+    cp "$tmp/dir/sub/1" "$tmp/other/x"
+done
+head -c 100000 /dev/urandom > "$tmp/dir/top"
+run weft -C a data put "$tmp/dir" --name tree
+is "$rc" 0 "a dataset with folders"
+run weft -C c data put "$tmp/other" --name tree
+is "$rc" 0 "the other site has one of the same name, with one of its files"
+run weft -C a run sums --input x=tree
+is "$out" "$(cd "$tmp/dir" && sha256sum $(find * -type f | sort))" "it is an input there"
+run weft -C a run sums --input x=tree/sub
+is "$out" "$(cd "$tmp/dir/sub" && sha256sum *)" "and so is a folder of it"
 
 # A cut in the middle of a transfer: it goes on where it was.
 head -c 60000000 /dev/urandom > "$tmp/huge"

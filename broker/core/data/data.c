@@ -1,5 +1,7 @@
 #include "broker/core/data/inputs.h"
 
+#include "broker/core/mesh/folders.h"
+
 #include "common/err.h"
 
 #define ALARM_US 1000000u
@@ -164,6 +166,7 @@ void data_session_gone(struct core *c, struct session *s, struct wf_effects *out
     struct agent *a = s->by_token ? NULL : s->principal->agent;
 
     drop_tickets(c, s, out);
+    folders_cut(c, s, out);
     drop_stages(c, s, out);
     drop_drafts(c, s);
     if (a != NULL && a->session == NULL) {

@@ -263,14 +263,15 @@ static int is_newer(const struct core *c, const struct dataset *d, const struct 
                                d->created_ms > j->accepted_ms + CLOCKS_APART_MS);
 }
 
-/* The dataset of an input, NULL: it has none, or that is gone. */
+/* The dataset of an input, NULL: it has none, or that is gone, or another broker's. */
 static const struct dataset *dataset_of(const struct core *c, const struct job *j,
                                         const struct wf_need_row *need,
                                         struct wf_data_ref *ret_ref)
 {
     const struct dataset *d;
 
-    if (need->ref.len == 0 || wf_data_ref_parse(need->ref, ret_ref) != 0) {
+    if (j->guest != NULL || need->ref.len == 0 ||
+        wf_data_ref_parse(need->ref, ret_ref) != 0) {
         return NULL;
     }
     d = dataset_get(&c->data.datasets, ret_ref->name, ret_ref->version);

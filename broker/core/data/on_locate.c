@@ -391,7 +391,8 @@ void on_locate(struct turn *t)
             continue;
         }
         if (!may_fetch(&q, b)) {
-            forbidden += q.looks > 0;
+            /* What is in a guest's folder its home knows, and is asked. */
+            forbidden += q.looks > 0 && (q.job == NULL || q.job->guest == NULL);
         } else if (!may_be_there(&q, b)) {
             outside++;
         } else {
@@ -436,7 +437,7 @@ void on_located(struct turn *t)
     struct mesh_ask *x = &c->mesh.asks[m.req % MESH_ASKS];
     struct session *asker = session_get(&c->sessions, x->peer);
 
-    if (x->number != m.req || x->to != t->s->peer || asker == NULL) {
+    if (x->number != m.req || x->query || x->to != t->s->peer || asker == NULL) {
         return;
     }
     m.req = x->req;

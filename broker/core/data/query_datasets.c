@@ -1,6 +1,8 @@
 /* Datasets: listed, and shown with their files and where they are. */
 #include "broker/core/data/inputs.h"
 
+#include "broker/core/mesh/folders.h"
+
 #include "common/err.h"
 #include "proto/name.h"
 
@@ -136,7 +138,7 @@ static int add_files(struct core *c, const struct dataset *d, uint64_t after,
     return 0;
 }
 
-/* An agent may see the datasets that its attempts need. */
+/* An agent or a neighbour may see the datasets that its attempts need. */
 static int agent_may_see(const struct core *c, const struct session *s,
                          const struct dataset *d)
 {
@@ -161,11 +163,14 @@ void query_dataset(struct turn *t)
     char labels[WF_TEXT_MAX + 1];
     struct wf_dataset_row row;
 
+    if (folders_ask(t)) {
+        return; /* the answer is passed on */
+    }
     if (wf_data_ref_parse(q->key, &ref) == 0) {
         d = dataset_get(&c->data.datasets, ref.name, ref.version);
     }
-    if (d == NULL || !(t->s->role == WF_ROLE_AGENT ? agent_may_see(c, t->s, d)
-                                                   : dataset_may_see(t->s, d))) {
+    if (d == NULL ||
+        !(role_runs(t->s->role) ? agent_may_see(c, t->s, d) : dataset_may_see(t->s, d))) {
         refuse(t, WEFT_ENOENT, q->req, NULL, 0,
                "no such dataset; `weft data ls` lists them");
         return;

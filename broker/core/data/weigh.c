@@ -147,7 +147,9 @@ unsigned inputs_route(const struct core *c, const struct job *j,
 
         *in = (struct route_input){.bytes = need.size};
         if (wf_digest_is_zero(&need.digest)) {
-            const struct folder f = folder_of(c, &need);
+            /* A guest's folder is listed at its home. */
+            const struct folder f =
+                j->guest == NULL ? folder_of(c, &need) : (struct folder){0};
 
             add_holders_of_folder(c, in, &f);
         } else {

@@ -3,6 +3,7 @@
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/submit.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/folders.h"
 #include "broker/core/place/place.h"
 #include "common/err.h"
 #include "common/fnv.h"
@@ -448,13 +449,17 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
                       const char **ret_why)
 {
     const struct wf_submit s = submit_of(m, id);
-    const struct job_data data = {m->inputs, m->residency};
+    struct job_data data = {m->inputs, m->residency};
     struct turn quiet = *t;
     struct job *j;
     int rc;
 
     quiet.quiet = 1; /* the answer is ours */
-    rc = submit_prepare(&quiet, &s, &data, &j);
+    rc = folders_rename(&t->s->principal->key, m->inputs, core_rows(t->c, 1),
+                        &data.inputs);
+    if (rc == 0) {
+        rc = submit_prepare(&quiet, &s, &data, &j);
+    }
     if (rc != 0) {
         /* That it is full is no fault of the job's. */
         rc = rc == WEFT_EFULL ? WEFT_EBUSY : rc;

@@ -60,12 +60,13 @@ struct neighbour {
     struct wf_buf known; /* what it offered, as its record says: offers.h */
 };
 
-/* A locate that was passed on; the answer goes to who asked. */
+/* A locate or a query that was passed on; the answer goes to who asked. */
 #define MESH_ASKS 256u
 struct mesh_ask {
     uint64_t number, req; /* ours, and of who asked */
     uint32_t to, peer;
     struct wf_key key; /* of who is to fetch */
+    int query;         /* for the files of a folder, see folders.h */
 };
 
 struct mesh {

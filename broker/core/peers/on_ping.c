@@ -2,6 +2,7 @@
  * on our behalf. */
 #include "broker/core/core_int.h"
 
+#include "broker/core/mesh/folders.h"
 #include "common/err.h"
 
 #define PROBE_US       5000000u /* when an answer is not waited for any more */
@@ -131,6 +132,9 @@ void on_error(struct turn *t)
     if (p != NULL) {
         e.req = p->req;
         tell(t, p, WF_MSG_error, &e);
+        return;
+    }
+    if (folders_refused(t)) {
         return;
     }
     t->c->count.bad_messages++;

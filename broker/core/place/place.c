@@ -32,20 +32,6 @@ static int needs_met(const struct job *j, const struct agent *a)
     return 1;
 }
 
-/* Its files are listed in a dataset, which another site does not know. */
-static int has_folder(const struct job *j)
-{
-    struct wf_rows rows = j->inputs;
-    struct wf_need_row need;
-
-    while (wf_rows_next(&rows, wf_desc_need_row(), &need)) {
-        if (wf_digest_is_zero(&need.digest)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* A node of that name is one of this broker's own: no other site has it. */
 static int is_ours(const struct core *c, const char *name)
 {
@@ -90,8 +76,7 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
         return PLACE_RESIDENCY;
     }
     /* What fits in further away the broker there knows. */
-    if ((j->data_bytes > a->data_cap && o->hops == 0) ||
-        (a->neighbour != NULL && has_folder(j))) {
+    if (j->data_bytes > a->data_cap && o->hops == 0) {
         return PLACE_DATA;
     }
     if (closed != PLACE_PASSED) {

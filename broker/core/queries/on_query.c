@@ -341,9 +341,10 @@ void on_query(struct turn *t)
         refuse(t, WEFT_EPERM, q->req, NULL, 0, "an agent asks for datasets only");
         return;
     }
-    if (t->s->role == WF_ROLE_BROKER && q->kind != WF_QUERY_EVENTS) {
+    if (t->s->role == WF_ROLE_BROKER && q->kind != WF_QUERY_EVENTS &&
+        q->kind != WF_QUERY_DATASET) {
         t->c->count.denied++;
-        refuse(t, WEFT_EPERM, q->req, NULL, 0, "a broker asks for events only");
+        refuse(t, WEFT_EPERM, q->req, NULL, 0, "a broker asks for events and datasets");
         return;
     }
     switch (q->kind) {

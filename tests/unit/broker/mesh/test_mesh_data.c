@@ -276,11 +276,87 @@ static void foreign_numbers(void)
     bed_fini(&w.b);
 }
 
+/* Ask for the files of the folder as the agent was told of it; the query that the
+ * neighbour gets, or 0. */
+static uint64_t ask_list(struct world *w, const char *key, struct wf_msg *ret)
+{
+    const struct wf_query m = {
+        .req = 31, .kind = WF_QUERY_DATASET, .key = wf_slice_of(key)};
+
+    bed_say(&w->b, w->agent, WF_MSG_query, &m);
+    return bed_told(&w->b, w->home, WF_MSG_query, 0, ret) ? ret->u.query.req : 0;
+}
+
+static void lists_folders(void)
+{
+    const struct wf_need_row need = {.name = wf_slice_of("x"),
+                                     .ref = wf_slice_of("set@1/dir"),
+                                     .size = 100 * KIB,
+                                     .files = 2};
+    struct wf_need_row row;
+    struct wf_rows rows;
+    struct wf_dataset_info info;
+    struct world w;
+    struct wf_msg m;
+
+    open_world(&w);
+    give_guest(&w, &need, "");
+    rows = w.held.inputs;
+    ok(wf_rows_next(&rows, wf_desc_need_row(), &row) &&
+           wf_slice_is(row.ref, "set.07070707@1/dir"),
+       "a guest's folder has a name of its own here");
+    is_int(ask_list(&w, "set@1", &m), 0, "under that of its home it is not known");
+    is_int(bed_refusal(&w.b, w.agent), WEFT_ENOENT, "and asking is refused");
+    info = (struct wf_dataset_info){.req = ask_list(&w, "set.07070707@1", &m)};
+    ok(info.req != 0 && wf_slice_is(m.u.query.key, "set@1"),
+       "its list is asked of its home, by the name there");
+    bed_say(&w.b, w.home, WF_MSG_dataset_info, &info);
+    ok(bed_told(&w.b, w.agent, WF_MSG_dataset_info, 0, &m) && m.u.dataset_info.req == 31,
+       "who asked gets the answer");
+    bed_say(&w.b, w.home, WF_MSG_dataset_info, &info);
+    is_int(bed_count(&w.b, w.agent, WF_MSG_dataset_info), 0, "once");
+    must(ask_list(&w, "set.07070707@1", &m) != 0);
+    bed_down(&w.b, w.home);
+    ok(bed_told(&w.b, w.agent, WF_MSG_error, 0, &m) && m.u.error.retry_ms != 0 &&
+           m.u.error.req == 31,
+       "a cut in between is told: it asks again");
+    is_int(ask_list(&w, "set.07070707@1", &m), 0, "while it is cut nobody is asked");
+    ok(bed_told(&w.b, w.agent, WF_MSG_error, 0, &m) && m.u.error.retry_ms != 0,
+       "and it is to ask later");
+    bed_fini(&w.b);
+}
+
+/* At home: the neighbour that has the job may list what the job needs, and no more. */
+static void lists_for_neighbours(void)
+{
+    struct wf_query q = {
+        .req = 8, .kind = WF_QUERY_DATASET, .key = wf_slice_of("mine@1")};
+    struct world w;
+    uint32_t ann;
+
+    open_world(&w);
+    ann = bed_client(&w.b, 20, "ann");
+    stock_simple(&w.b, ann, "mine", NULL, 3, 2);
+    bed_say(&w.b, w.home, WF_MSG_query, &q);
+    is_int(bed_refusal(&w.b, w.home), WEFT_ENOENT,
+           "a neighbour without a job that needs it lists no dataset");
+    bed_down(&w.b, w.agent);
+    stock_info(&w.b, w.home, NULL, 4, 1000 * MIB);
+    stock_submit(&w.b, ann, 9, "x", "mine");
+    bed_tick(&w.b, BED_SECOND);
+    is_int(stock_agent_of(&w.b, HOME)->assigned, 1, "a job with a folder is forwarded");
+    bed_say(&w.b, w.home, WF_MSG_query, &q);
+    is_int(bed_count(&w.b, w.home, WF_MSG_dataset_info), 1, "then it may");
+    bed_fini(&w.b);
+}
+
 int main(void)
 {
     relays_between_brokers();
     bounds_what_passes();
     keeps_to_residency();
     foreign_numbers();
+    lists_folders();
+    lists_for_neighbours();
     return done();
 }

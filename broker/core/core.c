@@ -330,6 +330,27 @@ void reply_done(struct turn *t, uint64_t req, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_done, &m);
 }
 
+/* On the bulk lane: of those who connected to us, or to a neighbour that we dialled. */
+static void on_lane(struct core *c, const struct broker_event *ev, struct wf_effects *out)
+{
+    const int dialled = (ev->peer & MESH_DIALLED) != 0;
+
+    if (ev->kind == BROKER_LANE_MSG) {
+        relay_msg(&c->data.relay, &c->data.tickets, &c->data.catalogue, c->now_us,
+                  ev->peer, ev->msg, ev->record, out);
+    } else if (ev->kind == BROKER_LANE_ROOM) {
+        relay_room(&c->data.relay, ev->peer, ev->queued);
+    } else if (ev->kind == BROKER_LANE_UP && dialled) {
+        mesh_lane_up(c, ev->peer, out);
+    } else if (ev->kind == BROKER_LANE_DOWN && dialled) {
+        mesh_lane_down(c, ev->peer);
+    } else if (ev->kind == BROKER_LANE_DOWN) {
+        relay_down(&c->data.relay, ev->peer);
+    } else if (relay_up(&c->data.relay, ev->peer, &ev->key) != 0) {
+        wf_effects_add(out, WF_EFFECT_LANE_CLOSE, ev->peer, 0, NULL, 0, NULL);
+    }
+}
+
 static void handle(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
     switch (ev->kind) {
@@ -343,25 +364,10 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
         on_msg(c, ev, out);
         break;
     case BROKER_LANE_UP:
-        if ((ev->peer & MESH_DIALLED) != 0) {
-            mesh_lane_up(c, ev->peer, out);
-        } else if (relay_up(&c->data.relay, ev->peer, &ev->key) != 0) {
-            wf_effects_add(out, WF_EFFECT_LANE_CLOSE, ev->peer, 0, NULL, 0, NULL);
-        }
-        break;
     case BROKER_LANE_DOWN:
-        if ((ev->peer & MESH_DIALLED) != 0) {
-            mesh_lane_down(c, ev->peer);
-        } else {
-            relay_down(&c->data.relay, ev->peer);
-        }
-        break;
     case BROKER_LANE_ROOM:
-        relay_room(&c->data.relay, ev->peer, ev->queued);
-        break;
     case BROKER_LANE_MSG:
-        relay_msg(&c->data.relay, &c->data.tickets, &c->data.catalogue, c->now_us,
-                  ev->peer, ev->msg, ev->record, out);
+        on_lane(c, ev, out);
         break;
     case BROKER_TICK:
         on_sessions_tick(c, out);

@@ -291,6 +291,12 @@ static int put_start(struct exec *x, struct wire_msg *m, struct proc **ret_run)
     return 0;
 }
 
+/* The broker that a run is of need not be the present one. */
+static size_t inline_max_of(const struct exec *x, const struct exec_job *job)
+{
+    return x->results.max != 0 && job->inline_max != 0 ? job->inline_max : x->results.max;
+}
+
 /* Fill in `m`, which borrows from `text`, and start. */
 static int start_run(struct exec *x, struct wire_msg *m, const struct exec_job *job,
                      struct wf_buf *text, struct proc **ret_run)
@@ -300,7 +306,7 @@ static int start_run(struct exec *x, struct wire_msg *m, const struct exec_job *
     int rc;
 
     s->kind = WIRE_EXEC;
-    s->limits.inline_bytes = x->results.max;
+    s->limits.inline_bytes = inline_max_of(x, job);
     s->payload = job->payload;
     s->payload_len = job->payload_path != NULL ? 0 : job->payload_len;
     s->payload_path = job->payload_path != NULL ? job->payload_path : "";
@@ -342,7 +348,7 @@ int exec_start(struct exec *x, uint64_t run, const struct wire_start *spec,
     }
     r->run = run;
     r->result_stream = (spec->flags & WIRE_RESULT_FILE) != 0 ? WIRE_RESULT : WIRE_STDOUT;
-    r->inline_max = x->results.max;
+    r->inline_max = inline_max_of(x, job);
     wf_buf_init(&r->result,
                 max != 0 ? (size_t) wf_min_u64(max, SIZE_MAX) : EXEC_RESULT_MAX);
     return 0;

@@ -70,6 +70,7 @@ struct exec_job {
     const char *id; /* text, at most 64 bytes */
     uint32_t attempt;
     uint64_t deadline_ms; /* since 1970; 0: none */
+    size_t inline_max;    /* of its result, where larger ones are files; 0: that of all */
     const uint8_t *payload;
     size_t payload_len;       /* at most WIRE_PAYLOAD_MAX */
     const char *payload_path; /* a file instead of bytes; NULL: none.  As an input's */

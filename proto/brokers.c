@@ -120,6 +120,14 @@ void wf_brokers_recall(struct wf_broker_table *b, const struct wf_broker *row)
     }
 }
 
+static void read_row(const struct wf_broker_row *row, struct wf_broker *b)
+{
+    *b = (struct wf_broker){.key = row->key};
+    wf_slice_str(row->name, b->name, sizeof b->name);
+    wf_slice_str(row->site, b->site, sizeof b->site);
+    wf_slice_str(row->endpoint, b->endpoint, sizeof b->endpoint);
+}
+
 /* The rows of a message, as far as they make sense. */
 static unsigned read_rows(struct wf_rows rows, struct wf_broker *to, unsigned cap)
 {
@@ -127,15 +135,44 @@ static unsigned read_rows(struct wf_rows rows, struct wf_broker *to, unsigned ca
     unsigned n = 0;
 
     while (n < cap && wf_rows_next(&rows, wf_desc_broker_row(), &row)) {
-        struct wf_broker *b = &to[n];
-
-        *b = (struct wf_broker){.key = row.key};
-        wf_slice_str(row.name, b->name, sizeof b->name);
-        wf_slice_str(row.site, b->site, sizeof b->site);
-        wf_slice_str(row.endpoint, b->endpoint, sizeof b->endpoint);
-        n += is_ok(b);
+        read_row(&row, &to[n]);
+        n += is_ok(&to[n]);
     }
     return n;
+}
+
+/* A place for one more; if need be that of one that may go. */
+static struct wf_broker *make_room(struct wf_broker_table *b, uint32_t keep)
+{
+    struct wf_broker *to = room(b);
+
+    for (unsigned i = b->n; to == NULL && i-- > 0;) {
+        if (b->v[i].learned && (keep >> i & 1) == 0) {
+            to = &b->v[i];
+        }
+    }
+    return to;
+}
+
+int wf_brokers_named(struct wf_broker_table *b, const struct wf_broker_row *row,
+                     uint32_t keep)
+{
+    struct wf_broker one, *to;
+
+    read_row(row, &one);
+    if (!is_ok(&one)) {
+        return 0;
+    }
+    if (wf_brokers_find(b, &one.key, one.endpoint) != WF_BROKERS_NONE) {
+        return 1;
+    }
+    to = make_room(b, keep);
+    if (to != NULL) {
+        *to = one;
+        to->learned = 1;
+        b->changes++;
+    }
+    return to != NULL;
 }
 
 static int names(const struct wf_broker *rows, unsigned n, const struct wf_broker *b)
@@ -162,14 +199,14 @@ static int relabel(struct wf_broker *b, const struct wf_broker *row)
     return news && b->learned;
 }
 
-int wf_brokers_learn(struct wf_broker_table *b, struct wf_rows rows, unsigned keep)
+int wf_brokers_learn(struct wf_broker_table *b, struct wf_rows rows, uint32_t keep)
 {
     struct wf_broker told[WF_BROKERS_MAX];
     unsigned n = read_rows(rows, told, WF_BROKERS_MAX);
     int news = 0;
 
     for (unsigned i = 0; n != 0 && i < b->n; i++) {
-        if (b->v[i].learned && b->v[i].endpoint[0] != '\0' && i != keep &&
+        if (b->v[i].learned && b->v[i].endpoint[0] != '\0' && (keep >> i & 1) == 0 &&
             !names(told, n, &b->v[i])) {
             b->v[i].endpoint[0] = '\0';
             news = 1;

@@ -52,9 +52,15 @@ int wf_brokers_give(struct wf_broker_table *b, const struct wf_key *key,
 int wf_brokers_parse(struct wf_broker_table *b, const char *line, struct wf_err *err);
 
 /* Take rows of broker_row; those that are given, malformed or too many are passed over.
- * The row number `keep` stays.  1 when that changed something, which counts as a change;
- * no rows change nothing: a broker that knows of no other yet forgets none for us. */
-int wf_brokers_learn(struct wf_broker_table *b, struct wf_rows rows, unsigned keep);
+ * The rows whose bits are set in `keep` stay.  1 when that changed something, which
+ * counts as a change; no rows change nothing: a broker that knows of no other yet forgets
+ * none for us. */
+int wf_brokers_learn(struct wf_broker_table *b, struct wf_rows rows, uint32_t keep);
+
+/* One row of such a message, on its own.  Without room a learned one whose bit is not set
+ * in `keep` makes way.  1: it is in the table. */
+int wf_brokers_named(struct wf_broker_table *b, const struct wf_broker_row *row,
+                     uint32_t keep);
 
 /* One learned before this process began, from our own file. */
 void wf_brokers_recall(struct wf_broker_table *b, const struct wf_broker *row);

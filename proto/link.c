@@ -344,6 +344,18 @@ struct wf_home wf_link_home(const struct wf_link *l)
                             l->welcome.shared};
 }
 
+int wf_link_named(struct wf_link *l, uint64_t now_us, const struct wf_broker_row *row)
+{
+    if (!l->learns || l->state != WF_LINK_READY ||
+        !wf_ways_named(&l->ways, row, l->endpoint, l->cfg.holds, l->cfg.owner)) {
+        return 0;
+    }
+    l->better = wf_ways_is(&l->ways, l->better) ? l->better : WF_BROKERS_NONE;
+    l->try_us = now_us;
+    plan(l);
+    return 1;
+}
+
 enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
                                  const struct wf_msg *msg, struct wf_effects *out)
 {
@@ -390,7 +402,8 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
         return WF_LINK_PASS;
     case WF_MSG_brokers:
         if (l->state == WF_LINK_READY && l->learns &&
-            wf_ways_learn(&l->ways, msg->u.brokers.rows, l->endpoint)) {
+            wf_ways_learn(&l->ways, msg->u.brokers.rows, l->endpoint, l->cfg.holds,
+                          l->cfg.owner)) {
             l->better = wf_ways_is(&l->ways, l->better) ? l->better : WF_BROKERS_NONE;
             wf_trials_begin(l, now_us);
             plan(l);

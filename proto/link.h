@@ -126,6 +126,10 @@ void wf_link_tried(struct wf_link *l, uint64_t now_us, int answered,
 void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 void wf_link_stay(struct wf_link *l, uint64_t now_us, uint64_t stay_ms);
 
+/* The present broker named this one as who has something of the owner's: it is tried at
+ * once.  0: it cannot be, because we do not learn of brokers, or it makes no sense. */
+int wf_link_named(struct wf_link *l, uint64_t now_us, const struct wf_broker_row *row);
+
 /* Who it speaks with, or did last. */
 struct wf_home wf_link_home(const struct wf_link *l);
 

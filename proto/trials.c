@@ -28,18 +28,32 @@ static int only_at(const struct wf_link *l, const struct wf_home *a,
     if (wf_home_same_broker(a, b)) {
         return 0;
     }
-    return l->cfg.role != WF_ROLE_AGENT && wf_home_same_store(a, b)
-               ? held & WF_HOLDS_ALONE
-               : held;
+    return wf_home_same_store(a, b) ? held & WF_HOLDS_ALONE : held;
 }
 
-/* What waits at `i` this session does not serve. */
+/* Work waits at a broker that cannot be had here and failed, and this may be one that
+ * shares its store. */
+static int may_have(const struct wf_link *l, unsigned i, const struct wf_home *here)
+{
+    for (unsigned k = 0; k < l->ways.brokers.n; k++) {
+        const struct wf_home there = wf_ways_home(&l->ways, k);
+
+        if (wf_ways_is(&l->ways, k) && l->ways.v[k].error != 0 && there.shared != 0 &&
+            there.shared != here->shared && only_at(l, &there, here) != 0) {
+            return wf_ways_may_have(&l->ways, i, l->cfg.holds, l->cfg.owner);
+        }
+    }
+    return 0;
+}
+
+/* What waits at `i` this session does not serve; or may wait there, which only a session
+ * shows: it is visited once. */
 static int has_work(const struct wf_link *l, unsigned i)
 {
     const struct wf_home there = wf_ways_home(&l->ways, i);
     const struct wf_home here = wf_link_home(l);
 
-    return only_at(l, &there, &here) != 0;
+    return only_at(l, &there, &here) != 0 || may_have(l, i, &here);
 }
 
 /* An agent finishes what it has from here before it leaves; who waits for the outcomes of

@@ -44,17 +44,60 @@ void wf_ways_init(struct wf_ways *w, const struct wf_broker_table *brokers, unsi
     sync_rows(w);
 }
 
-int wf_ways_learn(struct wf_ways *w, struct wf_rows rows, unsigned present)
+/* Rows that stay whatever is told: a bit each. */
+static uint32_t kept(const struct wf_ways *w, unsigned present, wf_holds_fn *holds,
+                     const void *owner)
 {
-    int news = wf_brokers_learn(&w->brokers, rows, present);
+    uint32_t keep = present < WF_BROKERS_MAX ? UINT32_C(1) << present : 0;
+
+    for (unsigned i = 0; holds != NULL && i < w->brokers.n; i++) {
+        const struct wf_home home = wf_ways_home(w, i);
+
+        if (wf_ways_is(w, i) && holds(owner, &home)) {
+            keep |= UINT32_C(1) << i;
+        }
+    }
+    return keep;
+}
+
+int wf_ways_learn(struct wf_ways *w, struct wf_rows rows, unsigned present,
+                  wf_holds_fn *holds, const void *owner)
+{
+    int news = wf_brokers_learn(&w->brokers, rows, kept(w, present, holds, owner));
 
     sync_rows(w);
     return news;
 }
 
+int wf_ways_named(struct wf_ways *w, const struct wf_broker_row *row, unsigned present,
+                  wf_holds_fn *holds, const void *owner)
+{
+    int is = wf_brokers_named(&w->brokers, row, kept(w, present, holds, owner));
+
+    sync_rows(w);
+    return is;
+}
+
 int wf_ways_is(const struct wf_ways *w, unsigned i)
 {
     return i < WF_BROKERS_MAX && w->v[i].row != 0;
+}
+
+int wf_ways_may_have(const struct wf_ways *w, unsigned i, wf_holds_fn *holds,
+                     const void *owner)
+{
+    if (holds == NULL || !wf_ways_is(w, i) || w->v[i].opened) {
+        return 0;
+    }
+    for (unsigned k = 0; k < w->brokers.n; k++) {
+        const struct wf_home home = wf_ways_home(w, k);
+
+        if (wf_ways_is(w, k) && w->v[k].error != 0 && home.shared != 0 &&
+            holds(owner, &home)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 unsigned wf_ways_count(const struct wf_ways *w)
@@ -94,7 +137,7 @@ void wf_ways_store(const struct wf_ways *w, unsigned i, uint64_t *ret_store,
 
 /* Lower is better: that it did not fail, its work, its distance, how soon its turn is. */
 struct rank {
-    int failed, idle;
+    int failed, idle; /* 0: work waits there, 1: it may, 2: it does not */
     uint64_t rtt_us;
     unsigned turn;
 };
@@ -112,8 +155,11 @@ static struct rank rank_of(const struct wf_ways *w, unsigned i, unsigned last,
 {
     const struct wf_home home = wf_ways_home(w, i);
     unsigned n = w->brokers.n;
+    int idle = holds != NULL && holds(owner, &home)   ? 0
+               : wf_ways_may_have(w, i, holds, owner) ? 1
+                                                      : 2;
 
-    return (struct rank){w->v[i].error != 0, holds == NULL || !holds(owner, &home),
+    return (struct rank){w->v[i].error != 0, idle,
                          w->v[i].rtt_us != 0 ? w->v[i].rtt_us : UINT64_MAX,
                          (i + n - last - 1) % n};
 }

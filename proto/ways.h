@@ -17,7 +17,8 @@
 #define WF_HOLDS_ALONE 2 /* something that it alone has */
 
 /* Is there unfinished work of this broker: WF_HOLDS* bits.  Of the link's owner; pure.
- * For an agent, whose work is of one broker always, it is either. */
+ * Of an agent's work both are true at the broker that assigned it; at another one with
+ * its store the first. */
 typedef int wf_holds_fn(const void *owner, const struct wf_home *home);
 
 struct wf_way {
@@ -43,11 +44,23 @@ struct wf_ways {
 void wf_ways_init(struct wf_ways *w, const struct wf_broker_table *brokers, unsigned n,
                   uint64_t retry_min_ms, uint64_t retry_max_ms);
 
-/* Take what a broker said of others; `present` stays.  1: something changed. */
-int wf_ways_learn(struct wf_ways *w, struct wf_rows rows, unsigned present);
+/* Take what a broker said of others; `present` stays, and where there is unfinished work
+ * (`holds` may be NULL).  1: something changed. */
+int wf_ways_learn(struct wf_ways *w, struct wf_rows rows, unsigned present,
+                  wf_holds_fn *holds, const void *owner);
+
+/* This broker was named as the one that has something: a way to it, if there is room or
+ * was one.  1: there is. */
+int wf_ways_named(struct wf_ways *w, const struct wf_broker_row *row, unsigned present,
+                  wf_holds_fn *holds, const void *owner);
 
 /* There is an address. */
 int wf_ways_is(const struct wf_ways *w, unsigned i);
+
+/* Nobody was there yet, so its store is not known; and work waits at a broker that shares
+ * its store with others and failed: this may be one of them. */
+int wf_ways_may_have(const struct wf_ways *w, unsigned i, wf_holds_fn *holds,
+                     const void *owner);
 
 /* How many there are. */
 unsigned wf_ways_count(const struct wf_ways *w);
@@ -59,8 +72,8 @@ void wf_ways_store(const struct wf_ways *w, unsigned i, uint64_t *ret_store,
                    uint64_t *ret_lsn);
 
 /* The one to dial: of those that are ready one that did not fail last time; of these
- * where work waits, else the nearest, else those not measured, in turn after `last`. None
- * is ready: the one that will be first. */
+ * where work waits, else where it may, else the nearest, else those not measured, in turn
+ * after `last`. None is ready: the one that will be first. */
 unsigned wf_ways_pick(const struct wf_ways *w, uint64_t now_us, unsigned last,
                       wf_holds_fn *holds, const void *owner);
 

@@ -127,6 +127,7 @@ static void admit(struct node *n, const struct wf_assign *m, unsigned cap,
         return;
     }
     r->home = n->home;
+    r->max_result = n->link.welcome.max_payload;
     n->held_of[cap]++;
     n->link.load.arrived++;
     rc = node_inputs_take(n, r, m, out);
@@ -191,7 +192,7 @@ static void on_run_done(struct node *n, struct run *r, const struct run_end *end
     if (r->stop_code != 0) {
         r->end.code = r->stop_code;
     } else if (end->has_data && end->code == 0) {
-        if (end->data.len > n->link.welcome.max_payload) {
+        if (end->data.len > r->max_result) {
             r->end.code = WEFT_ETOOBIG;
             r->reason = wf_strdup("the result is larger than the broker takes");
         } else {

@@ -36,22 +36,26 @@ void node_send_of(const struct node *n, const struct run *r, struct wf_effects *
     }
 }
 
-static int has_runs(const struct node *n, const struct wf_home *home)
+/* Another broker with the store may come to have what is one's. */
+int node_holds(const void *owner, const struct wf_home *home)
 {
+    const struct node *n = owner;
     const struct run *r;
     size_t it = 0;
+    int held = 0;
 
     while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
         if (wf_home_same_broker(&r->home, home)) {
-            return 1;
+            return WF_HOLDS | WF_HOLDS_ALONE;
         }
+        held |= wf_home_same_store(&r->home, home) ? WF_HOLDS : 0;
     }
-    return 0;
+    return held;
 }
 
-int node_holds(const void *owner, const struct wf_home *home)
+static int has_runs(const struct node *n, const struct wf_home *home)
 {
-    return has_runs(owner, home);
+    return (node_holds(n, home) & WF_HOLDS_ALONE) != 0;
 }
 
 /* -- claims -----------------------------------------------------------------------------

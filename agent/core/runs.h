@@ -86,6 +86,7 @@ struct run {
     size_t payload_len;
     const struct run_inputs *inputs; /* NULL: it needs no data; part of data_needed */
     struct run_data *data_needed;    /* owned by node_inputs.c, gone once FINISHED */
+    uint64_t max_result;             /* inline, as its broker takes it */
     struct wf_buf out;               /* stdout: becomes the result */
     struct wf_buf err;               /* stderr not sent yet */
     uint64_t out_sent;               /* bytes of `out` streamed */

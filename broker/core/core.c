@@ -190,6 +190,8 @@ static const struct route {
     [WF_MSG_seen] = {on_seen, B, 0},
     [WF_MSG_facts] = {on_facts, B, 0},
     [WF_MSG_assign] = {on_assign, B, 0},
+    [WF_MSG_seek] = {on_seek, B, 0},
+    [WF_MSG_sought] = {on_sought, B, 0},
     [WF_MSG_stop] = {on_stop, B, 0, 1},
     [WF_MSG_result_ack] = {on_result_ack, B, 0, 1},
     [WF_MSG_holdings] = {on_holdings, A, 0},

@@ -64,6 +64,9 @@ struct wf_call {
     int waits;            /* a job that is offered again when it is due */
     int holds;            /* a job that is not sent before its payload is in the mesh */
     unsigned home;        /* place in struct wf_homes of whose it is; 0: nobody's yet */
+    int led;              /* a broker said that another one has its job */
+    int away;             /* a request that waits for that one: not under way here */
+    uint64_t doubt_us;    /* asked for until then though its broker's store lacks it */
     uint64_t offer_ms;    /* how long to offer it to a broker that cannot store it */
     uint64_t offer_us;    /* until when, once one refused it for that; 0: none did */
     uint64_t retry_ms;    /* goes with `error` */

@@ -134,7 +134,8 @@ static void delist(struct wf_calls *c, struct wf_call *call)
     if (c->follower == call) {
         c->follower = NULL;
     }
-    c->requests -= call->kind == WF_CALL_REQUEST || call->kind == WF_CALL_PING;
+    c->requests -=
+        (call->kind == WF_CALL_REQUEST && !call->away) || call->kind == WF_CALL_PING;
     unhold(c, call);
     wf_homes_drop(&c->homes, call);
     wf_index_remove(&c->by_id, &call->by_id);
@@ -327,9 +328,12 @@ static void expire(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
             wf_send_call(c, c->link.heard_us, call, out);
         }
     } else if (call->kind != WF_CALL_SUBMIT) {
-        wf_calls_end(c, call, wf_calls_ready(c) ? WEFT_ETIMEOUT : WEFT_EUNREACH,
-                     wf_slice_of(wf_calls_ready(c) ? "the broker did not answer in time"
-                                                   : c->link.error_text),
+        wf_calls_end(c, call,
+                     wf_calls_ready(c) && !call->away ? WEFT_ETIMEOUT : WEFT_EUNREACH,
+                     wf_slice_of(call->away          ? "another broker has it, and could "
+                                                       "not be reached in time"
+                                 : wf_calls_ready(c) ? "the broker did not answer in time"
+                                                     : c->link.error_text),
                      0);
     } else if (call->holds || !wf_calls_ready(c) || !wf_homes_here(&c->homes, call)) {
         wf_calls_end(c, call, WEFT_EEXPIRED,

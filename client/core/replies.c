@@ -4,6 +4,8 @@
 #include "common/err.h"
 #include "proto/words.h"
 
+#define DOUBT_MS 10000u /* between questions for a job in doubt */
+
 static int wire_error(uint64_t code)
 {
     return code != 0 ? -(int) code : WEFT_EPROTO;
@@ -105,9 +107,50 @@ static struct wf_slice forgotten(const struct wf_call *call)
               "it keeps results is over; submit it again");
 }
 
+/* Another broker has the job: the call is that one's, and the link goes there.  Once. */
+static int lead(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                struct wf_rows at)
+{
+    struct wf_broker_row row;
+    int known = 0;
+
+    while (!call->led && wf_rows_next(&at, wf_desc_broker_row(), &row)) {
+        if (wf_key_eq(&row.key, &c->homes.here.key)) {
+            continue;
+        }
+        if (!known && !wf_homes_led(&c->homes, call, &row.key)) {
+            return 0;
+        }
+        known |= wf_link_named(&c->link, now_us, &row);
+        if (!known) {
+            wf_homes_drop(&c->homes, call);
+        }
+    }
+    call->led |= known;
+    if (known && call->kind == WF_CALL_REQUEST && !call->away) {
+        call->away = 1;
+        c->requests--;
+    }
+    return known;
+}
+
+/* It is not known here: is it to be had elsewhere?  Then the call goes on. */
+static int is_elsewhere(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
+                        struct wf_rows at)
+{
+    if (call->kind != WF_CALL_PING && lead(c, now_us, call, at)) {
+        return 1;
+    }
+    if (call->kind == WF_CALL_REQUEST || !wf_homes_doubt(&c->homes, call, now_us)) {
+        return 0;
+    }
+    c->link.try_us = now_us;
+    return wf_calls_watch_later(c, call, now_us, DOUBT_MS) == 0;
+}
+
 /* A refusal that names a request. */
 static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, int error,
-                   struct wf_slice text, uint64_t retry_ms)
+                   struct wf_slice text, uint64_t retry_ms, struct wf_rows at)
 {
     /* The watch of a job whose submit is refused fails too: the submit says why. */
     if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN) {
@@ -117,6 +160,9 @@ static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, in
     if (error == WEFT_EBUSY && retry_ms != 0 &&
         (call->kind == WF_CALL_SUBMIT || call->kind == WF_CALL_WATCH) &&
         wf_calls_watch_later(c, call, now_us, retry_ms) == 0) {
+        return;
+    }
+    if (error == WEFT_ENOENT && is_elsewhere(c, now_us, call, at)) {
         return;
     }
     if (error == WEFT_ENOENT && call->kind == WF_CALL_SUBMIT) {
@@ -144,7 +190,7 @@ static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_erro
     if (e->req != 0) {
         call = wf_calls_by_req(c, e->req);
         if (call != NULL) {
-            refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms);
+            refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms, e->at);
             return;
         }
     } else if (e->about == WF_MSG_submit) {
@@ -160,7 +206,7 @@ static void take_error(struct wf_calls *c, uint64_t now_us, const struct wf_erro
         for (call = wf_calls_by_id(c, &e->job); call != NULL; call = next) {
             next = wf_calls_same_id(call);
             if (call->kind == WF_CALL_WATCH && wf_homes_here(&c->homes, call)) {
-                refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms);
+                refuse(c, now_us, call, wire_error(e->code), e->text, e->retry_ms, e->at);
             }
         }
         return;
@@ -177,12 +223,13 @@ static void answer(struct wf_calls *c, struct wf_call *call, struct wf_slice raw
 static void take_done(struct wf_calls *c, uint64_t now_us, const struct wf_done *d,
                       struct wf_slice raw)
 {
+    const struct wf_rows none = {0};
     struct wf_call *call = wf_calls_by_req(c, d->req);
 
     if (call == NULL) {
         c->late++;
     } else if (d->code != 0) {
-        refuse(c, now_us, call, wire_error(d->code), d->text, 0);
+        refuse(c, now_us, call, wire_error(d->code), d->text, 0, none);
     } else if (call->kind == WF_CALL_REQUEST && !(call->flags & WF_CALL_PAGES)) {
         answer(c, call, raw);
     }
@@ -203,13 +250,14 @@ static void take_page(struct wf_calls *c, uint64_t req, struct wf_slice raw)
 static void take_located(struct wf_calls *c, uint64_t now_us, const struct wf_located *l,
                          struct wf_slice raw)
 {
+    const struct wf_rows none = {0};
     struct wf_call *call = wf_calls_by_req(c, l->req);
 
     if ((l->req & WF_REQ_FOREIGN) != 0) {
         return;
     }
     if (call != NULL && l->code != 0) {
-        refuse(c, now_us, call, wire_error(l->code), l->text, 0);
+        refuse(c, now_us, call, wire_error(l->code), l->text, 0, none);
     } else {
         take_page(c, l->req, raw);
     }

@@ -71,6 +71,19 @@ static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *cal
     }
 }
 
+/* Only the broker that has its job can answer.  What waits for another one keeps the link
+ * from nothing. */
+static int is_away(struct wf_calls *c, struct wf_call *call)
+{
+    const int away = call->home != 0 && !wf_homes_here(&c->homes, call);
+
+    if (away != call->away) {
+        c->requests = away ? c->requests - 1 : c->requests + 1;
+        call->away = away;
+    }
+    return away;
+}
+
 static void send_ping(uint64_t now_us, const struct wf_call *call, struct wf_effects *out)
 {
     const struct wf_ping p = {.seq = call->req | WF_PING_BIT, .time_us = now_us};
@@ -94,7 +107,9 @@ void wf_send_call(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
         send_watch(c, call, out);
         return;
     case WF_CALL_REQUEST:
-        wf_calls_send_parts(call, out);
+        if (!is_away(c, call)) {
+            wf_calls_send_parts(call, out);
+        }
         return;
     case WF_CALL_PING:
         send_ping(now_us, call, out);

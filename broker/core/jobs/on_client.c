@@ -37,7 +37,9 @@ struct job *owned_job(struct turn *t, const struct wf_id *id, uint64_t req)
                    "no such job here yet: another broker of this site may have it");
             return NULL;
         }
-        refuse(t, WEFT_ENOENT, req, id, 0, "no such job here");
+        if (j != NULL || !seek_begin(t, id, req)) {
+            refuse(t, WEFT_ENOENT, req, id, 0, "no such job here");
+        }
         return NULL;
     }
     return j;

@@ -535,6 +535,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
     guests_drop(c, out);
     tick_dials(c, out);
     mesh_lanes_step(c, out);
+    seek_step(c, out);
     if (wf_list_empty(&c->mesh.neighbours)) {
         c->mesh.offers_changed = 0;
         return;
@@ -565,7 +566,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
 
 uint64_t mesh_due_us(const struct core *c)
 {
-    uint64_t due_us = mesh_lanes_due_us(c);
+    uint64_t due_us = wf_min_u64(mesh_lanes_due_us(c), seek_due_us(c));
     uint64_t jobs = 0;
 
     for (unsigned i = 0; i < c->mesh.ndials; i++) {

@@ -14,6 +14,7 @@
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
 #include "broker/core/mesh/lanes.h"
+#include "broker/core/mesh/seek.h"
 #include "common/list.h"
 #include "common/rng.h"
 #include "proto/link.h"
@@ -70,6 +71,7 @@ struct mesh_ask {
 };
 
 struct mesh {
+    struct seeks seeks;
     struct mesh_ask asks[MESH_ASKS]; /* a later one takes the place of an older */
     uint64_t ask_number;
     struct wf_list_node neighbours; /* owned */

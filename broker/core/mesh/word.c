@@ -275,6 +275,18 @@ int word_admits(const struct core *c, const struct wf_key *key)
     return word_of(c, key, &m, NULL) == 0 && may_come(&m);
 }
 
+int word_is_broker(const struct core *c, const struct wf_key *key)
+{
+    const struct principal *p = registry_key(&c->registry, key);
+    struct wf_key_fact m;
+
+    if (p != NULL) {
+        return p->role == WF_ROLE_BROKER && p->state == WF_KEY_ACTIVE;
+    }
+    return word_of(c, key, &m, NULL) == 0 && m.role == WF_ROLE_BROKER &&
+           m.state == WF_KEY_ACTIVE;
+}
+
 struct principal *word_adopt(struct core *c, const struct wf_key *key, int any,
                              struct wf_effects *out)
 {

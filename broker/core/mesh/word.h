@@ -50,8 +50,11 @@ void word_key(struct core *c, const struct principal *p, struct wf_effects *out)
 /* Is it enrolled somewhere, and revoked nowhere, as far as is known? */
 int word_admits(const struct core *c, const struct wf_key *key);
 
-/* The same, and a principal is made of it; NULL: it is not, or there is no room.  `any`:
- * also of a role that is not let in, to be revoked. */
+/* Is it a broker's, by what was enrolled here or is known of the mesh? */
+int word_is_broker(const struct core *c, const struct wf_key *key);
+
+/* As word_admits(), and a principal is made of it; NULL: it is not, or there is no room.
+ * `any`: also of a role that is not let in, to be revoked. */
 struct principal *word_adopt(struct core *c, const struct wf_key *key, int any,
                              struct wf_effects *out);
 

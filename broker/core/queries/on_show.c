@@ -120,6 +120,9 @@ static struct job *find_job(struct turn *t)
     wf_slice_str(q->key, text, sizeof text);
     if (wf_id_parse(text, &id) == 0) {
         found = jobs_get(&t->c->jobs, &id);
+        if (found == NULL && seek_begin(t, &id, q->req)) {
+            return NULL;
+        }
     } else if (q->key.len >= PREFIX_MIN && q->key.len < sizeof text) {
         while ((j = wf_map_next(t->c->jobs.by_id, &it)) != NULL) {
             char hex[WF_ID_TEXT];

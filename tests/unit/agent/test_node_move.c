@@ -373,6 +373,43 @@ static void test_staying(void)
     close_bed(&b);
 }
 
+/* A result is as large as its own broker takes, whoever is there when it ends. */
+static void test_large(void)
+{
+    static const uint8_t bytes[1500];
+    struct run_end end = {.has_data = 1, .data = wf_slice_make(bytes, 900)};
+    struct node_event ev = {.kind = NODE_RUN_DONE, .end = &end};
+    struct wf_welcome small = {.proto = 1,
+                               .heartbeat_ms = 1000,
+                               .lease_ms = 4000,
+                               .max_payload = 100,
+                               .store = B.store,
+                               .role = WF_ROLE_AGENT};
+    struct wf_msg m;
+    struct bed b;
+
+    start_two(&b, &A);
+    assign(&b, 1, 1, 4);
+    assign(&b, 2, 1, 4);
+    happens(&b, NODE_LINK_DOWN);
+    b.now_us = node_link(b.n)->due_us;
+    happens(&b, NODE_TICK);
+    happens(&b, NODE_LINK_UP);
+    hears(&b, WF_MSG_welcome, &small);
+    ev.run = b.started[0];
+    step(&b, &ev);
+    ev.run = b.started[1];
+    end.data.len = 1100;
+    step(&b, &ev);
+    fall_over(&b, &A);
+    ok(said(&b, WF_MSG_result, 0, &m) && m.u.result.code == 0 &&
+           m.u.result.data.len == 900,
+       "a result is judged by the broker that gets it");
+    ok(said(&b, WF_MSG_result, 1, &m) && m.u.result.code == -WEFT_ETOOBIG,
+       "which takes no more than it said");
+    close_bed(&b);
+}
+
 int main(void)
 {
     test_apart();
@@ -382,5 +419,6 @@ int main(void)
     test_policy();
     test_leaving();
     test_staying();
+    test_large();
     return done();
 }

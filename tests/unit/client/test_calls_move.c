@@ -348,6 +348,152 @@ static void test_fast(void)
     session_fini(&s);
 }
 
+/* What a broker says to a request when another one has the job. */
+static void lead(struct session *s, uint64_t req, unsigned key, const char *endpoint)
+{
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_error e = {.code = (uint64_t) -WEFT_ENOENT,
+                         .about = WF_MSG_query,
+                         .req = req,
+                         .text = wf_slice_of("another has it")};
+    struct wf_broker_row row = {.endpoint = wf_slice_of(endpoint)};
+
+    memset(row.key.b, (int) key, sizeof row.key.b);
+    must(wf_rows_add(&rows, &e.at, wf_desc_broker_row(), &row) == 0);
+    wf_effects_clear(&s->out);
+    session_tell(s, WF_MSG_error, &e);
+    wf_buf_fini(&rows);
+}
+
+static void ask(struct session *s, struct wf_call *call, uint64_t deadline_us)
+{
+    struct wf_query body = {.kind = 1};
+
+    wf_call_init(call);
+    wf_effects_clear(&s->out);
+    must(wf_calls_request(&s->calls, call, WF_MSG_query, &body, NULL, deadline_us,
+                          &s->out) == 0);
+}
+
+/* Jobs asked for by their ids at a broker that knows who has them. */
+static void test_led(void)
+{
+    const struct who far = {2, 13, 0};
+    const struct wf_id id = session_id(1);
+    const struct wf_done done = {.req = 2};
+    struct wf_call watched, asked;
+    struct session s;
+
+    open_two(&s, &A);
+    wf_call_init(&watched);
+    must(wf_calls_watch(&s.calls, &watched, &id, &s.out) == 0);
+    ask(&s, &asked, UINT64_MAX);
+    lead(&s, watched.req, 3, "tcp://c:1");
+    lead(&s, asked.req, 3, "tcp://c:1");
+    ok(watched.state == WF_CALL_OPEN && asked.state == WF_CALL_OPEN,
+       "what another broker has does not end with ENOENT");
+    is_int(live(&s), 2, "that one is dialled, though it was not known before");
+    greet(&s, &far);
+    ok(session_count(&s, WF_MSG_watch) == 1 && session_count(&s, WF_MSG_query) == 1,
+       "and asked for both");
+    outcome(&s, 1);
+    ok(watched.has_outcome, "one gets its outcome there");
+    must(asked.req == done.req);
+    session_tell(&s, WF_MSG_done, &done);
+    ok(asked.state == WF_CALL_DONE && asked.error == 0, "the other its answer");
+    no_news(&s);
+    wf_call_fini(&watched);
+    wf_call_fini(&asked);
+    session_fini(&s);
+}
+
+/* It has ended; another one may be asked in its place. */
+static void let_go(struct session *s, struct wf_call *call)
+{
+    no_news(s);
+    wf_call_fini(call);
+}
+
+static void test_led_in_vain(void)
+{
+    struct wf_call asked;
+    struct session s;
+
+    open_two(&s, &A);
+    ask(&s, &asked, s.now_us + 500000);
+    lead(&s, asked.req, 3, "tcp://c:1");
+    s.now_us += 600000;
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    ok(asked.state == WF_CALL_DONE && asked.error == WEFT_EUNREACH &&
+           strstr(wf_call_text(&asked), "another broker") != NULL,
+       "one that cannot be reached in time is said to be so");
+    is_int((intmax_t) s.calls.requests, 0, "and is asked for nothing any more");
+    let_go(&s, &asked);
+    ask(&s, &asked, UINT64_MAX);
+    lead(&s, asked.req, 1, "tcp://a:1");
+    is_int(asked.error, WEFT_ENOENT, "who names itself has it not");
+    let_go(&s, &asked);
+    ask(&s, &asked, UINT64_MAX);
+    lead(&s, asked.req, 4, "d");
+    is_int(asked.error, WEFT_ENOENT, "nor has one without an address");
+    let_go(&s, &asked);
+    ask(&s, &asked, UINT64_MAX);
+    lead(&s, asked.req, 2, "tcp://b:1");
+    must(live(&s) == 1);
+    greet(&s, &B);
+    is_int(session_count(&s, WF_MSG_query), 1, "a broker that is known is asked");
+    lead(&s, asked.req, 1, "tcp://a:1");
+    is_int(asked.error, WEFT_ENOENT, "nobody is sent on twice");
+    no_news(&s);
+    wf_call_fini(&asked);
+    session_fini(&s);
+}
+
+/* The first broker of a store lives, but not for us: the second one has not taken over.
+ */
+static void test_doubt(void)
+{
+    const struct wf_error no = {
+        .code = (uint64_t) -WEFT_ENOENT, .about = WF_MSG_watch, .req = 1};
+    struct wf_call call;
+    struct session s;
+
+    open_two(&s, &N);
+    submit(&s, &call, 1);
+    accept(&s, 1);
+    fall_over(&s, &S);
+    session_tell(&s, WF_MSG_error, &no);
+    is_int(call.state, WF_CALL_ACCEPTED,
+           "that a broker which did not accept it does not know a job ends nothing");
+    s.now_us = wf_calls_due_us(&s.calls);
+    must(call.due.key <= s.now_us + 10000000);
+    s.now_us = call.due.key;
+    wf_effects_clear(&s.out);
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    is_int(session_count(&s, WF_MSG_watch), 1, "it is asked again");
+    is_int(live(&s), 0, "and the one that accepted it is looked for");
+    greet(&s, &N);
+    is_int(session_count(&s, WF_MSG_watch), 1, "which is asked, too");
+    session_tell(&s, WF_MSG_error, &no);
+    ok(call.state == WF_CALL_DONE && call.error == WEFT_ENOENT,
+       "what that one does not know is gone");
+    no_news(&s);
+    wf_call_fini(&call);
+
+    submit(&s, &call, 2);
+    accept(&s, 2);
+    fall_over(&s, &S);
+    session_tell(&s, WF_MSG_error,
+                 &(struct wf_error){.code = no.code, .about = no.about, .req = 2});
+    s.now_us += UINT64_C(3601000000);
+    session_tell(&s, WF_MSG_error,
+                 &(struct wf_error){.code = no.code, .about = no.about, .req = 2});
+    is_int(call.error, WEFT_ENOENT, "nor is it asked for for ever");
+    no_news(&s);
+    wf_call_fini(&call);
+    session_fini(&s);
+}
+
 int main(void)
 {
     test_apart();
@@ -358,5 +504,8 @@ int main(void)
     test_going_back();
     test_refused();
     test_fast();
+    test_led();
+    test_led_in_vain();
+    test_doubt();
     return done();
 }

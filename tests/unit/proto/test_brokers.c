@@ -79,23 +79,21 @@ static void test_learned(void)
     const struct wf_key k1 = key_of(1), k2 = key_of(2), k3 = key_of(3), k4 = key_of(4);
 
     must(wf_brokers_give(&t, &k1, "tcp://10.0.0.1:1") == 0);
-    is_int(wf_brokers_learn(&t, told(&b, first, 3), WF_BROKERS_NONE), 1,
-           "three are told");
+    is_int(wf_brokers_learn(&t, told(&b, first, 3), 0), 1, "three are told");
     ok(t.n == 3 && !t.v[0].learned && t.v[1].learned && t.v[2].learned,
        "one was given before");
-    is_int(wf_brokers_learn(&t, told(&b, first, 3), WF_BROKERS_NONE), 0,
-           "again: no news");
+    is_int(wf_brokers_learn(&t, told(&b, first, 3), 0), 0, "again: no news");
     is_int(wf_brokers_find(&t, &k3, "tcp://10.0.0.1:3"), 2, "each has its number");
-    is_int(wf_brokers_learn(&t, told(&b, second, 2), WF_BROKERS_NONE), 1,
+    is_int(wf_brokers_learn(&t, told(&b, second, 2), 0), 1,
            "the next message replaces them");
     is_int(wf_brokers_find(&t, &k2, "tcp://10.0.0.1:2"), WF_BROKERS_NONE, "one is gone");
     is_int(wf_brokers_find(&t, &k3, "tcp://10.0.0.1:3"), 2,
            "who stayed keeps the number");
     is_int(wf_brokers_find(&t, &k4, "tcp://10.0.0.1:4"), 1, "a free one is used again");
     is_int(wf_brokers_find(&t, &k1, "tcp://10.0.0.1:1"), 0, "who was given stays");
-    is_int(wf_brokers_learn(&t, told(&b, third, 0), WF_BROKERS_NONE), 0,
+    is_int(wf_brokers_learn(&t, told(&b, third, 0), 0), 0,
            "one who knows of nobody makes nobody forgotten");
-    is_int(wf_brokers_learn(&t, told(&b, third, 1), 2), 1, "another message");
+    is_int(wf_brokers_learn(&t, told(&b, third, 1), 1u << 2), 1, "another message");
     is_int(wf_brokers_find(&t, &k3, "tcp://10.0.0.1:3"), 2, "the present one stays");
     is_int(t.changes, 3, "changes were counted");
     wf_buf_fini(&b);
@@ -115,13 +113,12 @@ static void test_bounds(void)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         must(wf_rows_add(&b, &rows, wf_desc_broker_row(), &bad[i]) == 0);
     }
-    is_int(wf_brokers_learn(&t, rows, WF_BROKERS_NONE), 0, "what makes no sense");
+    is_int(wf_brokers_learn(&t, rows, 0), 0, "what makes no sense");
     is_int(t.n, 0, "is passed over");
     for (unsigned i = 0; i < 40; i++) {
         many[i] = i + 1;
     }
-    is_int(wf_brokers_learn(&t, told(&b, many, 40), WF_BROKERS_NONE), 1,
-           "forty are told");
+    is_int(wf_brokers_learn(&t, told(&b, many, 40), 0), 1, "forty are told");
     is_int(t.n, WF_BROKERS_LEARNED, "the first sixteen are taken: the nearest");
     wf_buf_fini(&b);
 }
@@ -137,6 +134,36 @@ static void test_recalled(void)
     (void) strcpy(row.endpoint, "h:9");
     wf_brokers_recall(&t, &row);
     is_int(t.n, 1, "what makes no sense is passed over");
+}
+
+/* One that is named on its own, as where something is. */
+static void test_named(void)
+{
+    struct wf_broker_row row = {.key = key_of(99), .endpoint = wf_slice_of("tcp://h:99")};
+    struct wf_buf b = WF_BUF_INIT(1u << 16);
+    struct wf_broker_table t = {0};
+    const struct wf_key k = key_of(99), first = key_of(1), last = key_of(16);
+    unsigned many[WF_BROKERS_LEARNED];
+
+    for (unsigned i = 0; i < WF_BROKERS_LEARNED; i++) {
+        many[i] = i + 1;
+    }
+    (void) wf_brokers_learn(&t, told(&b, many, WF_BROKERS_LEARNED), 0);
+    must(t.n == WF_BROKERS_LEARNED);
+    is_int(wf_brokers_named(&t, &row, UINT32_MAX), 0, "nobody who is needed makes way");
+    is_int(wf_brokers_named(&t, &row, UINT32_C(1) << 15), 1, "one who is not does");
+    ok(wf_brokers_find(&t, &k, "tcp://h:99") == 14 &&
+           wf_brokers_find(&t, &first, "tcp://10.0.0.1:1") == 0 &&
+           wf_brokers_find(&t, &last, "tcp://10.0.0.1:16") == 15,
+       "the farthest");
+    is_int(wf_brokers_named(&t, &row, UINT32_MAX), 1, "twice it is there once");
+    (void) wf_brokers_learn(&t, told(&b, many, 1), UINT32_C(1) << 14);
+    ok(wf_brokers_find(&t, &k, "tcp://h:99") == 14 &&
+           wf_brokers_find(&t, &last, "tcp://10.0.0.1:16") == WF_BROKERS_NONE,
+       "and stays for as long as it is wanted, whatever is told");
+    row.endpoint = wf_slice_of("h");
+    is_int(wf_brokers_named(&t, &row, 0), 0, "what makes no sense is passed over");
+    wf_buf_fini(&b);
 }
 
 static void test_homes(void)
@@ -161,6 +188,7 @@ int main(void)
     test_learned();
     test_bounds();
     test_recalled();
+    test_named();
     test_homes();
     return done();
 }

@@ -410,6 +410,76 @@ static void test_learned(void)
     wf_buf_fini(&rows);
 }
 
+/* A broker that has unfinished work is not forgotten because others are nearer. */
+static void test_learned_work(void)
+{
+    struct wf_broker_row row = {.key = key_of(7), .endpoint = wf_slice_of("tcp://h:7")};
+    struct wf_msg m = {.type = WF_MSG_brokers}, other = m;
+    struct wf_buf rows = WF_BUF_INIT(4096);
+    struct bed b;
+
+    must(wf_rows_add(&rows, &m.u.brokers.rows, wf_desc_broker_row(), &row) == 0);
+    start_on(&b, WF_ROLE_CLIENT, 1, 800);
+    (void) offer(&b, &m);
+    must(wf_ways_is(&b.l.ways, 1));
+    work_at = 7;
+    row = (struct wf_broker_row){.key = key_of(8), .endpoint = wf_slice_of("tcp://h:8")};
+    wf_buf_clear(&rows);
+    must(wf_rows_add(&rows, &other.u.brokers.rows, wf_desc_broker_row(), &row) == 0);
+    (void) offer(&b, &other);
+    ok(wf_ways_is(&b.l.ways, 1) && b.l.ways.brokers.v[1].key.b[0] == 7 &&
+           wf_ways_is(&b.l.ways, 2),
+       "where work waits stays in the table, beside those who are told");
+    work_at = 0;
+    (void) offer(&b, &other);
+    ok(!wf_ways_is(&b.l.ways, 1), "and goes when it does not any more");
+    wf_effects_fini(&b.fx);
+    wf_buf_fini(&rows);
+}
+
+/* The store of who was never visited is not known. */
+static void visit(unsigned role)
+{
+    struct bed b;
+
+    start_on(&b, role, 3, 800);
+    b.l.ways.v[0].store = 1;
+    b.l.ways.v[0].shared = 5; /* as its welcome said */
+    b.l.ways.v[1].rtt_us = 100;
+    b.l.ways.v[1].opened = 1;
+    work_at = 1;
+    wf_link_down(&b.l, b.now, &b.fx);
+    tick(&b, b.l.due_us - b.now);
+    is_int(b.l.endpoint, 2, "who may share the dead one's store is dialled first");
+    wf_link_down(&b.l, b.now, &b.fx);
+    tick(&b, b.l.due_us - b.now);
+    must(b.l.endpoint == 1);
+    opens(&b);
+    measure(&b, 800);
+    b.l.ways.v[0].ready_us = UINT64_MAX;
+    (void) live(&b, 60 * SECOND, 800, 90000);
+    is_int(b.l.better, 2, "or visited once it answers");
+    wf_link_move(&b.l, b.now, &b.fx);
+    must(b.l.endpoint == 2);
+    opens(&b);
+    measure(&b, 800);
+    wf_link_down(&b.l, b.now, &b.fx);
+    tick(&b, b.l.due_us - b.now);
+    must(b.l.endpoint == 1);
+    opens(&b);
+    measure(&b, 800);
+    b.l.ways.v[0].ready_us = UINT64_MAX;
+    (void) live(&b, 600 * SECOND, 800, 90000);
+    is_int(b.l.better, WF_BROKERS_NONE, "once: it has another store");
+    wf_effects_fini(&b.fx);
+}
+
+static void test_visit(void)
+{
+    visit(WF_ROLE_CLIENT);
+    visit(WF_ROLE_AGENT);
+}
+
 /* The trial is given up when it lasts too long, and when the session ends. */
 static void test_untried(void)
 {
@@ -487,6 +557,8 @@ int main(void)
     test_nearest_first();
     test_barred();
     test_learned();
+    test_learned_work();
+    test_visit();
     test_untried();
     test_stores();
     return done();

@@ -78,6 +78,7 @@ at_site c token "$tmp/cc.token" --role client --name cc
 ok "a client of c" weft -q ctx add cc "$tmp/cc.token"
 run weft -C cc run hash --data x
 is "$rc" 0 "works"
+own=$(weft -C cc submit hash --data y)
 # The same client at a, which never enrolled it.
 file=$(grep -rl "^endpoint = .*:${site_port[c]}" "$WEFT_HOME" | grep cc | head -n 1)
 cp "$file" "$tmp/cc.profile"
@@ -87,6 +88,12 @@ sed -i "s/:${site_port[c]}/:${site_port[a]}/; $(grep '^broker_key' "$(grep -rl \
 run weft -C cc run hash --data x
 is "$rc" 0 "is let in at a as well"
 like "$(weft -C a events)" 'adopted.*cc' "as an operator can see"
+run weft -C cc job show "$own"
+is "$rc" 0 "and is led from there to c, two links away, where its job is"
+run weft -C cc job result "$own"
+is "$out" "$(printf y | sha256sum)" "for the result as well"
+run weft -C cc job show 0123456789abcdef0123456789abcdef
+is "$rc" 5 "what nobody has is not found anywhere"
 cp "$tmp/cc.profile" "$file"
 revoked() { weft -C a key revoke cc; }
 await "a to hear of it, two links away, and revoke it" revoked

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +125,25 @@ static int run_child(struct child *c)
     proc_reap_all();
     proc_tmp_remove(tmp);
     return rc;
+}
+
+void bench_touch(size_t bytes)
+{
+    const long page = sysconf(_SC_PAGESIZE), free_pages = sysconf(_SC_AVPHYS_PAGES);
+    size_t len = (size_t) free_pages / 4 * (size_t) page;
+    uint8_t *p;
+
+    if (len > bytes) {
+        len = bytes;
+    }
+    p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        return;
+    }
+    for (size_t i = 0; i < len; i += (size_t) page) {
+        ((volatile uint8_t *) p)[i] = 1;
+    }
+    (void) munmap(p, len);
 }
 
 int bench_main(const char *name, const struct bench_system *systems, size_t n, int argc,

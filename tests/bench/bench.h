@@ -37,6 +37,12 @@ struct bench_system {
     const char *missing; /* NULL, or the package without which it was not built */
 };
 
+/* A virtual machine gets memory from its host when it first touches it, at several
+ * microseconds a page, and may give back what it does not use.  What a system fills while
+ * it is measured must not cost more because it came first: have so many bytes here
+ * before, or a quarter of what is free. */
+void bench_touch(size_t bytes);
+
 /* `name` is that of the benchmark.  The exit status: that of the system, or 2 for options
  * that are wrong. */
 int bench_main(const char *name, const struct bench_system *systems, size_t n, int argc,

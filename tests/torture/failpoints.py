@@ -17,7 +17,7 @@ SENDS = re.compile(r'(?:_send(?:_lazy|_of)?|\btell|core_promise|ask(?:_start|_do
                    r'(?:[^;]*?)WF_MSG_(\w+)', re.S)
 # Where the messages are made that a program sends.
 SENDERS = {
-    'broker': ['broker/core/*.c', 'broker/core/data/*.c', 'broker/core/mesh/*.c'],
+    'broker': ['broker/core/*.c', 'broker/core/*/*.c'],
     'agent': ['agent/core/*.c', 'proto/link.c'],
     # The command line asks for more, and has no failpoints.
     'client': ['client/core/*.c', 'client/jobs.c', 'proto/link.c'],

@@ -283,6 +283,11 @@ uint64_t wf_pull_eta_us(const struct pull_holder *h, uint64_t bytes)
     return h->rtt_us + (h->owed + bytes) * PULL_SECOND / rate;
 }
 
+/* What the two ends take for a turn, above what the network does: chunks are read,
+ * verified and written by fours.  With less on its way a lane within a site stands still
+ * meanwhile. */
+#define TURN_US (8 * PULL_MS)
+
 /* As BBR does: the rate is what came in at least a round trip, the window twice what that
  * rate has on its way.  A sample in which the window was not used up says nothing about
  * how slow the path is. */
@@ -303,7 +308,7 @@ static void sample_rate(struct wf_pull *p, uint64_t now_us, struct pull_holder *
     h->sample = 0;
     h->sample_us = now_us;
     h->limited = 0;
-    window = 2 * h->rate * wf_max_u64(h->rtt_us, PULL_MS) / PULL_SECOND;
+    window = 2 * h->rate * wf_max_u64(h->rtt_us, TURN_US) / PULL_SECOND;
     h->window = wf_min_u64(wf_max_u64(window, PULL_WINDOW_MIN), p->cfg.window_max);
 }
 

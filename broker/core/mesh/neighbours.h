@@ -5,47 +5,22 @@
  * gives results until they are acknowledged.  Both sides of a link do so, whoever
  * dialled. Thus all that holds for agents holds between sites: leases, grace, fencing by
  * attempt, disconnect policies, claiming after a restart.
- *
- * A dialled link is the state machine of proto/link.h; its connection has a peer number
- * with the bit MESH_DIALLED, and a session like those that came in.
  * docs/spec/5-mesh.md.
  */
 #ifndef BROKER_CORE_MESH_NEIGHBOURS_H
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
-#include "broker/core/mesh/lanes.h"
+#include "broker/core/mesh/dial.h"
 #include "broker/core/mesh/seek.h"
 #include "common/list.h"
 #include "common/rng.h"
-#include "proto/link.h"
 #include "proto/words.h"
 
-#define MESH_DIALLED   0x80000000u
-#define MESH_DIALS_MAX 16u
-
 struct agent;
-struct broker_event;
 struct core;
 struct job;
 struct session;
 struct turn;
-
-/* A neighbour to be dialled, as the shell was told of it. */
-struct mesh_dial {
-    struct wf_key key;
-    char name[WF_NAME_MAX + 1];
-    unsigned nendpoints;
-};
-
-struct dial {
-    struct wf_link link;
-    struct wf_key key;
-    char name[WF_NAME_MAX + 1];
-    struct dial_lane lane;
-    uint64_t rtt_seq;          /* of the last sample that was taken over */
-    uint8_t sign[WF_KEY_SIZE]; /* what its facts are signed with, as it told */
-    size_t nsign;
-};
 
 /* What was told to a neighbour; borrowed by its agent. */
 struct neighbour {
@@ -97,19 +72,6 @@ static inline int role_runs(unsigned role)
 {
     return role == WF_ROLE_AGENT || role == WF_ROLE_BROKER;
 }
-
-/* Dial a neighbour, known already or not, from now on; the next number is its own.  What
- * keeps it from being dialled is an event. */
-void mesh_dial(struct core *c, const struct mesh_dial *d, struct wf_effects *out);
-
-/* News of a dialled connection: DIAL_UP, DIAL_DOWN, DIAL_REFUSED. */
-void mesh_on_dial(struct core *c, const struct broker_event *ev, struct wf_effects *out);
-
-/* A message of a dialled connection is first the link's; 1: it has been dealt with. */
-int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects *out);
-
-/* The session of a dialled connection is gone. */
-void mesh_session_gone(struct core *c, uint32_t peer, struct wf_effects *out);
 
 /* A session with a broker has opened. */
 void mesh_greet(struct core *c, struct session *s, struct wf_effects *out);

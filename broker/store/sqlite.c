@@ -94,7 +94,8 @@ int sqlite_connect(struct sqlite *s, struct wf_err *err)
         return wf_err_set(err, WEFT_EIO, "cannot rewrite the log of the store %s",
                           s->path);
     }
-    if (sqlite3_open_v2(s->path, &s->db, flags, s->vfs) != SQLITE_OK ||
+    if (gather_new(s->vfs, &s->gather) != SQLITE_OK ||
+        sqlite3_open_v2(s->path, &s->db, flags, gather_name(s->gather)) != SQLITE_OK ||
         sqlite3_create_function(s->db, "weft_sum", 3,
                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
                                 NULL, sql_sum, NULL, NULL) != SQLITE_OK ||
@@ -130,6 +131,8 @@ void sqlite_disconnect(struct sqlite *s, int failed)
         (void) sqlite3_close(s->db);
     }
     s->db = NULL;
+    gather_free(s->gather);
+    s->gather = NULL;
 }
 
 static int prepare(struct sqlite *s, sqlite3_stmt **ret_q, const char *before,

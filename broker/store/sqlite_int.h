@@ -9,8 +9,7 @@
 #define BROKER_STORE_SQLITE_INT_H
 
 #include "broker/store/driver.h"
-
-#include <sqlite3.h>
+#include "broker/store/sqlite_vfs.h"
 
 #define SCHEMA_VERSION 4
 
@@ -32,8 +31,9 @@ struct mark {
 };
 
 struct sqlite {
-    char *path, *vfs; /* owned; no vfs: the default one */
-    sqlite3 *db;      /* NULL: an error closed it; the next commit opens it again */
+    char *path, *vfs;      /* owned; no vfs: the default one */
+    sqlite3 *db;           /* NULL: an error closed it; the next commit opens it again */
+    struct gather *gather; /* owned; of the connection */
     sqlite3_stmt *put[STORE_TABLES], *replace[STORE_TABLES], *del[STORE_TABLES];
     sqlite3_stmt *put_many[STORE_TABLES]; /* of keys of eight bytes */
     sqlite3_stmt *put_facts, *begin, *end;

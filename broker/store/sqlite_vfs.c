@@ -151,11 +151,15 @@ static int file_sector_size(sqlite3_file *base)
     return real->pMethods->xSectorSize(real);
 }
 
+/* Not that writes are atomic, one by one or between two calls of xFileControl, nor that
+ * files are written in the order of the calls: SQLite would leave
+ * out syncs for that, and it is not true of writes that wait here. */
 static int file_traits(sqlite3_file *base)
 {
     sqlite3_file *real = file_of(base)->real;
 
-    return real->pMethods->xDeviceCharacteristics(real);
+    return real->pMethods->xDeviceCharacteristics(real) &
+           SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
 /* Without shared memory, and without pages that are mapped: one connection has the file

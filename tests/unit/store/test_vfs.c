@@ -29,6 +29,12 @@ static int below_sync(sqlite3_file *f, int flags)
     return real_methods->xSync(f, flags);
 }
 
+static int below_traits(sqlite3_file *f)
+{
+    return real_methods->xDeviceCharacteristics(f) | SQLITE_IOCAP_POWERSAFE_OVERWRITE |
+           SQLITE_IOCAP_ATOMIC | SQLITE_IOCAP_SEQUENTIAL | SQLITE_IOCAP_BATCH_ATOMIC;
+}
+
 static int below_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
                       int *ret_flags)
 {
@@ -40,6 +46,7 @@ static int below_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int f
         below_methods = *f->pMethods;
         below_methods.xWrite = below_write;
         below_methods.xSync = below_sync;
+        below_methods.xDeviceCharacteristics = below_traits;
         f->pMethods = &below_methods;
     }
     return rc;
@@ -145,6 +152,14 @@ static void test_others(void)
     begin(SQLITE_OPEN_SUPER_JOURNAL);
     must(put("abc", 3, 0) == SQLITE_OK);
     ok(writes == 1 && holds("abc", 3), "a file of another kind is written at once");
+    end();
+}
+
+static void test_traits(void)
+{
+    begin(SQLITE_OPEN_MAIN_DB);
+    is_int(f->pMethods->xDeviceCharacteristics(f), SQLITE_IOCAP_POWERSAFE_OVERWRITE,
+           "of what the file below promises, only what is true of writes that wait");
     end();
 }
 
@@ -270,6 +285,7 @@ int main(void)
     below_init();
     test_gathers();
     test_others();
+    test_traits();
     test_fails();
     test_no_memory();
     test_random();

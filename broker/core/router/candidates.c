@@ -7,8 +7,6 @@
 
 #define REDRAWS        3u /* of a node at random, while it is busy */
 #define HOLDERS_LOOKED 4u
-#define TRIES_MAX      12u /* for one node at random */
-#define DRAWS          48u /* made ahead at most, two of each number */
 
 static int is_in(const struct picking *p, uint32_t node)
 {
@@ -20,10 +18,18 @@ static int is_in(const struct picking *p, uint32_t node)
     return i < p->n;
 }
 
-/* Its records are on the way to the cache when it is scored. */
-static void add(struct picking *p, uint32_t node, struct entry *e)
+/* What is scored of it is on the way to the cache then. */
+static void prefetch_one(const struct picking *p, uint32_t node, const struct entry *e)
 {
     const struct rnode *n = &p->r->nodes[node];
+
+    __builtin_prefetch(n);
+    __builtin_prefetch(n->to_broker);
+    __builtin_prefetch(e);
+}
+
+static void add(struct picking *p, uint32_t node, struct entry *e)
+{
     const uint64_t bit = UINT64_C(1) << node % 64;
     uint64_t *maybe = &p->maybe[node % PICK_MAYBE / 64];
 
@@ -33,11 +39,6 @@ static void add(struct picking *p, uint32_t node, struct entry *e)
     *maybe |= bit;
     p->nodes[p->n] = node;
     p->v[p->n++] = e;
-    __builtin_prefetch(e);
-    __builtin_prefetch(n);
-    if (p->job->ninputs != 0) {
-        __builtin_prefetch(n->to_broker);
-    }
 }
 
 static void add_node(struct picking *p, uint32_t node)
@@ -45,6 +46,7 @@ static void add_node(struct picking *p, uint32_t node)
     struct entry *e = routing_entry(p->r, node, p->job->capability);
 
     if (e != NULL) {
+        prefetch_one(p, node, e);
         add(p, node, e);
     }
 }
@@ -123,21 +125,17 @@ static uint32_t holder_of_largest(const struct route_job *job)
     return largest != NULL ? largest->holders[0].node : ROUTE_NONE;
 }
 
-/* Whether these offer it is asked soon: where that stands is found out in two steps, of
- * which each waits for memory. */
-static unsigned prefetch_holders(const struct picking *p)
+/* How many of these offer it, most likely. */
+static unsigned count_holders(const struct picking *p)
 {
     const uint64_t bit = offer_bit(p->job->capability);
     unsigned n = 0;
 
     for (unsigned i = 0; i < p->job->ninputs; i++) {
         for (unsigned k = 0; k < p->job->inputs[i].nholders; k++) {
-            const struct rrest *h = &p->r->rest[p->job->inputs[i].holders[k].node];
+            const uint32_t node = p->job->inputs[i].holders[k].node;
 
-            if ((h->offers & bit) != 0) {
-                n++;
-                __builtin_prefetch(h->places);
-            }
+            n += (p->r->rest[node].offers & bit) != 0;
         }
     }
     return n;
@@ -151,7 +149,8 @@ static unsigned prefetch_around(const struct picking *p, const struct around *x)
     for (uint32_t i = 0; i < x->n; i++) {
         if ((x->offers[i] & bit) != 0) {
             n++;
-            __builtin_prefetch(&p->r->rest[x->v[i]]);
+            __builtin_prefetch(p->r->rest[x->v[i]].few);
+            __builtin_prefetch(&p->r->rest[x->v[i]].offers);
         }
     }
     return n;
@@ -162,11 +161,6 @@ static void add_around(struct picking *p, unsigned want, const struct around *x)
     const uint64_t bit = offer_bit(p->job->capability);
     unsigned end = p->n + want;
 
-    for (uint32_t i = 0; i < x->n; i++) {
-        if ((x->offers[i] & bit) != 0) {
-            __builtin_prefetch(p->r->rest[x->v[i]].places);
-        }
-    }
     for (uint32_t i = 0; i < x->n && p->n < end; i++) {
         if ((x->offers[i] & bit) != 0) {
             add_node(p, x->v[i]);
@@ -174,84 +168,45 @@ static void add_around(struct picking *p, unsigned want, const struct around *x)
     }
 }
 
-/* By capacity: one at random is taken with the probability of its share of the largest
- * weight, else another is drawn.  Place and luck are the whole and the rest of one
- * product; a byte of the weight tells most of those without luck before their record is
- * looked at. */
-static struct lucky draw(const struct rcap *c, uint32_t x)
+/* From the deck of the capability, into which nodes come by capacity: the first that are
+ * idle, and each that follows on REDRAWS - 1 busy ones.  Without a branch, as nobody can
+ * predict which those are. */
+static void deal(struct picking *p, unsigned want)
 {
-    const uint64_t product = (uint64_t) x * c->n;
-
-    return (struct lucky){(uint32_t) (product >> 32), (uint32_t) product};
-}
-
-static unsigned may_be_lucky(const struct rcap *c, struct lucky l)
-{
-    return l.part >> 24 <= c->luck[l.at];
-}
-
-static unsigned is_lucky(const struct rcap *c, struct lucky l)
-{
-    return l.part < (uint64_t) c->chances[l.at].weight << (24 - c->luck_shift);
-}
-
-static void draw_ahead(struct picking *p)
-{
-    const struct rcap *c = p->cap;
-    struct wf_rng rng = p->r->rng;
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < DRAWS && n < PICK_LUCKY; i++) {
-        const uint64_t x = wf_rng_next(&rng);
-        const struct lucky a = draw(c, (uint32_t) x), b = draw(c, (uint32_t) (x >> 32));
-
-        p->lucky[n] = a;
-        n += may_be_lucky(c, a);
-        p->lucky[n] = b;
-        n += may_be_lucky(c, b);
-    }
-    p->r->rng = rng;
-    p->nlucky = n;
-    for (unsigned i = 0; i < n; i++) {
-        __builtin_prefetch(&c->chances[p->lucky[i].at]);
-    }
-}
-
-/* Of so many drawn ahead the first that are idle, and each that follows on REDRAWS - 1
- * busy ones.  Without a branch, as nobody can predict which those are. */
-static unsigned choose_lucky(struct picking *p, unsigned want, uint32_t *ret)
-{
-    const struct rcap *c = p->cap;
+    struct rcap *c = p->cap;
     unsigned n = 0, busy = 0;
 
-    for (unsigned i = 0; i < p->nlucky && n < want; i++) {
-        const uint32_t at = p->lucky[i].at;
-        const unsigned lucky = is_lucky(c, p->lucky[i]);
-        const unsigned idle = (unsigned) routing_is_idle(p->r, c->chances[at].node);
-        const unsigned taken = lucky & (idle | (busy == REDRAWS - 1));
+    while (n < want) {
+        const struct card *card;
+        unsigned taken;
 
-        ret[n] = at;
+        if (c->ndeck == 0) {
+            offers_shuffle(p->r, c);
+        }
+        card = &c->deck[--c->ndeck];
+        taken = (unsigned) routing_is_idle(p->r, card->node) | (busy == REDRAWS - 1);
+        p->dealt[n] = *card;
+        p->left[n] = c->ndeck;
         n += taken;
-        busy = (busy + lucky) & (taken - 1);
+        busy = (busy + 1) & (taken - 1);
     }
-    return n;
+    p->ndealt = n;
+    for (unsigned i = 0; i < n; i++) {
+        prefetch_one(p, p->dealt[i].node, &c->v[p->dealt[i].at]);
+    }
 }
 
+/* As many as there is room for; the others go back. */
 static void add_random(struct picking *p, unsigned want)
 {
-    const struct rcap *c = p->cap;
-    uint32_t at[ROUTE_ROWS_MAX];
-    unsigned n = choose_lucky(p, want, at);
+    struct rcap *c = p->cap;
+    const unsigned n = want < p->ndealt ? want : p->ndealt;
 
-    /* Those that were drawn did not suffice: others, busy or not. */
-    for (unsigned k = 0; n < want && k < TRIES_MAX * want; k++) {
-        const struct lucky l = draw(c, (uint32_t) wf_rng_next(&p->r->rng));
-
-        at[n] = l.at;
-        n += may_be_lucky(c, l) & is_lucky(c, l);
-    }
     for (unsigned i = 0; i < n; i++) {
-        add(p, c->chances[at[i]].node, &c->v[at[i]]);
+        add(p, p->dealt[i].node, &c->v[p->dealt[i].at]);
+    }
+    if (n != 0 && n < p->ndealt && c->ndeck < p->left[n - 1]) {
+        c->ndeck = p->left[n - 1];
     }
 }
 
@@ -264,11 +219,11 @@ static void prefetch(struct picking *p)
     for (unsigned i = 0; p->job->ninputs != 0 && i < p->job->inputs[0].nholders; i++) {
         const uint32_t node = p->job->inputs[0].holders[i].node;
 
-        __builtin_prefetch(&p->r->rest[node]);
-        __builtin_prefetch(&p->r->nodes[node]);
+        __builtin_prefetch(&p->r->rest[node].offers);
         __builtin_prefetch(p->r->nodes[node].to_broker);
+        __builtin_prefetch(p->r->rest[node].few);
+        __builtin_prefetch(&p->r->nodes[node]);
     }
-    draw_ahead(p);
 }
 
 void picking_begin(struct picking *p, struct routing *r, const struct route_job *job,
@@ -278,12 +233,13 @@ void picking_begin(struct picking *p, struct routing *r, const struct route_job 
     p->job = job;
     p->now_us = now_us;
     p->cap = &r->caps[job->capability];
-    p->n = p->nlucky = 0;
+    p->n = 0;
     memset(p->maybe, 0, sizeof p->maybe);
     if (p->cap->n > r->cfg.sample) {
         near_refresh(r, p->cap, now_us);
         p->holder = holder_of_largest(job);
         prefetch(p);
+        deal(p, r->cfg.sample - r->cfg.sample / 4);
     }
 }
 
@@ -298,7 +254,7 @@ static void pick_of_many(struct picking *p, unsigned sample)
         add_node(p, p->job->sure);
     }
     add_near(p, sample / 4);
-    others = (unsigned) wf_min_u64(prefetch_holders(p), HOLDERS_LOOKED * 2);
+    others = (unsigned) wf_min_u64(count_holders(p), HOLDERS_LOOKED * 2);
     if (p->holder != ROUTE_NONE) {
         around = around_of(p->r, p->holder, p->now_us);
         others += (unsigned) wf_min_u64(prefetch_around(p, around), sample / 4);

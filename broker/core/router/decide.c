@@ -45,18 +45,23 @@ struct deciding {
     struct known known[CLASSES_KEPT]; /* by the low bits of the class */
 };
 
+static void learn(struct deciding *x, struct known *k, uint32_t class_)
+{
+    const struct runtime_key key = key_of(class_, x->job);
+
+    x->filled |= 1u << class_ % CLASSES_KEPT;
+    k->class_ = class_;
+    k->warm_us = k->late_us = k->try_us = UNKNOWN;
+    runtimes_guess(x->r->runtimes, &key, &k->guess);
+}
+
 static struct known *known_of(struct deciding *x, uint32_t class_)
 {
     const unsigned at = class_ % CLASSES_KEPT;
     struct known *k = &x->known[at];
 
     if ((x->filled >> at & 1) == 0 || k->class_ != class_) {
-        const struct runtime_key key = key_of(class_, x->job);
-
-        x->filled |= 1u << at;
-        k->class_ = class_;
-        k->warm_us = k->late_us = k->try_us = UNKNOWN;
-        runtimes_guess(x->r->runtimes, &key, &k->guess);
+        learn(x, k, class_);
     }
     return k;
 }
@@ -80,24 +85,24 @@ uint64_t routing_work(const struct routing *r, uint32_t node, const struct route
 
 /* The node's slots serve all its capabilities, the offer has some of its own: the longer
  * of the two queues is the one to wait for. */
-static uint64_t wait_us(const struct rnode *n, const struct entry *e, uint64_t work_us)
+static uint64_t wait_us(const struct routing *r, const struct entry *e, uint64_t work_us)
 {
-    uint64_t us = 0;
+    const struct rnode *n = &r->nodes[e->node];
 
     if (e->assigned >= e->slots) {
-        us = score_wait(e->assigned, wf_min_u64(e->assigned * work_us, n->work_us),
-                        e->slots, n->speed_pm);
+        const uint64_t all_us = routing_load(r, e->node).work_us;
+
+        return wf_max_u64(
+            n->wait_us, score_wait(e->assigned, wf_min_u64(e->assigned * work_us, all_us),
+                                   e->slots, n->speed_pm));
     }
-    if (n->jobs >= n->slots) {
-        us = wf_max_u64(us, score_wait(n->jobs, n->work_us, n->slots, n->speed_pm));
-    }
-    return us;
+    return n->wait_us;
 }
 
 static int is_full(const struct rnode *n, const struct entry *e)
 {
-    return e->assigned >= (uint64_t) e->slots + e->queue ||
-           n->jobs >= (uint64_t) n->slots + e->queue;
+    return (e->assigned >= (uint64_t) e->slots + e->queue) |
+           (n->jobs >= (uint64_t) n->slots + e->queue);
 }
 
 /* How long it takes with a run that so many per mille do not exceed; *kept: what that
@@ -164,12 +169,10 @@ static unsigned filter_of(const struct rnode *n, const struct route_job *job,
     if (job->max_pusd != 0 && row->cost_pusd > job->max_pusd) {
         return PLACE_COST;
     }
-    if (is_full(n, e)) {
-        return PLACE_FULL;
-    }
-    return PLACE_PASSED;
+    return is_full(n, e) ? PLACE_FULL : PLACE_PASSED;
 }
 
+/* Field by field: all are written, none of them twice. */
 static void score_row(struct deciding *x, const struct entry *e, struct route_row *row)
 {
     const struct routing *r = x->r;
@@ -181,8 +184,6 @@ static void score_row(struct deciding *x, const struct entry *e, struct route_ro
     struct fetch_plan fetch;
 
     fetch_plan(&x->fetch, e->node, &fetch);
-
-    /* Field by field: all are written, none of them twice. */
     row->node = e->node;
     row->from = fetch.from;
     row->report_ms =
@@ -193,8 +194,8 @@ static void score_row(struct deciding *x, const struct entry *e, struct route_ro
     row->ref = e->ref;
     s->link_us =
         wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
-    s->wait_us = wait_us(n, e, work_us);
-    s->others_us = s->wait_us == 0 ? 0 : score_others(s->wait_us);
+    s->wait_us = wait_us(r, e, work_us);
+    s->others_us = score_others(s->wait_us);
     s->fetch_us = fetch.us;
     s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
@@ -213,45 +214,46 @@ static void score_row(struct deciding *x, const struct entry *e, struct route_ro
     s->total_us = score_total(s, x->occupies);
 }
 
-static void weigh(struct route_decision *d, int i)
+/* For all callers but one: there it stands in the loop. */
+static __attribute__((noinline)) void score_one(struct deciding *x, const struct entry *e,
+                                                struct route_row *row)
 {
-    const uint64_t total_us = d->rows[i].score.total_us;
-
-    if (d->best < 0 || total_us < d->rows[d->best].score.total_us) {
-        d->runner_up = d->best;
-        d->best = i;
-    } else if (d->runner_up < 0 || total_us < d->rows[d->runner_up].score.total_us) {
-        d->runner_up = i;
-    }
+    score_row(x, e, row);
 }
 
-/* Where it failed last comes after every other that has room. */
-static void weigh_last(struct route_decision *d, int i)
-{
-    if (d->best < 0) {
-        d->best = i;
-    } else if (d->runner_up < 0) {
-        d->runner_up = i;
-    }
-}
-
+/* The best and the next best, the first of equal ones.  Where it failed last comes after
+ * every other that has room. */
 static void weigh_all(struct route_decision *d, const struct route_job *job)
 {
-    int last = -1;
+    uint64_t least_us = UINT64_MAX, next_us = UINT64_MAX;
+    int best = -1, next = -1, last = -1;
 
     for (unsigned i = 0; i < d->nrows; i++) {
-        if (d->rows[i].filter == PLACE_PASSED) {
-            d->passed++;
-            if (d->rows[i].node != job->avoid) {
-                weigh(d, (int) i);
-            } else {
-                last = (int) i;
-            }
+        const uint64_t us = d->rows[i].score.total_us;
+
+        if (d->rows[i].filter != PLACE_PASSED) {
+            continue;
+        }
+        d->passed++;
+        if (d->rows[i].node == job->avoid) {
+            last = (int) i;
+        } else if (us < least_us || best < 0) {
+            next = best;
+            next_us = least_us;
+            best = (int) i;
+            least_us = us;
+        } else if (us < next_us || next < 0) {
+            next = (int) i;
+            next_us = us;
         }
     }
-    if (last >= 0) {
-        weigh_last(d, last);
+    if (last >= 0 && best < 0) {
+        best = last;
+    } else if (last >= 0 && next < 0) {
+        next = last;
     }
+    d->best = best;
+    d->runner_up = next;
 }
 
 /* None of the sample will do: the first of some more that does. */
@@ -263,7 +265,7 @@ static void look_further(struct routing *r, struct deciding *x, struct route_dec
     uint32_t at = (uint32_t) wf_rng_below(&r->rng, c->n);
 
     for (uint32_t i = 0; i < FURTHER_MAX && i < c->n; i++) {
-        score_row(x, &c->v[(at + i) % c->n], row);
+        score_one(x, &c->v[(at + i) % c->n], row);
         if (row->filter == PLACE_PASSED) {
             weigh_all(d, x->job);
             return;
@@ -304,7 +306,7 @@ uint64_t decide_scan(const struct routing *r, const struct route_job *job,
     begin(&x, r, job, now_us);
     fetching_begin(&x.fetch, r, job, now_us);
     for (uint32_t i = 0; i < c->n; i++) {
-        score_row(&x, &c->v[i], row);
+        score_one(&x, &c->v[i], row);
         if (row->filter == PLACE_PASSED) {
             least = wf_min_u64(least, row->score.total_us);
         }
@@ -323,7 +325,7 @@ int routing_score(const struct routing *r, const struct route_job *job, uint32_t
     }
     begin(&x, r, job, now_us);
     fetching_begin(&x.fetch, r, job, now_us);
-    score_row(&x, e, ret);
+    score_one(&x, e, ret);
     return 1;
 }
 

@@ -44,6 +44,9 @@ static unsigned bounds_of_each(const uint16_t *a, const uint16_t *h, unsigned n,
 #define LANES 8u
 typedef uint16_t lanes __attribute__((vector_size(LANES * sizeof(uint16_t))));
 
+/* Signed numbers compare in one step where others take two. */
+#define TURN ((lanes){0} + 0x8000)
+
 static lanes load(const uint16_t *v)
 {
     lanes x;
@@ -63,6 +66,12 @@ static lanes least(lanes a, lanes b)
 {
     return a - (lanes) _mm_subs_epu16((__m128i) a, (__m128i) b);
 }
+
+/* Of lanes with the highest bit turned. */
+static lanes least_turned(lanes a, lanes b)
+{
+    return (lanes) _mm_min_epi16((__m128i) a, (__m128i) b);
+}
 #else
 static lanes add_sat(lanes a, lanes b)
 {
@@ -76,6 +85,11 @@ static lanes least(lanes a, lanes b)
     const lanes less = (lanes) (a <= b);
 
     return (a & less) | (b & ~less);
+}
+
+static lanes least_turned(lanes a, lanes b)
+{
+    return least(a ^ TURN, b ^ TURN) ^ TURN;
 }
 #endif
 
@@ -157,15 +171,24 @@ unsigned distance_bounds(const uint16_t *a, const uint16_t *h, unsigned n,
 }
 
 /* One less of each: what is not known is then beyond all that is, and stays there. */
-uint32_t distance_least(const uint16_t *a, const uint16_t *h, unsigned n)
+static lanes way_over(const uint16_t *a, const uint16_t *h)
 {
     const lanes one = (lanes){0} + 1;
-    lanes v = ~(lanes){0};
 
-    for (unsigned k = 0; k < n; k += LANES) {
-        v = least(v, add_sat(load(a + k) - one, load(h + k) - one));
+    return add_sat(load(a) - one, load(h) - one) ^ TURN;
+}
+
+uint32_t distance_least(const uint16_t *a, const uint16_t *h, unsigned n)
+{
+    lanes v = way_over(a, h);
+
+    for (unsigned k = LANES; k < n; k += LANES) {
+        v = least_turned(v, way_over(a + k, h + k));
     }
-    return (uint32_t) wf_min_u64(least_of(v) + 2u, UINT16_MAX);
+    v = least_turned(v, HALF(v));
+    v = least_turned(v, QUARTER(v));
+    v = least_turned(v, EIGHTH(v)) ^ TURN;
+    return (uint32_t) wf_min_u64(v[0] + 2u, UINT16_MAX);
 }
 
 uint32_t distance_guess_us(const struct distance_end *a, const struct distance_end *h,

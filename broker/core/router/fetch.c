@@ -17,6 +17,7 @@ void fetching_begin(struct fetching *f, const struct routing *r,
     f->r = r;
     f->job = job;
     f->now_us = now_us;
+    f->simple = job->ninputs == 1 && job->inputs[0].bytes != 0;
     for (unsigned i = 0; i < job->ninputs; i++) {
         const struct route_input *in = &job->inputs[i];
 
@@ -25,10 +26,13 @@ void fetching_begin(struct fetching *f, const struct routing *r,
             const struct rrest *h = &r->rest[node];
             struct fetch_from *from = &f->from[i][k];
 
+            from->node = node;
+            from->site = r->nodes[node].site;
             from->up = wf_max_u64(1, routing_share(h->up, h->up_told, h->up_own));
             from->up_us = score_mul_div(in->bytes, SECOND_US, from->up);
             from->pairs = pairs_with(r->pairs, node);
             from->to_broker = r->nodes[node].to_broker;
+            f->simple &= in->holders[k].have >= in->bytes;
         }
     }
 }
@@ -48,20 +52,39 @@ static uint64_t time_of(uint64_t bytes, uint64_t rtt_us, uint64_t link_us)
 }
 
 static uint64_t guess_us(const struct fetching *f, const struct fetch_from *from,
-                         uint32_t holder, uint32_t node)
+                         uint32_t node)
 {
-    const struct routing *r = f->r;
-    const struct rnode *h = &r->nodes[holder], *a = &r->nodes[node];
-    const uint32_t u = distance_least(a->to_broker, from->to_broker, r->vector);
+    const struct rnode *a = &f->r->nodes[node];
+    const uint32_t u = distance_least(a->to_broker, from->to_broker, f->r->vector);
 
-    return u == UINT16_MAX || (a->site != 0 && a->site == h->site)
-               ? routing_guess_us(r, holder, node)
+    return u == UINT16_MAX || (a->site == from->site && a->site != 0)
+               ? routing_guess_us(f->r, from->node, node)
                : u * DISTANCE_UNIT_US;
 }
 
-/* The holder from which it would come soonest; `down` is what this node's link gives.
- * What a pair did lately tells more of the way between than the ends do, if the links are
- * as free as then. */
+/* From one holder.  What a pair did lately tells more of the way between than the ends
+ * do, if the links are as free as then. */
+static inline struct part part_of(const struct fetching *f, const struct fetch_from *from,
+                                  uint64_t missing, int all, uint32_t node,
+                                  uint64_t down_us)
+{
+    struct part p = {.holder = from->node, .bytes = missing, .rate = from->up};
+    struct pair_seen seen = {0};
+
+    p.us = from->up_us;
+    if ((from->pairs >> node % 64 & 1) != 0) {
+        seen = pairs_get(f->r->pairs, from->node, node, f->now_us);
+    }
+    if (seen.rate != 0 || !all) {
+        p.rate = seen.rate != 0 ? wf_min_u64(p.rate, seen.rate) : p.rate;
+        p.us = score_mul_div(missing, SECOND_US, p.rate);
+    }
+    p.rtt_us = seen.rtt_us != 0 ? seen.rtt_us : guess_us(f, from, node);
+    p.us = time_of(missing, p.rtt_us, wf_max_u64(p.us, down_us));
+    return p;
+}
+
+/* The holder from which it would come soonest; `down` is what this node's link gives. */
 static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
                      uint32_t node, uint64_t down, struct part *ret)
 {
@@ -71,28 +94,17 @@ static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
     *ret = (struct part){.holder = ROUTE_NONE, .bytes = missing, .us = UINT64_MAX};
     for (unsigned i = 0; i < in->nholders; i++) {
         const struct fetch_from *from = &f->from[input][i];
-        const uint32_t holder = in->holders[i].node;
-        uint64_t rate = from->up, us = from->up_us, rtt_us;
-        struct pair_seen seen = {0};
+        struct part p;
 
-        if (holder == node || in->holders[i].have < missing) {
+        if (from->node == node || in->holders[i].have < missing) {
             continue;
         }
-        if ((from->pairs >> node % 64 & 1) != 0) {
-            seen = pairs_get(f->r->pairs, holder, node, f->now_us);
+        p = part_of(f, from, missing, missing == in->bytes, node, down_us);
+        if (p.us < ret->us) {
+            *ret = p;
         }
-        if (seen.rate != 0 || missing != in->bytes) {
-            rate = seen.rate != 0 ? wf_min_u64(rate, seen.rate) : rate;
-            us = score_mul_div(missing, SECOND_US, rate);
-        }
-        rtt_us = seen.rtt_us != 0 ? seen.rtt_us : guess_us(f, from, holder, node);
-        us = time_of(missing, rtt_us, wf_max_u64(us, down_us));
-        /* One choice a field: which holder it is nobody can predict. */
-        ret->holder = us < ret->us ? holder : ret->holder;
-        ret->rtt_us = us < ret->us ? rtt_us : ret->rtt_us;
-        ret->rate = us < ret->us ? wf_min_u64(rate, down) : ret->rate;
-        ret->us = wf_min_u64(us, ret->us);
     }
+    ret->rate = wf_min_u64(ret->rate, down);
     return ret->us != UINT64_MAX;
 }
 
@@ -123,35 +135,46 @@ static void add_part(struct part *v, unsigned *n, const struct part *p)
     }
 }
 
-static uint64_t price_of(const struct routing *r, const struct part *p,
+static uint64_t price_of(const struct routing *r, uint32_t holder, uint64_t bytes,
                          const struct rnode *to)
 {
-    const struct rnode *h = &r->nodes[p->holder];
+    const struct rnode *h = &r->nodes[holder];
     const uint64_t price = prices_egress(r->prices, h->site, h->tier, to->site, to->tier);
     uint64_t pusd;
 
-    return __builtin_mul_overflow(p->bytes, price, &pusd) ? UINT64_MAX : pusd;
+    return __builtin_mul_overflow(bytes, price, &pusd) ? UINT64_MAX : pusd;
 }
 
-/* One input, as nearly all jobs have that have any. */
-static void plan_one(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
+/* One input that all holders have, as nearly all jobs have that have any: the same with
+ * less to remember.  0: this node holds it. */
+static int plan_simple(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
 {
     const struct rnode *a = &f->r->nodes[node];
-    const uint64_t missing = missing_of(&f->job->inputs[0], node);
-    struct part p;
+    const struct route_input *in = &f->job->inputs[0];
+    const uint64_t down_us = score_mul_div(in->bytes, SECOND_US, a->down_share);
+    uint64_t least_us = UINT64_MAX;
 
-    if (missing == 0) {
-        return;
+    for (unsigned i = 0; i < in->nholders; i++) {
+        const struct fetch_from *from = &f->from[0][i];
+        uint64_t us;
+
+        if (from->node == node) {
+            return 0;
+        }
+        us = part_of(f, from, in->bytes, 1, node, down_us).us;
+        /* A choice of each: which holder it is nobody can predict. */
+        ret->from = us < least_us ? from->node : ret->from;
+        least_us = wf_min_u64(us, least_us);
     }
-    ret->bytes = missing;
-    if (best_part(f, 0, missing, node, a->down_share, &p)) {
-        ret->us = p.us;
-        ret->pusd = price_of(f->r, &p, a);
-        ret->from = p.holder;
-    } else {
+    ret->bytes = in->bytes;
+    if (ret->from == ROUTE_NONE) {
         /* It still comes in over the link of this node, from whoever will have it. */
-        ret->us = score_mul_div(missing, SECOND_US, a->down_share);
+        ret->us = down_us;
+    } else {
+        ret->us = least_us;
+        ret->pusd = price_of(f->r, ret->from, in->bytes, a);
     }
+    return 1;
 }
 
 static void plan_several(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
@@ -175,7 +198,8 @@ static void plan_several(const struct fetching *f, uint32_t node, struct fetch_p
     }
     for (unsigned i = 0; i < n; i++) {
         ret->us = wf_max_u64(ret->us, parts[i].us);
-        ret->pusd = wf_add_sat(ret->pusd, price_of(f->r, &parts[i], a));
+        ret->pusd =
+            wf_add_sat(ret->pusd, price_of(f->r, parts[i].holder, parts[i].bytes, a));
         if (parts[i].bytes > most) {
             most = parts[i].bytes;
             ret->from = parts[i].holder;
@@ -192,9 +216,8 @@ static void plan_several(const struct fetching *f, uint32_t node, struct fetch_p
 void fetch_plan(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
 {
     *ret = (struct fetch_plan){.from = ROUTE_NONE};
-    if (f->job->ninputs == 1) {
-        plan_one(f, node, ret);
-    } else if (f->job->ninputs != 0) {
+    if (f->job->ninputs != 0 && (!f->simple || !plan_simple(f, node, ret))) {
+        *ret = (struct fetch_plan){.from = ROUTE_NONE};
         plan_several(f, node, ret);
     }
 }

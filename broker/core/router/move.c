@@ -9,8 +9,9 @@ static uint64_t wait_there(const struct routing *r, const struct route_job *job,
 {
     const struct rnode *n = &r->nodes[there->node];
     const struct entry *e = routing_entry(r, there->node, job->capability);
-    const uint64_t jobs = n->jobs - (n->jobs != 0);
-    const uint64_t work_us = n->work_us - wf_min_u64(n->work_us, there->work_us);
+    const struct route_load l = routing_load(r, there->node);
+    const uint64_t jobs = l.jobs - (l.jobs != 0);
+    const uint64_t work_us = l.work_us - wf_min_u64(l.work_us, there->work_us);
     const uint64_t others = wf_max_u64(e->assigned, 1) - 1;
 
     return wf_max_u64(score_wait(jobs, work_us, n->slots, n->speed_pm),

@@ -9,7 +9,6 @@
 #define PAIRS_MAX   65536u
 #define FLOWS_MAX   (1u << 20)
 #define RATE_GUESS  UINT64_C(50000000)
-#define WHOLE_SLOTS 8u /* of a site count when candidates are drawn */
 
 int routing_new(const struct routing_config *cfg, struct prices *prices,
                 struct runtimes *runtimes, struct routing **ret_routing)
@@ -47,12 +46,13 @@ void routing_free(struct routing *r)
         return;
     }
     for (uint32_t i = 0; i < r->nnodes; i++) {
-        wf_free(r->rest[i].places);
+        wf_free(r->rest[i].more);
     }
     for (uint32_t i = 0; r->caps != NULL && i < r->cfg.max_capabilities; i++) {
         wf_free(r->caps[i].v);
         wf_free(r->caps[i].chances);
         wf_free(r->caps[i].luck);
+        wf_free(r->caps[i].deck);
     }
     pairs_free(r->pairs);
     wf_free(r->block);
@@ -72,11 +72,12 @@ size_t routing_bytes(const struct routing *r)
                AROUND_SETS * sizeof *r->around + pairs_bytes(r->pairs);
 
     for (uint32_t i = 0; i < r->nnodes; i++) {
-        n += r->rest[i].cap_places * sizeof *r->rest[i].places;
+        n += r->rest[i].cap_more * sizeof *r->rest[i].more;
     }
     for (uint32_t i = 0; i < r->cfg.max_capabilities; i++) {
         n += r->caps[i].cap * sizeof *r->caps[i].v +
-             r->caps[i].cap_chances * sizeof *r->caps[i].chances + r->caps[i].cap_luck;
+             r->caps[i].cap_chances * sizeof *r->caps[i].chances + r->caps[i].cap_luck +
+             (r->caps[i].deck != NULL ? DECK * sizeof *r->caps[i].deck : 0);
     }
     return n;
 }
@@ -165,7 +166,7 @@ static void note_load(struct routing *r, uint32_t node)
     struct rnode *n = &r->nodes[node];
 
     n->jobs = (uint32_t) wf_min_u64(view.jobs, UINT32_MAX);
-    n->work_us = view.work_us;
+    n->wait_us = score_wait(view.jobs, view.work_us, n->slots, n->speed_pm);
     n->reported_us = load->reported_us;
     note_idle(r, node);
 }
@@ -272,63 +273,17 @@ void routing_remove(struct routing *r, uint32_t node)
     struct rrest *rest = &r->rest[node];
 
     while (rest->nplaces != 0) {
-        routing_withdraw(r, node, rest->places[rest->nplaces - 1].capability);
+        routing_withdraw(r, node, place_at(rest, rest->nplaces - 1)->capability);
     }
     leave_site(r, node);
     pairs_forget(r->pairs, node);
     around_forget(r, node);
-    wf_free(rest->places);
-    rest->places = NULL;
-    rest->cap_places = 0;
+    wf_free(rest->more);
+    rest->more = NULL;
+    rest->cap_more = 0;
     n->used = n->open = 0;
     note_idle(r, node);
     r->free_nodes[r->nfree++] = node;
-}
-
-/* Sites have so many slots that they would be drawn again and again, and hardly ever a
- * free node of this broker's own. */
-static uint32_t weight_of(const struct rnode *n, uint32_t slots)
-{
-    const uint64_t most = n->whole ? WHOLE_SLOTS : UINT32_MAX;
-
-    slots = (uint32_t) wf_min_u64(most, wf_min_u64(n->slots, slots));
-    return (uint32_t) wf_max_u64(1,
-                                 wf_min_u64(UINT32_MAX, (uint64_t) slots * n->speed_pm));
-}
-
-/* So that this weight fits a byte, too. */
-static void widen_luck(struct rcap *c, uint32_t weight)
-{
-    while (weight >> c->luck_shift > UINT8_MAX) {
-        c->luck_shift++;
-    }
-    for (uint32_t i = 0; i < c->n; i++) {
-        c->luck[i] = (uint8_t) (c->chances[i].weight >> c->luck_shift);
-    }
-}
-
-static void weigh_at(struct routing *r, const struct place *p)
-{
-    struct rcap *c = &r->caps[p->capability];
-    const struct entry *e = &c->v[p->at];
-    struct chance *chance = &c->chances[p->at];
-
-    chance->node = e->node;
-    chance->weight = weight_of(&r->nodes[e->node], e->slots);
-    if (chance->weight >> c->luck_shift > UINT8_MAX) {
-        widen_luck(c, chance->weight);
-    } else {
-        c->luck[p->at] = (uint8_t) (chance->weight >> c->luck_shift);
-    }
-}
-
-static void reweigh(struct routing *r, uint32_t node)
-{
-    const struct rrest *rest = &r->rest[node];
-
-    for (uint32_t i = 0; i < rest->nplaces; i++) {
-        weigh_at(r, &rest->places[i]);
-    }
 }
 
 void routing_describe(struct routing *r, uint32_t node, const struct route_about *about)
@@ -346,8 +301,8 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
     n->slots = (uint32_t) wf_max_u64(1, about->slots);
     n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;
     n->price_pusd_s = about->price_pusd_s;
-    reweigh(r, node);
-    note_idle(r, node);
+    offers_reweigh(r, node);
+    note_load(r, node);
 }
 
 void routing_measured(struct routing *r, uint32_t node, const struct route_links *links)
@@ -358,7 +313,7 @@ void routing_measured(struct routing *r, uint32_t node, const struct route_links
     /* A distance that hardly changed leaves the order of the near ones as it is. */
     if (links->rtt_us / 1000 != n->rtt_us / 1000) {
         for (uint32_t i = 0; i < rest->nplaces; i++) {
-            r->caps[rest->places[i].capability].near_stale = 1;
+            r->caps[place_at(rest, i)->capability].near_stale = 1;
         }
     }
     n->rtt_us = links->rtt_us;
@@ -399,100 +354,6 @@ uint32_t routing_guess_us(const struct routing *r, uint32_t a, uint32_t b)
     const struct distance_end x = end_of(&r->nodes[a]), y = end_of(&r->nodes[b]);
 
     return distance_guess_us(&x, &y, r->vector);
-}
-
-/* -- offers ---------------------------------------------------------------------------
- */
-
-static struct place *place_of(const struct rrest *n, uint32_t capability)
-{
-    for (uint32_t i = 0; i < n->nplaces; i++) {
-        if (n->places[i].capability == capability) {
-            return &n->places[i];
-        }
-    }
-    return NULL;
-}
-
-struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability)
-{
-    const struct rrest *n = &r->rest[node];
-    const struct place *p =
-        (n->offers & offer_bit(capability)) != 0 ? place_of(n, capability) : NULL;
-
-    return p != NULL ? &r->caps[capability].v[p->at] : NULL;
-}
-
-static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
-{
-    uint32_t more = *cap != 0 ? *cap * 2 : 4;
-    void *p;
-
-    if (n < *cap) {
-        return 0;
-    }
-    p = wf_realloc(*v, more * size);
-    if (p == NULL) {
-        return WEFT_ENOMEM;
-    }
-    *v = p;
-    *cap = more;
-    return 0;
-}
-
-int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
-                  const struct route_offer *offer)
-{
-    struct rrest *n = &r->rest[node];
-    struct rcap *c = &r->caps[capability];
-    struct entry *e = routing_entry(r, node, capability);
-
-    if (e == NULL) {
-        if (grow((void **) &n->places, n->nplaces, &n->cap_places, sizeof *n->places) !=
-                0 ||
-            grow((void **) &c->v, c->n, &c->cap, sizeof *c->v) != 0 ||
-            grow((void **) &c->chances, c->n, &c->cap_chances, sizeof *c->chances) != 0 ||
-            grow((void **) &c->luck, c->n, &c->cap_luck, sizeof *c->luck) != 0) {
-            return WEFT_ENOMEM;
-        }
-        n->places[n->nplaces++] = (struct place){capability, c->n};
-        n->offers |= offer_bit(capability);
-        e = &c->v[c->n++];
-        c->near_stale = 1;
-    }
-    *e = (struct entry){.node = node,
-                        .slots = (uint32_t) wf_max_u64(1, offer->slots),
-                        .queue = offer->queue,
-                        .assigned = offer->assigned,
-                        .warm = offer->warm,
-                        .ref = offer->ref};
-    weigh_at(r, place_of(n, capability));
-    return 0;
-}
-
-void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
-{
-    struct rrest *n = &r->rest[node];
-    struct rcap *c = &r->caps[capability];
-    struct place *p = place_of(n, capability);
-
-    if (p == NULL) {
-        return;
-    }
-    /* The last entry moves to where this one was. */
-    c->n--;
-    if (p->at != c->n) {
-        c->v[p->at] = c->v[c->n];
-        c->chances[p->at] = c->chances[c->n];
-        c->luck[p->at] = c->luck[c->n];
-        place_of(&r->rest[c->v[p->at].node], capability)->at = p->at;
-    }
-    *p = n->places[--n->nplaces];
-    n->offers = 0;
-    for (uint32_t i = 0; i < n->nplaces; i++) {
-        n->offers |= offer_bit(n->places[i].capability);
-    }
-    c->near_stale = 1;
 }
 
 /* -- load -----------------------------------------------------------------------------

@@ -28,6 +28,8 @@
 #define AROUND_MATES   64u
 #define AROUND_RANDOM  128u
 #define CLASSES_LATELY 4u
+#define DECK           256u /* cards: of each capability, drawn at once */
+#define PLACES_FEW     8u
 #define FRESH_US       UINT64_C(10000000)
 
 /* A node's offer of a capability, in the capability's table. */
@@ -45,11 +47,18 @@ struct chance {
     uint32_t weight; /* slots x speed; less than 256 << luck_shift */
 };
 
+/* One that was drawn by capacity, and where it stands in the table. */
+struct card {
+    uint32_t node, at;
+};
+
 struct rcap {
     struct entry *v;        /* owned */
+    struct card *deck;      /* owned, once there are many; drawn ahead for decisions, */
+    uint32_t n, ndeck;      /* which take from its end */
     struct chance *chances; /* owned */
     uint8_t *luck;          /* owned; weight >> luck_shift, of which many are looked at */
-    uint32_t n, cap, cap_chances, cap_luck;
+    uint32_t cap, cap_chances, cap_luck;
     unsigned luck_shift;
     uint32_t near[NEAR_KEPT]; /* nodes, the nearest first */
     uint32_t at[NEAR_KEPT];   /* where they stood in the table when they were found */
@@ -67,8 +76,8 @@ struct place {
  * its way to the brokers.  What is reckoned from the rest is reckoned when that changes.
  */
 struct rnode {
-    uint64_t work_us; /* load_view(), */
-    uint32_t jobs;    /* both */
+    uint64_t wait_us; /* for a slot, by load_view(), */
+    uint32_t jobs;    /* and so many are there */
     uint32_t slots;
     uint64_t reported_us;
     uint64_t down_share; /* bytes a second that one more flow to it would get */
@@ -81,17 +90,24 @@ struct rnode {
 } __attribute__((aligned(128)));
 
 /* The rest of it, of the same number: for those that hold data, and when something
- * changes. */
+ * changes.  Three lines: where it stands, what it gives to others, its load. */
 struct rrest {
-    uint64_t offers;      /* bit k: some capability whose number is k modulo 64 */
-    struct place *places; /* owned */
-    uint32_t nplaces, cap_places;
-    uint64_t up, down;                             /* bytes a second */
+    struct place few[PLACES_FEW]; /* the first nplaces, */
+
+    struct place *more; /* owned; and those behind them */
+    uint32_t nplaces, cap_more;
+    uint64_t offers;   /* bit k: some capability whose number is k modulo 64 */
+    uint64_t up, down; /* bytes a second */
     uint32_t up_told, down_told, up_own, down_own; /* flows */
+    uint32_t site_next, site_prev;                 /* ring of its site's nodes */
 
     struct load load;
-    uint32_t site_next, site_prev; /* ring of its site's nodes */
 } __attribute__((aligned(64)));
+
+static inline struct place *place_at(struct rrest *n, uint32_t i)
+{
+    return i < PLACES_FEW ? &n->few[i] : &n->more[i - PLACES_FEW];
+}
 
 /* Nodes near to one that holds data, and what they offered when they were found: one that
  * offers more since is seen FRESH_US later. */
@@ -136,8 +152,14 @@ struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t cap
 struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b,
                                  uint64_t now_us);
 
+/* offers.c: its weight in all tables where it stands, after its slots or speed changed.
+ */
+void offers_reweigh(struct routing *r, uint32_t node);
+
+/* Draw a deck, of one card at least; there are more nodes than a sample. */
+void offers_shuffle(struct routing *r, struct rcap *c);
+
 #define PICK_MAYBE 256u
-#define PICK_LUCKY 24u /* draws with luck that are expected to suffice */
 
 /* The candidates of a decision are found in two steps: what is looked at in the second is
  * on its way to the cache when the first is over, so that there should be some other work
@@ -152,10 +174,9 @@ struct picking {
     struct entry *v[ROUTE_ROWS_MAX];
     uint32_t nodes[ROUTE_ROWS_MAX];
     uint64_t maybe[PICK_MAYBE / 64]; /* bit k: some number is k modulo PICK_MAYBE */
-    unsigned nlucky;
-    struct lucky {
-        uint32_t at, part;
-    } lucky[PICK_LUCKY + 2]; /* drawn ahead */
+    unsigned ndealt;
+    struct card dealt[ROUTE_ROWS_MAX]; /* those at random, perhaps too many */
+    uint32_t left[ROUTE_ROWS_MAX];     /* cards in the deck after each */
 };
 
 void picking_begin(struct picking *p, struct routing *r, const struct route_job *job,
@@ -205,7 +226,9 @@ struct fetching {
     const struct routing *r;
     const struct route_job *job;
     uint64_t now_us;
+    int simple; /* one input, which all of its holders have in full */
     struct fetch_from {
+        uint32_t node, site;
         uint64_t up;    /* what its link gives, */
         uint64_t up_us; /* and how long it takes for all of the input */
         uint64_t pairs; /* pairs_with() */

@@ -152,13 +152,13 @@ static int node_is_sound(const struct model *m, uint32_t node)
 {
     const struct routing *r = m->b.r;
     const struct rnode *n = &r->nodes[node];
-    const struct rrest *rest = &r->rest[node];
+    struct rrest *rest = &r->rest[node];
     const struct route_load load = load_view(&rest->load);
     uint64_t bits = 0;
     uint32_t offered = 0;
 
     for (uint32_t i = 0; i < rest->nplaces; i++) {
-        const struct place *p = &rest->places[i];
+        const struct place *p = place_at(rest, i);
         const struct rcap *c = &r->caps[p->capability];
 
         if (p->at >= c->n || c->v[p->at].node != node || c->chances[p->at].node != node ||
@@ -173,7 +173,8 @@ static int node_is_sound(const struct model *m, uint32_t node)
         offered += m->offered[node][cap];
     }
     return offered == rest->nplaces && rest->offers == bits && n->open == m->open[node] &&
-           n->jobs == load.jobs && n->work_us == load.work_us &&
+           n->jobs == load.jobs &&
+           n->wait_us == score_wait(load.jobs, load.work_us, n->slots, n->speed_pm) &&
            n->reported_us == rest->load.reported_us &&
            n->down_share == routing_share(rest->down, rest->down_told, rest->down_own) &&
            routing_is_idle(r, node) == (n->open && load.jobs < n->slots) &&

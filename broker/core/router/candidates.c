@@ -23,9 +23,11 @@ static void prefetch_one(const struct picking *p, uint32_t node, const struct en
 {
     const struct rnode *n = &p->r->nodes[node];
 
-    __builtin_prefetch(n);
-    __builtin_prefetch(n->to_broker);
     __builtin_prefetch(e);
+    __builtin_prefetch(n);
+    if (p->job->ninputs != 0) {
+        __builtin_prefetch(n->to_broker);
+    }
 }
 
 static void add(struct picking *p, uint32_t node, struct entry *e)
@@ -141,12 +143,14 @@ static unsigned count_holders(const struct picking *p)
     return n;
 }
 
-static unsigned prefetch_around(const struct picking *p, const struct around *x)
+/* The same of those around, of which some are looked at; their places are sent for. */
+static unsigned prefetch_around(const struct picking *p, unsigned want)
 {
     const uint64_t bit = offer_bit(p->job->capability);
+    const struct around *x = p->around;
     unsigned n = 0;
 
-    for (uint32_t i = 0; i < x->n; i++) {
+    for (uint32_t i = 0; i < x->n && n < want; i++) {
         if ((x->offers[i] & bit) != 0) {
             n++;
             __builtin_prefetch(p->r->rest[x->v[i]].few);
@@ -156,9 +160,10 @@ static unsigned prefetch_around(const struct picking *p, const struct around *x)
     return n;
 }
 
-static void add_around(struct picking *p, unsigned want, const struct around *x)
+static void add_around(struct picking *p, unsigned want)
 {
     const uint64_t bit = offer_bit(p->job->capability);
+    const struct around *x = p->around;
     unsigned end = p->n + want;
 
     for (uint32_t i = 0; i < x->n && p->n < end; i++) {
@@ -171,50 +176,52 @@ static void add_around(struct picking *p, unsigned want, const struct around *x)
 /* From the deck of the capability, into which nodes come by capacity: the first that are
  * idle, and each that follows on REDRAWS - 1 busy ones.  Without a branch, as nobody can
  * predict which those are. */
-static void deal(struct picking *p, unsigned want)
+static void deal(struct routing *r, struct rcap *c, unsigned want, struct hand *ret)
 {
-    struct rcap *c = p->cap;
     unsigned n = 0, busy = 0;
+    uint32_t left;
 
-    while (n < want) {
-        const struct card *card;
-        unsigned taken;
+    if (c->ndeck < want * REDRAWS) {
+        offers_shuffle(r, c);
+    }
+    left = c->ndeck;
+    ret->left[0] = left;
+    while (n < want && left != 0) {
+        const struct card card = c->deck[--left];
+        const unsigned idle = (unsigned) routing_is_idle(r, card.node);
+        const unsigned taken = idle | (busy == REDRAWS - 1);
 
-        if (c->ndeck == 0) {
-            offers_shuffle(p->r, c);
-        }
-        card = &c->deck[--c->ndeck];
-        taken = (unsigned) routing_is_idle(p->r, card->node) | (busy == REDRAWS - 1);
-        p->dealt[n] = *card;
-        p->left[n] = c->ndeck;
+        ret->card[n] = card;
         n += taken;
+        ret->left[n] = left;
         busy = (busy + 1) & (taken - 1);
     }
-    p->ndealt = n;
-    for (unsigned i = 0; i < n; i++) {
-        prefetch_one(p, p->dealt[i].node, &c->v[p->dealt[i].at]);
-    }
+    ret->n = n;
 }
 
-/* As many as there is room for; the others go back. */
+/* So many, or all that there are, leave the deck. */
 static void add_random(struct picking *p, unsigned want)
 {
-    struct rcap *c = p->cap;
-    const unsigned n = want < p->ndealt ? want : p->ndealt;
+    const struct hand *h = &p->hand;
+    const unsigned n = want < h->n ? want : h->n;
 
     for (unsigned i = 0; i < n; i++) {
-        add(p, p->dealt[i].node, &c->v[p->dealt[i].at]);
+        add(p, h->card[i].node, &p->cap->v[h->card[i].at]);
     }
-    if (n != 0 && n < p->ndealt && c->ndeck < p->left[n - 1]) {
-        c->ndeck = p->left[n - 1];
-    }
+    p->cap->ndeck = h->left[n];
+}
+
+/* As many as may be drawn: the near ones have their places. */
+static unsigned most_random(const struct routing *r)
+{
+    return r->cfg.sample - r->cfg.sample / 4;
 }
 
 /* What picking will look at is far apart in memory: let it come meanwhile. */
 static void prefetch(struct picking *p)
 {
     if (p->holder != ROUTE_NONE) {
-        around_prefetch(p->r, p->holder);
+        around_prefetch(p->r, p->holder, 0);
     }
     for (unsigned i = 0; p->job->ninputs != 0 && i < p->job->inputs[0].nholders; i++) {
         const uint32_t node = p->job->inputs[0].holders[i].node;
@@ -223,6 +230,7 @@ static void prefetch(struct picking *p)
         __builtin_prefetch(p->r->nodes[node].to_broker);
         __builtin_prefetch(p->r->rest[node].few);
         __builtin_prefetch(&p->r->nodes[node]);
+        pairs_prefetch(p->r->pairs, node);
     }
 }
 
@@ -234,46 +242,72 @@ void picking_begin(struct picking *p, struct routing *r, const struct route_job 
     p->now_us = now_us;
     p->cap = &r->caps[job->capability];
     p->n = 0;
+    p->around = NULL;
     memset(p->maybe, 0, sizeof p->maybe);
     if (p->cap->n > r->cfg.sample) {
         near_refresh(r, p->cap, now_us);
         p->holder = holder_of_largest(job);
         prefetch(p);
-        deal(p, r->cfg.sample - r->cfg.sample / 4);
+        deal(r, p->cap, most_random(r), &p->hand);
+        for (unsigned i = 0; i < p->hand.n; i++) {
+            prefetch_one(p, p->hand.card[i].node, &p->cap->v[p->hand.card[i].at]);
+        }
     }
 }
 
-/* Those at random come before those that take longer to find, in as many places as these
- * will leave. */
-static void pick_of_many(struct picking *p, unsigned sample)
+void picking_near(struct picking *p)
 {
-    const struct around *around = NULL;
-    unsigned others = 0;
-
-    if (p->job->sure != ROUTE_NONE) {
-        add_node(p, p->job->sure);
+    if (p->cap->n > p->r->cfg.sample) {
+        if (p->holder != ROUTE_NONE) {
+            around_prefetch(p->r, p->holder, 1);
+        }
+        if (p->job->sure != ROUTE_NONE) {
+            add_node(p, p->job->sure);
+        }
+        add_near(p, p->r->cfg.sample / 4);
     }
-    add_near(p, sample / 4);
+}
+
+unsigned picking_random(struct picking *p)
+{
+    const unsigned sample = p->r->cfg.sample;
+    unsigned others;
+
+    if (p->cap->n <= sample) {
+        add_all(p);
+        return p->n;
+    }
     others = (unsigned) wf_min_u64(count_holders(p), HOLDERS_LOOKED * 2);
     if (p->holder != ROUTE_NONE) {
-        around = around_of(p->r, p->holder, p->now_us);
-        others += (unsigned) wf_min_u64(prefetch_around(p, around), sample / 4);
+        p->around = around_of(p->r, p->holder, p->now_us);
+        others += prefetch_around(p, sample / 4);
     }
-    if (p->n + others < sample) {
-        add_random(p, sample - p->n - others);
-    }
-    add_holders(p);
-    if (around != NULL) {
-        add_around(p, sample / 4, around);
-    }
+    add_random(p, p->n + others < sample ? sample - p->n - others : 0);
+    return p->n;
 }
 
-unsigned picking_end(struct picking *p)
+unsigned picking_data(struct picking *p)
 {
-    if (p->cap->n <= p->r->cfg.sample) {
-        add_all(p);
-    } else {
-        pick_of_many(p, p->r->cfg.sample);
+    if (p->cap->n > p->r->cfg.sample) {
+        add_holders(p);
+    }
+    if (p->around != NULL) {
+        add_around(p, p->r->cfg.sample / 4);
     }
     return p->n;
+}
+
+void picking_ahead(struct routing *r, uint32_t capability)
+{
+    struct rcap *c = &r->caps[capability];
+    struct hand h;
+
+    if (c->n > r->cfg.sample) {
+        deal(r, c, most_random(r), &h);
+        for (unsigned i = 0; i < h.n; i++) {
+            __builtin_prefetch(&c->v[h.card[i].at]);
+            __builtin_prefetch(&r->nodes[h.card[i].node]);
+            __builtin_prefetch(r->nodes[h.card[i].node].to_broker);
+        }
+    }
 }

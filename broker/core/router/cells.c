@@ -70,15 +70,21 @@ static uint32_t slot_of(const struct cells *t, const struct cell_key *key)
     return at;
 }
 
-void cells_prefetch(const struct cells *t, const struct cell_key *key, unsigned step)
+uint32_t cells_seek(const struct cells *t, const struct cell_key *key)
 {
-    const uint32_t *slot = &t->index[(uint32_t) hash(t, key) & t->mask];
+    const uint32_t at = (uint32_t) hash(t, key) & t->mask;
 
-    if (step == 0) {
-        __builtin_prefetch(slot);
-    } else if (*slot != 0) {
-        __builtin_prefetch(&t->cell[*slot - 1]);
-        __builtin_prefetch(&t->cell[*slot - 1].miss);
+    __builtin_prefetch(&t->index[at]);
+    return at;
+}
+
+void cells_prefetch(const struct cells *t, uint32_t at)
+{
+    const uint32_t place = t->index[at];
+
+    if (place != 0) {
+        __builtin_prefetch(&t->cell[place - 1]);
+        __builtin_prefetch(&t->cell[place - 1].miss);
     }
 }
 

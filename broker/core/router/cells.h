@@ -69,8 +69,10 @@ void cells_fini(struct cells *t);
 /* NULL: there is none. */
 struct cell *cells_find(const struct cells *t, const struct cell_key *key);
 
-/* It will be looked for soon: first the index (step 0), then the cell. */
-void cells_prefetch(const struct cells *t, const struct cell_key *key, unsigned step);
+/* It will be looked for soon: first the index, where it begins to look, then the cell
+ * that stands there. */
+uint32_t cells_seek(const struct cells *t, const struct cell_key *key);
+void cells_prefetch(const struct cells *t, uint32_t at);
 
 /* The first cell of a capability from place `*at` on, which moves behind it; NULL: there
  * is none. */

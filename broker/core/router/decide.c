@@ -41,6 +41,7 @@ struct deciding {
     uint64_t now_us, rho_pusd_s;
     int occupies;
     struct fetching fetch;
+    struct fetch_plan plans[ROUTE_ROWS_MAX]; /* of the rows */
     unsigned filled;                  /* bit k: there is something in the place k */
     struct known known[CLASSES_KEPT]; /* by the low bits of the class */
 };
@@ -173,7 +174,8 @@ static unsigned filter_of(const struct rnode *n, const struct route_job *job,
 }
 
 /* Field by field: all are written, none of them twice. */
-static void score_row(struct deciding *x, const struct entry *e, struct route_row *row)
+static inline void score_row(struct deciding *x, const struct entry *e,
+                             const struct fetch_plan *fetch, struct route_row *row)
 {
     const struct routing *r = x->r;
     const struct route_job *job = x->job;
@@ -181,26 +183,24 @@ static void score_row(struct deciding *x, const struct entry *e, struct route_ro
     struct known *known = known_of(x, n->class_);
     const uint64_t work_us = known->guess.mean_us;
     struct score *s = &row->score;
-    struct fetch_plan fetch;
 
-    fetch_plan(&x->fetch, e->node, &fetch);
     row->node = e->node;
-    row->from = fetch.from;
+    row->from = fetch->from;
     row->report_ms =
         (uint32_t) wf_min_u64((x->now_us - n->reported_us) / 1000, UINT32_MAX);
     row->ahead = n->jobs;
-    row->fetch_bytes = fetch.bytes;
+    row->fetch_bytes = fetch->bytes;
     row->late_us = 0;
     row->ref = e->ref;
     s->link_us =
         wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
     s->wait_us = wait_us(r, e, work_us);
     s->others_us = score_others(s->wait_us);
-    s->fetch_us = fetch.us;
+    s->fetch_us = fetch->us;
     s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
     row->cost_pusd =
-        wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch.pusd);
+        wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch->pusd);
     s->money_us = score_money(row->cost_pusd, x->rho_pusd_s);
     s->soft_us = s->risk_us = 0;
     if (n->spot) {
@@ -214,46 +214,56 @@ static void score_row(struct deciding *x, const struct entry *e, struct route_ro
     s->total_us = score_total(s, x->occupies);
 }
 
-/* For all callers but one: there it stands in the loop. */
-static __attribute__((noinline)) void score_one(struct deciding *x, const struct entry *e,
-                                                struct route_row *row)
+static void score_one(struct deciding *x, const struct entry *e, struct route_row *row)
 {
-    score_row(x, e, row);
+    struct fetch_plan fetch;
+
+    fetch_plan(&x->fetch, e->node, &fetch);
+    score_row(x, e, &fetch, row);
 }
+
+/* Nobody can predict which row is the best: the place of each stands below its total, and
+ * keys are compared without a branch.  Totals that do not fit count as equal. */
+#define KEY_BITS 5u
+#define KEY_NONE UINT64_MAX
+#define KEY_MAX  (UINT64_MAX >> KEY_BITS)
+
+static uint64_t key_at(uint64_t total_us, unsigned i)
+{
+    return wf_min_u64(total_us, KEY_MAX - 1) << KEY_BITS | i;
+}
+
+static int place_of(uint64_t key)
+{
+    return key == KEY_NONE ? -1 : (int) (key & ((1u << KEY_BITS) - 1));
+}
+
+_Static_assert(ROUTE_ROWS_MAX <= 1u << KEY_BITS, "all places fit a key");
 
 /* The best and the next best, the first of equal ones.  Where it failed last comes after
  * every other that has room. */
 static void weigh_all(struct route_decision *d, const struct route_job *job)
 {
-    uint64_t least_us = UINT64_MAX, next_us = UINT64_MAX;
-    int best = -1, next = -1, last = -1;
+    uint64_t best = KEY_NONE, next = KEY_NONE, last = KEY_NONE;
 
     for (unsigned i = 0; i < d->nrows; i++) {
-        const uint64_t us = d->rows[i].score.total_us;
+        const int passed = d->rows[i].filter == PLACE_PASSED;
+        const int avoided = d->rows[i].node == job->avoid;
+        const uint64_t key = key_at(d->rows[i].score.total_us, i);
+        const uint64_t counts = key | (0 - (uint64_t) ((passed ^ 1) | avoided));
 
-        if (d->rows[i].filter != PLACE_PASSED) {
-            continue;
-        }
-        d->passed++;
-        if (d->rows[i].node == job->avoid) {
-            last = (int) i;
-        } else if (us < least_us || best < 0) {
-            next = best;
-            next_us = least_us;
-            best = (int) i;
-            least_us = us;
-        } else if (us < next_us || next < 0) {
-            next = (int) i;
-            next_us = us;
-        }
+        d->passed += (uint32_t) passed;
+        next = wf_min_u64(next, wf_max_u64(best, counts));
+        best = wf_min_u64(best, counts);
+        last = passed & avoided ? key : last;
     }
-    if (last >= 0 && best < 0) {
+    if (best == KEY_NONE) {
         best = last;
-    } else if (last >= 0 && next < 0) {
+    } else if (next == KEY_NONE) {
         next = last;
     }
-    d->best = best;
-    d->runner_up = next;
+    d->best = place_of(best);
+    d->runner_up = place_of(next);
 }
 
 /* None of the sample will do: the first of some more that does. */
@@ -330,12 +340,19 @@ int routing_score(const struct routing *r, const struct route_job *job, uint32_t
 }
 
 /* Candidates will most likely be of the classes that others were lately. */
-static void prefetch(const struct deciding *x, unsigned step)
+static void seek_all(const struct deciding *x, struct run_seek *ret)
 {
     for (unsigned i = 0; i < CLASSES_LATELY; i++) {
         const struct runtime_key key = key_of(x->r->classes[i], x->job);
 
-        runtimes_prefetch(x->r->runtimes, &key, step);
+        runtimes_seek(x->r->runtimes, &key, &ret[i]);
+    }
+}
+
+static void prefetch_all(const struct deciding *x, const struct run_seek *seeks)
+{
+    for (unsigned i = 0; i < CLASSES_LATELY; i++) {
+        runtimes_prefetch(x->r->runtimes, &seeks[i]);
     }
 }
 
@@ -357,28 +374,42 @@ static void note_classes(struct routing *r, const struct deciding *x)
     }
 }
 
+static void score_rows(struct deciding *x, const struct picking *p, unsigned from,
+                       unsigned to, struct route_decision *ret)
+{
+    for (unsigned i = from; i < to; i++) {
+        score_row(x, p->v[i], &x->plans[i], &ret->rows[i]);
+    }
+}
+
 void routing_decide(struct routing *r, const struct route_job *job, uint64_t now_us,
                     struct route_decision *ret)
 {
+    struct run_seek seeks[CLASSES_LATELY];
     struct picking p;
     struct deciding x;
+    unsigned n;
 
     begin(&x, r, job, now_us);
     begin_record(&x, ret);
-    prefetch(&x, 0);
+    seek_all(&x, seeks);
     picking_begin(&p, r, job, now_us);
-    prefetch(&x, 1);
-    fetching_begin(&x.fetch, r, job, now_us);
-    ret->nrows = picking_end(&p);
+    prefetch_all(&x, seeks);
+    picking_near(&p);
     for (unsigned i = 0; i < CLASSES_LATELY; i++) {
         (void) known_of(&x, r->classes[i]);
     }
-    for (unsigned i = 0; i < ret->nrows; i++) {
-        score_row(&x, p.v[i], &ret->rows[i]);
-    }
+    n = picking_random(&p);
+    fetching_begin(&x.fetch, r, job, now_us);
+    fetch_plan_all(&x.fetch, p.nodes, n, x.plans);
+    ret->nrows = picking_data(&p);
+    score_rows(&x, &p, 0, n, ret);
+    fetch_plan_all(&x.fetch, p.nodes + n, ret->nrows - n, x.plans + n);
+    score_rows(&x, &p, n, ret->nrows, ret);
     weigh_all(ret, job);
     if (ret->passed == 0 && ret->offers > ret->nrows && ret->nrows != 0) {
         look_further(r, &x, ret);
     }
     note_classes(r, &x);
+    picking_ahead(r, job->capability);
 }

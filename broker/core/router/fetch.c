@@ -64,15 +64,14 @@ static uint64_t guess_us(const struct fetching *f, const struct fetch_from *from
 
 /* From one holder.  What a pair did lately tells more of the way between than the ends
  * do, if the links are as free as then. */
-static inline struct part part_of(const struct fetching *f, const struct fetch_from *from,
-                                  uint64_t missing, int all, uint32_t node,
-                                  uint64_t down_us)
+static struct part part_of(const struct fetching *f, const struct fetch_from *from,
+                           uint64_t missing, int all, uint32_t node, uint64_t down_us)
 {
     struct part p = {.holder = from->node, .bytes = missing, .rate = from->up};
     struct pair_seen seen = {0};
 
     p.us = from->up_us;
-    if ((from->pairs >> node % 64 & 1) != 0) {
+    if (pairs_may(&from->pairs, node)) {
         seen = pairs_get(f->r->pairs, from->node, node, f->now_us);
     }
     if (seen.rate != 0 || !all) {
@@ -145,38 +144,6 @@ static uint64_t price_of(const struct routing *r, uint32_t holder, uint64_t byte
     return __builtin_mul_overflow(bytes, price, &pusd) ? UINT64_MAX : pusd;
 }
 
-/* One input that all holders have, as nearly all jobs have that have any: the same with
- * less to remember.  0: this node holds it. */
-static int plan_simple(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
-{
-    const struct rnode *a = &f->r->nodes[node];
-    const struct route_input *in = &f->job->inputs[0];
-    const uint64_t down_us = score_mul_div(in->bytes, SECOND_US, a->down_share);
-    uint64_t least_us = UINT64_MAX;
-
-    for (unsigned i = 0; i < in->nholders; i++) {
-        const struct fetch_from *from = &f->from[0][i];
-        uint64_t us;
-
-        if (from->node == node) {
-            return 0;
-        }
-        us = part_of(f, from, in->bytes, 1, node, down_us).us;
-        /* A choice of each: which holder it is nobody can predict. */
-        ret->from = us < least_us ? from->node : ret->from;
-        least_us = wf_min_u64(us, least_us);
-    }
-    ret->bytes = in->bytes;
-    if (ret->from == ROUTE_NONE) {
-        /* It still comes in over the link of this node, from whoever will have it. */
-        ret->us = down_us;
-    } else {
-        ret->us = least_us;
-        ret->pusd = price_of(f->r, ret->from, in->bytes, a);
-    }
-    return 1;
-}
-
 static void plan_several(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
 {
     const struct rnode *a = &f->r->nodes[node];
@@ -216,8 +183,110 @@ static void plan_several(const struct fetching *f, uint32_t node, struct fetch_p
 void fetch_plan(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
 {
     *ret = (struct fetch_plan){.from = ROUTE_NONE};
-    if (f->job->ninputs != 0 && (!f->simple || !plan_simple(f, node, ret))) {
-        *ret = (struct fetch_plan){.from = ROUTE_NONE};
+    if (f->job->ninputs != 0) {
         plan_several(f, node, ret);
+    }
+}
+
+/* -- one input, which all holders have, as nearly all jobs have that have any -----------
+ *
+ * All nodes in turn for one holder: which of them is soonest nobody can predict, so that
+ * what can be done without a branch is.
+ */
+
+struct plans {
+    const struct fetching *f;
+    const uint32_t *nodes;
+    unsigned n;
+    uint64_t down_us[ROUTE_ROWS_MAX], least_us[ROUTE_ROWS_MAX];
+    uint32_t from[ROUTE_ROWS_MAX];
+    uint32_t holds; /* bit i: nodes[i] is one of the holders */
+};
+
+_Static_assert(ROUTE_ROWS_MAX <= 32, "a bit each");
+
+/* Those of which more is known than two ways to brokers. */
+static void look_closer(struct plans *x, const struct fetch_from *from, uint32_t odd,
+                        uint64_t *way_us, uint64_t *link_us)
+{
+    for (; odd != 0; odd &= odd - 1) {
+        const unsigned i = (unsigned) __builtin_ctz(odd);
+        const struct part p = part_of(x->f, from, x->f->job->inputs[0].bytes, 1,
+                                      x->nodes[i], x->down_us[i]);
+
+        way_us[i] = p.rtt_us;
+        link_us[i] = score_mul_div(p.bytes, SECOND_US, p.rate);
+        x->holds |= (uint32_t) (from->node == x->nodes[i]) << i;
+    }
+}
+
+static void consider(struct plans *x, const struct fetch_from *from)
+{
+    const struct routing *r = x->f->r;
+    const uint64_t bytes = x->f->job->inputs[0].bytes;
+    uint64_t rtt_us[ROUTE_ROWS_MAX], link_us[ROUTE_ROWS_MAX];
+    uint32_t odd = 0;
+
+    for (unsigned i = 0; i < x->n; i++) {
+        const struct rnode *a = &r->nodes[x->nodes[i]];
+        const uint32_t u = distance_least(a->to_broker, from->to_broker, r->vector);
+
+        rtt_us[i] = u * DISTANCE_UNIT_US;
+        link_us[i] = from->up_us;
+        odd |= ((u == UINT16_MAX) | (a->site == from->site) |
+                pairs_may(&from->pairs, x->nodes[i]))
+               << i;
+    }
+    look_closer(x, from, odd, rtt_us, link_us);
+    for (unsigned i = 0; i < x->n; i++) {
+        const uint64_t us =
+            time_of(bytes, rtt_us[i], wf_max_u64(link_us[i], x->down_us[i]));
+        const int sooner = us < x->least_us[i];
+
+        x->from[i] = (uint32_t) routing_either(sooner, from->node, x->from[i]);
+        x->least_us[i] = wf_min_u64(us, x->least_us[i]);
+    }
+}
+
+static void plan_simple(const struct fetching *f, const uint32_t *nodes, unsigned n,
+                        struct fetch_plan *ret)
+{
+    const struct route_input *in = &f->job->inputs[0];
+    struct plans x = {.f = f, .nodes = nodes, .n = n};
+
+    for (unsigned i = 0; i < n; i++) {
+        x.down_us[i] =
+            score_mul_div(in->bytes, SECOND_US, f->r->nodes[nodes[i]].down_share);
+        x.least_us[i] = UINT64_MAX;
+        x.from[i] = ROUTE_NONE;
+    }
+    for (unsigned k = 0; k < in->nholders; k++) {
+        consider(&x, &f->from[0][k]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const struct rnode *a = &f->r->nodes[nodes[i]];
+
+        /* From nobody it still comes in over the link of this node, some time. */
+        ret[i].from = x.from[i];
+        ret[i].bytes = in->bytes;
+        ret[i].us = in->nholders != 0 ? x.least_us[i] : x.down_us[i];
+        ret[i].pusd = in->nholders != 0 ? price_of(f->r, x.from[i], in->bytes, a) : 0;
+    }
+    for (; x.holds != 0; x.holds &= x.holds - 1) {
+        const unsigned i = (unsigned) __builtin_ctz(x.holds);
+
+        fetch_plan(f, nodes[i], &ret[i]);
+    }
+}
+
+void fetch_plan_all(const struct fetching *f, const uint32_t *nodes, unsigned n,
+                    struct fetch_plan *ret)
+{
+    if (f->simple) {
+        plan_simple(f, nodes, n, ret);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        fetch_plan(f, nodes[i], &ret[i]);
     }
 }

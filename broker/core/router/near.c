@@ -129,24 +129,34 @@ static unsigned way_of(const struct around_set *set, uint32_t holder)
     return w;
 }
 
-void around_prefetch(const struct routing *r, uint32_t holder)
+static struct around *found(const struct routing *r, uint32_t holder, unsigned way)
 {
-    const struct around_set *set = &r->around[holder % AROUND_SETS];
+    return &r->around[(size_t) (holder % AROUND_SETS) * AROUND_WAYS + way];
+}
 
-    for (unsigned w = 0; w < AROUND_WAYS; w++) {
-        __builtin_prefetch(&set->way[w]);
-        __builtin_prefetch(&set->way[w].offers[AROUND_KEPT / 2]);
+void around_prefetch(const struct routing *r, uint32_t holder, unsigned step)
+{
+    const struct around_set *set = &r->sets[holder % AROUND_SETS];
+    const unsigned w = step == 0 ? AROUND_WAYS : way_of(set, holder);
+
+    if (step == 0) {
+        __builtin_prefetch(set);
+    } else if (w < AROUND_WAYS) {
+        const struct around *x = found(r, holder, w);
+
+        __builtin_prefetch(x);
+        __builtin_prefetch(&x->offers[2]);
+        __builtin_prefetch(&x->offers[10]);
     }
-    __builtin_prefetch(set->held);
 }
 
 const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us)
 {
-    struct around_set *set = &r->around[holder % AROUND_SETS];
+    struct around_set *set = &r->sets[holder % AROUND_SETS];
     unsigned w = way_of(set, holder);
 
     if (w < AROUND_WAYS && now_us - set->found_us[w] < FRESH_US) {
-        return &set->way[w];
+        return found(r, holder, w);
     }
     if (w == AROUND_WAYS) {
         /* The one that was found longest ago makes room. */
@@ -157,13 +167,13 @@ const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_
         set->held[w] = holder + 1;
     }
     set->found_us[w] = now_us;
-    find_around(r, holder, now_us, &set->way[w]);
-    return &set->way[w];
+    find_around(r, holder, now_us, found(r, holder, w));
+    return found(r, holder, w);
 }
 
 void around_forget(struct routing *r, uint32_t holder)
 {
-    struct around_set *set = &r->around[holder % AROUND_SETS];
+    struct around_set *set = &r->sets[holder % AROUND_SETS];
     const unsigned w = way_of(set, holder);
 
     if (w < AROUND_WAYS) {

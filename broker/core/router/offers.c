@@ -1,11 +1,13 @@
 /* What nodes offer: the table of each capability, and what is drawn of it by capacity. */
 #include "broker/core/router/router_int.h"
 
+#include "broker/core/router/lines.h"
 #include "common/err.h"
-#include "common/mem.h"
 
-#define DRAWS_MAX   (DECK * 8u) /* for one deck, two of each number */
-#define WHOLE_SLOTS 8u          /* of a site count when candidates are drawn */
+#include <string.h>
+
+#define NUMBERS     512u /* drawn for one deck: two tries each */
+#define WHOLE_SLOTS 8u   /* of a site count when candidates are drawn */
 
 /* Sites have so many slots that they would be drawn again and again, and hardly ever a
  * free node of this broker's own. */
@@ -91,12 +93,35 @@ static int grow(void **v, uint32_t n, uint32_t *cap, size_t size)
     return 0;
 }
 
+static int grow_entries(struct rcap *c)
+{
+    const uint32_t more = c->cap != 0 ? c->cap * 2 : 4;
+    struct entry *v;
+    void *block;
+
+    if (c->n < c->cap) {
+        return 0;
+    }
+    v = lines_calloc(more, sizeof *v, &block);
+    if (v == NULL) {
+        return WEFT_ENOMEM;
+    }
+    if (c->n != 0) {
+        memcpy(v, c->v, c->n * sizeof *v);
+    }
+    wf_free(c->block);
+    c->block = block;
+    c->v = v;
+    c->cap = more;
+    return 0;
+}
+
 /* Room for one more: all of it, or what there was already. */
 static int reserve(struct routing *r, struct rrest *n, struct rcap *c)
 {
     if ((n->nplaces >= PLACES_FEW && grow((void **) &n->more, n->nplaces - PLACES_FEW,
                                           &n->cap_more, sizeof *n->more) != 0) ||
-        grow((void **) &c->v, c->n, &c->cap, sizeof *c->v) != 0 ||
+        grow_entries(c) != 0 ||
         grow((void **) &c->chances, c->n, &c->cap_chances, sizeof *c->chances) != 0 ||
         grow((void **) &c->luck, c->n, &c->cap_luck, sizeof *c->luck) != 0) {
         return WEFT_ENOMEM;
@@ -195,7 +220,7 @@ void offers_shuffle(struct routing *r, struct rcap *c)
     struct lucky lucky[DECK + 2];
     unsigned n = 0, kept = 0;
 
-    for (unsigned i = 0; i < DRAWS_MAX && n < DECK; i++) {
+    for (unsigned i = 0; i < NUMBERS && n < DECK; i++) {
         const uint64_t x = wf_rng_next(&rng);
         const struct lucky a = draw(c, (uint32_t) x), b = draw(c, (uint32_t) (x >> 32));
 

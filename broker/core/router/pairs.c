@@ -1,6 +1,6 @@
 #include "broker/core/router/pairs.h"
 
-#include "common/mem.h"
+#include "broker/core/router/lines.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ struct set {
 /* Whom nodes of one place were measured with since the last turn, and before it: a turn
  * takes place every ten minutes, so that what is older is forgotten. */
 struct company {
-    uint64_t now, before;
+    struct pair_company now, before;
 };
 
 /* Most pairs that are asked for were never measured: the tags of all sets fit a cache
@@ -31,7 +31,8 @@ struct company {
 struct pairs {
     uint32_t mask;
     uint16_t (*tags)[WAYS];  /* owned; of the hash, 0: free */
-    struct company *company; /* owned; of nodes, by the low bits of their number */
+    void *block;             /* owned; in it, from a line on: */
+    struct company *company; /* of nodes, by the low bits of their number */
     uint32_t turned_s;
     struct set sets[];
 };
@@ -50,7 +51,7 @@ struct pairs *pairs_new(uint32_t cap)
     }
     p->mask = nsets - 1;
     p->tags = wf_calloc(nsets, sizeof *p->tags);
-    p->company = wf_calloc(nsets, sizeof *p->company);
+    p->company = lines_calloc(nsets, sizeof *p->company, &p->block);
     if (p->tags == NULL || p->company == NULL) {
         pairs_free(p);
         return NULL;
@@ -62,7 +63,7 @@ void pairs_free(struct pairs *p)
 {
     if (p != NULL) {
         wf_free(p->tags);
-        wf_free(p->company);
+        wf_free(p->block);
         wf_free(p);
     }
 }
@@ -143,25 +144,39 @@ static unsigned take(struct pairs *p, uint32_t at, uint16_t tag, uint64_t key)
     return w;
 }
 
+static void note(struct pair_company *c, uint32_t node)
+{
+    c->bits[node / 64 % PAIRS_WORDS] |= UINT64_C(1) << node % 64;
+}
+
 static void meet(struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us)
 {
     const uint32_t now_s = second(now_us);
 
     if (now_s > p->turned_s && now_s - p->turned_s >= PAIRS_TTL_S) {
         for (uint32_t i = 0; i <= p->mask; i++) {
-            p->company[i] = (struct company){0, p->company[i].now};
+            p->company[i] = (struct company){.before = p->company[i].now};
         }
         p->turned_s = now_s;
     }
-    p->company[a & p->mask].now |= UINT64_C(1) << b % 64;
-    p->company[b & p->mask].now |= UINT64_C(1) << a % 64;
+    note(&p->company[a & p->mask].now, b);
+    note(&p->company[b & p->mask].now, a);
 }
 
-uint64_t pairs_with(const struct pairs *p, uint32_t node)
+struct pair_company pairs_with(const struct pairs *p, uint32_t node)
 {
     const struct company *c = &p->company[node & p->mask];
+    struct pair_company ret = c->now;
 
-    return c->now | c->before;
+    for (unsigned i = 0; i < PAIRS_WORDS; i++) {
+        ret.bits[i] |= c->before.bits[i];
+    }
+    return ret;
+}
+
+void pairs_prefetch(const struct pairs *p, uint32_t node)
+{
+    __builtin_prefetch(&p->company[node & p->mask]);
 }
 
 void pairs_set(struct pairs *p, uint32_t from, uint32_t to, uint32_t rtt_us,

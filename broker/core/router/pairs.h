@@ -18,7 +18,7 @@
 
 struct pairs;
 
-/* Room for about `cap` pairs, 42 bytes each.  NULL: out of memory. */
+/* Room for about `cap` pairs, 58 bytes each.  NULL: out of memory. */
 struct pairs *pairs_new(uint32_t cap);
 void pairs_free(struct pairs *p);
 
@@ -36,9 +36,22 @@ struct pair_seen {
 struct pair_seen pairs_get(const struct pairs *p, uint32_t from, uint32_t to,
                            uint64_t now_us);
 
-/* Whom a node was measured with lately: bit k, perhaps some whose number is k modulo 64.
+/* Whom a node was measured with lately: bit k, perhaps some whose number is k modulo 256.
  * Tells of nearly all pairs that were never measured that they were not. */
-uint64_t pairs_with(const struct pairs *p, uint32_t node);
+#define PAIRS_WORDS 4u
+struct pair_company {
+    uint64_t bits[PAIRS_WORDS];
+};
+
+struct pair_company pairs_with(const struct pairs *p, uint32_t node);
+
+static inline unsigned pairs_may(const struct pair_company *c, uint32_t node)
+{
+    return (unsigned) (c->bits[node / 64 % PAIRS_WORDS] >> node % 64 & 1);
+}
+
+/* It will be asked for soon. */
+void pairs_prefetch(const struct pairs *p, uint32_t node);
 
 /* The same, one of them. */
 uint32_t pairs_rtt_us(const struct pairs *p, uint32_t a, uint32_t b, uint64_t now_us);

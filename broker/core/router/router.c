@@ -1,7 +1,7 @@
 #include "broker/core/router/router_int.h"
 
+#include "broker/core/router/lines.h"
 #include "common/err.h"
-#include "common/mem.h"
 
 #include <string.h>
 
@@ -29,10 +29,12 @@ int routing_new(const struct routing_config *cfg, struct prices *prices,
     r->runtimes = runtimes;
     r->rng.s = cfg->seed;
     r->caps = wf_calloc(cfg->max_capabilities, sizeof *r->caps);
-    r->around = wf_calloc(AROUND_SETS, sizeof *r->around);
+    r->sets = lines_calloc(AROUND_SETS, sizeof *r->sets, &r->set_block);
+    r->around = lines_calloc((size_t) AROUND_SETS * AROUND_WAYS, sizeof *r->around,
+                             &r->around_block);
     r->pairs =
         pairs_new((uint32_t) wf_min_u64(PAIRS_MAX, (uint64_t) cfg->max_nodes * 16));
-    if (r->caps == NULL || r->around == NULL || r->pairs == NULL) {
+    if (r->caps == NULL || r->sets == NULL || r->around == NULL || r->pairs == NULL) {
         routing_free(r);
         return WEFT_ENOMEM;
     }
@@ -49,7 +51,7 @@ void routing_free(struct routing *r)
         wf_free(r->rest[i].more);
     }
     for (uint32_t i = 0; r->caps != NULL && i < r->cfg.max_capabilities; i++) {
-        wf_free(r->caps[i].v);
+        wf_free(r->caps[i].block);
         wf_free(r->caps[i].chances);
         wf_free(r->caps[i].luck);
         wf_free(r->caps[i].deck);
@@ -60,7 +62,8 @@ void routing_free(struct routing *r)
     wf_free(r->free_nodes);
     wf_free(r->idle);
     wf_free(r->caps);
-    wf_free(r->around);
+    wf_free(r->set_block);
+    wf_free(r->around_block);
     wf_free(r);
 }
 
@@ -69,7 +72,8 @@ size_t routing_bytes(const struct routing *r)
     const size_t node = sizeof *r->nodes + sizeof *r->rest + sizeof *r->free_nodes;
     size_t n = sizeof *r + r->cap_nodes * node + r->cap_nodes / 8 +
                r->cfg.max_capabilities * sizeof *r->caps +
-               AROUND_SETS * sizeof *r->around + pairs_bytes(r->pairs);
+               AROUND_SETS * (sizeof *r->sets + AROUND_WAYS * sizeof *r->around) +
+               pairs_bytes(r->pairs);
 
     for (uint32_t i = 0; i < r->nnodes; i++) {
         n += r->rest[i].cap_more * sizeof *r->rest[i].more;

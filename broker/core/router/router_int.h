@@ -28,7 +28,7 @@
 #define AROUND_MATES   64u
 #define AROUND_RANDOM  128u
 #define CLASSES_LATELY 4u
-#define DECK           256u /* cards: of each capability, drawn at once */
+#define DECK           512u /* cards: of each capability, drawn at once */
 #define PLACES_FEW     8u
 #define FRESH_US       UINT64_C(10000000)
 
@@ -53,7 +53,8 @@ struct card {
 };
 
 struct rcap {
-    struct entry *v;        /* owned */
+    void *block; /* owned; in it, from a line on: */
+    struct entry *v;
     struct card *deck;      /* owned, once there are many; drawn ahead for decisions, */
     uint32_t n, ndeck;      /* which take from its end */
     struct chance *chances; /* owned */
@@ -115,13 +116,13 @@ struct around {
     uint32_t n;
     uint32_t v[AROUND_KEPT];
     uint64_t offers[AROUND_KEPT];
-};
+} __attribute__((aligned(64)));
 
+/* Which holders a set is of; the same of each way. */
 struct around_set {
     uint32_t held[AROUND_WAYS]; /* the holder + 1; 0: free */
     uint64_t found_us[AROUND_WAYS];
-    struct around way[AROUND_WAYS];
-};
+} __attribute__((aligned(64)));
 
 struct routing {
     struct routing_config cfg;
@@ -140,7 +141,9 @@ struct routing {
     uint32_t *site_heads; /* owned; a node of each site, or ROUTE_NONE */
     uint32_t nsites;
     struct rcap *caps;                /* owned; max_capabilities of them */
-    struct around_set *around;        /* owned; AROUND_SETS of them */
+    void *around_block, *set_block;   /* owned; in them, from a line on: */
+    struct around_set *sets;          /* AROUND_SETS of them, */
+    struct around *around;            /* AROUND_WAYS for each */
     uint32_t classes[CLASSES_LATELY]; /* of nodes, in the last decisions */
     uint32_t class_at;
 };
@@ -156,14 +159,14 @@ struct distance routing_distance(const struct routing *r, uint32_t a, uint32_t b
  */
 void offers_reweigh(struct routing *r, uint32_t node);
 
-/* Draw a deck, of one card at least; there are more nodes than a sample. */
+/* Draw a deck, of one card at least.  What is left of it is dropped. */
 void offers_shuffle(struct routing *r, struct rcap *c);
 
 #define PICK_MAYBE 256u
 
-/* The candidates of a decision are found in two steps: what is looked at in the second is
- * on its way to the cache when the first is over, so that there should be some other work
- * in between; and as are the records of the candidates after the second. */
+/* The candidates of a decision are found in steps: what is looked at in one is on its way
+ * to the cache since the one before, so that there should be some other work in between;
+ * and as are the records of the candidates that it finds. */
 struct picking {
     struct routing *r;
     const struct route_job *job;
@@ -174,21 +177,36 @@ struct picking {
     struct entry *v[ROUTE_ROWS_MAX];
     uint32_t nodes[ROUTE_ROWS_MAX];
     uint64_t maybe[PICK_MAYBE / 64]; /* bit k: some number is k modulo PICK_MAYBE */
-    unsigned ndealt;
-    struct card dealt[ROUTE_ROWS_MAX]; /* those at random, perhaps too many */
-    uint32_t left[ROUTE_ROWS_MAX];     /* cards in the deck after each */
+    struct hand {
+        unsigned n;
+        struct card card[ROUTE_ROWS_MAX];
+        uint32_t left[ROUTE_ROWS_MAX + 1]; /* cards in the deck, once so many are taken */
+    } hand;                                /* those at random, perhaps too many */
+    const struct around *around;           /* the holder, or NULL */
 };
 
 void picking_begin(struct picking *p, struct routing *r, const struct route_job *job,
                    uint64_t now_us);
+void picking_near(struct picking *p);
 
-/* How many there are in `v`. */
-unsigned picking_end(struct picking *p);
+/* Those at random, in as many places as those around the data will leave; and these.  How
+ * many there are in `v` by now. */
+unsigned picking_random(struct picking *p);
+unsigned picking_data(struct picking *p);
+
+/* When the decision was made: what the next one of it will most likely draw. */
+void picking_ahead(struct routing *r, uint32_t capability);
 
 /* All of these bits are near, the records of the nodes are not. */
 static inline int routing_is_idle(const struct routing *r, uint32_t node)
 {
     return (r->idle[node / 64] >> node % 64 & 1) != 0;
+}
+
+/* `a` or `b`, without a branch where nobody can predict which. */
+static inline uint64_t routing_either(int is_a, uint64_t a, uint64_t b)
+{
+    return b ^ ((a ^ b) & (0 - (uint64_t) (is_a != 0)));
 }
 
 /* Tells nearly always that a node does not offer it, without a look at its places. */
@@ -202,8 +220,8 @@ static inline uint64_t offer_bit(uint32_t capability)
 void near_refresh(struct routing *r, struct rcap *c, uint64_t now_us);
 const struct around *around_of(struct routing *r, uint32_t holder, uint64_t now_us);
 
-/* around_of() will be called soon. */
-void around_prefetch(const struct routing *r, uint32_t holder);
+/* around_of() will be called soon: where that stands is found out in two steps. */
+void around_prefetch(const struct routing *r, uint32_t holder, unsigned step);
 
 /* Its number means another node from now on. */
 void around_forget(struct routing *r, uint32_t holder);
@@ -231,7 +249,7 @@ struct fetching {
         uint32_t node, site;
         uint64_t up;    /* what its link gives, */
         uint64_t up_us; /* and how long it takes for all of the input */
-        uint64_t pairs; /* pairs_with() */
+        struct pair_company pairs;
         const uint16_t *to_broker;
     } from[ROUTE_INPUTS_MAX][ROUTE_HOLDERS_MAX]; /* of each holder */
 };
@@ -239,6 +257,10 @@ struct fetching {
 void fetching_begin(struct fetching *f, const struct routing *r,
                     const struct route_job *job, uint64_t now_us);
 void fetch_plan(const struct fetching *f, uint32_t node, struct fetch_plan *ret);
+
+/* Of several nodes, at most ROUTE_ROWS_MAX, which takes less than one after the other. */
+void fetch_plan_all(const struct fetching *f, const uint32_t *nodes, unsigned n,
+                    struct fetch_plan *ret);
 
 /* decide.c: the lowest total of all nodes that offer the capability and pass, UINT64_MAX:
  * there is none.  For comparison; `ret` is scratch. */

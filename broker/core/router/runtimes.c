@@ -329,15 +329,26 @@ void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                               .level = l.rung[0].level};
 }
 
-void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key,
-                       unsigned step)
+void runtimes_seek(const struct runtimes *t, const struct runtime_key *key,
+                   struct run_seek *ret)
 {
-    static const enum cell_kind kinds[] = {CELL_KEY, CELL_QUARTER};
+    struct cell_key k = {
+        .capability = key->capability, .version = key->version, .class_ = key->class_};
+    const uint16_t buckets[RUN_SEEKS] = {0, run_quarter(key->size),
+                                         run_octave(key->size)};
+    const uint16_t kinds[RUN_SEEKS] = {CELL_KEY, CELL_QUARTER, CELL_OCTAVE};
 
-    for (size_t i = 0; i < (key->size == 0 ? 1 : ARRAY_LEN(kinds)); i++) {
-        const struct cell_key k = cell_key(key, kinds[i]);
+    for (unsigned i = 0; i < RUN_SEEKS; i++) {
+        k.bucket = buckets[i];
+        k.kind = kinds[i];
+        ret->at[i] = cells_seek(&t->cells, &k);
+    }
+}
 
-        cells_prefetch(&t->cells, &k, step);
+void runtimes_prefetch(const struct runtimes *t, const struct run_seek *seek)
+{
+    for (unsigned i = 0; i < RUN_SEEKS; i++) {
+        cells_prefetch(&t->cells, seek->at[i]);
     }
 }
 

@@ -99,8 +99,14 @@ void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
 
 /* It will be asked for soon: where that stands is found out in two steps, of which each
  * waits for memory. */
-void runtimes_prefetch(const struct runtimes *t, const struct runtime_key *key,
-                       unsigned step);
+#define RUN_SEEKS 3u
+struct run_seek {
+    uint32_t at[RUN_SEEKS];
+};
+
+void runtimes_seek(const struct runtimes *t, const struct runtime_key *key,
+                   struct run_seek *ret);
+void runtimes_prefetch(const struct runtimes *t, const struct run_seek *seek);
 
 /* The work that so many per mille (1 to 999) of the runs do not exceed. */
 uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *key,

@@ -12,6 +12,19 @@ uint64_t score_mul_div_wide(uint64_t a, uint64_t b, uint64_t c)
     return q > UINT64_MAX ? UINT64_MAX : (uint64_t) q;
 }
 
+uint64_t score_total_wide(const struct score *s, int occupies)
+{
+    uint64_t t = wf_max_u64(s->wait_us, wf_max_u64(s->fetch_us, s->warm_us));
+
+    t = wf_add_sat(t, s->link_us);
+    t = wf_add_sat(t, s->run_us);
+    t = wf_add_sat(t, s->risk_us);
+    t = wf_add_sat(t, s->money_us);
+    t = wf_add_sat(t, s->soft_us);
+    t = wf_add_sat(t, s->others_us);
+    return occupies ? wf_add_sat(t, s->fetch_us) : t;
+}
+
 uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t speed_pm)
 {
     const uint64_t power = (uint64_t) slots * speed_pm;

@@ -36,20 +36,23 @@ static inline uint64_t score_mul_div(uint64_t a, uint64_t b, uint64_t c)
                                                            : score_mul_div_wide(a, b, c);
 }
 
+/* The same where one of them is larger than any time is. */
+uint64_t score_total_wide(const struct score *s, int occupies);
+
+#define SCORE_TERM_BITS 59u /* of a term: ten of them do not wrap */
+
 /* The total of the other terms.  `occupies`: for throughput. */
 static inline uint64_t score_total(const struct score *s, int occupies)
 {
     const uint64_t before = wf_max_u64(s->wait_us, wf_max_u64(s->fetch_us, s->warm_us));
-    __extension__ unsigned __int128 t = s->link_us;
+    const uint64_t all = before | s->link_us | s->run_us | s->risk_us | s->money_us |
+                         s->soft_us | s->others_us;
 
-    t += before;
-    t += s->run_us;
-    t += s->risk_us;
-    t += occupies ? s->fetch_us : 0;
-    t += s->money_us;
-    t += s->soft_us;
-    t += s->others_us;
-    return t > UINT64_MAX ? UINT64_MAX : (uint64_t) t;
+    if (all >> SCORE_TERM_BITS != 0) {
+        return score_total_wide(s, occupies);
+    }
+    return before + s->link_us + s->run_us + s->risk_us + s->money_us + s->soft_us +
+           s->others_us + (occupies ? s->fetch_us : 0);
 }
 
 /* Q: `jobs` of so much expected work in all are there, in so many slots, each of which

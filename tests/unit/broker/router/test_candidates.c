@@ -10,7 +10,9 @@ static unsigned pick(struct bed *b, const struct route_job *job, struct entry **
     unsigned n;
 
     picking_begin(&p, b->r, job, S);
-    n = picking_end(&p);
+    picking_near(&p);
+    (void) picking_random(&p);
+    n = picking_data(&p);
     memcpy(ret, p.v, n * sizeof *ret);
     for (unsigned i = 0; i < n; i++) {
         for (unsigned k = 0; k < i; k++) {

@@ -95,7 +95,7 @@ static void around(uint32_t nodes, const char *what)
            "with what each of them offers");
     is_int(x->offers[place_of(x, mates[1])], 0, "which may be nothing");
     routing_remove(b.r, holder);
-    is_int(b.r->around[holder % AROUND_SETS].held[0], 0, "a node that left has none");
+    is_int(b.r->sets[holder % AROUND_SETS].held[0], 0, "a node that left has none");
     bed_free(&b);
 }
 

@@ -109,26 +109,42 @@ static void without_memory(void)
     pairs_free(NULL);
 }
 
+/* All words in one. */
+static uint64_t folded(const struct pairs *p, uint32_t node)
+{
+    const struct pair_company c = pairs_with(p, node);
+
+    return c.bits[0] | c.bits[1] | c.bits[2] | c.bits[3];
+}
+
+static int may(const struct pairs *p, uint32_t a, uint32_t b)
+{
+    const struct pair_company c = pairs_with(p, a);
+
+    return (int) pairs_may(&c, b);
+}
+
 /* Who was never measured with whom is told without a look at the table. */
 static void company(void)
 {
     struct pairs *p = pairs_new(1024);
 
     must(p != NULL);
-    is_int((int64_t) pairs_with(p, 1), 0, "nobody was measured");
+    is_int((int64_t) folded(p, 1), 0, "nobody was measured");
     pairs_set(p, 1, 2, 10, 0, S);
     pairs_set(p, 70, 1, 0, KIB, S);
-    is_int((int64_t) pairs_with(p, 1), 1 << 2 | 1 << 6, "with two others");
-    is_int((int64_t) pairs_with(p, 2), 1 << 1, "each of them with it");
-    is_int((int64_t) pairs_with(p, 70), 1 << 1, "in either direction");
+    is_int((int64_t) folded(p, 1), 1 << 2 | 1 << 6, "with two others");
+    ok(may(p, 1, 70) && !may(p, 1, 6) && !may(p, 1, 134), "of these and no like ones");
+    is_int((int64_t) folded(p, 2), 1 << 1, "each of them with it");
+    is_int((int64_t) folded(p, 70), 1 << 1, "in either direction");
     pairs_set(p, 1, 3, 10, 0, 599 * S);
     pairs_set(p, 8, 9, 10, 0, 601 * S);
-    is_int((int64_t) pairs_with(p, 1), 1 << 2 | 1 << 3 | 1 << 6,
+    is_int((int64_t) folded(p, 1), 1 << 2 | 1 << 3 | 1 << 6,
            "who was measured in the last ten minutes stays");
     pairs_set(p, 8, 9, 10, 0, 1300 * S);
     pairs_set(p, 8, 9, 10, 0, 1900 * S);
-    is_int((int64_t) pairs_with(p, 1), 0, "and is forgotten in twenty");
-    is_int((int64_t) pairs_with(p, 8), 1 << 9, "unless it was measured again");
+    is_int((int64_t) folded(p, 1), 0, "and is forgotten in twenty");
+    is_int((int64_t) folded(p, 8), 1 << 9, "unless it was measured again");
     pairs_free(p);
 }
 

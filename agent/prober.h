@@ -1,8 +1,7 @@
-/* prober.h - probes the link to the broker over a UDP socket of its own
+/* prober.h - probes the link to the broker
  *
- * Around the schedule of proto/prober.h: a socket to the host that the uplink is
- * connected to, on the port of the welcome, while the session is open.  What comes of it
- * goes to the core as NODE_PROBED and NODE_UNPROBED.
+ * What comes of it (common/io/link_prober.h) goes to the core as NODE_PROBED and
+ * NODE_UNPROBED.
  */
 #ifndef AGENT_PROBER_H
 #define AGENT_PROBER_H

@@ -191,6 +191,16 @@ int dials_where(const struct dials *d, uint32_t peer, const char **ret_endpoint,
     return 0;
 }
 
+const struct uplink *dials_uplink(const struct dials *d, uint32_t peer)
+{
+    return d->lines[peer & ~MESH_DIALLED].uplink;
+}
+
+const char *dials_name(const struct dials *d, uint32_t peer)
+{
+    return d->lines[peer & ~MESH_DIALLED].file.broker;
+}
+
 void dials_disconnect(struct dials *d, uint32_t peer)
 {
     struct line *x = line_of(d, peer);

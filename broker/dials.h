@@ -11,6 +11,7 @@
 #include "common/io/loop.h"
 
 struct dials;
+struct uplink;
 
 struct dials_cbs {
     void (*on_event)(void *arg, struct broker_event *ev); /* BROKER_DIAL, BROKER_DIAL_* */
@@ -31,6 +32,10 @@ void dials_connect(struct dials *d, uint32_t peer, unsigned endpoint);
 void dials_disconnect(struct dials *d, uint32_t peer);
 void dials_send(struct dials *d, uint32_t peer, const uint8_t *p, size_t len);
 void dials_flush(struct dials *d);
+
+/* The connection to a neighbour, and its name; borrowed.  Of numbers that were told. */
+const struct uplink *dials_uplink(const struct dials *d, uint32_t peer);
+const char *dials_name(const struct dials *d, uint32_t peer);
 
 /* Where the neighbour was dialled last, and its key, 32 bytes; both borrowed.  0,
  * WEFT_ENOENT. */

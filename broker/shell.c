@@ -135,6 +135,7 @@ static void flush(struct shell *sh)
     router_flush(sh->router);
     dials_flush(sh->dials);
     dial_lanes_flush(sh->dial_lanes);
+    dial_probes_look(sh->dial_probes);
 }
 
 void shell_on_time(void *arg)
@@ -340,6 +341,11 @@ void shell_on_dial_lane(void *arg, struct broker_event *ev)
  */
 
 static void on_dial(void *arg, struct broker_event *ev)
+{
+    step_alone(arg, ev);
+}
+
+void shell_on_probe(void *arg, struct broker_event *ev)
 {
     step_alone(arg, ev);
 }

@@ -4,6 +4,7 @@
 
 #include "broker/bulk.h"
 #include "broker/dial_lanes.h"
+#include "broker/dial_probes.h"
 #include "broker/dials.h"
 #include "broker/echo.h"
 #include "broker/price_watch.h"
@@ -25,6 +26,7 @@ struct shell {
     struct bulk *bulk;
     struct dials *dials;
     struct dial_lanes *dial_lanes;
+    struct dial_probes *dial_probes;
     const char *state;          /* folder */
     struct echo *echo;          /* NULL: probes are not answered */
     struct price_watch *prices; /* NULL: no file of prices */
@@ -49,6 +51,7 @@ void shell_on_signal(void *arg, int signum);
 int shell_allow(void *arg, const uint8_t *key, const char *domain, const char *address);
 void shell_on_lane(void *arg, struct broker_event *ev);
 void shell_on_dial_lane(void *arg, struct broker_event *ev);
+void shell_on_probe(void *arg, struct broker_event *ev);
 void shell_on_prices(void *arg, const struct price_line *lines, size_t n);
 void shell_on_record(void *arg, unsigned table, struct wf_slice record);
 void shell_on_repair(void *arg, const char *line);

@@ -104,6 +104,14 @@ static int open_core(struct shell *sh, const struct config *cfg, struct wf_err *
                : wf_err_set(err, WEFT_ENOMEM, "out of memory");
 }
 
+static int open_probes(struct shell *sh, struct wf_err *err)
+{
+    return dial_probes_new(&sh->loop, sh->log, sh->core, sh->dials, shell_on_probe, sh,
+                           &sh->dial_probes) == 0
+               ? 0
+               : wf_err_set(err, WEFT_ENOMEM, "out of memory");
+}
+
 static int open_store(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     char path[512];
@@ -178,6 +186,9 @@ static int open_all(struct shell *sh, const struct config *cfg,
         rc = open_core(sh, cfg, err);
     }
     if (rc == 0) {
+        rc = open_probes(sh, err);
+    }
+    if (rc == 0) {
         rc = load(sh, err);
     }
     if (rc == 0 && cfg->prices[0] != '\0') {
@@ -226,6 +237,7 @@ void shell_free(struct shell *sh)
     store_close(sh->store);
     bulk_free(sh->bulk);
     dial_lanes_free(sh->dial_lanes);
+    dial_probes_free(sh->dial_probes);
     dials_free(sh->dials);
     echo_free(sh->echo);
     router_free(sh->router);

@@ -185,7 +185,7 @@ static const struct route {
     [WF_MSG_result] = {on_result, A | B, 0, 1},
     [WF_MSG_refuse] = {on_refuse, A | B, 0, 1},
     [WF_MSG_drain] = {on_drain, A, 0},
-    [WF_MSG_links] = {on_links, A, 0},
+    [WF_MSG_links] = {on_links, A | B, 0},
     [WF_MSG_fetching] = {on_fetching, A, 0},
     [WF_MSG_seen] = {on_seen, B, 0},
     [WF_MSG_facts] = {on_facts, B, 0},
@@ -338,6 +338,7 @@ static void on_lane(struct core *c, const struct broker_event *ev, struct wf_eff
     const int dialled = (ev->peer & MESH_DIALLED) != 0;
 
     if (ev->kind == BROKER_LANE_MSG) {
+        mesh_came(c, ev->peer, ev->record.len);
         relay_msg(&c->data.relay, &c->data.tickets, &c->data.catalogue, c->now_us,
                   ev->peer, ev->msg, ev->record, out);
     } else if (ev->kind == BROKER_LANE_ROOM) {
@@ -404,6 +405,10 @@ static void handle(struct core *c, const struct broker_event *ev, struct wf_effe
     case BROKER_DIAL_DOWN:
     case BROKER_DIAL_REFUSED:
         mesh_on_dial(c, ev, out);
+        break;
+    case BROKER_PROBED:
+    case BROKER_UNPROBED:
+        mesh_on_probe(c, ev);
         break;
     case BROKER_FORGETFUL:
         on_forgetful(c, out);

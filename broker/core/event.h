@@ -32,6 +32,8 @@ enum broker_event_kind {
     BROKER_DIAL_UP,   /* peer: the connection to a neighbour that was dialled is there */
     BROKER_DIAL_DOWN, /* peer: it is gone, or nobody answered */
     BROKER_DIAL_REFUSED, /* peer: the neighbour does not know our key */
+    BROKER_PROBED,       /* peer: of a dialled neighbour; rtt_us, 0: one was lost */
+    BROKER_UNPROBED,     /* peer: it answers no probes */
     BROKER_FORGETFUL,    /* effects of the last step were lost for want of memory */
     BROKER_STOPPING      /* no new work: the process is about to end */
 };
@@ -67,6 +69,7 @@ struct broker_event {
     uint64_t lsn;
     unsigned table;
     uint64_t queued;
+    uint64_t rtt_us;
     struct wf_slice record;       /* key, then value, as in WF_EFFECT_APPEND */
     const struct bus_counts *bus; /* for views; may be NULL */
     const struct price_line *prices;

@@ -170,11 +170,13 @@ const struct cmd cmd_links = {
     .details =
         "UP is from FROM to TO, DOWN the other way, in bytes a second, as transfers of\n"
         "the last ten minutes showed them.  Agents probe their broker over UDP, and\n"
-        "measure their heartbeats where that does not come through; they tell what\n"
-        "changed, and every five minutes what did not.  Between brokers there is a row "
-        "from\n"
-        "each end, as old as its last word; STATE is for how long it has been up or cut\n"
-        "off, and not known when nothing leads to who told of it.\n",
+        "brokers those that they dial; heartbeats are measured where that does not come\n"
+        "through.  They tell what changed, and every five minutes what did not.\n"
+        "Between brokers there is a row from each end, as old as its last word; STATE "
+        "is\n"
+        "for how long it has been up or cut off, and not known when nothing leads to "
+        "who\n"
+        "told of it.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct links_args),
     .defaults = &defaults,

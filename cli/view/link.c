@@ -54,10 +54,7 @@ struct fmt link_loss(const struct weft_link *l)
 {
     struct fmt none = {""};
 
-    /* Between brokers nothing is sent that could be lost; what is told of it counts. */
-    return l->rtt_us == 0 || (link_is_brokers(l) && l->loss_permille == 0)
-               ? none
-               : fmt_permille(l->loss_permille);
+    return l->rtt_us == 0 ? none : fmt_permille(l->loss_permille);
 }
 
 static struct fmt mbits(uint64_t bytes_a_second)

@@ -303,7 +303,7 @@ link_signal() {
 }
 
 # slow_link NAME ADDRESS MS PORT...: one of its own at that address, with so long a way,
-# for datagrams, too.
+# for datagrams, too.  MS may be "MS N": every Nth datagram is lost.
 slow_link() {
     local name=$1 at=$2
     echo "$3" > "$tmp/$name.delay"

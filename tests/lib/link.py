@@ -3,6 +3,7 @@
 Passes TCP connections to ADDRESS:PORT (127.0.0.2) on to 127.0.0.1:PORT, with --udp
 datagrams as well; port 0 takes one that is free at both.  What it passes arrives as many
 milliseconds later as FILE says, in either direction and in the order in which it came.
+After a second number N in FILE every Nth datagram is lost.
 Prints `ready PORT...`, then at each signal `passed BYTES`, in both directions since the
 start:
 
@@ -45,14 +46,20 @@ class Line:
     """What is under way: it leaves in the order in which it came, a delay later."""
 
     def __init__(self, file):
-        self.file, self.delay = file, 0.0
+        self.file, self.delay, self.lose, self.datagrams = file, 0.0, 0, 0
         self.items = collections.deque()  # (when, what to call, with what)
         self.read()
 
     def read(self):
         if self.file is not None:
             with open(self.file) as f:
-                self.delay = float(f.read()) / 1000
+                delay, *lose = f.read().split()
+            self.delay = float(delay) / 1000
+            self.lose = int(lose[0]) if lose else 0
+
+    def loses(self):
+        self.datagrams += 1
+        return self.lose > 0 and self.datagrams % self.lose == 0
 
     def put(self, call, *args):
         self.items.append((time.monotonic() + self.delay, call, args))
@@ -99,7 +106,7 @@ class Datagrams:
             data, origin = s.recvfrom(1 << 16)
         except OSError:  # nobody is at the far end
             return
-        if not self.link.cut:
+        if not self.link.cut and not self.link.line.loses():
             self.link.line.put(self.send, data, sender, origin)
 
     def send(self, data, sender, origin):

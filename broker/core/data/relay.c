@@ -191,6 +191,13 @@ void relay_room(struct relay *r, uint32_t peer, uint64_t queued)
     }
 }
 
+const struct wf_key *relay_key(const struct relay *r, uint32_t peer)
+{
+    const struct lane *l = wf_map_get(r->by_peer, &peer, sizeof peer);
+
+    return l != NULL ? &l->id.key : NULL;
+}
+
 /* It is of that process: an older lane of that is half-open.  WEFT_ENOMEM. */
 static int name_lane(struct relay *r, struct lane *l, uint64_t epoch)
 {

@@ -75,6 +75,9 @@ int relay_up_to(struct relay *r, uint32_t peer, const struct wf_key *key, uint64
 /* So many bytes stand in the bus for it. */
 void relay_room(struct relay *r, uint32_t peer, uint64_t queued);
 
+/* Whose lane it is; NULL: there is none of that number. */
+const struct wf_key *relay_key(const struct relay *r, uint32_t peer);
+
 /* What is outstanding under the ticket is not wanted any more. */
 void relay_settle(struct relay *r, struct ticket *x);
 

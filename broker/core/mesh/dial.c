@@ -175,6 +175,55 @@ static void hear_load(struct core *c, struct session *s, const struct wf_ping *m
     }
 }
 
+/* What the link to it is measured with; NULL: there is no session. */
+static struct meter *meter_of(const struct session *s)
+{
+    const struct agent *a = s != NULL ? s->principal->agent : NULL;
+
+    return a != NULL && a->session == s && a->neighbour != NULL ? &a->neighbour->meter
+                                                                : NULL;
+}
+
+void mesh_on_probe(struct core *c, const struct broker_event *ev)
+{
+    const struct session *s = session_get(&c->sessions, ev->peer);
+    struct meter *m = meter_of(s);
+
+    if (m == NULL || mesh_dial_of(c, ev->peer) == NULL) {
+        return;
+    }
+    if (ev->kind == BROKER_PROBED) {
+        meter_probed(m, ev->rtt_us, c->now_us);
+    } else {
+        meter_unprobed(m);
+    }
+    routes_measured(c, s->principal->agent);
+}
+
+const struct wf_link *mesh_dial_link(const struct core *c, uint32_t peer)
+{
+    const uint32_t i = peer & ~MESH_DIALLED;
+
+    return i < c->mesh.ndials ? &c->mesh.dials[i].link : NULL;
+}
+
+int mesh_dial_unsure(struct core *c, uint32_t peer)
+{
+    const struct meter *m = meter_of(session_get(&c->sessions, peer));
+
+    return m != NULL && wf_rtt_unsure(&m->rtt);
+}
+
+static void hear_pong(struct core *c, struct session *s, uint64_t rtt_us)
+{
+    struct meter *m = meter_of(s);
+
+    if (m != NULL) {
+        meter_ponged(m, rtt_us, c->now_us);
+    }
+    session_rtt(c, s, rtt_us);
+}
+
 int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects *out)
 {
     struct dial *d = mesh_dial_of(c, ev->peer);
@@ -204,7 +253,7 @@ int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects 
         hear_load(c, s, &ev->msg->u.ping, out);
     } else if (d->link.ponged_seq != d->rtt_seq) {
         d->rtt_seq = d->link.ponged_seq;
-        session_rtt(c, s, d->link.last_rtt_us);
+        hear_pong(c, s, d->link.last_rtt_us);
     }
     /* The link takes no sample of a pong with another's number. */
     return ev->msg->type != WF_MSG_pong || (ev->msg->u.pong.seq & WF_PING_APART) == 0;

@@ -46,6 +46,14 @@ void mesh_on_dial(struct core *c, const struct broker_event *ev, struct wf_effec
 /* A message of a dialled connection is first the link's; 1: it has been dealt with. */
 int mesh_heard(struct core *c, const struct broker_event *ev, struct wf_effects *out);
 
+/* News of its probes: PROBED, UNPROBED. */
+void mesh_on_probe(struct core *c, const struct broker_event *ev);
+
+/* For the shell, which probes: the link, NULL when there is none of that number; and 1
+ * when its last sample was off what is known. */
+const struct wf_link *mesh_dial_link(const struct core *c, uint32_t peer);
+int mesh_dial_unsure(struct core *c, uint32_t peer);
+
 /* The session of a dialled connection is gone. */
 void mesh_session_gone(struct core *c, uint32_t peer, struct wf_effects *out);
 

@@ -67,6 +67,7 @@ void mesh_greet(struct core *c, struct session *s, struct wf_effects *out)
         session_end(c, s, WEFT_ENOMEM, "out of memory", out);
         return;
     }
+    meter_begin(&a->neighbour->meter);
     a->neighbour->told_offers = 0;
     a->neighbour->covered = 0;
     a->neighbour->reported_us = 0;
@@ -306,6 +307,58 @@ static void report_load(struct core *c, struct neighbour *x, uint64_t jobs,
     wf_effects_send(out, x->agent->session->peer, WF_MSG_ping, &m);
 }
 
+/* -- the link --------------------------------------------------------------------------
+ */
+
+void mesh_on_links(struct turn *t)
+{
+    static const struct wf_key self;
+    struct agent *a = t->s->principal->agent;
+    struct wf_rows rows = t->msg->u.links.rows;
+    struct wf_link_row row;
+
+    while (wf_rows_next(&rows, wf_desc_link_row(), &row)) {
+        if (!wf_key_eq(&row.peer, &self) ||
+            meter_heard(&a->neighbour->meter, &row, t->c->now_us) != 0) {
+            t->c->count.links_refused++;
+        }
+    }
+    routes_measured(t->c, a);
+}
+
+void mesh_came(struct core *c, uint32_t lane, uint64_t bytes)
+{
+    const struct wf_key *key = relay_key(&c->data.relay, lane);
+    const struct principal *p = key != NULL ? registry_key(&c->registry, key) : NULL;
+
+    if (p != NULL && p->agent != NULL && p->agent->neighbour != NULL) {
+        meter_came(&p->agent->neighbour->meter, bytes, c->now_us);
+    }
+}
+
+void mesh_link_seen(const struct core *c, const struct agent *a, struct link_seen *ret_link)
+{
+    meter_view(&a->neighbour->meter, c->now_us, ret_link);
+    if (ret_link->rtt_us == 0) {
+        ret_link->rtt_us = wf_ewma_mean(&a->rtt_us);
+        ret_link->jitter_us = wf_ewma_dev(&a->rtt_us);
+        ret_link->samples = a->rtt_us.n;
+    }
+}
+
+static void tell_link(struct core *c, struct neighbour *x, struct wf_effects *out)
+{
+    struct wf_links m = {{0}};
+    struct wf_link_row row;
+
+    if (meter_news(&x->meter, c->now_us, &row)) {
+        (void) wf_rows_add(core_rows(c, 0), &m.rows, wf_desc_link_row(), &row);
+        wf_effects_send(out, x->agent->session->peer, WF_MSG_links, &m);
+        routes_measured(c, x->agent);
+        c->word.load_us = 0; /* others should know, too */
+    }
+}
+
 void mesh_step(struct core *c, struct wf_effects *out)
 {
     const int tell = c->mesh.offers_changed && c->mesh.offers_us <= c->now_us;
@@ -336,6 +389,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
             guests_tell(c, x->agent, out);
         }
         report_load(c, x, jobs, out);
+        tell_link(c, x, out);
     }
     if (tell) {
         c->mesh.offers_changed = 0;

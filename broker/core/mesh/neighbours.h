@@ -11,6 +11,7 @@
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
 #include "broker/core/mesh/dial.h"
+#include "broker/core/mesh/meter.h"
 #include "broker/core/mesh/seek.h"
 #include "common/list.h"
 #include "common/rng.h"
@@ -34,6 +35,7 @@ struct neighbour {
     int owes;         /* outcomes of its guests that it did not hear in this session, */
     uint64_t owes_us; /* and when the next of them are told */
     struct wf_buf known; /* what it offered, as its record says: offers.h */
+    struct meter meter;  /* what the link to it is like */
 };
 
 /* A locate or a query that was passed on; the answer goes to who asked. */
@@ -89,6 +91,17 @@ void mesh_offers(struct core *c, const struct agent *to, struct wf_rows *ret_row
 /* Once a step, and when it is due. */
 void mesh_step(struct core *c, struct wf_effects *out);
 uint64_t mesh_due_us(const struct core *c);
+
+/* What a neighbour measured of the link: its `links`. */
+void mesh_on_links(struct turn *t);
+
+/* A message of so many bytes came over a bulk lane, perhaps a neighbour's. */
+void mesh_came(struct core *c, uint32_t lane, uint64_t bytes);
+
+/* What is known of the link to a neighbour; without samples yet, what its heartbeats say.
+ */
+void mesh_link_seen(const struct core *c, const struct agent *a,
+                    struct link_seen *ret_link);
 
 /* The neighbour is asked to take no (or again some) new work: drain of a broker. */
 void mesh_check(const struct core *c);

@@ -98,19 +98,24 @@ static int list_own(struct link_list *l, const struct atlas *a, const struct pla
 {
     const struct agent *x = to->neighbour;
     const uint64_t silence_ms = atlas_silence_ms(a, x);
+    struct link_seen seen;
     char name[WF_NAME_MAX + 1];
-    const struct wf_link_view_row row = {
+    struct wf_link_view_row row = {
         .from = wf_slice_of(a->c->cfg.name),
         .to = atlas_name(a, &to->key, name),
-        .rtt_us = wf_ewma_mean(&x->rtt_us),
-        .jitter_us = wf_ewma_dev(&x->rtt_us),
-        .samples = x->rtt_us.n,
         .age_ms = silence_ms,
         .source = WF_LINK_MEASURED,
         .state = x->session != NULL ? WF_SITE_UP : WF_SITE_CUT,
         .state_ms = x->session != NULL ? (a->c->now_us - x->session->began_us) / 1000
                                        : silence_ms};
 
+    mesh_link_seen(a->c, x, &seen);
+    row.rtt_us = seen.rtt_us;
+    row.jitter_us = seen.jitter_us;
+    row.loss_pm = wf_min_u64(seen.loss_pm, 1000);
+    row.up = seen.up;
+    row.down = seen.down;
+    row.samples = seen.samples;
     return link_list_add(l, &row);
 }
 

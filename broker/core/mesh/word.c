@@ -156,12 +156,17 @@ static void add_links(struct core *c, struct wf_site_fact *m, struct wf_buf *row
         struct wf_link_row row = {.peer = a->principal->key,
                                   .name = wf_slice_of(a->principal->name),
                                   .site = wf_slice_of(a->principal->site),
-                                  .rtt_us = wf_ewma_mean(&a->rtt_us),
-                                  .jitter_us = wf_ewma_dev(&a->rtt_us),
-                                  .samples = a->rtt_us.n,
                                   .age_ms = (c->now_us - a->since_us) / 1000};
+        struct link_seen seen;
 
         if (a->session != NULL) {
+            mesh_link_seen(c, a, &seen);
+            row.rtt_us = seen.rtt_us;
+            row.jitter_us = seen.jitter_us;
+            row.loss_pm = wf_min_u64(seen.loss_pm, 1000);
+            row.up = seen.up;
+            row.down = seen.down;
+            row.samples = seen.samples;
             (void) wf_rows_add(rows, &m->links, wf_desc_link_row(), &row);
         }
     }

@@ -77,6 +77,10 @@ void on_links(struct turn *t)
     if (a == NULL || a->session != t->s) {
         return;
     }
+    if (a->neighbour != NULL) {
+        mesh_on_links(t);
+        return;
+    }
     while (wf_rows_next(&rows, wf_desc_link_row(), &row)) {
         const struct link_seen *l = NULL;
 

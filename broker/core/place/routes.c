@@ -122,10 +122,16 @@ void routes_priced(struct core *c)
     mesh_offers_changed(&c->mesh); /* neighbours go by our prices, too */
 }
 
-uint32_t routes_rtt(const struct agent *a, uint32_t *ret_dev_us)
+uint32_t routes_rtt(const struct core *c, const struct agent *a, uint32_t *ret_dev_us)
 {
     const struct link_seen *told = links_broker(&a->links);
+    struct link_seen link;
 
+    if (a->neighbour != NULL) {
+        mesh_link_seen(c, a, &link);
+        *ret_dev_us = (uint32_t) link.jitter_us;
+        return (uint32_t) link.rtt_us;
+    }
     if (told != NULL && told->rtt_us != 0 && a->session != NULL &&
         told->at_us >= a->session->began_us) {
         *ret_dev_us = (uint32_t) told->jitter_us;
@@ -135,18 +141,32 @@ uint32_t routes_rtt(const struct agent *a, uint32_t *ret_dev_us)
     return (uint32_t) wf_ewma_mean(&a->rtt_us);
 }
 
-void routes_measured(struct core *c, const struct agent *a)
+/* What its link carries, as seen from it: another site's is the one that we share with
+ * it, whose other end we are. */
+static void rates_of(const struct core *c, const struct agent *a, struct route_links *l)
 {
     const struct link_seen *told = links_broker(&a->links);
+    struct link_seen link;
+
+    l->up = wf_rate_get(&a->up, c->now_us);
+    l->down = a->fetch_rate.n != 0 ? wf_ewma_mean(&a->fetch_rate) : 0;
+    if (told != NULL) {
+        l->down = wf_max_u64(l->down, told->down);
+    }
+    if (a->neighbour != NULL) {
+        mesh_link_seen(c, a, &link);
+        l->up = link.down;
+        l->down = wf_max_u64(l->down, link.up);
+    }
+}
+
+void routes_measured(struct core *c, const struct agent *a)
+{
     struct route_links l = {0};
 
-    l.rtt_us = routes_rtt(a, &l.dev_us);
+    l.rtt_us = routes_rtt(c, a, &l.dev_us);
     l.to_broker[0] = distance_entry(l.rtt_us);
-    l.up = wf_rate_get(&a->up, c->now_us);
-    l.down = a->fetch_rate.n != 0 ? wf_ewma_mean(&a->fetch_rate) : 0;
-    if (told != NULL && told->down > l.down) {
-        l.down = told->down;
-    }
+    rates_of(c, a, &l);
     routing_measured(c->routing, a->node, &l);
 }
 

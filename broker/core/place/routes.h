@@ -21,7 +21,7 @@ void routes_info(struct core *c, struct agent *a);
 
 /* The round trip to it, microseconds: what it told of its link in this session, else what
  * its heartbeats took. */
-uint32_t routes_rtt(const struct agent *a, uint32_t *ret_dev_us);
+uint32_t routes_rtt(const struct core *c, const struct agent *a, uint32_t *ret_dev_us);
 
 /* A round trip or a rate was measured. */
 void routes_measured(struct core *c, const struct agent *a);

@@ -31,7 +31,7 @@ struct wf_node_row node_row_of(const struct core *c, const struct agent *a)
         .state = agent_view_state(a),
         .state_ms = (c->now_us - a->since_us) / 1000,
         .age_ms = (c->now_us - a->heard_us) / 1000,
-        .rtt_us = routes_rtt(a, &dev_us),
+        .rtt_us = routes_rtt(c, a, &dev_us),
         .jitter_us = dev_us,
         .slots = a->slots,
         .running = wf_min_u64(a->running, a->assigned),

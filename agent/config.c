@@ -88,6 +88,10 @@ static const struct wf_conf_option options[] = {
      "free one. Empty: nowhere, the broker passes them on."},
     {"data_advertise", WF_CONF_STR, AT(data_advertise), NULL, NULL, NULL,
      "What others are told to connect to; empty: what data_listen came to."},
+    {"data_patience", WF_CONF_DURATION, AT(data_patience_ms), "1s", NULL, "1m",
+     "A job whose data nobody who can be reached has goes back to the broker after so "
+     "long, for another agent; one whose data may not be here does so after 10 s at "
+     "most."},
     {"data_rate", WF_CONF_SIZE, AT(data_rate), NULL, NULL, "0",
      "Bytes of blobs a second, at most, in each direction; 0: no limit."},
     {"data_day", WF_CONF_SIZE, AT(data_day), NULL, NULL, "0",

@@ -40,7 +40,7 @@ struct agent_config {
     uint64_t spool_bytes, spool_age_ms;
     char data[CONFIG_DATA];
     char data_listen[WF_ENDPOINT_MAX + 1], data_advertise[WF_ENDPOINT_MAX + 1];
-    uint64_t data_cap, data_floor, data_rate, data_day;
+    uint64_t data_cap, data_floor, data_rate, data_day, data_patience_ms;
     int data_encrypt;
     int metered, spot;
     char class_[WF_NAME_MAX + 1], speed[16];

@@ -1,6 +1,6 @@
 #include "client/id.h"
 
-#include "client/include/weft/job.h"
+#include "client/include/weft/info.h"
 #include "common/io/keys.h"
 #include "proto/words.h"
 
@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 _Static_assert(sizeof(struct wf_id) == sizeof(weft_id), "one layout of ids");
+_Static_assert(WEFT_STAND_OTHER == (int) WF_STANDS, "one list of what stands still");
 _Static_assert(WEFT_ID_TEXT == WF_ID_TEXT, "one text of ids");
 
 void id_pool_take(struct id_pool *pool, struct wf_id *ret_id)
@@ -50,6 +51,12 @@ int weft_id_parse(const char *text, weft_id *ret_id)
 const char *weft_state_name(enum weft_state state)
 {
     return wf_job_state_name((uint64_t) state);
+}
+
+const char *weft_stand_name(enum weft_stand stand)
+{
+    return (unsigned) stand < WEFT_STAND_OTHER ? wf_stand_name((uint64_t) stand)
+                                               : "other";
 }
 
 const char *weft_disconnect_name(enum weft_disconnect disconnect)

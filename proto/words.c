@@ -7,6 +7,8 @@ static const char *const tiers[] = {"none", "edge", "onprem", "cloud"};
 static const char *const handlers[] = {"none", "exec", "worker", "inproc"};
 static const char *const classes[] = {"best", "fast", "durable"};
 static const char *const goals[] = {"none", "latency", "balanced", "throughput", "cost"};
+static const char *const stands[] = {"none", "forbidden", "nowhere",
+                                     "day",  "store",     "silent"};
 static const char *const disconnects[] = {"replace-after", "keep", "stop-after"};
 static const char *const job_states[] = {"ACCEPTED", "QUEUED",    "ASSIGNED",
                                          "RUNNING",  "OK",        "FAILED",
@@ -49,6 +51,7 @@ NAMES(wf_key_state_name, key_states)
 NAMES(wf_metric_name, metrics)
 NAMES(wf_disconnect_name, disconnects)
 NAMES(wf_goal_name, goals)
+NAMES(wf_stand_name, stands)
 
 int wf_role_parse(const char *s)
 {

@@ -160,6 +160,17 @@ enum wf_want_kind {
     WF_WANT_MAP     /* a bit for each chunk, lowest first; in pieces like a chunk */
 };
 
+/* Why nothing comes of what a job waits for; the gravest first.  Others may follow. */
+enum wf_stand {
+    WF_STAND_NONE,      /* it comes, or is looked for */
+    WF_STAND_FORBIDDEN, /* the broker does not let it be fetched there */
+    WF_STAND_NOWHERE,   /* nobody who can be reached has it */
+    WF_STAND_DAY,       /* the bytes of the day are used up */
+    WF_STAND_STORE,     /* the store makes room */
+    WF_STAND_SILENT,    /* who has it does not answer */
+    WF_STANDS
+};
+
 /* Names as people write them; "?" for a number out of range.  Static, thread-safe. */
 const char *wf_role_name(uint64_t v);
 const char *wf_tier_name(uint64_t v);
@@ -171,6 +182,7 @@ const char *wf_key_state_name(uint64_t v);
 const char *wf_metric_name(uint64_t v);
 const char *wf_disconnect_name(uint64_t v);
 const char *wf_goal_name(uint64_t v);
+const char *wf_stand_name(uint64_t v);
 
 /* The number of a name, or -1. */
 int wf_role_parse(const char *s);

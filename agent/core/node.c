@@ -22,6 +22,7 @@ void node_config_init(struct node_config *cfg)
         .max_log = 1u << 20,
         .grace_ms = 300,
         .max_held = 64u << 20,
+        .data_patience_ms = 60000,
     };
 }
 

@@ -63,6 +63,7 @@ struct node_config {
     int metered, spot;
 
     uint64_t data_cap;              /* bytes of blobs it may hold; 0: there is no store */
+    uint64_t data_patience_ms;      /* what is looked for in vain for so long goes back */
     char bulk[WF_ENDPOINT_MAX + 1]; /* where others may fetch from it; empty: nowhere */
     struct wf_pull_config pull;     /* seeds are made from `seed` */
     struct wf_give_config give;

@@ -362,6 +362,7 @@ void node_set_clear(struct node *n, struct node_set *s, struct wf_effects *out)
         node_blob_settle(n, b);
     }
     s->n = s->missing = 0;
+    s->look = NULL;
     s->total = s->have = 0;
     wf_list_remove(&s->touched);
 }
@@ -376,6 +377,33 @@ void node_set_fetch(struct node *n, struct node_set *s, struct wf_effects *out)
             fetch(n, b, out);
         }
     }
+}
+
+/* One that is not whole; NULL: all are. */
+static const struct node_blob *lacking(struct node_set *s)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        struct wf_list_node *x = s->look != NULL ? s->look : wf_list_first(&s->uses);
+
+        for (; x != NULL; x = wf_list_next(&s->uses, x)) {
+            const struct node_blob *b = CONTAINER_OF(x, struct node_use, of_set)->blob;
+
+            if (!node_blob_whole(b)) {
+                s->look = x;
+                return b;
+            }
+        }
+        s->look = NULL; /* one before it may have been lost */
+    }
+    return NULL;
+}
+
+int node_set_progress(struct node *n, struct node_set *s, struct wf_pull_progress *ret)
+{
+    const struct node_blob *b = s->missing != 0 ? lacking(s) : NULL;
+
+    return b != NULL && b->pulled &&
+           wf_pull_progress(n->data->pull, &b->digest, ret) == 0;
 }
 
 void node_set_touch(struct node *n, struct node_set *s)

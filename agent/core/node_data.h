@@ -50,7 +50,9 @@ struct node_blob {
 
 struct node_set {
     struct wf_list_node uses;
-    size_t n, missing;    /* blobs; those that are not whole */
+    size_t n, missing; /* blobs; those that are not whole */
+    struct wf_list_node
+        *look;            /* of uses: those before were whole; NULL: from the first */
     uint64_t total, have; /* bytes */
     uint64_t moved;       /* bytes that came over lanes for it */
     char from[WF_NAME_MAX + 1];
@@ -105,6 +107,9 @@ struct run_data {
     unsigned nties;
     struct node_tie ties[WF_INPUTS_MAX + 1];
     uint64_t told_us, told_have;
+    enum wf_stand told_stands;
+    enum wf_stand vain; /* what is looked for in vain, */
+    uint64_t vain_us;   /* since then, without a byte in between */
     uint64_t slot_us; /* when there was a slot for it first, while it had no data; or 0 */
     uint64_t ready_us; /* when it had its data; 0: not yet */
 };
@@ -175,6 +180,10 @@ void node_set_clear(struct node *n, struct node_set *s, struct wf_effects *out);
 /* Why its blobs are wanted has changed. */
 void node_set_fetch(struct node *n, struct node_set *s, struct wf_effects *out);
 
+/* How it goes with one of its blobs that is still to come: the same one until that has
+ * come.  1, or 0: none is being fetched. */
+int node_set_progress(struct node *n, struct node_set *s, struct wf_pull_progress *ret);
+
 /* It is to be looked at once the step is done. */
 void node_set_touch(struct node *n, struct node_set *s);
 void node_set_fail(struct node *n, struct node_set *s, int code, const char *text);
@@ -220,11 +229,22 @@ void node_orders_free(struct node_data *d);
 /* -- node_inputs.c ----------------------------------------------------------------------
  */
 
+/* Whether all its files are known. */
+static inline int node_input_known(const struct node_input *in)
+{
+    return wf_list_empty(&in->listing);
+}
+
 /* Does a run wait for it? */
 int node_input_waits(const struct node_input *in);
 void node_input_look(struct node *n, struct node_input *in, struct wf_effects *out);
-void node_inputs_after(struct node *n, struct wf_effects *out);
 void node_inputs_free(struct node *n);
+
+/* -- node_waits.c: what runs wait for
+ * ----------------------------------------------------
+ */
+
+void node_inputs_after(struct node *n, struct wf_effects *out);
 
 /* -- node_list.c: the files of a folder
  * -------------------------------------------------- */

@@ -18,18 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TELL_US 1000000u
-#define TELLS   64u     /* in one step */
-#define TURN_US 100000u /* until the next ones */
-
 int node_input_waits(const struct node_input *in)
 {
     return in->reason != NULL;
-}
-
-static int is_known(const struct node_input *in)
-{
-    return wf_list_empty(&in->listing);
 }
 
 int node_inputs_ready(const struct run *r)
@@ -39,7 +30,7 @@ int node_inputs_ready(const struct run *r)
     for (unsigned i = 0; rd != NULL && i < rd->nties; i++) {
         const struct node_input *in = rd->ties[i].input;
 
-        if (!is_known(in) || in->set.missing != 0) {
+        if (!node_input_known(in) || in->set.missing != 0) {
             return 0;
         }
     }
@@ -425,7 +416,7 @@ void node_input_look(struct node *n, struct node_input *in, struct wf_effects *o
         fail(n, in, out);
         return;
     }
-    if (!is_known(in) || in->set.missing != 0) {
+    if (!node_input_known(in) || in->set.missing != 0) {
         return;
     }
     in->failing = 1; /* the last of its runs may go here */
@@ -451,63 +442,6 @@ void node_input_look(struct node *n, struct node_input *in, struct wf_effects *o
     in->failing = 0;
     if (wf_list_empty(&in->ties)) {
         forget(n, in, out);
-    }
-}
-
-static void tell(struct node *n, struct run_data *rd, uint64_t rate,
-                 struct wf_effects *out)
-{
-    struct wf_fetching m = {.job = rd->run->key.job, .attempt = rd->run->key.attempt};
-    uint64_t most = 0;
-
-    for (unsigned i = 0; i < rd->nties; i++) {
-        const struct node_input *in = rd->ties[i].input;
-        const struct node_set *s = &in->set;
-        uint64_t total = is_known(in) ? s->total : wf_max_u64(s->total, in->said);
-
-        m.bytes += s->have;
-        m.total += total;
-        /* Of those that it still waits for, the largest is the one to be named. */
-        if (s->have < total && total - s->have > most) {
-            most = total - s->have;
-            m.from = wf_slice_of(s->from);
-        }
-    }
-    m.left_ms = rate == 0 ? 0 : (m.total - m.bytes) / (rate / 1000 + 1);
-    if (rd->told_us == 0 || m.bytes != rd->told_have) {
-        node_send_of(n, rd->run, out, WF_MSG_fetching, &m);
-    }
-    rd->told_us = n->now_us;
-    rd->told_have = m.bytes;
-}
-
-void node_inputs_after(struct node *n, struct wf_effects *out)
-{
-    struct node_data *d = n->data;
-    struct wf_pull_stats stats;
-    unsigned told = 0;
-
-    if (n->now_us < d->runs_us) {
-        return;
-    }
-    d->runs_us = UINT64_MAX;
-    wf_pull_stats(d->pull, &stats);
-    for (struct wf_list_node *x = wf_list_first(&d->fetching); x != NULL;
-         x = wf_list_next(&d->fetching, x)) {
-        struct run_data *rd = CONTAINER_OF(x, struct run_data, node);
-
-        if (node_inputs_ready(rd->run)) {
-            continue;
-        }
-        if (told == TELLS) {
-            d->runs_us = n->now_us + TURN_US;
-            break;
-        }
-        if (rd->told_us == 0 || n->now_us >= rd->told_us + TELL_US) {
-            told++;
-            tell(n, rd, stats.rate, out);
-        }
-        d->runs_us = wf_min_u64(d->runs_us, rd->told_us + TELL_US);
     }
 }
 

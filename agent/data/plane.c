@@ -181,6 +181,7 @@ void plane_configure(const struct plane *p, struct node_config *cfg)
     }
     c = p->config;
     cfg->data_cap = c->data_cap;
+    cfg->data_patience_ms = c->data_patience_ms;
     (void) wf_str_copy(cfg->bulk, sizeof cfg->bulk,
                        c->data_advertise[0] != '\0' ? c->data_advertise
                                                     : lanes_endpoint(p->lanes));

@@ -24,6 +24,7 @@
 #define PROTO_TRANSFER_PULL_H
 
 #include "proto/transfer/transfer.h"
+#include "proto/words.h"
 
 struct wf_pull;
 
@@ -154,6 +155,9 @@ struct wf_pull_progress {
     uint64_t left_ms;           /* expected; UINT64_MAX: not known */
     char from[WF_NAME_MAX + 1]; /* who gave most of it until now */
     const char *text;           /* what it waits for; empty: nothing.  Static */
+    enum wf_stand stands;       /* the same for who cannot read, if it is an obstacle */
+    uint64_t resume_us;         /* when that is over; 0: not known */
+    const char *refusal;        /* the broker's words when it forbids; borrowed */
 };
 
 /* 0, WEFT_ENOENT. */

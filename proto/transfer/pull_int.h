@@ -27,7 +27,6 @@
 #include "common/rate.h"
 #include "proto/transfer/meter.h"
 #include "proto/transfer/pull.h"
-#include "proto/words.h"
 
 #define PULL_MS          UINT64_C(1000)
 #define PULL_SECOND      UINT64_C(1000000)
@@ -208,9 +207,10 @@ struct wf_pull {
     struct wf_rate down;                /* the same, of longer times */
     unsigned npeers;                    /* holders with news */
     uint64_t due_us;
-    int up;      /* there is a control session */
-    int lost;    /* effects were: begin everything again */
-    int starved; /* a blob is in no heap, for want of memory */
+    int up;                        /* there is a control session */
+    int lost;                      /* effects were: begin everything again */
+    int starved;                   /* a blob is in no heap, for want of memory */
+    char refusal[WF_TEXT_MAX + 1]; /* what the broker said last when it forbade */
     struct wf_pull_stats stats;
 };
 

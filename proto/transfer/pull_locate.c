@@ -318,6 +318,9 @@ void wf_pull_locate_answer(struct wf_pull *p, uint64_t now_us, const struct wf_l
         return;
     }
     read_holders(p, now_us, m->holders, &a);
+    if (m->code != 0) {
+        wf_slice_str(m->text, p->refusal, sizeof p->refusal);
+    }
     while (m->code == 0 && wf_rows_next(&rows, wf_desc_at_row(), &row)) {
         struct pull_blob *b = wf_pull_blob(p, &row.digest);
 

@@ -34,37 +34,57 @@ int wf_pull_next_bad(struct wf_pull *p, struct wf_pull_bad *ret_bad)
     return 1;
 }
 
-static const char *search_text(const struct wf_pull *p, const struct pull_blob *b)
+/* What a blob waits for, as told to people; an obstacle has a number as well. */
+struct wait {
+    const char *text;
+    enum wf_stand stands;
+};
+
+static struct wait obstacle(const struct pull_blob *b)
 {
+    return b->forbidden ? (struct wait){"the broker does not let it be fetched",
+                                        WF_STAND_FORBIDDEN}
+           : b->nowhere ? (struct wait){"nobody who can be reached has it at present",
+                                        WF_STAND_NOWHERE}
+                        : (struct wait){"who has it does not answer", WF_STAND_SILENT};
+}
+
+static struct wait search_wait(const struct wf_pull *p, const struct pull_blob *b)
+{
+    /* What was looked for in vain is so until there is another answer. */
+    const int in_vain = b->forbidden || b->nowhere;
+
     switch (b->search) {
     case PULL_SEARCH_PARKED:
-        return "the link is metered, and no job waits for it";
+        return (struct wait){"the link is metered, and no job waits for it",
+                             WF_STAND_NONE};
     case PULL_SEARCH_LATER:
-        return b->forbidden ? "the broker does not let it be fetched"
-               : b->nowhere ? "nobody who can be reached has it at present"
-                            : "who has it does not answer";
+        return obstacle(b);
     case PULL_SEARCH_LISTED:
     case PULL_SEARCH_ASKED:
-        return p->up ? "looking for who has it" : "the broker cannot be reached";
+        return !p->up    ? (struct wait){"the broker cannot be reached", WF_STAND_NONE}
+               : in_vain ? obstacle(b)
+                         : (struct wait){"looking for who has it", WF_STAND_NONE};
     default:
-        return "waits for its turn";
+        return (struct wait){"waits for its turn", WF_STAND_NONE};
     }
 }
 
-static const char *text_of(const struct wf_pull *p, const struct pull_blob *b)
+static struct wait wait_of(const struct wf_pull *p, const struct pull_blob *b)
 {
     struct wf_meter meter = p->meter;
 
     if (b->phase == PULL_IDLE) {
-        return search_text(p, b);
+        return search_wait(p, b);
     }
     if (b->phase == PULL_BEGINNING) {
-        return "the store makes room";
+        return (struct wait){"the store makes room", WF_STAND_STORE};
     }
     if (wf_meter_day_over(&meter, meter.at_us)) {
-        return "the budget of the day is used up";
+        return (struct wait){"the budget of the day is used up", WF_STAND_DAY};
     }
-    return wf_list_empty(&b->asks) ? "waits for a holder" : "";
+    return wf_list_empty(&b->asks) ? (struct wait){"waits for a holder", WF_STAND_SILENT}
+                                   : (struct wait){"", WF_STAND_NONE};
 }
 
 int wf_pull_progress(const struct wf_pull *p, const struct wf_digest *digest,
@@ -72,6 +92,7 @@ int wf_pull_progress(const struct wf_pull *p, const struct wf_digest *digest,
 {
     const struct pull_blob *b = wf_pull_blob(p, digest);
     uint64_t rate = 0;
+    struct wait wait;
 
     if (b == NULL) {
         return WEFT_ENOENT;
@@ -85,12 +106,16 @@ int wf_pull_progress(const struct wf_pull *p, const struct wf_digest *digest,
     if (rate == 0 || (p->rate != 0 && rate > p->rate)) {
         rate = p->rate;
     }
+    wait = wait_of(p, b);
     *ret_progress = (struct wf_pull_progress){
         .done = b->done,
         .total = b->ref.size,
         .moved = b->moved,
         .left_ms = rate != 0 ? (b->ref.size - b->done) * 1000 / rate : UINT64_MAX,
-        .text = text_of(p, b)};
+        .text = wait.text,
+        .stands = wait.stands,
+        .resume_us = wait.stands == WF_STAND_DAY ? p->meter.day_end_us : 0,
+        .refusal = wait.stands == WF_STAND_FORBIDDEN ? p->refusal : ""};
     memcpy(ret_progress->from, b->from, sizeof ret_progress->from);
     return 0;
 }

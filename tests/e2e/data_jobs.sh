@@ -19,7 +19,7 @@ END
 chmod 755 "$tmp/sum" "$tmp/copy"
 
 broker
-agent_lines+=('data_floor = 0' 'data_listen = tcp://127.0.0.1:*')
+agent_lines+=('data_floor = 0' 'data_patience = 3s' 'data_listen = tcp://127.0.0.1:*')
 agent holder 'hash@1:sha256sum'
 agent_lines=("${agent_lines[@]/data_listen*/}")
 agent direct "sum@1:$tmp/sum" "copy@1:$tmp/copy" '    output = 16M'
@@ -81,7 +81,16 @@ is_fetching() { weft job show "$id" | grep -q fetching; }
 await "its agent to wait for it" is_fetching
 like "$(weft job show "$id")" 'nobody who is connected has input set, only: bring back' \
     "a job that waits for what nobody has says so"
+job_field() { weft job show "$1" --json | value "$2"; }
+stands() { weft job show "$id" --json | grep -q '"fetch_stands":"nowhere"'; }
+await "its agent to look for it" stands
+given_back() { weft job show "$id" | grep -q 'EUNREACH.*input set: nobody who can be reached has it'; }
+await "it to be given back" given_back
+is_back() { [ "$(job_field "$id" attempt)" -ge 2 ]; }
+await "it to be tried again" is_back
+like "$(weft job show "$id")" '^state	(ASSIGNED|QUEUED)' "it waits for as long as it takes"
 agent_run giver 2
 run weft job wait "$id"
 is "$rc" 0 "it goes on when that is there again"
+is "$(job_field "$id" lost)" 0 "which counted as no lost attempt"
 finish

@@ -116,6 +116,10 @@ id=$(weft submit look --input one=paid/paid)
 run weft job wait "$id" --timeout 2s
 is "$rc" 7 "a budget for the day is in force after SIGHUP"
 like "$(weft job show "$id")" '^data	fetching 0% of 1\.9 MiB' "the job waits for its data"
+stands() { weft job show "$1" --json | grep -q "\"fetch_stands\":\"$2\""; }
+await "the reason" stands "$id" day
+like "$(weft job show "$id")" ", the day's bytes are used up until [0-9-]* ?[0-9]{2}:[0-9]{2}:[0-9]{2}" \
+    "and says why, and until when"
 sed -i 's/^data_day = 1$/data_day = 1G/' "$tmp/away/agent.conf"
 kill -HUP "${pid[away]}"
 await "the larger budget" reloaded 2

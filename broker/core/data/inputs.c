@@ -294,6 +294,43 @@ int inputs_gone(const struct core *c, const struct job *j, struct wf_slice *ret_
     return 0;
 }
 
+#define ALLOW_LOOKS 256u /* at files of one folder */
+
+/* Of a folder the dataset tells, and its first files. */
+static void narrow_folder(const struct core *c, const struct job *j,
+                          const struct wf_need_row *need, char *residency)
+{
+    struct wf_data_ref ref;
+    const struct dataset *d = dataset_of(c, j, need, &ref);
+    size_t first = 0;
+    size_t n = d != NULL ? dataset_range(d, ref.path, &first) : 0;
+
+    if (d != NULL) {
+        residency_narrow(residency, wf_slice_of(d->residency));
+    }
+    for (size_t i = first; i < first + wf_min_u64(n, ALLOW_LOOKS); i++) {
+        residency_of_blob(d->files[i].blob, residency);
+    }
+}
+
+int inputs_allow(const struct core *c, const struct job *j, const struct agent *a)
+{
+    char residency[WF_LABEL_MAX + 1] = "";
+    struct wf_rows rows = j->inputs;
+    struct wf_need_row need;
+    const struct blob *b;
+
+    while (j->guest == NULL && wf_rows_next(&rows, wf_desc_need_row(), &need)) {
+        b = catalogue_get(&c->data.catalogue, &need.digest);
+        if (wf_digest_is_zero(&need.digest)) {
+            narrow_folder(c, j, &need, residency);
+        } else if (b != NULL) {
+            residency_of_blob(b, residency);
+        }
+    }
+    return residency_allows(residency, a);
+}
+
 int inputs_have_dataset(const struct core *c, const struct job *j,
                         const struct dataset *d)
 {

@@ -34,6 +34,10 @@ int inputs_have(const struct core *c, const struct job *j,
 int inputs_have_dataset(const struct core *c, const struct job *j,
                         const struct dataset *d);
 
+/* 1 when its data may be at the agent by what is said of it now: the owner may have
+ * narrowed it after the job was accepted. */
+int inputs_allow(const struct core *c, const struct job *j, const struct agent *a);
+
 /* 1 when the agent of a job waits for something of its inputs that nobody who is
  * connected has, as far as a look of bounded length finds out; the text says what, and
  * what to do. */

@@ -255,7 +255,9 @@ static void take_attempt(struct job *to, const struct job *from)
     to->fetch_done = from->fetch_done;
     to->fetch_total = from->fetch_total;
     to->fetch_left_us = from->fetch_left_us;
+    to->fetch_resume_us = from->fetch_resume_us;
     to->fetch_us = from->fetch_us;
+    to->fetch_stands = from->fetch_stands;
     to->fetch_from = from->fetch_from;
 }
 

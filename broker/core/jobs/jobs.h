@@ -78,6 +78,7 @@ struct job {
     uint64_t cost_pusd; /* so far */
     struct agent *flow_from; /* its inputs are coming from there; NULL: they are not */
     int retry_failed;        /* also when the handler fails */
+    int forbidden;           /* an agent was refused its data: inputs_allow() */
     int occupies;            /* the present attempt holds a slot at `agent` */
     uint8_t asked;           /* enum asked_why: of the present attempt */
     uint8_t preempted;       /* how often it made way */
@@ -138,7 +139,9 @@ struct job {
     uint64_t fetched;                 /* bytes that had to be moved for it */
     uint64_t fetch_done, fetch_total; /* while its agent fetches; 0: it does not */
     uint64_t fetch_left_us;           /* expected, when it told */
+    uint64_t fetch_resume_us;         /* when it is expected to go on; 0: not known */
     uint64_t fetch_us;                /* when it told */
+    uint8_t fetch_stands;             /* enum wf_stand, or what is not known here */
     struct principal *fetch_from;     /* borrowed; NULL: not known */
 
     size_t payload_len, bytes_len;

@@ -155,6 +155,19 @@ void guest_tell_output(const struct job *j, const struct wf_output *m,
     }
 }
 
+void guest_tell_fetching(const struct job *j, const struct wf_fetching *m,
+                         struct wf_effects *out)
+{
+    const struct session *home = home_of(j);
+    struct wf_fetching there = *m;
+
+    if (home != NULL) {
+        there.job = j->guest->job;
+        there.attempt = j->guest->attempt;
+        wf_effects_send(out, home->peer, WF_MSG_fetching, &there);
+    }
+}
+
 void guest_tell_outcome(const struct job *j, struct wf_effects *out)
 {
     const struct session *home = home_of(j);

@@ -93,6 +93,8 @@ void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out);
 void guest_tell_state(const struct core *c, const struct job *j, struct wf_effects *out);
 void guest_tell_output(const struct job *j, const struct wf_output *m,
                        struct wf_effects *out);
+void guest_tell_fetching(const struct job *j, const struct wf_fetching *m,
+                         struct wf_effects *out);
 void guest_tell_outcome(const struct job *j, struct wf_effects *out);
 
 #endif

@@ -327,8 +327,16 @@ void on_fetching(struct turn *t)
         j->fetch_total = m->total;
         j->fetch_left_us = wf_min_u64(m->left_ms, UINT64_MAX / 1000) * 1000;
         j->fetch_us = t->c->now_us;
+        j->fetch_stands = (uint8_t) m->stands;
+        j->fetch_resume_us =
+            m->resume_ms == 0
+                ? 0
+                : wf_add_sat(t->c->now_us, wf_min_u64(m->resume_ms, UINT32_MAX) * 1000);
         if (j->fetch_from == NULL || !wf_slice_is(m->from, j->fetch_from->name)) {
             j->fetch_from = registry_named(&t->c->registry, m->from);
+        }
+        if (j->guest != NULL) {
+            guest_tell_fetching(j, m, t->out);
         }
     }
 }
@@ -506,20 +514,22 @@ void on_refuse(struct turn *t)
         work_place(t->c, j, t->out);
         return;
     }
-    if (j->guest != NULL &&
-        (agent_is_site(j->agent) || m->code == -WEFT_EPERM || m->code == -WEFT_ENOENT)) {
+    if (j->guest != NULL && (agent_is_site(j->agent) || m->code == -WEFT_EPERM ||
+                             m->code == -WEFT_ENOENT || m->code == -WEFT_EUNREACH)) {
         /* Its data cannot be had there, or a further broker does not take it. */
         guest_give_back(t->c, j, -(int) m->code, text, t->out);
         return;
     }
-    if (m->code == -WEFT_EFULL || m->code == -WEFT_ETOOBIG || m->code == -WEFT_EPERM ||
-        m->code == -WEFT_ENOENT) {
-        /* Its data cannot be had there: no lost race, and not to be asked for ever. */
+    if (m->code == -WEFT_EFULL || m->code == -WEFT_ETOOBIG || m->code == -WEFT_ENOENT) {
+        /* Its data cannot be had there: no lost race, and not to be asked for ever. (What
+         * is forbidden there, or at nobody's who can be reached, is allowed elsewhere or
+         * will be there again: that counts as no attempt.) */
         work_retry(t->c, j, -(int) m->code,
                    text[0] != '\0' ? text : wf_err_sentence(-(int) m->code), BLAME_PLACE,
                    t->out);
         return;
     }
+    j->forbidden |= m->code == -WEFT_EPERM;
     work_retry(t->c, j, m->code != 0 ? -(int) m->code : WEFT_EREFUSED,
                text[0] != '\0' ? text : "the agent refused it", BLAME_NOBODY, t->out);
 }

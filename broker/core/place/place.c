@@ -1,6 +1,6 @@
 #include "broker/core/place/place.h"
 
-#include "broker/core/data/residency.h"
+#include "broker/core/data/inputs.h"
 #include "broker/core/mesh/guests.h"
 #include "broker/core/place/need.h"
 #include "broker/core/place/routes.h"
@@ -72,7 +72,8 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     if (j->version != 0 && o->version != j->version) {
         return PLACE_VERSION;
     }
-    if (j->residency[0] != '\0' && !residency_allows(j->residency, a)) {
+    if ((j->residency[0] != '\0' && !residency_allows(j->residency, a)) ||
+        (j->forbidden && !inputs_allow(c, j, a))) {
         return PLACE_RESIDENCY;
     }
     /* What fits in further away the broker there knows. */

@@ -193,6 +193,10 @@ static void add_data(const struct core *c, const struct job *j, struct wf_job_in
         m->fetch_left_ms =
             (j->fetch_left_us - wf_min_u64(j->fetch_left_us, ago_us)) / 1000;
         m->fetch_from = wf_slice_of(j->fetch_from != NULL ? j->fetch_from->name : "");
+        m->fetch_stands = j->fetch_stands;
+        if (j->fetch_resume_us > c->now_us) {
+            m->fetch_resume_ms = (j->fetch_resume_us - c->now_us) / 1000;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "cli/cmd.h"
+#include "cli/tool/clock.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
 #include "cli/view/data.h"
@@ -27,6 +28,10 @@ static void print_json_data(struct json *json, const struct weft_job_full *job)
     json_uint(json, "fetch_total", job->fetch_total);
     json_uint(json, "fetch_left_ms", job->fetch_left_ms);
     json_text(json, "fetch_from", *job->fetch_from != '\0' ? job->fetch_from : NULL);
+    json_text(json, "fetch_stands",
+              job->fetch_stands != WEFT_STAND_NONE ? weft_stand_name(job->fetch_stands)
+                                                   : NULL);
+    json_uint(json, "fetch_resume_ms", job->fetch_resume_ms);
     json_digest(json, "result_blob", &job->result_blob);
     json_uint(json, "fetched", job->fetched);
 }
@@ -143,14 +148,37 @@ static void print_history(struct out *out, const struct weft_job_full *job)
     }
 }
 
-/* "fetching 43% from nvr-02, 12 s left". */
+/* Why it stands still, in words. */
+static const char *stand_text(enum weft_stand stand)
+{
+    static const char *const texts[] = {
+        [WEFT_STAND_FORBIDDEN] = "the broker does not let it be fetched there",
+        [WEFT_STAND_NOWHERE] = "nobody who has it can be reached",
+        [WEFT_STAND_DAY] = "the day's bytes are used up",
+        [WEFT_STAND_STORE] = "the agent's store makes room",
+        [WEFT_STAND_SILENT] = "who has it does not answer"};
+    const char *text =
+        (size_t) stand < sizeof(texts) / sizeof(texts[0]) ? texts[stand] : NULL;
+
+    return text != NULL ? text : "for a reason that this version does not know";
+}
+
+/* "fetching 43% from nvr-02, 12 s left", or ", the day's bytes are used up until 18:20".
+ */
 static void print_fetching(struct out *out, const struct weft_job_full *job)
 {
     uint64_t pm =
         (uint64_t) ((double) job->fetch_done * 1000 / (double) job->fetch_total);
-    char left[48] = "";
+    char left[128] = "";
 
-    if (job->fetch_left_ms > 0) {
+    if (job->fetch_stands != WEFT_STAND_NONE) {
+        const int known = job->fetch_resume_ms > 0;
+        const uint64_t now = clock_wall_ms();
+
+        snprintf(left, sizeof(left), ", %s%s%s", stand_text(job->fetch_stands),
+                 known ? " until " : "",
+                 known ? fmt_wall(now + job->fetch_resume_ms, now).s : "");
+    } else if (job->fetch_left_ms > 0) {
         snprintf(left, sizeof(left), ", %s left", fmt_ms(job->fetch_left_ms).s);
     }
     out_pair(out, "data", TINT_WARN, "fetching %s of %s%s%s%s", fmt_permille(pm).s,

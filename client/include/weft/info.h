@@ -80,6 +80,21 @@ struct weft_need {
     uint64_t size, files;
 };
 
+/* Why nothing comes of the data that a job waits for.  A later broker may tell of others,
+ * which are WEFT_STAND_OTHER here. */
+enum weft_stand {
+    WEFT_STAND_NONE,      /* it comes, or is looked for */
+    WEFT_STAND_FORBIDDEN, /* it may not be fetched where the job is */
+    WEFT_STAND_NOWHERE,   /* nobody who can be reached has it */
+    WEFT_STAND_DAY,       /* the bytes of the day are used up */
+    WEFT_STAND_STORE,     /* the agent's store makes room */
+    WEFT_STAND_SILENT,    /* who has it does not answer */
+    WEFT_STAND_OTHER
+};
+
+/* "forbidden", "nowhere", ...  Static, thread-safe. */
+WEFT_API const char *weft_stand_name(enum weft_stand stand);
+
 struct weft_job_full {
     struct weft_job_row job;
     struct weft_try *tries;
@@ -107,9 +122,11 @@ struct weft_job_full {
     uint64_t fetched;                 /* bytes of inputs that had to be moved */
     enum weft_goal goal;
     uint64_t second_pusd, max_cost_pusd;
-    uint64_t cost_pusd; /* so far */
-    uint64_t hedged;    /* second copies that were started */
-    uint64_t preempted; /* times that it had to make way for another job */
+    uint64_t cost_pusd;           /* so far */
+    uint64_t hedged;              /* second copies that were started */
+    uint64_t preempted;           /* times that it had to make way for another job */
+    enum weft_stand fetch_stands; /* why nothing comes of its data */
+    uint64_t fetch_resume_ms;     /* until that is over; 0: not known */
 };
 
 struct weft_count {

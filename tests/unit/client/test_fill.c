@@ -305,6 +305,8 @@ static void test_job_data(void)
                             .fetch_total = 100,
                             .fetch_left_ms = 12000,
                             .fetch_from = wf_slice_of("nvr-02"),
+                            .fetch_stands = WF_STAND_DAY,
+                            .fetch_resume_ms = 7000,
                             .result_blob = {{7}},
                             .fetched = 99};
     struct wf_msg msg;
@@ -323,6 +325,10 @@ static void test_job_data(void)
     ok(j->fetch_done == 43 && j->fetch_total == 100 && j->fetch_left_ms == 12000,
        "how far they are fetched");
     is_str(j->fetch_from, "nvr-02", "from whom");
+    ok(j->fetch_stands == WEFT_STAND_DAY && j->fetch_resume_ms == 7000,
+       "why it stands still, and until when");
+    is_str(weft_stand_name(j->fetch_stands), "day", "by name");
+    is_str(weft_stand_name(WEFT_STAND_OTHER), "other", "or another reason");
     is_int(j->result_blob.bytes[0], 7, "a result that is a blob");
     is_int(j->fetched, 99, "what was moved");
     weft_free(j);

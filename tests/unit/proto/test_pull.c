@@ -70,6 +70,7 @@ static void test_nobody(void)
     ok(asked > 10 && asked <= 100 && b.now > 50 * SECOND + asked * SECOND,
        "it asks again and again, and less and less");
     is_str(pr.text, "nobody who can be reached has it at present", "and says so");
+    is_int(pr.stands, WF_STAND_NOWHERE, "also while it asks");
     wf_pull_session(b.p, b.now, 0, &b.fx);
     tick(&b, 60 * SECOND);
     is_int(count(&b, WF_EFFECT_SEND), 0, "not without a session");
@@ -270,6 +271,9 @@ static void test_limits(void)
 
         must(wf_pull_progress(b.p, &d, &pr) == 0);
         is_str(pr.text, "the budget of the day is used up", "which is said");
+        ok(pr.stands == WF_STAND_DAY && pr.resume_us > b.now &&
+               pr.resume_us <= b.now + 86400 * SECOND,
+           "and until when");
     }
     fini(&b);
 }

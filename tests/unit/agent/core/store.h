@@ -29,9 +29,10 @@ struct world {
     size_t at;
     struct wf_buf said; /* u32 length, then an encoded message */
     unsigned opens, closes, reads, locates;
-    int deaf;   /* the broker does not locate */
-    int mute;   /* the holder does not answer */
-    int stingy; /* it gives `left` more chunks */
+    int deaf;            /* the broker does not locate */
+    const char *forbids; /* it does not let anything be fetched, and says this */
+    int mute;            /* the holder does not answer */
+    int stingy;          /* it gives `left` more chunks */
     unsigned left;
     int full;       /* the store has no room */
     unsigned wrong; /* so many chunks are given wrong */

@@ -25,6 +25,12 @@ WF_UNUSED static void locate(struct world *w, const struct wf_locate *m)
     if (w->deaf) {
         return;
     }
+    if (w->forbids != NULL) {
+        out.code = (uint64_t) -WEFT_EPERM;
+        out.text = wf_slice_of(w->forbids);
+        say(w, WF_MSG_located, &out);
+        return;
+    }
     memset(holder.key.b, 9, sizeof holder.key.b);
     must(wf_rows_add(&a, &out.holders, wf_desc_holder_row(), &holder) == 0);
     while (wf_rows_next(&rows, wf_desc_digest_row(), &row)) {

@@ -88,10 +88,11 @@ static void data(void)
        "nobody may connect, and there are no other limits");
     config_free(c);
     c = good("data = /srv/blobs\ndata_cap = 0\ndata_floor = 0\ndata_encrypt = no\n"
-             "data_rate = 1M\ndata_day = 2G\n");
+             "data_rate = 1M\ndata_day = 2G\ndata_patience = 90s\n");
     is_str(c->data, "/srv/blobs", "a folder of its own");
     ok(c->data_cap == 0 && c->data_floor == 0 && !c->data_encrypt &&
-           c->data_rate == 1u << 20 && c->data_day == 2u << 30,
+           c->data_rate == 1u << 20 && c->data_day == 2u << 30 &&
+           c->data_patience_ms == 90000,
        "limits as given");
     config_free(c);
     c = good("data_listen = tcp://0.0.0.0:7100\ndata_advertise = tcp://box:7100\n");

@@ -407,6 +407,134 @@ static void removed(void)
     bed_fini(&b);
 }
 
+static void refuse_1(struct bed *b, uint32_t agent, int code, const char *text)
+{
+    const struct wf_refuse m = {.job = bed_id(1),
+                                .attempt = bed_job(b, 1)->attempt,
+                                .code = (uint64_t) -code,
+                                .text = wf_slice_of(text)};
+
+    bed_say(b, agent, WF_MSG_refuse, &m);
+}
+
+/* Time for the next try, with agents that are alive. */
+static void wait_for_a_try(struct bed *b, const uint32_t *agents, unsigned n)
+{
+    for (unsigned i = 0; i < 40; i++) {
+        for (unsigned k = 0; k < n; k++) {
+            bed_say(b, agents[k], WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+        }
+        bed_tick(b, 300 * BED_MS);
+    }
+}
+
+/* The owner narrows where the data may be once the job is on its way. */
+static void narrowed(void)
+{
+    uint32_t agents[2], ann;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agents[0] = stock_agent(&b, 1, "one", NULL);
+    ann = bed_client(&b, ANN, "ann");
+    stock_simple(&b, ann, "all", NULL, 1, 1);
+    stock_submit(&b, ann, 1, "in", "all");
+    must(bed_state(&b, 1) == WF_JOB_ASSIGNED);
+    stock_simple(&b, ann, "all", "residency=eu", 1, 1);
+    refuse_1(&b, agents[0], WEFT_EPERM, "their residency forbids them there");
+    wait_for_a_try(&b, agents, 1);
+    ok(bed_state(&b, 1) == WF_JOB_QUEUED && bed_job(&b, 1)->attempt == 1,
+       "a job whose data may not be there any more waits, and is not tried there again");
+    is_int(bed_job(&b, 1)->tries, 0, "which counts as no attempt");
+    agents[1] = stock_agent(&b, 2, "two", "residency=eu");
+    wait_for_a_try(&b, agents, 2);
+    ok(bed_state(&b, 1) == WF_JOB_ASSIGNED &&
+           bed_job(&b, 1)->agent->session->peer == agents[1],
+       "it goes where its data may be");
+    bed_fini(&b);
+}
+
+/* Data that nobody who can be reached has is no failure of the job. */
+static void in_vain(void)
+{
+    uint32_t agents[2], ann;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agents[0] = stock_agent(&b, 1, "one", NULL);
+    agents[1] = stock_agent(&b, 2, "two", NULL);
+    ann = bed_client(&b, ANN, "ann");
+    stock_simple(&b, ann, "all", NULL, 1, 1);
+    stock_submit(&b, ann, 1, "in", "all");
+    for (unsigned i = 1; i < 12; i++) {
+        uint32_t at = bed_job(&b, 1)->agent->session->peer;
+
+        must(bed_state(&b, 1) == WF_JOB_ASSIGNED);
+        refuse_1(&b, at, WEFT_EUNREACH, "nobody who can be reached has it");
+        for (unsigned k = 0; k < 5 && bed_state(&b, 1) == WF_JOB_QUEUED; k++) {
+            wait_for_a_try(&b, agents, 2);
+        }
+        if (i == 1) {
+            ok(bed_job(&b, 1)->agent != NULL &&
+                   bed_job(&b, 1)->agent->session->peer != at,
+               "another agent may reach more");
+        }
+    }
+    ok(bed_state(&b, 1) == WF_JOB_ASSIGNED && bed_job(&b, 1)->tries == 0,
+       "it is tried again for as long as it takes");
+    is_str(bed_job(&b, 1)->history[0].reason, "nobody who can be reached has it",
+           "and why is kept");
+    bed_fini(&b);
+}
+
+static void tells_how_it_comes(void)
+{
+    struct wf_fetching f = {.job = bed_id(1),
+                            .attempt = 1,
+                            .bytes = 10,
+                            .total = 100,
+                            .stands = WF_STAND_DAY,
+                            .resume_ms = 3600000};
+    const struct wf_query q = {.req = 5,
+                               .kind = WF_QUERY_JOB,
+                               .key = wf_slice_of("01010101010101010101010101010101")};
+    uint32_t agent, ann;
+    struct wf_msg m;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = stock_agent(&b, 1, "one", NULL);
+    stock_has(&b, agent, 1);
+    ann = bed_client(&b, ANN, "ann");
+    stock_simple(&b, ann, "all", NULL, 1, 1);
+    stock_submit(&b, ann, 1, "in", "all");
+    must(bed_state(&b, 1) == WF_JOB_ASSIGNED);
+    bed_say(&b, agent, WF_MSG_fetching, &f);
+    bed_tick(&b, BED_SECOND);
+    bed_say(&b, ann, WF_MSG_query, &q);
+    ok(bed_told(&b, ann, WF_MSG_job_info, 0, &m) && m.u.job_info.fetch_done == 10 &&
+           m.u.job_info.fetch_stands == WF_STAND_DAY &&
+           m.u.job_info.fetch_resume_ms > 3590000 &&
+           m.u.job_info.fetch_resume_ms < 3600000,
+       "why nothing comes is told, and until when");
+    f.stands = 255;
+    f.resume_ms = UINT64_MAX;
+    bed_say(&b, agent, WF_MSG_fetching, &f);
+    bed_say(&b, ann, WF_MSG_query, &q);
+    ok(bed_told(&b, ann, WF_MSG_job_info, 0, &m) && m.u.job_info.fetch_stands == 255,
+       "also a reason that is not known here");
+    f.stands = f.resume_ms = 0;
+    bed_say(&b, agent, WF_MSG_fetching, &f);
+    bed_say(&b, ann, WF_MSG_query, &q);
+    ok(bed_told(&b, ann, WF_MSG_job_info, 0, &m) && m.u.job_info.fetch_stands == 0 &&
+           m.u.job_info.fetch_resume_ms == 0,
+       "until it goes on");
+    bed_fini(&b);
+}
+
 static void after_restart(void)
 {
     struct list inputs = LIST;
@@ -461,6 +589,9 @@ int main(void)
     late_result();
     put_elsewhere();
     removed();
+    narrowed();
+    in_vain();
+    tells_how_it_comes();
     after_restart();
     return done();
 }

@@ -209,6 +209,37 @@ static void is_given_back(void)
     bed_fini(&b);
 }
 
+/* Its data is looked for in vain: the home knows of other places. */
+static void cannot_have_its_data(void)
+{
+    struct wf_assign m = work(1, 1), to;
+    struct wf_fetching f = {.bytes = 1, .total = 9, .stands = WF_STAND_NOWHERE};
+    struct wf_refuse no = {.code = -WEFT_EUNREACH, .text = wf_slice_of("nobody has it")};
+    uint32_t home, agent;
+    struct wf_msg msg;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, 1, "a1", 1);
+    home = neighbour(&b, "home");
+    bed_say(&b, home, WF_MSG_assign, &m);
+    to = given(&b, agent);
+    f.job = no.job = to.job;
+    f.attempt = no.attempt = to.attempt;
+    bed_say(&b, agent, WF_MSG_fetching, &f);
+    ok(bed_told(&b, home, WF_MSG_fetching, 0, &msg) && msg.u.fetching.attempt == 1 &&
+           wf_id_eq(&msg.u.fetching.job, &m.job) &&
+           msg.u.fetching.stands == WF_STAND_NOWHERE,
+       "its home hears how its data comes");
+    bed_say(&b, agent, WF_MSG_refuse, &no);
+    ok(bed_told(&b, home, WF_MSG_refuse, 0, &msg) &&
+           msg.u.refuse.code == -WEFT_EUNREACH && wf_id_eq(&msg.u.refuse.job, &m.job),
+       "and has it back when it cannot be had");
+    is_int(b.c->jobs.live, 0, "it is over here");
+    bed_fini(&b);
+}
+
 static void is_stopped(void)
 {
     struct wf_assign m = work(1, 1);
@@ -280,6 +311,7 @@ int main(void)
     goes_to_a_neighbour();
     does_not_go_back();
     is_given_back();
+    cannot_have_its_data();
     is_stopped();
     offers_what_there_is();
     return done();

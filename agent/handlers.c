@@ -160,10 +160,10 @@ int handlers_start_with(struct handlers *h, const struct run *r,
                         const struct handlers_files *files)
 {
     char id[WF_ID_TEXT];
-    const struct exec_job job = {.id = wf_id_text(&r->key.job, id),
+    const struct exec_job job = {.id = wf_id_text(&r->shown.job, id),
                                  .inline_max =
                                      (size_t) wf_min_u64(r->max_result, SIZE_MAX),
-                                 .attempt = r->key.attempt,
+                                 .attempt = r->shown.attempt,
                                  .deadline_ms = r->deadline_ms,
                                  .payload = r->payload,
                                  .payload_len = r->payload_len,

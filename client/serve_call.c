@@ -44,7 +44,7 @@ void serve_take(struct weft_server *s, const struct run *run)
     }
     call->server = s;
     call->run = run->number;
-    call->key = run->key;
+    call->shown = run->shown;
     call->payload = run->payload;
     call->payload_len = run->payload_len;
     call->cap = run->cap;
@@ -108,14 +108,14 @@ const void *weft_call_payload(const weft_call *call, size_t *ret_len)
 
 const weft_id *weft_call_id(const weft_call *call)
 {
-    _Static_assert(sizeof(weft_id) == sizeof call->key.job, "one layout of ids");
+    _Static_assert(sizeof(weft_id) == sizeof call->shown.job, "one layout of ids");
 
-    return (const weft_id *) (const void *) &call->key.job;
+    return (const weft_id *) (const void *) &call->shown.job;
 }
 
 unsigned weft_call_attempt(const weft_call *call)
 {
-    return call->key.attempt;
+    return call->shown.attempt;
 }
 
 const char *weft_call_capability(const weft_call *call)

@@ -26,7 +26,7 @@ struct weft_call {
     struct weft_server *server;
     struct wf_list_node link; /* in `ready`, `open` or `spare` */
     uint64_t run;
-    struct run_key key;
+    struct run_key shown;
     const uint8_t *payload; /* borrowed from the run, which lives until it is done */
     size_t payload_len;
     unsigned cap;

@@ -67,6 +67,7 @@ static struct run *run_new(const struct wf_id *job, uint64_t attempt, size_t max
         wf_buf_init(&r->err, 2 * WF_OUTPUT_CHUNK);
         r->key.job = *job;
         r->key.attempt = (uint32_t) attempt;
+        r->shown = r->key;
     }
     return r;
 }
@@ -109,6 +110,9 @@ int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t n
     r->wall_ms = m->wall_ms;
     r->deadline_ms = m->deadline_ms;
     r->stop_after_ms = m->stop_after_ms;
+    if (!wf_id_is_zero(&m->origin) && m->number != 0) {
+        r->shown = (struct run_key){m->origin, (uint32_t) m->number};
+    }
     if (r->payload != NULL) {
         rc = insert(t, r, &t->waiting, &t->nwaiting);
     }

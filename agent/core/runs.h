@@ -65,7 +65,9 @@ static inline const char *run_file_path(const struct run_files *f, size_t i)
 struct run_data; /* node_inputs.c */
 
 struct run {
-    struct run_key key;  /* first: the map's key */
+    struct run_key key; /* first: the map's key */
+    struct run_key
+        shown;           /* what its handler sees: the same, unless another site has it */
     unsigned phase;      /* enum run_phase; run_move() only */
     struct wf_home home; /* the broker that it is of */
     uint64_t cut_us;     /* when that was last heard, once a session with it has ended */

@@ -1,6 +1,7 @@
 /* Invariants and the state hash: what the simulator asks after every step. */
 #include "broker/core/jobs/hedge.h"
 #include "broker/core/jobs/ledger.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/place/routes.h"
 
 #include "common/check.h"
@@ -205,10 +206,12 @@ uint64_t core_durable_hash(const struct core *c)
         h = mix(mix(h, j->seq), j->max_tries);
         if (wf_job_is_final(j->state)) {
             h = mix(mix(mix(h, j->state), (uint64_t) j->code), j->attempt);
+            h = mix(h, j->number);
             h = mix_bytes(h, j->data, j->data_len);
             h = mix_bytes(h, j->reason, j->reason != NULL ? strlen(j->reason) : 0);
         } else {
             h = mix(mix(mix(mix(h, j->reserved), j->tries), j->crashes), j->lost);
+            h = mix(h, j->wishes == NULL ? numbers_recorded(j) : 0);
         }
         sum += h;
     }

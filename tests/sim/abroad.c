@@ -51,13 +51,3 @@ void history_guest(struct sim *s, const struct host *at, const struct wf_key *fr
                         .through = through,
                         .attempt = g != NULL ? g->attempt : (unsigned) m->attempt};
 }
-
-const struct hjob *history_run(struct sim *s, const struct host *at,
-                               const struct wf_id *id, uint64_t *attempt)
-{
-    struct hguest *g;
-    const struct hjob *j = history_known_at(s, at, id, &g);
-
-    *attempt = g != NULL ? g->attempt : *attempt;
-    return j;
-}

@@ -13,11 +13,6 @@ void history_guest(struct sim *s, const struct host *at, const struct wf_key *fr
                    const struct wf_assign *m);
 struct hguest *history_find_guest(struct sim *s, const struct wf_id *id);
 
-/* The job of what runs somewhere under that id; `attempt` becomes that at home.  NULL: it
- * is none of ours. */
-const struct hjob *history_run(struct sim *s, const struct host *at,
-                               const struct wf_id *id, uint64_t *attempt);
-
 /* The job that has that id at that broker, its own or a guest (else NULL in *ret_guest).
  */
 struct hjob *history_known_at(struct sim *s, const struct host *at,

@@ -1,6 +1,7 @@
 #include "tests/sim/sim.h"
 
 #include "agent/core/node_int.h"
+#include "broker/core/mesh/numbers.h"
 #include "common/check.h"
 #include "common/mem.h"
 #include "tests/sim/abroad.h"
@@ -225,8 +226,8 @@ static void go_on(struct sim *s, struct device *d, struct handler *h, uint64_t i
 static void begin_run(struct sim *s, struct device *d, const struct run *r)
 {
     struct handler *h = handler_of(d, 0);
-    uint64_t attempt = r->key.attempt;
-    const struct hjob *j = history_run(s, d->a.home, &r->key.job, &attempt);
+    struct hguest *g;
+    const struct hjob *j = history_known_at(s, d->a.home, &r->key.job, &g);
 
     if (h == NULL) {
         sim_fail(s, "%s runs more than its slots", d->a.name);
@@ -236,12 +237,12 @@ static void begin_run(struct sim *s, struct device *d, const struct run *r)
         !history_is_payload(j, r->payload, r->payload_len)) {
         sim_fail(s, "job %u: the handler gets another payload", j->index);
     }
-    history_started(s, d->a.home, &r->key.job, r->key.attempt);
+    history_started(s, d->a.home, r);
     *h = (struct handler){
         .number = r->number,
         .id = r->key.job,
         .index = j != NULL ? j->index : HISTORY_JOBS,
-        .attempt = attempt,
+        .attempt = r->shown.attempt,
         .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
         .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC,
         .stop_after_ms = r->stop_after_ms};
@@ -316,8 +317,9 @@ static void end_run(struct sim *s, struct device *d, struct handler *h)
     uint8_t data[128];
     struct run_end end = {.cpu_us = 5, .rss = 1000};
     struct node_event ev = {.kind = NODE_RUN_DONE, .run = h->number, .end = &end};
-    int fails =
-        h->manner == MANNER_FAILS || (h->manner == MANNER_FLAKY && h->attempt % 2);
+    /* Of an attempt and the next, also where another site gets a block of numbers. */
+    int odd = (h->attempt + h->attempt / NUMBERS_BLOCK) % 2;
+    int fails = h->manner == MANNER_FAILS || (h->manner == MANNER_FLAKY && odd);
 
     if (h->killed) {
         end.code = WEFT_EFAILED;

@@ -7,7 +7,7 @@
 /* A copy of another job has its own life before it. */
 static void forget_past(struct hjob *j)
 {
-    j->accepted_inc = j->ran = j->taken_us = 0;
+    j->accepted_inc = j->taken_us = 0;
     j->assigned = (struct hassigned){0};
     j->ever_accepted = j->code = j->forgotten = j->held = 0;
     j->disputed = j->altered = j->damaged = 0;

@@ -142,24 +142,23 @@ void history_damaged(struct sim *s, const struct host *at, const struct wf_id *i
     }
 }
 
-/* Each attempt of a guest runs once; whichever of them it is, the attempt at home ran. */
-void history_started(struct sim *s, const struct host *at, const struct wf_id *id,
-                     uint64_t attempt)
+/* Each attempt runs once, by what brokers and agents call it; and no handler is shown an
+ * id and a number that another one saw, wherever it is. */
+void history_started(struct sim *s, const struct host *at, const struct run *r)
 {
     struct hguest *g;
-    struct hjob *j = history_known_at(s, at, id, &g);
-    const unsigned home_attempt = g != NULL ? g->attempt : (unsigned) attempt;
+    struct hjob *j = history_known_at(s, at, &r->key.job, &g);
     struct verdict *v = s->history.verdict;
 
+    if (j != NULL && !wf_id_eq(&r->shown.job, &j->id)) {
+        sim_fail(s, "job %u: its handler sees another id", j->index);
+    }
     if (v == NULL || j == NULL || j->disputed || j->class_ == WF_CLASS_FAST) {
         return;
     }
-    if (g == NULL || (j->ran >> (home_attempt % 64) & 1) == 0) {
-        j->ran |= UINT64_C(1) << (home_attempt % 64);
-        must_feed(verdict_started(v, &j->id, home_attempt, 0));
-    }
+    must_feed(verdict_started(v, &j->id, r->shown.attempt, 0));
     if (g != NULL) {
-        must_feed(verdict_started(v, id, (unsigned) attempt, 0));
+        must_feed(verdict_started(v, &r->key.job, r->key.attempt, 0));
     }
 }
 
@@ -360,7 +359,10 @@ static void saw_assign(struct sim *s, const struct host *at, const struct wf_ass
     if (x->inc != inc && (j->class_ == WF_CLASS_FAST || j->disputed)) {
         *x = (struct hassigned){.inc = inc};
     }
-    if ((x->attempts & bit) != 0 && m->attempt < 64) {
+    if (m->attempt >= 64) {
+        return;
+    }
+    if ((x->attempts & bit) != 0) {
         sim_fail(s, "job %u: attempt %u was assigned twice", j->index,
                  (unsigned) m->attempt);
     }

@@ -20,6 +20,7 @@
 struct sim;
 struct actor;
 struct host;
+struct run;
 
 /* How the handler of a job behaves: byte 4 of its payload. */
 enum manner {
@@ -68,7 +69,6 @@ struct hjob {
     int altered;       /* the owner tried its id with another payload */
     int damaged;       /* its records rotted, or it lived on an old copy of the store */
     struct hassigned assigned;
-    uint64_t ran; /* attempts that ran, a bit each */
     struct seen_outcome outcome;
 };
 
@@ -135,9 +135,8 @@ size_t history_payload(const struct hjob *j, int other, uint8_t *dst, size_t cap
 /* Its records rotted: nothing is promised of it any more. */
 void history_damaged(struct sim *s, const struct host *at, const struct wf_id *id);
 
-/* The handler of an attempt is started. */
-void history_started(struct sim *s, const struct host *at, const struct wf_id *id,
-                     uint64_t attempt);
+/* The handler of a run is started. */
+void history_started(struct sim *s, const struct host *at, const struct run *r);
 
 /* The owner was told that its repeat of an old job is accepted. */
 void history_repeated(struct sim *s, struct hjob *j, uint64_t inc);

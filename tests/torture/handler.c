@@ -37,7 +37,9 @@ static int work(const struct handler *h, const char *job, unsigned attempt,
     char want[WORK_PAYLOAD_MAX];
     uint8_t id[16] = {0};
     uint64_t numbers[4] = {attempt, 0};
-    int odd = attempt % 2 == 1, told = work_origin(payload, len, id) == 0;
+    /* Of an attempt and the next, also where another site gets 16 numbers. */
+    int odd = (attempt + attempt / 16) % 2 == 1,
+        told = work_origin(payload, len, id) == 0;
 
     numbers[1] = fnv_hash(0, result, work_result(job, attempt, h->node, result));
     for (unsigned i = 0; i < 16; i++) {

@@ -2,6 +2,7 @@
 
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/place/place.h"
 #include "broker/core/place/pricing.h"
 #include "broker/core/place/routes.h"
@@ -168,7 +169,7 @@ static struct job *make_copy(struct job *j)
 
 static uint32_t next_number(const struct job *j)
 {
-    return (uint32_t) wf_max_u64(j->attempt, j->wishes->hedged.last) + 1;
+    return (uint32_t) wf_max_u64(numbers_last(j), j->wishes->hedged.last) + 1;
 }
 
 static void start(struct core *c, struct job *j, struct offer *o,
@@ -183,10 +184,11 @@ static void start(struct core *c, struct job *j, struct offer *o,
     }
     h->copy = copy;
     h->copies++;
-    h->last = next_number(j);
-    j->capability->hedge_tokens -= TOKEN;
-    copy->attempt = h->last;
     copy->agent = o->agent;
+    copy->attempt = next_number(j);
+    copy->numbers = numbers_for(j, copy->attempt, o->agent);
+    h->last = numbers_last(copy);
+    j->capability->hedge_tokens -= TOKEN;
     work_occupy(c, copy, o, row);
     c->count.assigned++;
     c->count.hedged++;
@@ -347,7 +349,10 @@ void hedge_number(struct job *j)
         j->wishes->hedged.due_us = 0;
         j->wishes->hedged.wanted = 0;
 #ifndef WEFT_PLANT_COPY_NUMBER
-        j->attempt = (uint32_t) wf_max_u64(j->attempt, j->wishes->hedged.last);
+        if (j->wishes->hedged.last > numbers_last(j)) {
+            j->attempt = j->wishes->hedged.last;
+            j->numbers = 1;
+        }
 #endif
     }
 }

@@ -241,6 +241,8 @@ static void take_attempt(struct job *to, const struct job *from)
     to->state = from->state;
     to->agent = from->agent;
     to->attempt = from->attempt;
+    to->numbers = from->numbers;
+    to->number = from->number;
     to->ran_version = from->ran_version;
     to->started_us = from->started_us;
     to->overdue_us = from->overdue_us;

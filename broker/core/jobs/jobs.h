@@ -58,7 +58,9 @@ struct job {
     uint64_t wall_ms, deadline_us; /* 0: none */
     uint64_t retry_us;             /* not before; 0: now */
     uint64_t overdue_us;           /* the agent should have answered; 0: no limit */
-    uint32_t attempt;              /* number of the last assignment */
+    uint32_t attempt;              /* number of the last assignment, */
+    uint32_t numbers;              /* which has taken so many: see numbers.h; 0: one */
+    uint32_t number;               /* that its handler saw; 0: of the assignment */
     uint32_t reserved;         /* durable: highest that may be assigned, by its records */
     unsigned spared;           /* assignments in a row that did not count */
     unsigned tries, max_tries; /* assignments that count, of at most; of these: */

@@ -4,6 +4,7 @@
 #include "broker/core/jobs/reuse.h"
 #include "broker/core/jobs/work.h"
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/numbers.h"
 #include "common/check.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -104,6 +105,9 @@ static int write_job(struct core *c, const struct job *j, struct wf_effects *out
         m.home_job = j->guest->job;
         m.home_attempt = j->guest->attempt;
         m.path = j->guest->path;
+        m.origin = j->guest->origin;
+        m.number = j->guest->number;
+        m.numbers = j->guest->numbers;
     }
     wf_buf_clear(&c->record);
     put_seq(&c->record, j->seq);
@@ -133,7 +137,8 @@ static int write_attempt(struct core *c, const struct job *j, struct wf_effects 
                                .tries = j->tries,
                                .crashes = j->crashes,
                                .lost = j->lost,
-                               .history = history_rows(c, j)};
+                               .history = history_rows(c, j),
+                               .numbers = numbers_recorded(j)};
 
     if (j->occupies) {
         m.agent = j->agent->principal->key;
@@ -167,7 +172,8 @@ static int write_outcome(struct core *c, const struct job *j, struct wf_effects 
                                .blob = j->blob,
                                .blob_size = j->blob_size,
                                .fetched = j->fetched,
-                               .cost_pusd = j->cost_pusd};
+                               .cost_pusd = j->cost_pusd,
+                               .number = j->number};
 
     if (j->agent != NULL) {
         m.agent = j->agent->principal->key;

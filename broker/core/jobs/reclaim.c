@@ -5,6 +5,7 @@
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/reuse.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/numbers.h"
 #include "common/err.h"
 #include "common/mem.h"
 
@@ -74,7 +75,7 @@ static void reclaim_end(struct core *c, struct wf_effects *out)
             continue;
         }
         /* The attempt that its records allowed may be out there for ever. */
-        j->reserved = j->attempt + 1;
+        j->reserved = numbers_next(j);
         ledger_write(c, j, LEDGER_ATTEMPT);
     }
 }

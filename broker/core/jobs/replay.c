@@ -168,7 +168,13 @@ static void take_job(struct core *c, struct job *j, const struct wf_job_rec *m,
 
 static int replay_guest(struct core *c, struct job *j, const struct wf_job_rec *m)
 {
-    int rc = guest_new(&m->home_job, m->home_attempt, m->path, &j->guest);
+    const struct wf_assign as = {.job = m->home_job,
+                                 .attempt = m->home_attempt,
+                                 .path = m->path,
+                                 .origin = m->origin,
+                                 .number = m->number,
+                                 .numbers = m->numbers};
+    int rc = guest_new(&as, &j->guest);
 
     if (rc != 0) {
         jobs_undo(&c->jobs, j);
@@ -283,6 +289,9 @@ static int replay_attempt(struct core *c, struct wf_slice record)
         return 0;
     }
     j->attempt = j->reserved = (uint32_t) m->attempt;
+#ifndef WEFT_PLANT_NUMBERS_FORGOTTEN
+    j->numbers = (uint32_t) m->numbers;
+#endif
 #ifdef WEFT_PLANT_RESTART_REASSIGN
     j->attempt--;
 #endif
@@ -318,6 +327,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->exit_code = (unsigned) m->exit_code;
     j->term_signal = (unsigned) m->signal;
     j->attempt = (uint32_t) m->attempt;
+    j->number = (uint32_t) m->number;
     j->reserved = (uint32_t) wf_max_u64(j->reserved, j->attempt);
     p = registry_key(&c->registry, &m->agent);
     j->agent = p != NULL ? p->agent : NULL;

@@ -2,6 +2,7 @@
 #include "broker/core/jobs/hedge.h"
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/numbers.h"
 
 #include "common/err.h"
 #include "common/str.h"
@@ -89,7 +90,7 @@ void work_retry(struct core *c, struct job *j, int code, const char *reason,
      * often. */
     j->spared = counts ? 0 : j->spared + 1;
     j->retry_us = c->now_us + back_off_us(c, counts ? j->tries : j->spared);
-    j->reserved = j->attempt + 1;
+    j->reserved = numbers_next(j);
     ledger_write(c, j, LEDGER_ATTEMPT);
     if (job_plan(&c->jobs, j) != 0) {
         /* No memory for a timer: let it wait in the queue instead. */
@@ -110,7 +111,7 @@ void work_again(struct core *c, struct job *j, int code, const char *reason,
     job_move(&c->jobs, j, WF_JOB_QUEUED);
     j->started_us = 0;
     hedge_number(j);
-    j->reserved = j->attempt + 1;
+    j->reserved = numbers_next(j);
     ledger_write(c, j, LEDGER_ATTEMPT);
     (void) job_plan(&c->jobs, j);
     work_tell_state(c, j, out);

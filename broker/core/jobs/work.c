@@ -8,6 +8,7 @@
 #include "broker/core/jobs/recall.h"
 #include "broker/core/jobs/reuse.h"
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/place/place.h"
 #include "broker/core/place/routes.h"
 #include "common/err.h"
@@ -54,6 +55,7 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
     if (j->agent->neighbour != NULL) {
         guest_terms(c, j, &m);
     }
+    numbers_show(j, &m);
     m.work_us = j->work_us;
     m.seq = ++j->agent->session->assign_seq;
     j->sent_seq = m.seq;
@@ -66,7 +68,9 @@ static void assign(struct core *c, struct job *j, struct offer *o,
     capability_dequeue(j->capability, j);
     job_move(&c->jobs, j, WF_JOB_ASSIGNED);
     j->agent = o->agent;
-    j->attempt++;
+    j->attempt = numbers_next(j);
+    j->numbers = numbers_for(j, j->attempt, j->agent);
+    j->number = 0;
     j->started_us = 0;
     j->retry_us = 0;
     j->fetch_total = 0;
@@ -90,7 +94,7 @@ static int is_reserved(const struct core *c, const struct job *j)
     return 1;
 #endif
     return j->class_ != WF_CLASS_DURABLE ||
-           (ledger_settled(c, j) && j->attempt < j->reserved);
+           (ledger_settled(c, j) && numbers_next(j) <= j->reserved);
 }
 
 /* It cannot run any more, anywhere. */
@@ -137,10 +141,14 @@ static void place(struct core *c, struct job *j, struct agent *sure,
         end_without(c, j, ref, out);
         return;
     }
+    if (numbers_used_up(j)) {
+        guest_used_up(c, j, out);
+        return;
+    }
     d = decisions_next(&c->decisions);
     o = place_choose(c, j, &ask, d);
     if (o != NULL) {
-        d->attempt = j->attempt + 1;
+        d->attempt = numbers_next(j);
         assign(c, j, o, &d->route.rows[d->route.best], out);
     } else if (j->deadline_us != 0 && place_is_late(d, &best_us)) {
         end_late(c, j, best_us, out);
@@ -330,99 +338,6 @@ void work_stop(struct job *j, int code, struct wf_effects *out)
 
     if (j->occupies && j->agent->session != NULL) {
         wf_effects_send(out, j->agent->session->peer, WF_MSG_stop, &m);
-    }
-}
-
-void work_tell_state(const struct core *c, const struct job *j, struct wf_effects *out)
-{
-    struct wf_job_update m;
-
-    if (j->guest != NULL) {
-        guest_tell_state(c, j, out);
-    }
-    if (wf_list_empty(&j->watches)) {
-        return;
-    }
-    m = (struct wf_job_update){
-        .job = j->id, .state = j->state, .attempt = j->attempt, .node = job_node(j)};
-    for (struct wf_list_node *n = wf_list_first(&j->watches); n != NULL;
-         n = wf_list_next(&j->watches, n)) {
-        const struct watch *w = CONTAINER_OF(n, struct watch, of_job);
-
-        if (w->states) {
-            wf_effects_send(out, w->session->peer, WF_MSG_job_update, &m);
-        }
-    }
-}
-
-void work_send_outcome(const struct job *j, uint32_t peer, struct wf_effects *out)
-{
-    const struct wf_outcome m = {
-        .job = j->id,
-        .state = j->state,
-        .code = (uint64_t) -j->code,
-        .exit_code = j->exit_code,
-        .signal = j->term_signal,
-        .attempt = j->attempt,
-        .node = job_node(j),
-        .reason = wf_slice_of(j->reason),
-        .data = wf_slice_make(j->data, j->data_len),
-        .wait_us = j->wait_us,
-        .run_us = j->run_us,
-        .cut = j->cut, /* what fell off the kept tail was passed on before */
-        .reused = j->reused,
-        .blob = j->blob,
-        .blob_size = j->blob_size,
-        .fetched = j->fetched,
-        .cost_pusd = j->cost_pusd};
-
-    wf_effects_send(out, peer, WF_MSG_outcome, &m);
-}
-
-void watch_free(struct watch *w)
-{
-    wf_list_remove(&w->of_job);
-    wf_list_remove(&w->of_session);
-    w->session->nwatches--;
-    wf_free(w);
-}
-
-static void tell_news(struct core *c, const struct job *j, struct wf_effects *out)
-{
-    char id[WF_ID_TEXT];
-
-    if (j->state == WF_JOB_DEAD || j->state == WF_JOB_EXPIRED) {
-        core_news(c, out, WF_LOG_WARN,
-                  j->state == WF_JOB_DEAD ? "job-dead" : "job-expired",
-                  j->agent != NULL ? j->agent->principal->name : "", &j->id,
-                  "job %.8s: %s", wf_id_text(&j->id, id),
-                  j->reason != NULL ? j->reason : wf_err_sentence(j->code));
-    }
-}
-
-void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
-{
-    struct wf_list_node *n;
-
-    tell_news(c, j, out);
-    if (j->guest != NULL && !j->guest->acked) {
-        guest_tell_outcome(j, out);
-    }
-    if (j->submitter != 0 && session_get(&c->sessions, j->submitter) != NULL) {
-        work_send_outcome(j, j->submitter, out);
-    }
-#ifdef WEFT_PLANT_WRONG_SESSION
-    if (j->submitter != 0 && session_get(&c->sessions, j->submitter ^ 1) != NULL) {
-        work_send_outcome(j, j->submitter ^ 1, out);
-    }
-#endif
-    while ((n = wf_list_first(&j->watches)) != NULL) {
-        struct watch *w = CONTAINER_OF(n, struct watch, of_job);
-
-        if (w->session->peer != j->submitter) {
-            work_send_outcome(j, w->session->peer, out);
-        }
-        watch_free(w);
     }
 }
 

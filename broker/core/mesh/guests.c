@@ -3,7 +3,7 @@
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/submit.h"
 #include "broker/core/jobs/work.h"
-#include "broker/core/mesh/folders.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/place/place.h"
 #include "common/err.h"
 #include "common/fnv.h"
@@ -16,25 +16,29 @@
 #define TELL_BYTES ((size_t) 4 << 20)
 #define TELL_HEAD  512u /* of each, beside its bytes */
 
-int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
-              struct guest **ret_guest)
+int guest_new(const struct wf_assign *m, struct guest **ret_guest)
 {
-    const size_t size = sizeof(struct guest) + path.len;
+    const size_t size = sizeof(struct guest) + m->path.len;
     struct guest *g = wf_calloc(1, size);
 
     if (g == NULL) {
         return WEFT_ENOMEM;
     }
     wf_list_init(&g->over);
-    g->job = *job;
-    g->attempt = (uint32_t) attempt;
+    g->job = m->job;
+    g->attempt = (uint32_t) m->attempt;
+    if (!wf_id_is_zero(&m->origin) && m->number != 0) {
+        g->origin = m->origin;
+        g->number = (uint32_t) m->number;
+        g->numbers = (uint32_t) wf_min_u64(m->numbers, UINT32_MAX - m->number + 1);
+    }
     g->size = size;
-    (void) jobs_put_rows(g->bytes, path, &g->path);
+    (void) jobs_put_rows(g->bytes, m->path, &g->path);
     *ret_guest = g;
     return 0;
 }
 
-static int is_in(struct wf_rows path, const char *name)
+int guest_path_has(struct wf_rows path, const char *name)
 {
     struct wf_label_row row;
 
@@ -44,11 +48,6 @@ static int is_in(struct wf_rows path, const char *name)
         }
     }
     return 0;
-}
-
-int guest_came_through(const struct guest *g, const char *name)
-{
-    return is_in(g->path, name);
 }
 
 /* Not secret: who makes up one that is taken is refused, because the job is not his. */
@@ -72,8 +71,7 @@ struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
     return id;
 }
 
-/* Nothing is to be told of it any more. */
-static void let_go(struct core *c, struct job *j)
+void guest_let_go(struct core *c, struct job *j)
 {
     j->guest->of = j;
     j->guest->acked = 1;
@@ -190,7 +188,8 @@ void guest_tell_outcome(const struct job *j, struct wf_effects *out)
                            .blob_size = j->blob_size,
                            .fetched = j->fetched,
                            .node = job_node(j),
-                           .cost_pusd = j->cost_pusd};
+                           .cost_pusd = j->cost_pusd,
+                           .number = numbers_seen(j)};
     j->guest->told_peer = home->peer;
     wf_effects_send(out, home->peer, WF_MSG_result, &m);
 }
@@ -220,7 +219,7 @@ void guests_drop(struct core *c, struct wf_effects *out)
         struct job *j = CONTAINER_OF(n, struct job, in_all);
 
         if (j->guest != NULL && is_told(c, j)) {
-            let_go(c, j);
+            guest_let_go(c, j);
         }
     }
 #endif
@@ -300,22 +299,6 @@ void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out)
 /* -- what is asked ---------------------------------------------------------------------
  */
 
-static void refuse_guest(struct turn *t, int code, const char *text)
-{
-    const struct wf_assign *m = &t->msg->u.assign;
-    const struct wf_refuse r = {.job = m->job,
-                                .attempt = m->attempt,
-                                .code = (uint64_t) -code,
-                                .text =
-                                    wf_slice_make(text, wf_utf8_cut(text, strlen(text)))};
-
-    t->c->count.guests_refused++;
-#ifdef WEFT_PLANT_GUEST_UNANSWERED
-    return;
-#endif
-    wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &r);
-}
-
 void guest_give_back(struct core *c, struct job *j, int code, const char *why,
                      struct wf_effects *out)
 {
@@ -327,10 +310,24 @@ void guest_give_back(struct core *c, struct job *j, int code, const char *why,
     const struct work_end end = {.state = WF_JOB_CANCELLED, .code = code, .reason = why};
 
     if (home != NULL) {
-        let_go(c, j);
+        guest_let_go(c, j);
         wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
     }
     work_finish(c, j, &end, out);
+}
+
+void guest_used_up(struct core *c, struct job *j, struct wf_effects *out)
+{
+    const struct work_end end = {
+        .state = WF_JOB_DEAD,
+        .code = WEFT_EDEAD,
+        .reason = j->nhistory != 0 ? j->history[j->nhistory - 1].reason : NULL};
+
+    if (j->tries != 0) {
+        work_finish(c, j, &end, out);
+    } else {
+        guest_give_back(c, j, WEFT_EBUSY, "it was moved there as often as it may", out);
+    }
 }
 
 void guest_waits(struct core *c, struct job *j)
@@ -389,31 +386,6 @@ void guest_not_kept(const struct job *j, struct wf_effects *out)
     }
 }
 
-static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id *id)
-{
-    return (struct wf_submit){.job = *id,
-                              .capability = m->capability,
-                              .version = m->version,
-                              .payload = m->payload,
-                              .class_ = m->class_,
-                              .priority = m->priority,
-                              .wall_ms = m->wall_ms,
-                              .deadline_ms = m->left_ms,
-                              .needs = m->needs,
-                              .node = m->node,
-                              .name = m->name,
-                              .detached = 1,
-                              .disconnect = m->stop_after_ms != 0 ? WF_STOP_AFTER
-                                                                  : WF_REPLACE_AFTER,
-                              .disconnect_ms = m->stop_after_ms,
-                              .goal = m->goal,
-                              .rho_pusd = m->rho_pusd,
-                              .max_cost_pusd = m->max_cost_pusd,
-                              .prefers = m->prefers,
-                              .payload_blob = m->payload_blob,
-                              .payload_size = m->payload_size};
-}
-
 int guest_may_wait(const struct decision *d)
 {
     for (uint32_t i = 0; i < d->route.nrows; i++) {
@@ -437,146 +409,4 @@ int guest_cannot(const struct decision *d)
         }
     }
     return WEFT_ENOCAP;
-}
-
-/* Can it be placed here, now?  The home broker has other places to try; what waits here
- * in vain it would hear of much later. */
-static int find_place(struct turn *t, const struct job *j, const char **ret_why)
-{
-    const struct place_ask ask = {.admission = 1};
-    struct decision d;
-
-    decision_clear(&d);
-    if (place_choose(t->c, j, &ask, &d) != NULL) {
-        return 0;
-    }
-    if (guest_may_wait(&d)) {
-        *ret_why = "all agents here are busy";
-        return WEFT_EBUSY;
-    }
-    *ret_why = "no agent here may run it";
-    return guest_cannot(&d);
-}
-
-static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf_id *id,
-                      const char **ret_why)
-{
-    const struct wf_submit s = submit_of(m, id);
-    struct job_data data = {m->inputs, m->residency};
-    struct turn quiet = *t;
-    struct job *j;
-    int rc;
-
-    quiet.quiet = 1; /* the answer is ours */
-    rc = folders_rename(&t->s->principal->key, m->inputs, core_rows(t->c, 1),
-                        &data.inputs);
-    if (rc == 0) {
-        rc = submit_prepare(&quiet, &s, &data, &j);
-    }
-    if (rc != 0) {
-        /* That it is full is no fault of the job's. */
-        rc = rc == WEFT_EFULL ? WEFT_EBUSY : rc;
-        *ret_why = wf_err_sentence(rc);
-        return rc;
-    }
-    j->owed = 0;
-    j->acceptor = 0;
-    rc = guest_new(&m->job, m->attempt, m->path, &j->guest);
-    if (rc == 0) {
-        t->c->jobs.bytes += j->guest->size;
-        j->guest->stop_after_ms = m->stop_after_ms;
-        rc = find_place(t, j, ret_why);
-    } else {
-        *ret_why = "out of memory";
-    }
-    if (rc != 0) {
-        jobs_undo(&t->c->jobs, j);
-        return rc;
-    }
-    t->c->count.guests++;
-    submit_begin(t->c, j, t->out);
-    return 0;
-}
-
-void on_assign(struct turn *t)
-{
-    const struct wf_assign *m = &t->msg->u.assign;
-    const struct wf_id id = guest_id(&t->s->principal->key, &m->job, m->attempt);
-    struct agent *a = t->s->principal->agent;
-    struct job *j = jobs_get(&t->c->jobs, &id);
-    const char *why = "";
-    int rc;
-
-    if (a == NULL || a->session != t->s) {
-        return;
-    }
-    a->neighbour->covered = wf_max_u64(a->neighbour->covered, m->seq);
-    if (j != NULL && j->guest != NULL && j->owner == t->s->principal) {
-        return; /* said again: it is held, or its outcome is on its way */
-    }
-    if (j != NULL) {
-        refuse_guest(t, WEFT_ECONFLICT, "its id here belongs to other work");
-        return;
-    }
-    if (t->c->rolled_back) {
-        refuse_guest(t, WEFT_ESTORAGE, "the broker's store went back in time");
-        return;
-    }
-#ifndef WEFT_PLANT_CAME_FROM
-    if (is_in(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX) {
-        refuse_guest(t, WEFT_ENOCAP, "it came through here, or too far");
-        return;
-    }
-#endif
-    rc = take_guest(t, m, &id, &why);
-    if (rc != 0) {
-        refuse_guest(t, rc, why);
-    }
-}
-
-struct job *guest_of(const struct turn *t, const struct wf_id *job, uint64_t attempt)
-{
-    const struct wf_id id = guest_id(&t->s->principal->key, job, attempt);
-    struct job *j = jobs_get(&t->c->jobs, &id);
-
-    return j != NULL && j->guest != NULL && j->owner == t->s->principal ? j : NULL;
-}
-
-void on_stop(struct turn *t)
-{
-    const struct wf_stop *m = &t->msg->u.stop;
-    struct job *j = guest_of(t, &m->job, m->attempt);
-    struct work_end end = {.state = WF_JOB_CANCELLED,
-                           .code = m->code != 0 ? -(int) m->code : WEFT_ECANCELLED,
-                           .reason = "stopped by the broker that it came from"};
-
-    if (j == NULL || wf_job_is_final(j->state)) {
-        return;
-    }
-    if (m->waiting) {
-        /* One that an agent has is not given back: its start or result is the answer. */
-        if (!j->unclaimed && (j->state == WF_JOB_QUEUED || j->state == WF_JOB_ACCEPTED)) {
-            guest_give_back(t->c, j, end.code, "asked back", t->out);
-        }
-        return;
-    }
-    work_stop(j, end.code, t->out);
-    work_finish(t->c, j, &end, t->out);
-}
-
-void on_result_ack(struct turn *t)
-{
-    const struct wf_result_ack *m = &t->msg->u.result_ack;
-    struct job *j = guest_of(t, &m->job, m->attempt);
-
-#ifdef WEFT_PLANT_GUEST_STAYS
-    return;
-#endif
-    if (j != NULL && wf_job_is_final(j->state)) {
-        if (wf_digest_is_zero(&j->blob)) {
-            let_go(t->c, j);
-        } else {
-            j->guest->acked = 1; /* its bytes are fetched from here */
-        }
-    }
 }

@@ -23,6 +23,9 @@ struct guest {
     struct job *of;
     struct wf_id job;       /* its id there, */
     uint32_t attempt;       /* and which attempt of it this is */
+    struct wf_id origin;    /* what handlers see: its id at home, */
+    uint32_t number;        /* of the first attempt here, and so many from it on; */
+    uint32_t numbers;       /* 0: its broker does not tell, they see ours */
     int acked;              /* its outcome was recorded there */
     uint32_t told_peer;     /* the session that heard its outcome; 0: none */
     uint64_t stop_after_ms; /* it ends so long after the link to its home broke; 0: not */
@@ -33,12 +36,11 @@ struct guest {
     uint8_t bytes[];
 };
 
-/* WEFT_ENOMEM. */
-int guest_new(const struct wf_id *job, uint64_t attempt, struct wf_rows path,
-              struct guest **ret_guest);
+/* Of an assignment its ids, numbers and path are looked at.  WEFT_ENOMEM. */
+int guest_new(const struct wf_assign *m, struct guest **ret_guest);
 
-/* Did it come through the broker of that name? */
-int guest_came_through(const struct guest *g, const char *name);
+/* Does a path go through the broker of that name? */
+int guest_path_has(struct wf_rows path, const char *name);
 
 /* The id that an attempt of the job of another broker has here. */
 struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
@@ -47,6 +49,9 @@ struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
 /* What a neighbour has to know of a job of ours, or of a further guest, to place it
  * again; rows stand in the mesh's scratch. */
 void guest_terms(struct core *c, const struct job *j, struct wf_assign *m);
+
+/* Nothing is to be told of it any more. */
+void guest_let_go(struct core *c, struct job *j);
 
 /* The guest of who speaks, by its id and attempt there, or NULL. */
 struct job *guest_of(const struct turn *t, const struct wf_id *job, uint64_t attempt);
@@ -84,6 +89,10 @@ void guest_due(struct core *c, struct job *j, struct wf_effects *out);
 /* A further broker does not take it: its own one knows other places to try. */
 void guest_give_back(struct core *c, struct job *j, int code, const char *why,
                      struct wf_effects *out);
+
+/* Its home gave no more numbers: what failed here is over for its home too, which counts
+ * it; what only moved about may be tried elsewhere. */
+void guest_used_up(struct core *c, struct job *j, struct wf_effects *out);
 
 /* Outcomes that this session did not hear yet, some of them: neighbour.owes says whether
  * there are more. */

@@ -7,6 +7,7 @@
 #include "broker/core/jobs/reclaim.h"
 #include "broker/core/jobs/work.h"
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/mesh/offers.h"
 #include "broker/core/place/routes.h"
 
@@ -427,6 +428,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
         j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
     }
     end.wait_us = j->started_us - j->accepted_us;
+    numbers_ended(j, m);
     routes_pay(c, j, m);
     j->cost_pusd = wf_add_sat(j->cost_pusd, m->cost_pusd);
     if (asked_ended(c, j, code, t->out)) {

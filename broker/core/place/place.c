@@ -93,7 +93,7 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
 #ifndef WEFT_PLANT_CAME_FROM
     if (j->guest != NULL && a->neighbour != NULL &&
         (j->owner == a->principal || j->guest->path.count >= WF_HOPS_MAX ||
-         guest_came_through(j->guest, a->principal->name))) {
+         guest_path_has(j->guest->path, a->principal->name))) {
         return PLACE_CAME_FROM;
     }
 #endif

@@ -1,6 +1,7 @@
 /* Queries that list: status, nodes, jobs, events, keys, tokens. */
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/place/need.h"
 #include "broker/core/place/routes.h"
 
@@ -140,7 +141,7 @@ struct wf_job_row job_row_of(const struct core *c, const struct job *j)
         .state = job_told_state(c, j),
         .class_ = j->class_,
         .priority = j->priority,
-        .attempt = j->attempt,
+        .attempt = numbers_seen(j),
         .node = job_node(j),
         .owner = wf_slice_of(j->owner->name),
         .age_ms = (c->now_us - j->accepted_us) / 1000,

@@ -2,6 +2,7 @@
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/numbers.h"
 #include "broker/core/place/wishes.h"
 
 #include "common/err.h"
@@ -325,7 +326,7 @@ static const char *waits_for(const struct core *c, const struct job *j,
     }
     if (j->retry_us > c->now_us) {
         (void) snprintf(text, cap, "waits %u ms before attempt %u, after: %s",
-                        (unsigned) ((j->retry_us - c->now_us) / 1000), j->attempt + 1,
+                        (unsigned) ((j->retry_us - c->now_us) / 1000), numbers_next(j),
                         j->nhistory != 0 ? j->history[j->nhistory - 1].reason : "");
         text[wf_utf8_cut(text, strlen(text))] = '\0';
         return text;
@@ -351,7 +352,7 @@ void query_why(struct turn *t)
     m = (struct wf_why_info){.req = t->msg->u.query.req,
                              .job = j->id,
                              .state = job_told_state(c, j),
-                             .attempt = j->attempt,
+                             .attempt = numbers_seen(j),
                              .capability = wf_slice_of(j->capability->name),
                              .version = j->version,
                              .node = job_node(j),

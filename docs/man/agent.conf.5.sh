@@ -56,7 +56,8 @@ handler wrote to WEFT_RESULT, or as what it printed.
 A worker gives large results as files in the folder WEFT_RESULTS, which is the one that it
 starts in.
 .PP
-A handler may be started again for the same job, with a higher attempt: see WEFT_JOB_ID.
+A handler may be started again for the same job, with a higher attempt: see WEFT_JOB_ID and
+WEFT_ATTEMPT, which are the same for no other start, at whatever site.
 .SH EXAMPLE
 .nf
 label = camera=yes

@@ -16,7 +16,8 @@ like "$err" 'token create --role broker' "of role broker"
 linked a b
 at_site b agent far 'slots = 2' 'hash@1:sha256sum' \
     "held@1:/bin/sh -c 'echo begun; until [ -e $ctl/go ]; do sleep 0.02; done; echo done'" \
-    '    slots = 2' "fail@1:/bin/sh -c 'exit 3'"
+    '    slots = 2' "fail@1:/bin/sh -c 'exit 3'" \
+    "who@1:/bin/sh -c 'echo \$WEFT_JOB_ID \$WEFT_ATTEMPT'"
 can() { weft -C "$1" run "$2" --data x > /dev/null; }
 await "a to know what b offers" can a hash
 
@@ -26,6 +27,10 @@ is "$out" "$(printf x | sha256sum)" "with the right result"
 run weft -C a run fail --data x
 is "$rc" 20 "a handler that fails there fails here"
 like "$err" 'exit.* 3' "with its exit code"
+
+who=$(weft -C a submit who --data x)
+run weft -C a job wait "$who" --timeout 20s
+is "$(weft -C a job result "$who")" "$who 1" "handlers there see its own id and attempt"
 
 first=$(weft -C a submit held --data 1)
 await "it runs" at_site a job_is "$first" RUNNING
@@ -58,10 +63,14 @@ like "$(weft -C a job result "$first")" done "with its result"
 # A third site that only b can reach: work of a gets there through b.
 site c
 linked b c
-at_site c agent deep 'slots = 1' 'deep@1:tr a-z A-Z'
+at_site c agent deep 'slots = 1' 'deep@1:tr a-z A-Z' \
+    "whom@1:/bin/sh -c 'echo \$WEFT_JOB_ID \$WEFT_ATTEMPT'"
 await "a to hear of it through b" can a deep
 run weft -C a run deep --data x
 is "$out" X "a job runs two brokers further"
+who=$(weft -C a submit whom --data x)
+run weft -C a job wait "$who" --timeout 20s
+is "$(weft -C a job result "$who")" "$who 1" "under its own id and number there as well"
 run weft -C c run hash --data x
 is "$out" "$(printf x | sha256sum)" "and the other way round, against the dialled link"
 picky=$(weft -C a submit deep --data x --need 'cpus>=100000')

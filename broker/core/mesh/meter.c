@@ -57,7 +57,8 @@ static void end_span(struct meter *m)
 {
     const uint64_t took_us = m->last_us - m->from_us;
 
-    if (took_us >= SPAN_MIN_US && wf_rate_add(&m->down, m->bytes, took_us, 1, m->last_us)) {
+    if (took_us >= SPAN_MIN_US &&
+        wf_rate_add(&m->down, m->bytes, took_us, 1, m->last_us)) {
         m->looked = 0;
     }
     m->from_us = 0;

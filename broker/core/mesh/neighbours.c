@@ -336,7 +336,8 @@ void mesh_came(struct core *c, uint32_t lane, uint64_t bytes)
     }
 }
 
-void mesh_link_seen(const struct core *c, const struct agent *a, struct link_seen *ret_link)
+void mesh_link_seen(const struct core *c, const struct agent *a,
+                    struct link_seen *ret_link)
 {
     meter_view(&a->neighbour->meter, c->now_us, ret_link);
     if (ret_link->rtt_us == 0) {

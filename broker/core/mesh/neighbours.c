@@ -1,6 +1,7 @@
 #include "broker/core/mesh/neighbours.h"
 
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/hop.h"
 #include "broker/core/place/routes.h"
 #include "common/check.h"
 #include "common/err.h"
@@ -9,10 +10,11 @@
 
 #include <string.h>
 
-#define OFFERS_US    200000u /* between looks at what is offered */
-#define OWES_US      200000u /* between outcomes that are told again, by the load */
-#define REPORT_US    100000u /* between reports of a load that changed */
-#define LOOKS_MAX    64u     /* at offers of one capability, for its load */
+#define OFFERS_US    200000u  /* between looks at what is offered */
+#define HOPS_US      5000000u /* the same, for how far agents are now */
+#define OWES_US      200000u  /* between outcomes that are told again, by the load */
+#define REPORT_US    100000u  /* between reports of a load that changed */
+#define LOOKS_MAX    64u      /* at offers of one capability, for its load */
 #define ROWS_BYTES   (64u << 10)
 #define KNOWN_BYTES  (8u << 10)
 #define SPEED_MAX_PM 1000000u /* that agent_info takes */
@@ -155,7 +157,9 @@ static void describe(const struct core *c, const struct agent *a, uint64_t slots
 
 static void sum_up(const struct core *c, struct wf_agent_info *m)
 {
+    struct hops hops = {0};
     uint64_t slots = 0;
+    uint32_t dev_us;
 
     for (const struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
          n = wf_list_next(&c->agents.all, n)) {
@@ -163,6 +167,7 @@ static void sum_up(const struct core *c, struct wf_agent_info *m)
 
         if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED && a->slots != 0) {
             describe(c, a, slots, m);
+            hops_add(&hops, routes_rtt(c, a, &dev_us));
             slots += a->slots;
             m->data_cap = wf_max_u64(m->data_cap, a->data_cap);
             m->cpus += a->cpus;
@@ -171,6 +176,31 @@ static void sum_up(const struct core *c, struct wf_agent_info *m)
         }
     }
     m->speed_pm = slots != 0 ? wf_min_u64(m->speed_pm / slots, SPEED_MAX_PM) : 0;
+    m->hop_us = hops_median(&hops);
+}
+
+/* All of it is further away: at the nearest of the others, as far as is known. */
+static void sum_up_others(const struct core *c, const struct neighbour *to,
+                          struct wf_agent_info *m)
+{
+    struct wf_rows rows = m->caps;
+    struct wf_cap_row row;
+    struct link_seen link;
+
+    while (wf_rows_next(&rows, wf_desc_cap_row(), &row)) {
+        m->slots = wf_max_u64(m->slots, row.slots);
+    }
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct agent *a = CONTAINER_OF(n, struct neighbour, node)->agent;
+
+        if (a != to->agent && a->session != NULL) {
+            mesh_link_seen(c, a, &link);
+            if (m->hop_us == 0 || link.rtt_us + a->hop_us < m->hop_us) {
+                m->hop_us = link.rtt_us + a->hop_us;
+            }
+        }
+    }
 }
 
 void mesh_offers(struct core *c, const struct agent *to, struct wf_rows *ret_rows)
@@ -193,19 +223,14 @@ static void tell_offers(struct core *c, struct neighbour *x, struct wf_effects *
 
     mesh_offers(c, x->agent, &m.caps);
     sum_up(c, &m);
-    for (struct wf_rows rows = m.caps; m.slots == 0 && rows.count != 0;) {
-        struct wf_cap_row row;
-
-        /* All of it is further away. */
-        if (!wf_rows_next(&rows, wf_desc_cap_row(), &row)) {
-            break;
-        }
-        m.slots = wf_max_u64(m.slots, row.slots);
+    if (m.slots == 0) {
+        sum_up_others(c, x, &m);
     }
     hash = wf_fnv_bytes(wf_fnv_u64(WF_FNV_START, m.slots), m.caps.p, m.caps.len);
     hash = wf_fnv_u64(wf_fnv_u64(hash, m.data_cap), m.draining);
     hash = wf_fnv_bytes(hash, m.class_.p, m.class_.len);
-    hash = wf_fnv_u64(wf_fnv_u64(hash, m.speed_pm), m.price_pusd) | 1;
+    hash = wf_fnv_u64(wf_fnv_u64(hash, m.speed_pm), m.price_pusd);
+    hash = wf_fnv_u64(hash, m.hop_us) | 1;
     if (hash != x->told_offers) {
         x->told_offers = hash;
         wf_effects_send(out, x->agent->session->peer, WF_MSG_agent_info, &m);
@@ -362,9 +387,14 @@ static void tell_link(struct core *c, struct neighbour *x, struct wf_effects *ou
 
 void mesh_step(struct core *c, struct wf_effects *out)
 {
-    const int tell = c->mesh.offers_changed && c->mesh.offers_us <= c->now_us;
     uint64_t jobs;
+    int tell;
 
+    if (c->mesh.hops_us <= c->now_us) {
+        c->mesh.hops_us = c->now_us + HOPS_US;
+        mesh_offers_changed(&c->mesh);
+    }
+    tell = c->mesh.offers_changed && c->mesh.offers_us <= c->now_us;
     guests_drop(c, out);
     mesh_tick_dials(c, out);
     mesh_lanes_step(c, out);

@@ -57,6 +57,7 @@ struct mesh {
     unsigned ndials;
     int offers_changed; /* what agents offer may be other than what was told */
     uint64_t offers_us; /* when that is looked at */
+    uint64_t hops_us;   /* when how far agents are is looked at */
     uint64_t idle,
         idle_us; /* jobs that wait for other sites; when they are counted again */
     struct wf_ewma run_us; /* of what runs here */

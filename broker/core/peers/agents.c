@@ -2,6 +2,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/rtt.h"
 #include "common/sm.h"
 #include "proto/name.h"
 
@@ -236,6 +237,7 @@ int agent_set_info(struct agent *a, const struct wf_agent_info *info,
     a->disk = info->disk;
     a->data_cap = info->data_cap;
     a->price_pusd = info->price_pusd;
+    a->hop_us = (uint32_t) wf_min_u64(info->hop_us, WF_RTT_MAX_US);
     a->speed_pm = info->speed_pm != 0 ? (uint32_t) info->speed_pm : 1000;
     a->metered = info->metered != 0;
     a->spot = info->spot != 0;

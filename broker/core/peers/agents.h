@@ -32,6 +32,7 @@ struct agent {
     uint32_t site_no, class_no; /* of the price book's names; 0: none */
     uint32_t speed_pm;          /* of a node of speed 1000 */
     uint64_t price_pusd;        /* a neighbour's: of a slot-second, as it told */
+    uint32_t hop_us;            /* a neighbour's: from there to its agents, as it told */
     uint64_t covered_seq;       /* of this session's assignments, by its last report */
     int metered, spot;
     uint64_t notice_until_us; /* it is taken away then; 0: nothing is known of that */

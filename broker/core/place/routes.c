@@ -106,6 +106,9 @@ void routes_info(struct core *c, struct agent *a)
 {
     describe(c, a);
     offer_all(c, a);
+    if (a->neighbour != NULL) {
+        routes_measured(c, a);
+    }
     routes_open(c, a);
 }
 
@@ -165,6 +168,10 @@ void routes_measured(struct core *c, const struct agent *a)
     struct route_links l = {0};
 
     l.rtt_us = routes_rtt(c, a, &l.dev_us);
+#ifndef WEFT_PLANT_NO_HOP
+    /* What is sent to another site goes on from there. */
+    l.rtt_us += a->neighbour != NULL && l.rtt_us != 0 ? a->hop_us : 0;
+#endif
     l.to_broker[0] = distance_entry(l.rtt_us);
     rates_of(c, a, &l);
     routing_measured(c->routing, a->node, &l);

@@ -157,10 +157,81 @@ static void sees_its_own(void)
     bed_fini(&b);
 }
 
+/* What its heartbeat says of the way between us. */
+static void ping(struct bed *b, uint32_t peer, uint64_t rtt_us)
+{
+    const struct wf_ping m = {.seq = 1, .time_us = b->now_us, .rtt_us = rtt_us};
+
+    bed_say(b, peer, WF_MSG_ping, &m);
+}
+
+static void tells_how_far_agents_are(void)
+{
+    uint32_t home, agents[3];
+    uint64_t hop_us = 0;
+    struct wf_msg m;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    home = broker(&b, 7, "home");
+    for (uint8_t i = 0; i < 3; i++) {
+        char name[8];
+
+        (void) snprintf(name, sizeof name, "a%u", i);
+        agents[i] = bed_agent(&b, (uint8_t) (40 + i), name, 1);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        bed_tick(&b, 2 * BED_SECOND);
+        if (bed_told(&b, home, WF_MSG_agent_info, 0, &m)) {
+            hop_us = m.u.agent_info.hop_us;
+        }
+        ping(&b, home, 100);
+        for (unsigned k = 0; k < 3; k++) {
+            ping(&b, agents[k], 1000 + k * 4000);
+        }
+    }
+    ok(hop_us > 4500 && hop_us < 5500, "the median round trip to its agents: %u us",
+       (unsigned) hop_us);
+    bed_fini(&b);
+}
+
+/* A site that is near, but whose agents are not. */
+static void goes_where_agents_are_near(void)
+{
+    const struct wf_cap_row row = {
+        .name = wf_slice_of("echo"), .version = 1, .slots = 4, .warm = 1};
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_agent_info m = {.slots = 4, .hop_us = 20000};
+    uint32_t near, far;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    near = broker(&b, CHEAP, "near");
+    far = broker(&b, DEAR, "far");
+    ping(&b, near, 2000);
+    ping(&b, far, 5000);
+    must(wf_rows_add(&rows, &m.caps, wf_desc_cap_row(), &row) == 0);
+    bed_say(&b, near, WF_MSG_agent_info, &m);
+    m.hop_us = 1000;
+    bed_say(&b, far, WF_MSG_agent_info, &m);
+    bed_submit(&b, bed_client(&b, 2, "c"), 1);
+    is_int(bed_count(&b, far, WF_MSG_assign), 1, "agents count, not their broker");
+    m.hop_us = UINT64_MAX;
+    bed_say(&b, far, WF_MSG_agent_info, &m);
+    bed_submit(&b, bed_client(&b, 3, "d"), 2);
+    is_int(bed_count(&b, near, WF_MSG_assign), 1, "and what is absurd is far away");
+    wf_buf_fini(&rows);
+    bed_fini(&b);
+}
+
 int main(void)
 {
     tells_classes_and_prices();
     goes_where_it_is_cheap();
     sees_its_own();
+    tells_how_far_agents_are();
+    goes_where_agents_are_near();
     return done();
 }

@@ -214,6 +214,7 @@ void job_move(struct jobs *t, struct job *j, unsigned to)
         wf_list_push_back(&t->done, &j->in_done);
         t->live--;
         t->retained++;
+        guest_leaves(j);
     }
     /* A job is in a ready queue only while QUEUED. */
     WF_CHECK(to == WF_JOB_QUEUED || wf_list_empty(&j->in_queue));
@@ -285,6 +286,7 @@ static void drop(struct jobs *t, struct job *j)
         (void) wf_map_take(t->by_like, &j->like, sizeof j->like);
     }
     t->bytes -= job_bytes(j);
+    guest_leaves(j);
     if (j->capability != NULL) {
         j->capability->njobs--;
     }

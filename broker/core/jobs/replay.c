@@ -238,6 +238,7 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     cap->njobs++;
     j->seq = m->seq;
     j->owner = owner;
+    guest_enters(j);
     if (wf_map_put(c->jobs.by_seq, &j->seq, sizeof j->seq, j) != 0) {
         drop_watches(&watches);
         jobs_undo(&c->jobs, j);

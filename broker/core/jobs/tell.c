@@ -80,7 +80,7 @@ void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
 
     tell_news(c, j, out);
     if (j->guest != NULL && !j->guest->acked) {
-        guest_tell_outcome(j, out);
+        guest_tell_outcome(c, j, out);
     }
     if (j->submitter != 0 && session_get(&c->sessions, j->submitter) != NULL) {
         work_send_outcome(j, j->submitter, out);

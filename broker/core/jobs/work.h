@@ -1,8 +1,8 @@
 /* work.h - what happens to a job between submission and outcome
  *
- * Placing and finishing (work.c), retrying (retry.c), used by every handler that moves
- * work.  A job is
- * placed when it is submitted, when an agent gets room, and when its back-off ends.
+ * Placing and finishing (work.c), retrying (retry.c), telling (tell.c), used by every
+ * handler that moves work.  A job is placed when it is submitted, when an agent gets
+ * room, and when its back-off ends.
  */
 #ifndef BROKER_CORE_WORK_H
 #define BROKER_CORE_WORK_H

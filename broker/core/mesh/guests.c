@@ -38,6 +38,32 @@ int guest_new(const struct wf_assign *m, struct guest **ret_guest)
     return 0;
 }
 
+int guest_fits(const struct core *c, const struct principal *home, size_t bytes)
+{
+    const size_t jobs = c->cfg.max_jobs - wf_min_u64(c->jobs.live, c->cfg.max_jobs);
+    const size_t room = c->cfg.max_bytes - wf_min_u64(c->jobs.bytes, c->cfg.max_bytes);
+
+    return home->guests < jobs && bytes <= room && home->guest_bytes <= room - bytes;
+}
+
+void guest_enters(struct job *j)
+{
+    if (j->guest != NULL && j->guest->counted == 0) {
+        j->guest->counted = job_bytes(j) + 1;
+        j->owner->guests++;
+        j->owner->guest_bytes += j->guest->counted;
+    }
+}
+
+void guest_leaves(struct job *j)
+{
+    if (j->guest != NULL && j->guest->counted != 0) {
+        j->owner->guests--;
+        j->owner->guest_bytes -= j->guest->counted;
+        j->guest->counted = 0;
+    }
+}
+
 int guest_path_has(struct wf_rows path, const char *name)
 {
     struct wf_label_row row;
@@ -110,6 +136,8 @@ void guest_terms(struct core *c, const struct job *j, struct wf_assign *m)
     m->goal = s.goal;
     m->rho_pusd = s.rho_pusd;
     m->max_cost_pusd = s.max_cost_pusd;
+    m->disconnect = s.disconnect;
+    m->disconnect_ms = s.disconnect_ms;
     m->prefers = s.prefers;
     if (j->deadline_us != 0) {
         m->left_ms =
@@ -166,12 +194,30 @@ void guest_tell_fetching(const struct job *j, const struct wf_fetching *m,
     }
 }
 
-void guest_tell_outcome(const struct job *j, struct wf_effects *out)
+static void tell_refusal(const struct session *home, const struct job *j, int code,
+                         const char *text, uint32_t left, struct wf_effects *out)
+{
+    const struct wf_refuse m = {.job = j->guest->job,
+                                .attempt = j->guest->attempt,
+                                .code = (uint64_t) -code,
+                                .text = wf_slice_of(text),
+                                .left = left};
+
+    wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
+}
+
+void guest_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
 {
     const struct session *home = home_of(j);
     struct wf_result m;
 
     if (home == NULL) {
+        return;
+    }
+    if (j->guest->back) {
+        tell_refusal(home, j, j->code, j->reason != NULL ? j->reason : "",
+                     numbers_left(j), out);
+        guest_let_go(c, j);
         return;
     }
     m = (struct wf_result){.job = j->guest->job,
@@ -256,11 +302,14 @@ void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out)
 
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
-        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
 
         if (j->guest != NULL && j->owner == owner->principal) {
             j->guest->stop_us = 0;
             j->guest->told_peer = 0;
+            if (j->guest->back && is_told(c, j)) {
+                guest_let_go(c, j); /* what is not listed was not done here */
+            }
         }
     }
     /* What is not listed is run again: what lives first. */
@@ -281,7 +330,7 @@ void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out)
 
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
-        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
 
         if (j->guest == NULL || j->owner != owner->principal || j->guest->acked ||
             j->guest->told_peer == owner->session->peer || !is_told(c, j)) {
@@ -290,7 +339,7 @@ void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out)
         if (bytes > TELL_BYTES) {
             return; /* the bus would cut who gets more at once */
         }
-        guest_tell_outcome(j, out);
+        guest_tell_outcome(c, j, out);
         bytes += j->data_len + TELL_HEAD;
     }
     owner->neighbour->owes = 0;
@@ -302,17 +351,16 @@ void guests_tell(struct core *c, struct agent *owner, struct wf_effects *out)
 void guest_give_back(struct core *c, struct job *j, int code, const char *why,
                      struct wf_effects *out)
 {
-    const struct session *home = home_of(j);
-    const struct wf_refuse m = {.job = j->guest->job,
-                                .attempt = j->guest->attempt,
-                                .code = (uint64_t) -code,
-                                .text = wf_slice_of(why)};
     const struct work_end end = {.state = WF_JOB_CANCELLED, .code = code, .reason = why};
 
-    if (home != NULL) {
+    /* While the link is down it ends with that code, which result says later. */
+    j->guest->back = home_of(j) != NULL;
+#ifdef WEFT_PLANT_BACK_BEFORE_SYNC
+    if (j->guest->back) {
+        tell_refusal(home_of(j), j, code, why, numbers_left(j), out);
         guest_let_go(c, j);
-        wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
     }
+#endif
     work_finish(c, j, &end, out);
 }
 
@@ -376,13 +424,10 @@ void guest_due(struct core *c, struct job *j, struct wf_effects *out)
 void guest_not_kept(const struct job *j, struct wf_effects *out)
 {
     const struct session *home = home_of(j);
-    const struct wf_refuse m = {.job = j->guest->job,
-                                .attempt = j->guest->attempt,
-                                .code = (uint64_t) -WEFT_EBUSY,
-                                .text = wf_slice_of(wf_err_sentence(WEFT_ESTORAGE))};
 
     if (home != NULL) {
-        wf_effects_send(out, home->peer, WF_MSG_refuse, &m);
+        /* Its record may have been written all the same, and come back. */
+        tell_refusal(home, j, WEFT_EBUSY, wf_err_sentence(WEFT_ESTORAGE), 0, out);
     }
 }
 

@@ -27,6 +27,8 @@ struct guest {
     uint32_t number;        /* of the first attempt here, and so many from it on; */
     uint32_t numbers;       /* 0: its broker does not tell, they see ours */
     int acked;              /* its outcome was recorded there */
+    int back;               /* its home is told that it was not done here, no result */
+    size_t counted;         /* bytes, for the bound on its broker's; 0: not any more */
     uint32_t told_peer;     /* the session that heard its outcome; 0: none */
     uint64_t stop_after_ms; /* it ends so long after the link to its home broke; 0: not */
     uint64_t stop_us;       /* then; 0: the link is there */
@@ -38,6 +40,16 @@ struct guest {
 
 /* Of an assignment its ids, numbers and path are looked at.  WEFT_ENOMEM. */
 int guest_new(const struct wf_assign *m, struct guest **ret_guest);
+
+/* May that broker have one more guest here, of so many bytes?  As many as there is room
+ * left: so one neighbour gets half of all, n of them n / (n + 1) together, and our own
+ * clients find room whatever they send.  (Choudhury, Hahne, "Dynamic queue length
+ * thresholds for shared-memory packet switches", 1998.) */
+int guest_fits(const struct core *c, const struct principal *home, size_t bytes);
+
+/* It has an owner: it is counted, while it is live.  A job that is none: nothing. */
+void guest_enters(struct job *j);
+void guest_leaves(struct job *j);
 
 /* Does a path go through the broker of that name? */
 int guest_path_has(struct wf_rows path, const char *name);
@@ -86,7 +98,8 @@ void guest_waits(struct core *c, struct job *j);
 /* It waited for too long. */
 void guest_due(struct core *c, struct job *j, struct wf_effects *out);
 
-/* A further broker does not take it: its own one knows other places to try. */
+/* It is not done here: its home knows other places to try.  That is told when it is safe
+ * that nothing goes on here. */
 void guest_give_back(struct core *c, struct job *j, int code, const char *why,
                      struct wf_effects *out);
 
@@ -104,6 +117,6 @@ void guest_tell_output(const struct job *j, const struct wf_output *m,
                        struct wf_effects *out);
 void guest_tell_fetching(const struct job *j, const struct wf_fetching *m,
                          struct wf_effects *out);
-void guest_tell_outcome(const struct job *j, struct wf_effects *out);
+void guest_tell_outcome(struct core *c, struct job *j, struct wf_effects *out);
 
 #endif

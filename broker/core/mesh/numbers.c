@@ -73,6 +73,18 @@ void numbers_ended(struct job *j, const struct wf_result *m)
     }
 }
 
+uint32_t numbers_left(const struct job *j)
+{
+    return j->guest->numbers - (uint32_t) wf_min_u64(numbers_last(j), j->guest->numbers);
+}
+
+void numbers_refused(struct job *j, const struct wf_refuse *m)
+{
+    if (j->numbers > 1 && agent_is_site(j->agent)) {
+        j->numbers -= (uint32_t) wf_min_u64(m->left, j->numbers - 1);
+    }
+}
+
 void numbers_show(const struct job *j, struct wf_assign *m)
 {
     const struct guest *g = j->guest;

@@ -36,6 +36,11 @@ int numbers_used_up(const struct job *j);
 uint32_t numbers_seen(const struct job *j);
 void numbers_ended(struct job *j, const struct wf_result *m);
 
+/* Of the numbers that a guest got, those that no attempt of it has; and a site that
+ * refuses an attempt of ours tells of them. */
+uint32_t numbers_left(const struct job *j);
+void numbers_refused(struct job *j, const struct wf_refuse *m);
+
 /* What its present attempt shows; of jobs of ours that stay here nothing need be said. */
 void numbers_show(const struct job *j, struct wf_assign *m);
 

@@ -17,7 +17,8 @@ static void refuse_guest(struct turn *t, int code, const char *text)
                                 .attempt = m->attempt,
                                 .code = (uint64_t) -code,
                                 .text =
-                                    wf_slice_make(text, wf_utf8_cut(text, strlen(text)))};
+                                    wf_slice_make(text, wf_utf8_cut(text, strlen(text))),
+                                .left = m->numbers};
 
     t->c->count.guests_refused++;
 #ifdef WEFT_PLANT_GUEST_UNANSWERED
@@ -26,8 +27,12 @@ static void refuse_guest(struct turn *t, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &r);
 }
 
+/* What becomes of it when an agent here is cut off is what its submitter asked for; when
+ * its home is, only that it is to stop. */
 static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id *id)
 {
+    const int stops = m->stop_after_ms != 0;
+
     return (struct wf_submit){.job = *id,
                               .capability = m->capability,
                               .version = m->version,
@@ -40,9 +45,11 @@ static struct wf_submit submit_of(const struct wf_assign *m, const struct wf_id 
                               .node = m->node,
                               .name = m->name,
                               .detached = 1,
-                              .disconnect = m->stop_after_ms != 0 ? WF_STOP_AFTER
-                                                                  : WF_REPLACE_AFTER,
-                              .disconnect_ms = m->stop_after_ms,
+                              .disconnect = stops                      ? WF_STOP_AFTER
+                                            : m->disconnect == WF_KEEP ? WF_KEEP
+                                                                       : WF_REPLACE_AFTER,
+                              .disconnect_ms =
+                                  stops ? m->stop_after_ms : m->disconnect_ms,
                               .goal = m->goal,
                               .rho_pusd = m->rho_pusd,
                               .max_cost_pusd = m->max_cost_pusd,
@@ -79,6 +86,10 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     struct job *j;
     int rc;
 
+    if (!guest_fits(t->c, t->s->principal, m->payload.len + m->inputs.len)) {
+        *ret_why = "its broker has as much here as it may";
+        return WEFT_EBUSY;
+    }
     quiet.quiet = 1; /* the answer is ours */
     rc = folders_rename(&t->s->principal->key, m->inputs, core_rows(t->c, 1),
                         &data.inputs);
@@ -96,6 +107,7 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     rc = guest_new(m, &j->guest);
     if (rc == 0) {
         t->c->jobs.bytes += j->guest->size;
+        guest_enters(j);
         j->guest->stop_after_ms = m->stop_after_ms;
         rc = find_place(t, j, ret_why);
     } else {

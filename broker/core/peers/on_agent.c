@@ -9,6 +9,7 @@
 #include "broker/core/mesh/guests.h"
 #include "broker/core/mesh/numbers.h"
 #include "broker/core/mesh/offers.h"
+#include "broker/core/place/place.h"
 #include "broker/core/place/routes.h"
 
 #include "common/err.h"
@@ -388,10 +389,14 @@ static int is_handlers_fault(int code)
 }
 
 /* Who was stopped by a broker that does not know of it any more is not to blame. */
-static enum work_blame blame_of(int code, const struct wf_result *m)
+static enum work_blame blame_of(const struct job *j, int code, const struct wf_result *m)
 {
-    if (code == WEFT_EPREEMPTED || code == WEFT_EDRAIN || code == WEFT_EBUSY) {
-        return BLAME_NOBODY; /* EBUSY: another site gave it back while it was cut off */
+    if (code == WEFT_EPREEMPTED || code == WEFT_EDRAIN) {
+        return BLAME_NOBODY;
+    }
+    if (agent_is_site(j->agent) && (code == WEFT_EBUSY || code == WEFT_ENOCAP ||
+                                    code == WEFT_ERECALLED || code == WEFT_EPERM)) {
+        return BLAME_NOBODY; /* it was given back while the link was cut */
     }
     if (code == WEFT_EDEAD) {
         return BLAME_CRASH; /* another site gave up on it, most often as poison */
@@ -439,8 +444,8 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     if (code != 0 &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
-                   reason[0] != '\0' ? reason : wf_err_sentence(code), blame_of(code, m),
-                   t->out);
+                   reason[0] != '\0' ? reason : wf_err_sentence(code),
+                   blame_of(j, code, m), t->out);
         return;
     }
     work_finish(c, j, &end, t->out);
@@ -501,6 +506,7 @@ void on_refuse(struct turn *t)
     if (hedge_refused(t, speaker(t)) || j == NULL) {
         return;
     }
+    numbers_refused(j, m);
     if (!wf_job_is_final(j->state) && asked_ended(t->c, j, -(int) m->code, t->out)) {
         return;
     }
@@ -510,7 +516,8 @@ void on_refuse(struct turn *t)
         return;
     }
     wf_slice_str(m->text, text, sizeof text);
-    if (j->guest != NULL && agent_is_site(j->agent) && m->code == -WEFT_ENOCAP) {
+    if (j->guest != NULL && agent_is_site(j->agent) && m->code == -WEFT_ENOCAP &&
+        place_refusals(t->c, j) + 1 < WF_TRIES_MAX) {
         /* Not there, and perhaps elsewhere. */
         work_again(t->c, j, WEFT_ENOCAP, text, t->out);
         work_place(t->c, j, t->out);

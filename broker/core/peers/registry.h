@@ -30,7 +30,8 @@ struct principal {
                      was read from the store */
     unsigned nlabels;
     char labels[REGISTRY_LABELS][WF_LABEL_MAX + 1];
-    struct agent *agent; /* borrowed: once it said hello as one */
+    struct agent *agent;        /* borrowed: once it said hello as one */
+    size_t guests, guest_bytes; /* live jobs here that are this broker's: guests.h */
 };
 
 struct registry {

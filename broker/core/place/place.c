@@ -40,20 +40,32 @@ static int is_ours(const struct core *c, const char *name)
     return p != NULL && !p->foreign;
 }
 
+static int is_refusal(const struct core *c, const struct job_try *try)
+{
+    return try->code == WEFT_ENOCAP && c->now_us - try->end_us < REFUSED_US;
+}
+
 /* A site that said that none of its agents may run it is not asked again at once: what it
  * offers may be all further away, at brokers that this job came through. */
 static int refused_lately(const struct core *c, const struct job *j,
                           const struct agent *a)
 {
     for (unsigned i = 0; i < j->nhistory; i++) {
-        const struct job_try *try = &j->history[i];
-
-        if (try->agent == a && try->code == WEFT_ENOCAP &&
-            c->now_us - try->end_us < REFUSED_US) {
+        if (j->history[i].agent == a && is_refusal(c, &j->history[i])) {
             return 1;
         }
     }
     return 0;
+}
+
+unsigned place_refusals(const struct core *c, const struct job *j)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < j->nhistory; i++) {
+        n += is_refusal(c, &j->history[i]);
+    }
+    return n;
 }
 
 static int has_room(const struct job *j, const struct offer *o)

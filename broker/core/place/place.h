@@ -24,6 +24,10 @@ struct offer *place_choose(struct core *c, const struct job *j,
  * take at the best of these, microseconds. */
 int place_is_late(const struct decision *d, uint64_t *ret_best_us);
 
+/* How many sites said lately that they cannot run it, of those that are remembered: of
+ * WF_TRIES_MAX attempts. */
+unsigned place_refusals(const struct core *c, const struct job *j);
+
 /* The first filter that refuses this offer for the job, or PLACE_PASSED. */
 unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o);
 

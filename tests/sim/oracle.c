@@ -169,6 +169,13 @@ static void check_promise(struct sim *s, const struct host *h, const struct conn
         break;
     case WF_MSG_refuse:
         hold(s, by, &m->u.refuse.job, m->u.refuse.attempt, 0);
+        guest = guest_id(by, &m->u.refuse.job, m->u.refuse.attempt);
+        j = jobs_get(t, &guest);
+        if (j != NULL && j->guest != NULL && j->class_ == WF_CLASS_DURABLE &&
+            !disk_has_outcome(&h->disk, &guest)) {
+            sim_fail(s, "a guest is given back before it is on stable storage that it is "
+                        "over");
+        }
         break;
     case WF_MSG_resync:
         check_held(s, h, by);

@@ -27,6 +27,7 @@
 #define WF_PIECE_MAX   (64u << 10) /* of a chunk, on the bulk lane */
 
 #define WF_FACT_MAX  (16u << 10) /* what a broker says at a time */
+#define WF_HOLDS_MAX 2048u       /* bytes of the filter of a site's blobs */
 #define WF_SIGN_SIZE 64u         /* Ed25519 */
 #define WF_FACTS_MAX 60u         /* in one message, each as long as may be */
 

@@ -43,4 +43,40 @@ run weft -C a run sums --input x=tree
 is "$out" "$(cd "$tmp/dir" && sha256sum $(find * -type f | sort))" "it is an input there"
 run weft -C a run sums --input x=tree/sub
 is "$out" "$(cd "$tmp/dir/sub" && sha256sum *)" "and so is a folder of it"
+
+# Both sites have the same large file; at a the agent that has it runs nothing, and the
+# one that is idle beside it would have to fetch it.
+at_site a agent near 'slots = 4' 'data_listen = "tcp://127.0.0.1:*"' 'hash@1:sha256sum'
+head -c 30000000 /dev/urandom > "$tmp/large"
+sum=$(sha256sum < "$tmp/large")
+run weft -C a data put "$tmp/large" --name large --to store
+is "$rc" 0 "a large file at a"
+run weft -C b data put "$tmp/large" --name large
+is "$rc" 0 "the same at b"
+# goes_to NODE: the next such job would go there.
+goes_to() {
+    weft -C a plan hash --input x=large --json > "$tmp/plan" 2> "$tmp/plan.err" &&
+        like_node "$1"
+}
+like_node() {
+    python3 -c 'import json, sys
+sys.exit(json.load(open(sys.argv[1]))["node"] != sys.argv[2])' "$tmp/plan" "$1"
+}
+# runs_at NODE: such a job ends well, there.
+runs_at() {
+    run weft -C a submit hash --input x=large
+    job=${out%%[[:space:]]*}
+    run weft -C a job wait "$job"
+    is "$rc" 0 "$2"
+    run weft -C a why "$job"
+    like "$out" "^>.$1.*chosen" "$3"
+}
+await "a to hear what b holds" goes_to b
+runs_at b "a job goes to the data" "at the other site, though an idle agent is nearer"
+like "$out" 'near.*data' "which would have had to fetch it"
+
+# What b says is old for a while: the job goes there all the same, and gets its data.
+run weft -C b data rm large
+is "$rc" 0 "b drops it"
+runs_at b "a job that follows what is so no more runs" "where that was"
 finish

@@ -47,6 +47,28 @@ static void add_holders_of(struct route_input *in, const struct blob *b)
     }
 }
 
+/* Other sites whose filter has it.  One that is wrong is found out when the job is there,
+ * and its data comes from here. */
+static void add_site(struct route_input *in, const struct neighbour *x, uint64_t have)
+{
+    if (have != 0 && x->agent->session != NULL && in->nsites < ROUTE_AWAY_MAX) {
+        in->sites[in->nsites++] = (struct route_holder){x->agent->node, have};
+    }
+}
+
+static void add_sites_of(const struct core *c, struct route_input *in,
+                         const struct wf_digest *digest)
+{
+    unsigned looks = LOOKS;
+
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
+         n != NULL && looks-- > 0; n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+
+        add_site(in, x, holds_may(x, digest, in->bytes) ? in->bytes : 0);
+    }
+}
+
 static uint64_t have_of(const struct core *c, const struct wf_digest *digest,
                         const struct agent *a)
 {
@@ -82,11 +104,24 @@ static const struct blob *sample(const struct folder *f, size_t i, size_t n)
     return f->d->files[f->first + i * f->n / n].blob;
 }
 
+/* All of the folder that its sample stands for. */
+static uint64_t have_of_all(const struct folder *f, size_t n, uint64_t have, uint64_t of)
+{
+    uint64_t all;
+
+    if (f->n == n) {
+        return have;
+    }
+    all = dataset_bytes(f->d, f->first, f->n);
+    /* In thousandths, so that nothing overflows. */
+    return have == of ? all : all / 1000 * (have / (of / 1000 + 1));
+}
+
 static uint64_t have_of_folder(const struct core *c, const struct folder *f,
                                const struct agent *a)
 {
     size_t n = wf_min_u64(f->n, SAMPLE);
-    uint64_t have = 0, of = 0, all;
+    uint64_t have = 0, of = 0;
 
     if (f->d != NULL && f->n == f->d->nfiles) {
         const struct dataset_share *x = dataset_share_of(&c->data.catalogue, f->d, a);
@@ -99,12 +134,35 @@ static uint64_t have_of_folder(const struct core *c, const struct folder *f,
         have += have_of(c, &b->digest, a);
         of += b->size;
     }
-    if (f->n == n) {
-        return have;
+    return have_of_all(f, n, have, of);
+}
+
+static uint64_t have_of_site(const struct folder *f, const struct neighbour *x)
+{
+    size_t n = wf_min_u64(f->n, SAMPLE);
+    uint64_t have = 0, of = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct blob *b = sample(f, i, n);
+
+        have += holds_may(x, &b->digest, b->size) ? b->size : 0;
+        of += b->size;
     }
-    all = dataset_bytes(f->d, f->first, f->n);
-    /* In thousandths, so that nothing overflows. */
-    return have == of ? all : all / 1000 * (have / (of / 1000 + 1));
+    return have_of_all(f, n, have, of);
+}
+
+static void add_sites_of_folder(const struct core *c, struct route_input *in,
+                                const struct folder *f)
+{
+    unsigned looks = LOOKS;
+
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
+         f->d != NULL && n != NULL && looks-- > 0;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+
+        add_site(in, x, x->holds.bits.len != 0 ? have_of_site(f, x) : 0);
+    }
 }
 
 static void add_holders_of_folder(const struct core *c, struct route_input *in,
@@ -152,12 +210,15 @@ unsigned inputs_route(const struct core *c, const struct job *j,
                 j->guest == NULL ? folder_of(c, &need) : (struct folder){0};
 
             add_holders_of_folder(c, in, &f);
+            add_sites_of_folder(c, in, &f);
         } else {
             add_holders_of(in, catalogue_get(&c->data.catalogue, &need.digest));
+            add_sites_of(c, in, &need.digest);
         }
     }
     if (!wf_digest_is_zero(&j->payload_blob)) {
         ret[n] = (struct route_input){.bytes = j->payload_size};
+        add_sites_of(c, &ret[n], &j->payload_blob);
         add_holders_of(&ret[n++], catalogue_get(&c->data.catalogue, &j->payload_blob));
     }
     return n;

@@ -35,6 +35,7 @@ void mesh_fini(struct mesh *m)
 
         wf_list_remove(n);
         wf_buf_fini(&x->known);
+        wf_buf_fini(&x->holds.bits);
         wf_free(x);
     }
     wf_buf_fini(&m->rows);
@@ -52,6 +53,7 @@ int mesh_neighbour(struct core *c, struct agent *a)
         }
         a->neighbour->agent = a;
         wf_buf_init(&a->neighbour->known, KNOWN_BYTES);
+        wf_buf_init(&a->neighbour->holds.bits, WF_HOLDS_MAX);
         wf_list_push_back(&c->mesh.neighbours, &a->neighbour->node);
     }
     return 0;

@@ -11,6 +11,7 @@
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
 #include "broker/core/mesh/dial.h"
+#include "broker/core/mesh/holds.h"
 #include "broker/core/mesh/meter.h"
 #include "broker/core/mesh/seek.h"
 #include "common/list.h"
@@ -34,8 +35,9 @@ struct neighbour {
     uint64_t greeted_us;
     int owes;         /* outcomes of its guests that it did not hear in this session, */
     uint64_t owes_us; /* and when the next of them are told */
-    struct wf_buf known; /* what it offered, as its record says: offers.h */
-    struct meter meter;  /* what the link to it is like */
+    struct wf_buf known;     /* what it offered, as its record says: offers.h */
+    struct meter meter;      /* what the link to it is like */
+    struct site_holds holds; /* which data is there, as its filter says */
 };
 
 /* A locate or a query that was passed on; the answer goes to who asked. */

@@ -217,6 +217,23 @@ static void say_load(struct core *c, int links_changed, struct wf_effects *out)
     say(c, WF_FACT_LOAD, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
 }
 
+static void say_holds(struct core *c, struct wf_effects *out)
+{
+    const struct wf_slice none = wf_slice_make(NULL, 0);
+    struct wf_holds_fact m;
+    struct gossip_fact f;
+
+    if (!holds_look(c, &m)) {
+        return;
+    }
+    if (m.bits.len != 0) {
+        say(c, WF_FACT_HOLDS, none, WF_MSG_holds_fact, &m, out);
+    } else if (gossip_get(c->word.gossip, &c->cfg.key, WF_FACT_HOLDS, none, &f) == 0) {
+        c->count.facts_unsaid +=
+            gossip_say(c->word.gossip, WF_FACT_HOLDS, none, none, c->now_us, out) != 0;
+    }
+}
+
 /* -- sessions --------------------------------------------------------------------------
  */
 
@@ -239,6 +256,9 @@ void word_opened(struct core *c, struct session *s, struct wf_slice sign,
         gossip_link_up(g, s->peer, &s->principal->key, c->now_us, out) != 0) {
         c->count.facts_unsaid++;
         return;
+    }
+    if (s->principal->agent != NULL && s->principal->agent->neighbour != NULL) {
+        holds_learn(c, s->principal->agent);
     }
     say_key(c, s->principal, sign, out);
     say_load(c, 1, out);
@@ -462,6 +482,15 @@ int word_count(const struct core *c, unsigned i, const char **ret_name,
 /* -- time ------------------------------------------------------------------------------
  */
 
+static void take_holds(struct core *c, const struct wf_key *origin)
+{
+    const struct principal *p = registry_key(&c->registry, origin);
+
+    if (p != NULL && p->agent != NULL && p->agent->neighbour != NULL) {
+        holds_learn(c, p->agent);
+    }
+}
+
 static void take_news(struct core *c, struct wf_effects *out)
 {
     struct gossip_fact f;
@@ -471,6 +500,8 @@ static void take_news(struct core *c, struct wf_effects *out)
             take_key(c, &f, out);
         } else if (f.kind == WF_FACT_SITE) {
             c->word.brokers_changed = 1;
+        } else if (f.kind == WF_FACT_HOLDS) {
+            take_holds(c, f.origin);
         }
     }
 }
@@ -490,6 +521,7 @@ void word_step(struct core *c, struct wf_effects *out)
         w->due_us = c->now_us + LOOK_US;
         say_site(c, out);
         say_load(c, w->load_us == 0, out);
+        say_holds(c, out);
     }
     if (w->brokers_changed && w->brokers_us <= c->now_us) {
         w->brokers_changed = 0;

@@ -1,15 +1,17 @@
 /* word.h - what this broker tells the mesh, and makes of what others tell
  *
- * Facts (gossip.h) of itself: name, addresses and capabilities; figures and links; the
- * keys that were enrolled here, and every key that was revoked here.  Of others: a key
- * that another broker enrolled is let in here as well, and kept once it was seen, so that
- * it is known when that broker cannot be reached; one that was revoked anywhere is
- * revoked here.  A broker without neighbours says nothing.  Gossip is advice: a key is
- * the only thing that is taken from it, and only from brokers that are trusted.
+ * Facts (gossip.h) of itself: name, addresses and capabilities; figures and links; which
+ * large blobs are there (holds.h); the keys that were enrolled here, and every key that
+ * was revoked here.  Of others: a key that another broker enrolled is let in here as
+ * well, and kept once it was seen, so that it is known when that broker cannot be
+ * reached; one that was revoked anywhere is revoked here.  A broker without neighbours
+ * says nothing.  Gossip is advice: a key is the only thing that is taken from it, and
+ * only from brokers that are trusted.
  */
 #ifndef BROKER_CORE_MESH_WORD_H
 #define BROKER_CORE_MESH_WORD_H
 
+#include "broker/core/mesh/holds.h"
 #include "proto/effects.h"
 #include "proto/words.h"
 
@@ -25,6 +27,7 @@ struct word {
     uint64_t due_us;        /* when we are looked at again */
     uint64_t load_us;       /* when the figures were last said */
     uint64_t free_, queued; /* as they were then */
+    struct holds holds;     /* the large blobs that are here */
     uint64_t brokers_us;    /* when those who listen are told of brokers again */
     int brokers_changed;
 };

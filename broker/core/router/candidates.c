@@ -77,6 +77,11 @@ static void add_holders(struct picking *p)
             }
         }
     }
+    for (unsigned i = 0; i < p->job->ninputs; i++) {
+        for (unsigned k = 0; k < p->job->inputs[i].nsites; k++) {
+            add_node(p, p->job->inputs[i].sites[k].node);
+        }
+    }
 }
 
 /* Nearly always it stands where it stood. */

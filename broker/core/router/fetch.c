@@ -17,7 +17,8 @@ void fetching_begin(struct fetching *f, const struct routing *r,
     f->r = r;
     f->job = job;
     f->now_us = now_us;
-    f->simple = job->ninputs == 1 && job->inputs[0].bytes != 0;
+    f->simple =
+        job->ninputs == 1 && job->inputs[0].bytes != 0 && job->inputs[0].nsites == 0;
     for (unsigned i = 0; i < job->ninputs; i++) {
         const struct route_input *in = &job->inputs[i];
 
@@ -112,6 +113,11 @@ static uint64_t missing_of(const struct route_input *in, uint32_t node)
     for (unsigned i = 0; i < in->nholders; i++) {
         if (in->holders[i].node == node) {
             return in->bytes - wf_min_u64(in->bytes, in->holders[i].have);
+        }
+    }
+    for (unsigned i = 0; i < in->nsites; i++) {
+        if (in->sites[i].node == node) {
+            return in->bytes - wf_min_u64(in->bytes, in->sites[i].have);
         }
     }
     return in->bytes;

@@ -21,6 +21,7 @@
 
 #define ROUTE_BROKERS_MAX 32u /* to which a node may tell its distance */
 #define ROUTE_HOLDERS_MAX 8u  /* of one input that are looked at */
+#define ROUTE_AWAY_MAX    4u  /* other sites that may have one input */
 #define ROUTE_INPUTS_MAX  17u /* as many as a job may have, and its payload */
 #define ROUTE_SAMPLE      20u /* candidates, about */
 #define ROUTE_ROWS_MAX    24u /* candidates, at most */
@@ -133,6 +134,8 @@ struct route_input {
     uint64_t bytes;
     unsigned nholders;
     struct route_holder holders[ROUTE_HOLDERS_MAX];
+    unsigned nsites; /* others that most likely have it, but give it to nobody */
+    struct route_holder sites[ROUTE_AWAY_MAX];
 };
 
 struct route_job {

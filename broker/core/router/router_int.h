@@ -244,7 +244,7 @@ struct fetching {
     const struct routing *r;
     const struct route_job *job;
     uint64_t now_us;
-    int simple; /* one input, which all of its holders have in full */
+    int simple; /* one input, which all of its holders have in full, and nobody else */
     struct fetch_from {
         uint32_t node, site;
         uint64_t up;    /* what its link gives, */

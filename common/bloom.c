@@ -55,7 +55,9 @@ size_t wf_bloom_count(const uint8_t *bits, size_t bytes)
     size_t n = 0;
 
     for (size_t i = 0; i < bytes; i++) {
-        n += (size_t) __builtin_popcount(bits[i]);
+        for (unsigned left = bits[i]; left != 0; left &= left - 1) {
+            n++;
+        }
     }
     return n;
 }

@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-#define WALK     16384u /* blobs looked at in a step */
-#define SHARES   16u    /* of a blob that are looked at */
-#define GAP_US   10000000u
+#define WALK   16384u /* blobs looked at in a step */
+#define SHARES 16u    /* of a blob that are looked at */
+#define GAP_US 10000000u
 #ifdef WEFT_PLANT_FULL_FILTER
 #define FULL_PCT 100u
 #else
 #define FULL_PCT 60u /* of a neighbour's bits: with more it says nothing */
 #endif
-#define MOST     (WF_HOLDS_MAX * 8 / WF_BLOOM_BITS)
+#define MOST (WF_HOLDS_MAX * 8 / WF_BLOOM_BITS)
 
 enum holds_phase { WAITING, COUNTING, FILLING };
 

@@ -161,7 +161,11 @@ struct node_data {
 
 static inline int node_blob_whole(const struct node_blob *b)
 {
+#ifdef WEFT_PLANT_INPUT_EARLY
+    return b->here;
+#else
     return b->here && b->have == b->size;
+#endif
 }
 
 struct node_blob *node_blob_get(const struct node_data *d,

@@ -186,7 +186,7 @@ static const struct route {
     [WF_MSG_refuse] = {on_refuse, A | B, 0, 1},
     [WF_MSG_drain] = {on_drain, A, 0},
     [WF_MSG_links] = {on_links, A | B, 0},
-    [WF_MSG_fetching] = {on_fetching, A, 0},
+    [WF_MSG_fetching] = {on_fetching, A | B, 0},
     [WF_MSG_seen] = {on_seen, B, 0},
     [WF_MSG_facts] = {on_facts, B, 0},
     [WF_MSG_assign] = {on_assign, B, 0},

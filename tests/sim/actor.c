@@ -235,6 +235,9 @@ void actor_take(struct sim *s, struct actor *a, struct event *e)
         a->ops->run(s, a, e->arg);
         break;
     default:
+        if (a->ops->event != NULL) {
+            a->ops->event(s, a, e);
+        }
         break;
     }
     carry(s, a);

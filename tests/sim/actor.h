@@ -25,6 +25,8 @@ struct actor_ops {
     void (*run)(struct sim *s, struct actor *a, uint64_t arg); /* NULL: has none */
     /* One effect that is not of the link; NULL: has none. */
     void (*effect)(struct sim *s, struct actor *a, const struct wf_effect *x);
+    /* One that only its kind knows of; NULL: there are none. */
+    void (*event)(struct sim *s, struct actor *a, const struct event *e);
     /* What carrying out the effects has brought on, as a further step: 1 when there was
      * something; NULL: never. */
     int (*again)(struct sim *s, struct actor *a);

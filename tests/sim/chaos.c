@@ -32,7 +32,8 @@ static struct host *some_host(struct sim *s)
     return &s->hosts[s->nhosts > 1 ? below(&s->clock, s->nhosts) : 0];
 }
 
-/* A device; the first one lives, so that the work can be done in the end. */
+/* A device; the first one lives, so that the work can be done in the end, and so do those
+ * that keep all the data. */
 static struct device *some_device(struct sim *s)
 {
     return &s->devices[below(&s->clock, s->ndevices)];
@@ -119,9 +120,10 @@ static void crash_agent(struct sim *s, struct actor *a)
 
 static void kill_agent(struct sim *s, struct actor *a)
 {
+    struct device *d = some_device(s);
+
     (void) a;
-    a = &some_device(s)->a;
-    crash(s, a, a != &s->devices[0].a);
+    crash(s, &d->a, d != &s->devices[0] && !d->shelf.keeper);
 }
 
 static void crash_client(struct sim *s, struct actor *a)
@@ -300,6 +302,9 @@ void chaos_strike(struct sim *s)
         return;
     }
     strike(s, (enum fault) on[below(&s->clock, n)]);
+    if (s->data && percent(&s->clock, 30)) {
+        lanes_cut(s);
+    }
     (void) clock_add(&s->clock, s->clock.now_us + around(&s->clock, s->swarm.fault_us),
                      EV_FAULT);
 }

@@ -36,7 +36,7 @@ static void let_go(struct client *c, struct client_call *x)
 
 static int submit(struct sim *s, struct client *c, struct hjob *j, int other_work)
 {
-    struct wf_buf needs = WF_BUF_INIT(256);
+    struct wf_buf needs = WF_BUF_INIT(256), inputs = WF_BUF_INIT(256);
     struct client_call *x = slot(c);
     uint8_t payload[32 << 10];
     struct wf_submit m = {.job = j->id,
@@ -61,6 +61,12 @@ static int submit(struct sim *s, struct client *c, struct hjob *j, int other_wor
 
             (void) wf_rows_add(&needs, &m.needs, wf_desc_label_row(), &row);
         }
+        if (j->good != 0) {
+            const struct wf_input_row row = {wf_slice_of("in"),
+                                             wf_slice_of(s->goods.v[j->good - 1].hex)};
+
+            (void) wf_rows_add(&inputs, &m.inputs, wf_desc_input_row(), &row);
+        }
         m.payload = wf_slice_make(
             payload, history_payload(j, other_work, payload, sizeof payload));
         x->call.flags = j->detached ? WF_CALL_DETACHED : 0;
@@ -80,6 +86,7 @@ static int submit(struct sim *s, struct client *c, struct hjob *j, int other_wor
         }
     }
     wf_buf_fini(&needs);
+    wf_buf_fini(&inputs);
     return rc;
 }
 

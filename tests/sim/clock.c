@@ -64,6 +64,7 @@ struct event *clock_parcel(struct clock *c)
     e->who = NULL;
     e->host = NULL;
     e->conn = NULL;
+    e->lane = NULL;
     e->inc = 0;
     e->arg = 0;
     wf_buf_clear(&e->bytes);

@@ -26,6 +26,12 @@ enum event_kind {
     EV_WORK,       /* who: does something of its own accord */
     EV_RUN,        /* who, arg: a handler goes on */
     EV_SYNCED,     /* host, arg: lsn */
+    EV_SHELF,      /* who, bytes: its store has done what was asked */
+    EV_LANE_DIAL,  /* lane: who is dialled answers, or not yet */
+    EV_LANE_UP,    /* who or host, lane, arg: its end */
+    EV_LANE_FRAME,
+    EV_LANE_DOWN,
+    EV_LANE_ROOM,
     EV_FAULT,
     EV_START /* who, or host */
 };
@@ -33,6 +39,7 @@ enum event_kind {
 struct actor;
 struct conn;
 struct host;
+struct pipe;
 
 struct event {
     struct wf_heap_node at;
@@ -41,6 +48,7 @@ struct event {
     struct actor *who;
     struct host *host; /* who is NULL: the broker that it is for */
     struct conn *conn;
+    struct pipe *lane;
     uint64_t inc; /* of the process it is meant for: a later one does not get it */
     uint64_t arg;
     struct wf_buf bytes;

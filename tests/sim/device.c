@@ -1,15 +1,13 @@
 #include "tests/sim/sim.h"
 
 #include "agent/core/node_int.h"
-#include "broker/core/mesh/numbers.h"
 #include "common/check.h"
 #include "common/mem.h"
-#include "tests/sim/abroad.h"
+#include "tests/sim/handlers.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define OUTPUT_MAX   2048u
 #define SPOOL_AMPLE  (1u << 20)
 #define SPOOL_LAG_US (2ull * SECOND) /* from the end of a run to its record */
 
@@ -51,7 +49,7 @@ void device_draw(struct sim *s, struct device *d, int offers_all)
         c->slots = 1 + below(&s->clock, cfg->slots);
         c->queue = below(&s->clock, 3);
         c->wall_ms = percent(&s->clock, 25) ? 15000 : 2000;
-        c->max_output = OUTPUT_MAX;
+        c->max_output = DEVICE_OUTPUT;
         cfg->ncaps++;
     }
     if (percent(&s->clock, 50)) {
@@ -59,7 +57,22 @@ void device_draw(struct sim *s, struct device *d, int offers_all)
     }
 }
 
-static void node_do(struct sim *s, struct device *d, struct node_event *ev)
+void device_stock(struct sim *s, struct device *d)
+{
+    struct node_config *cfg = &d->cfg;
+
+    if (!d->shelf.on) {
+        return;
+    }
+    cfg->data_cap = 1u << 30;
+    (void) snprintf(cfg->pull.site, sizeof cfg->pull.site, "%s", d->a.home->cfg.site);
+    cfg->pull.max_inflight = 1u << 20;
+    if (percent(&s->clock, 60)) {
+        (void) snprintf(cfg->bulk, sizeof cfg->bulk, "tcp://%s:1", d->a.name);
+    }
+}
+
+void device_do(struct sim *s, struct device *d, struct node_event *ev)
 {
     ev->now_us = actor_us(s, &d->a);
     ev->wall_ms = local_wall_ms(&d->a.own, &s->clock);
@@ -91,7 +104,7 @@ static void restore(struct sim *s, struct device *d)
                                 .lsn = f->lsn};
 
         if (f->here) {
-            node_do(s, d, &ev);
+            device_do(s, d, &ev);
         }
     }
     if (node_counts(d->node).spool.errors != 0) {
@@ -102,6 +115,7 @@ static void restore(struct sim *s, struct device *d)
 void device_power_cut(struct sim *s, struct device *d)
 {
     spool_power_cut(&d->spool, &s->clock);
+    shelf_power_cut(&d->shelf, &s->clock);
     local_boot(&d->a.own, &s->clock);
 }
 
@@ -176,9 +190,12 @@ static void node_begin(struct sim *s, struct device *d)
     WF_CHECK(rc == 0);
     d->cut_us = 0;
     restore(s, d);
-    node_do(s, d, &ev);
+    if (d->shelf.on) {
+        shelf_list(s, d);
+    }
+    device_do(s, d, &ev);
     ev = (struct node_event){.kind = NODE_START};
-    node_do(s, d, &ev);
+    device_do(s, d, &ev);
 }
 
 /* The joiner has ended: with a key that is known, or not. */
@@ -201,74 +218,19 @@ static void join_ended(struct sim *s, struct device *d)
     }
 }
 
-/* -- handlers --------------------------------------------------------------------------
+/* -- effects ---------------------------------------------------------------------------
  */
-
-static struct handler *handler_of(struct device *d, uint64_t number)
-{
-    for (unsigned i = 0; i < DEVICE_RUNS; i++) {
-        if (d->runs[i].number == number) {
-            return &d->runs[i];
-        }
-    }
-    return NULL;
-}
-
-static void go_on(struct sim *s, struct device *d, struct handler *h, uint64_t in_us)
-{
-    if (h->next != NULL) {
-        clock_drop(&s->clock, h->next);
-    }
-    h->next = actor_at(s, &d->a, s->clock.now_us + in_us, EV_RUN);
-    h->next->arg = h->number;
-}
-
-static void begin_run(struct sim *s, struct device *d, const struct run *r)
-{
-    struct handler *h = handler_of(d, 0);
-    struct hguest *g;
-    const struct hjob *j = history_known_at(s, d->a.home, &r->key.job, &g);
-
-    if (h == NULL) {
-        sim_fail(s, "%s runs more than its slots", d->a.name);
-        return;
-    }
-    if (j != NULL && !history_is_doubtful(j) &&
-        !history_is_payload(j, r->payload, r->payload_len)) {
-        sim_fail(s, "job %u: the handler gets another payload", j->index);
-    }
-    history_started(s, d->a.home, r);
-    *h = (struct handler){
-        .number = r->number,
-        .id = r->key.job,
-        .index = j != NULL ? j->index : HISTORY_JOBS,
-        .attempt = r->shown.attempt,
-        .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
-        .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC,
-        .stop_after_ms = r->stop_after_ms};
-    h->slowness = s->swarm.hedge_pct != 0 && percent(&s->clock, 20) ? 10 : 1;
-    d->starts++;
-    go_on(s, d, h, below(&s->clock, 3 * MS));
-}
-
-static void kill_run(struct sim *s, struct device *d, uint64_t number, uint64_t grace_ms)
-{
-    struct handler *h = handler_of(d, number);
-
-    if (h != NULL && !h->killed) {
-        h->killed = 1;
-        go_on(s, d, h, below(&s->clock, 1 + grace_ms * MS));
-    }
-}
 
 static void device_effect(struct sim *s, struct actor *a, const struct wf_effect *x)
 {
     struct device *d = CONTAINER_OF(a, struct device, a);
 
     if (x->kind == WF_EFFECT_START) {
-        begin_run(s, d, x->obj);
+        handlers_begin(s, d, x->obj);
     } else if (x->kind == WF_EFFECT_KILL) {
-        kill_run(s, d, x->arg, x->peer);
+        handlers_kill(s, d, x->arg, x->peer);
+    } else if (d->shelf.on && (shelf_effect(s, d, x) || lanes_of_device(s, d, x))) {
+        return;
     } else if (x->kind == WF_EFFECT_APPEND) {
         spool_append(s, &d->spool, x->arg,
                      wf_slice_make(wf_effect_bytes(&a->fx, x), (uint32_t) x->len));
@@ -297,92 +259,17 @@ static int device_again(struct sim *s, struct actor *a)
     } else {
         return 0;
     }
-    node_do(s, d, &ev);
+    device_do(s, d, &ev);
     return 1;
-}
-
-static void print(struct sim *s, struct device *d, const struct handler *h,
-                  unsigned stream, const void *p, size_t len)
-{
-    struct node_event ev = {.kind = NODE_RUN_OUTPUT,
-                            .run = h->number,
-                            .stream = stream,
-                            .data = wf_slice_make(p, len)};
-
-    node_do(s, d, &ev);
-}
-
-static void end_run(struct sim *s, struct device *d, struct handler *h)
-{
-    uint8_t data[128];
-    struct run_end end = {.cpu_us = 5, .rss = 1000};
-    struct node_event ev = {.kind = NODE_RUN_DONE, .run = h->number, .end = &end};
-    /* Of an attempt and the next, also where another site gets a block of numbers. */
-    int odd = (h->attempt + h->attempt / NUMBERS_BLOCK) % 2;
-    int fails = h->manner == MANNER_FAILS || (h->manner == MANNER_FLAKY && odd);
-
-    if (h->killed) {
-        end.code = WEFT_EFAILED;
-        end.term_signal = 9;
-    } else if (h->manner == MANNER_NO_START) {
-        end.code = WEFT_ESPAWN;
-        end.reason = "no such program";
-    } else if (fails) {
-        end.code = WEFT_EFAILED;
-        end.exit_code = 1;
-        end.reason = "exit 1";
-    } else if (!h->prints) {
-        end.data = wf_slice_make(
-            data, history_result(&h->id, h->index, h->attempt, &d->a, data, sizeof data));
-        end.has_data = 1;
-    }
-    h->number = 0;
-    node_do(s, d, &ev);
-}
-
-static void device_run(struct sim *s, struct actor *a, uint64_t number)
-{
-    struct device *d = CONTAINER_OF(a, struct device, a);
-    struct handler *h = handler_of(d, number);
-    struct node_event ev = {.kind = NODE_RUN_STARTED, .run = number};
-    uint8_t text[OUTPUT_MAX];
-    size_t len;
-
-    h->next = NULL;
-    if (h->killed || (h->stage == 0 && h->manner == MANNER_NO_START) || h->stage == 3) {
-        end_run(s, d, h);
-        return;
-    }
-    switch (h->stage++) {
-    case 0:
-        node_do(s, d, &ev);
-        break;
-    case 1:
-        memset(text, 'e', sizeof text);
-        print(s, d, h, 2, text, below(&s->clock, 600));
-        break;
-    default:
-        if (h->manner == MANNER_HANGS) {
-            return; /* until it is killed */
-        }
-        len = history_result(&h->id, h->index, h->attempt, a, text, sizeof text);
-        if (h->manner == MANNER_FLOODS) {
-            h->stage = 2;
-            memset(text, 'f', sizeof text);
-            len = sizeof text;
-        }
-        if (h->prints || h->manner == MANNER_FLOODS) {
-            print(s, d, h, 1, text, len);
-        }
-        break;
-    }
-    if (h->number == number) {
-        go_on(s, d, h, h->slowness * around(&s->clock, s->swarm.run_us / 2));
-    }
 }
 
 /* -- the actor -------------------------------------------------------------------------
  */
+
+static void device_run(struct sim *s, struct actor *a, uint64_t number)
+{
+    handlers_go_on(s, CONTAINER_OF(a, struct device, a), number);
+}
 
 static void device_link(struct sim *s, struct actor *a, enum link_news news)
 {
@@ -392,7 +279,7 @@ static void device_link(struct sim *s, struct actor *a, enum link_news news)
     struct node_event ev = {.kind = kinds[news]};
 
     if (d->node != NULL) {
-        node_do(s, d, &ev);
+        device_do(s, d, &ev);
         return;
     }
     switch (news) {
@@ -417,7 +304,7 @@ static void device_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
 
     (void) raw;
     if (d->node != NULL) {
-        node_do(s, d, &ev);
+        device_do(s, d, &ev);
     } else if (d->joining) {
         wf_joiner_msg(&d->joiner, actor_us(s, &d->a), msg, &a->fx);
         join_ended(s, d);
@@ -430,7 +317,7 @@ static void device_tick(struct sim *s, struct actor *a)
     struct node_event ev = {.kind = NODE_TICK};
 
     if (d->node != NULL) {
-        node_do(s, d, &ev);
+        device_do(s, d, &ev);
     } else if (d->joining) {
         wf_joiner_tick(&d->joiner, actor_us(s, &d->a), &a->fx);
         join_ended(s, d);
@@ -455,7 +342,19 @@ static void report(struct sim *s, struct device *d)
     for (unsigned i = 0; i < WF_METRICS; i++) {
         metrics[i] = below(&s->clock, 1000);
     }
-    node_do(s, d, &ev);
+    device_do(s, d, &ev);
+}
+
+/* What its store has done, and its lanes bring. */
+static void device_event(struct sim *s, struct actor *a, const struct event *e)
+{
+    struct device *d = CONTAINER_OF(a, struct device, a);
+
+    if (e->kind == EV_SHELF) {
+        shelf_take(s, d, e);
+    } else {
+        lanes_take(s, e);
+    }
 }
 
 static void drain(struct sim *s, struct device *d, int on)
@@ -464,7 +363,7 @@ static void drain(struct sim *s, struct device *d, int on)
 
     d->drained = on;
     sim_log(s, d->a.name, "drains itself: %d", on);
-    node_do(s, d, &ev);
+    device_do(s, d, &ev);
 }
 
 static void notice(struct sim *s, struct device *d)
@@ -473,7 +372,7 @@ static void notice(struct sim *s, struct device *d)
 
     d->noticed = 1;
     sim_log(s, d->a.name, "is to be taken away");
-    node_do(s, d, &ev);
+    device_do(s, d, &ev);
 }
 
 static void warm(struct sim *s, struct device *d)
@@ -482,7 +381,7 @@ static void warm(struct sim *s, struct device *d)
                             .cap = (unsigned) below(&s->clock, d->cfg.ncaps),
                             .on = percent(&s->clock, 70)};
 
-    node_do(s, d, &ev);
+    device_do(s, d, &ev);
 }
 
 static void device_work(struct sim *s, struct actor *a)
@@ -512,6 +411,9 @@ static void device_work(struct sim *s, struct actor *a)
     } else if (d->node != NULL) {
         report(s, d);
     }
+    if (d->shelf.on && !s->healed && percent(&s->clock, 10)) {
+        shelf_evict(s, d);
+    }
     check_spool(s, d);
     check_stops(s, d);
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 500 * MS), EV_WORK);
@@ -538,7 +440,7 @@ static void device_leave(struct sim *s, struct actor *a)
     struct node_event ev = {.kind = NODE_STOP};
 
     if (d->node != NULL) {
-        node_do(s, d, &ev);
+        device_do(s, d, &ev);
     }
 }
 
@@ -547,12 +449,10 @@ static void device_end(struct sim *s, struct actor *a)
     struct device *d = CONTAINER_OF(a, struct device, a);
 
     check_spool(s, d);
-    for (unsigned i = 0; i < DEVICE_RUNS; i++) {
-        if (d->runs[i].number != 0 && d->runs[i].next != NULL) {
-            clock_drop(&s->clock, d->runs[i].next);
-        }
-        d->runs[i].number = 0;
-        d->runs[i].next = NULL;
+    handlers_end(s, d);
+    if (d->shelf.on) {
+        shelf_end(&d->shelf);
+        lanes_end_device(s, d);
     }
     node_free(d->node);
     d->node = NULL;
@@ -594,6 +494,7 @@ const struct actor_ops device_ops = {.link = device_link,
                                      .work = device_work,
                                      .run = device_run,
                                      .effect = device_effect,
+                                     .event = device_event,
                                      .again = device_again,
                                      .start = device_start,
                                      .leave = device_leave,

@@ -5,9 +5,11 @@
 #include "agent/core/node.h"
 #include "proto/join.h"
 #include "tests/sim/actor.h"
+#include "tests/sim/data/shelf.h"
 #include "tests/sim/spool.h"
 
-#define DEVICE_RUNS 32
+#define DEVICE_RUNS   32
+#define DEVICE_OUTPUT 2048u /* bytes of stdout that a run may have */
 
 struct handler {
     uint64_t number; /* the run's; 0: free */
@@ -38,6 +40,7 @@ struct device {
     int noticed; /* the machine is to be taken away: it is of no use until that */
     uint64_t starts;
     struct spool spool;
+    struct shelf shelf;
     uint64_t cut_us; /* by its own clock: no session since; 0: there is one */
 };
 
@@ -45,6 +48,12 @@ extern const struct actor_ops device_ops;
 
 /* Draw one; the caller has set name, key and tier. */
 void device_draw(struct sim *s, struct device *d, int offers_all);
+
+/* Its store and its lanes go into its configuration. */
+void device_stock(struct sim *s, struct device *d);
+
+/* Step its core, which is there.  The caller sees to the effects. */
+void device_do(struct sim *s, struct device *d, struct node_event *ev);
 
 /* Its machine lost its power while it was down. */
 void device_power_cut(struct sim *s, struct device *d);

@@ -70,6 +70,30 @@ static void draw_promise(struct sim *s, struct hjob *j)
     }
 }
 
+/* Has a broker somebody with all the data? */
+static int host_keeps(const struct sim *s, const struct host *h)
+{
+    for (unsigned i = 0; i < s->ndevices; i++) {
+        if (s->devices[i].shelf.keeper && s->devices[i].a.home == h) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Where the data may not be. */
+static void pin_away(struct sim *s, struct hjob *j)
+{
+    const struct device *d = &s->devices[below(&s->clock, s->ndevices)];
+
+    if (!d->shelf.keeper && d->a.home == j->owner->home && percent(&s->clock, 70)) {
+        (void) snprintf(j->pin, sizeof j->pin, "%s", d->a.name);
+        j->need[0] = '\0';
+        j->version = 0;
+        j->deadline_ms = 2000 + below(&s->clock, 20000);
+    }
+}
+
 void draw_job(struct sim *s, struct hjob *j)
 {
     const struct swarm *w = &s->swarm;
@@ -94,6 +118,10 @@ void draw_job(struct sim *s, struct hjob *j)
     }
     if (percent(&s->clock, 30)) {
         j->max_attempts = 1 + (unsigned) below(&s->clock, 4);
+    }
+    if (s->data && host_keeps(s, j->owner->home) && percent(&s->clock, 60)) {
+        j->good = 1 + (unsigned) below(&s->clock, GOODS);
+        pin_away(s, j);
     }
     draw_promise(s, j);
     j->hedge = percent(&s->clock, w->hedge_pct);

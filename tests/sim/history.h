@@ -57,6 +57,7 @@ struct hjob {
     char cap[16], need[32], pin[16];
     uint64_t wall_ms, deadline_ms;
     int hedge;
+    unsigned good; /* its input, from 1; 0: it has none */
     unsigned version, max_attempts, priority, payload_len, detached;
     uint64_t accepted_inc; /* the last process that said so; 0: none */
     int ever_accepted;

@@ -123,6 +123,11 @@ static void carry(struct sim *s, struct host *h)
             sim_log(s, h->name, "%.*s", (int) x->len,
                     (const char *) wf_effect_bytes(fx, x));
             break;
+        case WF_EFFECT_LANE_OPEN:
+        case WF_EFFECT_LANE_SEND:
+        case WF_EFFECT_LANE_CLOSE:
+            (void) lanes_of_host(s, h, x);
+            break;
         default:
             sim_fail(s, "%s asks for effect %d", h->name, (int) x->kind);
         }
@@ -277,6 +282,7 @@ void host_crash(struct sim *s, struct host *h, int power)
     for (unsigned i = 0; i < h->nports; i++) {
         port_crash(s, &h->ports[i]);
     }
+    lanes_end_host(s, h);
     core_free(h->core);
     h->core = NULL;
     disk_crash(s, h, power);
@@ -405,6 +411,10 @@ void host_take(struct sim *s, struct host *h, struct event *e)
     }
     if (e->kind == EV_SYNCED) {
         on_synced(s, h);
+        return;
+    }
+    if (e->lane != NULL) {
+        lanes_take(s, e);
         return;
     }
     h->tick = NULL;

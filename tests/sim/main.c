@@ -118,6 +118,9 @@ static int run_range(struct sim **s, const struct options *o)
             break;
         }
     }
+    printf("data: %" PRIu64 " chunks written, %" PRIu64 " wrong ones refused, %" PRIu64
+           " runs with an input\n",
+           (*s)->moved.written, (*s)->moved.wrong, (*s)->moved.fed);
     verdict_line(&sum, line, sizeof line);
     printf("%s\nseeds %" PRIu64 " failed %" PRIu64 " hash %016" PRIx64 "\n", line, n,
            failed, all);

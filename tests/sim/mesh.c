@@ -24,6 +24,7 @@ static void configure(struct sim *s, struct host *h)
     (void) snprintf(cfg->site, sizeof cfg->site, "s%u", h->index + 1);
     (void) snprintf(cfg->endpoints[0], sizeof cfg->endpoints[0], "tcp://broker:7070");
     cfg->nendpoints = 1;
+    cfg->bulk_port = s->data ? 7071 : 0;
     cfg->key = h->key;
     memset(cfg->sign_seed, (int) (0xc0 + h->index), sizeof cfg->sign_seed);
     cfg->heartbeat_ms = 300;

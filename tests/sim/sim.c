@@ -28,6 +28,8 @@ struct sim *sim_new(void)
         spool_init(&s->devices[i].spool);
     }
     gen_init(&s->gen, 1);
+    goods_init(&s->goods);
+    lanes_init(&s->lanes);
     for (unsigned i = 0; i < SIM_CLIENTS; i++) {
         for (unsigned k = 0; k < CLIENT_CALLS; k++) {
             wf_call_init(&s->clients[i].slots[k].call);
@@ -46,6 +48,7 @@ void sim_free(struct sim *s)
         }
     }
     gen_fini(&s->gen);
+    goods_fini(&s->goods);
     for (unsigned i = 0; i < SIM_HOSTS; i++) {
         host_fini(&s->hosts[i]);
     }
@@ -161,6 +164,17 @@ static void add_clone(struct sim *s, const struct device *of)
     memcpy(d->a.name, of->a.name, sizeof d->a.name);
 }
 
+/* The first of each broker, so that all data is everywhere to be had in the end. */
+static int is_keeper(const struct sim *s, const struct device *d)
+{
+    for (const struct device *other = s->devices; other < d; other++) {
+        if (other->shelf.keeper && other->a.home == d->a.home) {
+            return 0;
+        }
+    }
+    return d->a.enrolled;
+}
+
 static void add_devices(struct sim *s)
 {
     s->ndevices = s->swarm.nagents;
@@ -172,6 +186,8 @@ static void add_devices(struct sim *s)
         if (d->a.enrolled) {
             mesh_enrol(d->a.home, &d->a);
         }
+        shelf_draw(s, d, is_keeper(s, d));
+        device_stock(s, d);
     }
     if (s->swarm.clones && s->ndevices < SIM_DEVICES) {
         add_clone(s, &s->devices[below(&s->clock, s->ndevices)]);
@@ -223,6 +239,8 @@ static void set_up(struct sim *s, uint64_t seed)
     s->chaos = (struct chaos){0};
     clock_reset(&s->clock, seed);
     net_reset(s);
+    lanes_reset(s);
+    s->data = goods_wanted(seed);
     swarm_draw(&s->swarm, &s->clock);
     history_begin(s);
     mesh_found(s);
@@ -259,6 +277,7 @@ void sim_clear(struct sim *s)
     }
     s->nactors = 0;
     net_reset(s);
+    lanes_reset(s);
     for (unsigned i = 0; i < SIM_HOSTS; i++) {
         struct host *h = &s->hosts[i];
 
@@ -308,6 +327,7 @@ static uint64_t held_until_us(const struct sim *s, const struct event *e)
     if (e->kind == EV_TO_BROKER || e->kind == EV_TO_ACTOR) {
         until_us = wf_max_u64(until_us, e->who->parted_until_us);
     }
+    until_us = wf_max_u64(until_us, lanes_parted_until_us(e));
     return until_us > s->clock.now_us ? until_us : 0;
 }
 
@@ -326,6 +346,9 @@ static void dispatch(struct sim *s, struct event *e)
         break;
     case EV_DIAL:
         net_on_dial(s, e);
+        break;
+    case EV_LANE_DIAL:
+        lanes_on_dial(s, e);
         break;
     default:
         if (host_of(e) != NULL) {

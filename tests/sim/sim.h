@@ -12,6 +12,8 @@
 #include "tests/lib/gen.h"
 #include "tests/sim/chaos.h"
 #include "tests/sim/client.h"
+#include "tests/sim/data/goods.h"
+#include "tests/sim/data/lanes.h"
 #include "tests/sim/device.h"
 #include "tests/sim/history.h"
 #include "tests/sim/host.h"
@@ -38,6 +40,10 @@ struct sim {
     struct history history;
     struct chaos chaos;
     struct gen gen;
+    struct goods goods; /* for all worlds */
+    struct lanes lanes;
+    struct shelf_counts moved;
+    int data; /* has this world goods? */
     struct device devices[SIM_DEVICES];
     struct client clients[SIM_CLIENTS];
     struct rogue rogues[SIM_ROGUES];

@@ -42,6 +42,7 @@ static void publish(struct core *c, const struct news_item *item, int heard,
     }
 }
 
+/* Of our own. */
 static const struct news_item *keep(struct core *c, unsigned level, const char *kind,
                                     const char *node, const struct wf_id *job,
                                     const char *text, struct wf_effects *out)
@@ -81,24 +82,28 @@ void query_events(struct turn *t)
     const int follow = wf_slice_is(q->key, "follow");
     struct wf_events_page page = {.req = q->req};
     struct wf_buf *store = core_rows(t->c, 0);
-    const uint64_t next = t->c->news.next;
-    uint64_t seq = next > limit ? next - limit : 1;
+    uint64_t seq = t->c->news.next;
+    const struct news_item *item;
 
     if (t->s->role != WF_ROLE_OPERATOR && (t->s->role != WF_ROLE_BROKER || !follow)) {
         refuse(t, WEFT_EPERM, q->req, NULL, 0, "events are for operators");
         return;
     }
     /* A neighbour hears of what happens from now on. */
-    for (seq = t->s->role == WF_ROLE_BROKER ? next : seq; seq < next; seq++) {
-        const struct news_item *item = news_get(&t->c->news, seq);
-        struct wf_event_row row;
-
-        if (item != NULL) {
-            row = news_row(item);
-            if (wf_rows_add(store, &page.rows, wf_desc_event_row(), &row) != 0) {
-                break;
-            }
+    for (uint64_t i = 0; t->s->role == WF_ROLE_OPERATOR && i < limit; i++) {
+        item = news_before(&t->c->news, seq);
+        if (item == NULL) {
+            break;
         }
+        seq = item->seq;
+    }
+    while ((item = news_from(&t->c->news, seq)) != NULL) {
+        const struct wf_event_row row = news_row(item);
+
+        if (wf_rows_add(store, &page.rows, wf_desc_event_row(), &row) != 0) {
+            break;
+        }
+        seq = item->seq + 1;
     }
     wf_effects_send(t->out, t->s->peer, WF_MSG_events_page, &page);
     if (follow && !t->s->follows_events) {
@@ -119,7 +124,6 @@ void events_follow(const struct session *s, struct wf_effects *out)
     }
 }
 
-/* A neighbour's word: it may not push our own events out of the ring. */
 static int may_tell(struct core *c, struct session *s)
 {
     if (c->now_us - s->told_us >= 1000000) {
@@ -145,10 +149,10 @@ void on_events(struct turn *t)
         if (row.level <= WF_LOG_WARN && wf_name_ok(row.kind) && may_tell(t->c, t->s)) {
             wf_slice_str(row.kind, kind, sizeof kind);
             wf_slice_str(row.text, text, sizeof text);
-            /* It is logged there. */
+            /* It is logged and stored there. */
             publish(t->c,
-                    keep(t->c, (unsigned) row.level, kind, t->s->principal->name,
-                         &row.job, text, t->out),
+                    news_add_heard(&t->c->news, t->c->wall_ms, (unsigned) row.level, kind,
+                                   t->s->principal->name, &row.job, text),
                     1, t->out);
         }
     }

@@ -106,6 +106,12 @@ static void hears(void)
     s.b.now_us += BED_SECOND;
     say(&s, WF_LOG_ERROR, "store-failed", 1);
     is_int(s.b.c->news.next, was + 32, "and more in the next");
+    is_int(s.b.c->news.own.count + s.b.c->news.heard.count, s.b.c->news.next - 1,
+           "theirs stand beside our own");
+    ask(&s, s.op, WF_QUERY_EVENTS, "");
+    ok(bed_told(&s.b, s.op, WF_MSG_events_page, 0, &m) &&
+           m.u.events_page.rows.count == s.b.c->news.next - 1,
+       "and an operator who asks sees both");
     bed_fini(&s.b);
 }
 

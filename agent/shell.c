@@ -155,18 +155,26 @@ static void give_up(struct shell *sh, int code, const char *text)
 static void finish(struct shell *sh)
 {
     struct node_event ev = {.kind = NODE_STOP};
+    struct node_counts c;
 
     step_once(sh, &ev);
+    c = node_counts(sh->node);
+    if (c.finished != 0) {
+        log_warn(
+            sh->log, "agent", "undelivered",
+            "results=%zu spooled=%llu text=\"their broker cannot be told now: what is "
+            "in the spool it hears when it is back\"",
+            c.finished, (unsigned long long) c.spool.results);
+    }
     wf_loop_stop(&sh->loop);
 }
 
-/* All that was taken on is done, and the broker knows, if it can be told. */
+/* All that was taken on is done, and who can be told of it knows. */
 static int is_done(const struct shell *sh)
 {
     struct node_counts c = node_counts(sh->node);
 
-    return c.running == 0 && c.waiting == 0 &&
-           (c.finished == 0 || node_link(sh->node)->state != WF_LINK_READY);
+    return c.running == 0 && c.waiting == 0 && node_owed(sh->node) == 0;
 }
 
 static void arm(struct shell *sh)

@@ -500,6 +500,17 @@ struct node_counts node_counts(const struct node *n)
                                 n->cut,           node_is_draining(n), n->spool};
 }
 
+size_t node_owed(const struct node *n)
+{
+    size_t owed = 0;
+
+    for (const struct wf_list_node *x = wf_list_first(&n->runs.finished);
+         x != NULL && node_is_open(n); x = wf_list_next(&n->runs.finished, x)) {
+        owed += node_is_ours(n, CONTAINER_OF(x, struct run, node));
+    }
+    return owed;
+}
+
 void node_check(const struct node *n)
 {
     uint64_t held = 0, running = 0, bytes = 0, spooled = 0, window = 0;

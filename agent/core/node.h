@@ -104,6 +104,10 @@ struct node_counts {
 
 struct node_counts node_counts(const struct node *n);
 
+/* Finished runs that the broker of the open session is still to acknowledge; 0 without a
+ * session.  Those of other brokers wait for theirs. */
+size_t node_owed(const struct node *n);
+
 /* Zeros without a store. */
 struct node_data_counts {
     size_t blobs;     /* that are known of */

@@ -101,6 +101,7 @@ static void test_apart(void)
     ends(&b, b.started[0], 0);
     is_int(count(&b, WF_MSG_result), 0, "no result goes there");
     ok(did(&b, WF_EFFECT_APPEND, 1), "it is kept in the spool at once");
+    is_int(node_owed(b.n), 0, "and who stops the agent need not wait for that");
     ack(&b, 1);
     c = node_counts(b.n);
     ok(c.finished == 1 && c.running == 1 && c.spool.results == 1,
@@ -114,6 +115,7 @@ static void test_apart(void)
     fall_over(&b, &A);
     is_int(held(&b, WF_MSG_resync), 2, "the first one finds both of its own");
     is_int(count(&b, WF_MSG_result), 1, "and gets the result that waited");
+    is_int(node_owed(b.n), 1, "which it is to acknowledge");
     ack(&b, 1);
     ends(&b, b.started[1], 0);
     is_int(count(&b, WF_MSG_result), 1, "the other one when it has ended");

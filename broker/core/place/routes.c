@@ -319,7 +319,7 @@ uint64_t routes_run_us(struct core *c, const struct job *j, unsigned pm)
     struct run_guess guess;
 
     runtimes_guess(c->runtimes, &key, &guess);
-    return guess.samples < RUN_SAMPLES || guess.level >= RUN_DECLARED
+    return guess.known < RUN_SAMPLES || guess.level >= RUN_DECLARED
                ? 0
                : score_run(runtimes_quantile(c->runtimes, &key, pm), j->agent->speed_pm);
 }

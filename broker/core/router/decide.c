@@ -106,8 +106,8 @@ static int is_full(const struct rnode *n, const struct entry *e)
            (n->jobs >= (uint64_t) n->slots + e->queue);
 }
 
-/* How long it takes with a run that so many per mille do not exceed; *kept: what that
- * takes here, once it was asked for. */
+/* How long it takes, there and back to this broker, with a run that so many per mille do
+ * not exceed; *kept: what that takes here, once it was asked for. */
 static uint64_t late_us(const struct deciding *x, const struct known *k,
                         const struct rnode *n, const struct score *s, unsigned pm,
                         uint64_t *kept)
@@ -115,10 +115,11 @@ static uint64_t late_us(const struct deciding *x, const struct known *k,
     struct score late = *s;
 
     late.money_us = late.soft_us = late.others_us = 0;
-    if (k->guess.level >= RUN_DECLARED || k->guess.samples < FEW) {
-        return s->link_us; /* hardly anything is known of it yet: it may try */
+    late.link_us -= wf_min_u64(late.link_us, x->job->client_rtt_us);
+    if (k->guess.level >= RUN_DECLARED || k->guess.known < FEW) {
+        return late.link_us; /* hardly anything is known of it yet: it may try */
     }
-    if (k->guess.samples < RUN_SAMPLES) {
+    if (k->guess.known < RUN_SAMPLES) {
         return score_total(&late, 0);
     }
     if (*kept == UNKNOWN) {

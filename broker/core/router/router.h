@@ -144,7 +144,7 @@ struct route_job {
     unsigned goal;       /* enum wf_goal */
     uint64_t rho_pusd_s; /* what a second is worth; 0: as the goal */
     uint64_t client_rtt_us;
-    uint64_t left_us; /* until its deadline; 0: none */
+    uint64_t left_us; /* until its result has to be here; 0: no deadline */
     unsigned late_pm; /* it is sure if this quantile of its run is not late, per mille, */
     unsigned try_pm;  /* and worth a try if this one is not; 0: only when it is sure */
     uint64_t max_pusd; /* 0: no limit */
@@ -212,7 +212,7 @@ int routing_is_sooner(const struct routing *r, const struct route_job *job,
  * is taken in where it probably is, and once it was, tried where that is possible.  The
  * risk of being late then counts so that it goes where it is least. */
 #define ROUTE_SURE_PM     990u
-#define ROUTE_ADMIT_PM    970u
+#define ROUTE_ADMIT_PM    955u
 #define ROUTE_POSSIBLE_PM 100u
 
 /* Expected work, microseconds, of a job of this kind at a node. */

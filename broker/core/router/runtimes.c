@@ -312,20 +312,23 @@ void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
                     struct run_guess *ret)
 {
     uint64_t mean = 0, dev = 0;
+    uint32_t known = 0;
     struct ladder l;
 
     climb(t, key, &l);
     if (l.n == 0) {
-        *ret = (struct run_guess){RUN_GUESS_US, RUN_GUESS_US / 2, 0, RUN_GUESSED};
+        *ret = (struct run_guess){RUN_GUESS_US, RUN_GUESS_US / 2, 0, 0, RUN_GUESSED};
         return;
     }
     for (unsigned i = 0; i < l.n; i++) {
         mean += (l.rung[i].cell->mean_x16 / 16) * l.rung[i].share;
         dev += (l.rung[i].cell->dev_x16 / 16) * l.rung[i].share;
+        known = l.rung[i].cell->n > known ? l.rung[i].cell->n : known;
     }
     *ret = (struct run_guess){.mean_us = (mean + ONE / 2) / ONE,
                               .dev_us = (dev + ONE / 2) / ONE,
                               .samples = l.rung[0].cell->n,
+                              .known = known,
                               .level = l.rung[0].level};
 }
 

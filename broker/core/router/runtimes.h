@@ -59,6 +59,7 @@ struct run_guess {
     uint64_t mean_us; /* of work: the sum of many is the sum of these */
     uint64_t dev_us;  /* mean absolute deviation */
     uint32_t samples; /* at that level; not all of them count fully */
+    uint32_t known;   /* the most at any level that it is mixed from */
     unsigned level;   /* enum run_level: the first that has a sample */
 };
 

@@ -17,7 +17,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: weft-place --scenario DIR --policy P [--stale-ms N] [--seed S] "
-            "[--cache] [--rho X]\n"
+            "[--cache] [--rho X] [--admit PM]\n"
             "  --scenario DIR  folder of CSV files, as weft-scenario writes them\n"
             "  --policy P      one of:");
     for (size_t i = 0; policy_at(i) != NULL; i++) {
@@ -29,7 +29,10 @@ static int usage(void)
         "  --stale-ms N    milliseconds between load reports (1000); 0: perfect state\n"
         "  --seed S        of the policy's chances and of the reports' phases (1)\n"
         "  --cache         agents keep what they fetched\n"
-        "  --rho X         dollars that a second is worth, instead of by class\n");
+        "  --rho X         dollars that a second is worth, instead of by class\n"
+        "  --admit PM      of runs like it are to be in time, per mille, or weft "
+        "refuses\n"
+        "                  a job with a deadline\n");
     return 2;
 }
 
@@ -52,6 +55,17 @@ static int parse_rho(struct options *o, const char *value)
     return end != value && *end == '\0' && o->world.rho > 0 && o->world.rho < 1e6;
 }
 
+static int parse_admit(struct options *o, const char *value)
+{
+    uint64_t pm;
+
+    if (wf_parse_u64(value, &pm) != 0 || pm == 0 || pm > 999) {
+        return 0;
+    }
+    o->world.admit_pm = (unsigned) pm;
+    return 1;
+}
+
 static int parse_one(struct options *o, const char *name, const char *value)
 {
     if (strcmp(name, "--scenario") == 0) {
@@ -67,6 +81,9 @@ static int parse_one(struct options *o, const char *name, const char *value)
     }
     if (strcmp(name, "--seed") == 0) {
         return wf_parse_u64(value, &o->world.seed) == 0;
+    }
+    if (strcmp(name, "--admit") == 0) {
+        return parse_admit(o, value);
     }
     return strcmp(name, "--rho") == 0 && parse_rho(o, value);
 }

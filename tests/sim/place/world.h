@@ -22,6 +22,7 @@ struct policy;
 
 struct world_options {
     uint64_t stale_ns; /* between reports; 0: everybody sees everything */
+    unsigned admit_pm; /* of jobs with deadlines, instead of ROUTE_ADMIT_PM; 0: that */
     uint64_t seed;
     int cache;  /* agents keep what they fetched */
     double rho; /* $ a second for every job; 0: by its class */

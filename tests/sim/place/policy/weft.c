@@ -229,20 +229,23 @@ static void describe(const struct world *w, const struct weft *self,
 {
     const uint64_t gone_ns = w->ev.now_ns - spec->at_ns -
                              world_half_ns(w, spec->client, w->sc->brokers[spec->broker]);
+    const uint64_t back_ns = world_half_ns(w, w->sc->brokers[spec->broker], spec->client);
 
-    *ret = (struct route_job){.capability = spec->capability,
-                              .size = size_of(w, spec),
-                              .goal = self->goals[spec->class_],
-                              .rho_pusd_s = (uint64_t) (w->opt.rho * 1e12),
-                              .client_rtt_us = scenario_rtt_us(
-                                  w->sc, w->sc->brokers[spec->broker], spec->client),
-                              .late_pm = ROUTE_SURE_PM,
-                              .try_pm = ROUTE_ADMIT_PM,
-                              .avoid = ROUTE_NONE,
-                              .sure = ROUTE_NONE};
+    *ret = (struct route_job){
+        .capability = spec->capability,
+        .size = size_of(w, spec),
+        .goal = self->goals[spec->class_],
+        .rho_pusd_s = (uint64_t) (w->opt.rho * 1e12),
+        .client_rtt_us =
+            scenario_rtt_us(w->sc, w->sc->brokers[spec->broker], spec->client),
+        .late_pm = ROUTE_SURE_PM,
+        .try_pm = w->opt.admit_pm != 0 ? w->opt.admit_pm : ROUTE_ADMIT_PM,
+        .avoid = ROUTE_NONE,
+        .sure = ROUTE_NONE};
     if (spec->deadline_ns != 0) {
-        ret->left_us =
-            spec->deadline_ns > gone_ns + 1000 ? (spec->deadline_ns - gone_ns) / 1000 : 1;
+        ret->left_us = spec->deadline_ns > gone_ns + back_ns + 1000
+                           ? (spec->deadline_ns - gone_ns - back_ns) / 1000
+                           : 1;
     }
 }
 

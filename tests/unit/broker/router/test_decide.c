@@ -103,8 +103,35 @@ static void deadlines(void)
     job.late_pm = ROUTE_SURE_PM;
     job.left_us = 1500 * MS;
     is_int(decide(&b, &job), node, "with time for the slow ones it is taken");
+    job.client_rtt_us = 9000 * MS;
+    is_int(decide(&b, &job), node, "however far away the client is: it is due here");
+    job.client_rtt_us = 0;
     routing_sent(b.r, node, 1, 1000 * MS);
     is_int(decide(&b, &job), ROUTE_NONE, "but not behind another");
+    bed_free(&b);
+}
+
+/* What is hardly known by itself is known by its like. */
+static void likes(void)
+{
+    struct runtime_key key = {.capability = 1};
+    struct route_job job = bed_job();
+    uint32_t node;
+    struct bed b;
+
+    bed_new(&b, 8, 1, 1);
+    node = bed_agent(&b, 1, 10 * MS);
+    job.version = 2;
+    job.left_us = 500 * MS;
+    for (unsigned i = 0; i < 100; i++) {
+        runtimes_add(b.runtimes, &key, 1000 * MS, 0, S);
+    }
+    is_int(decide(&b, &job), ROUTE_NONE, "a version that never ran is late like others");
+    key.version = 2;
+    runtimes_add(b.runtimes, &key, 1000 * MS, 0, S);
+    is_int(decide(&b, &job), ROUTE_NONE, "as is one that ran once");
+    job.left_us = 1500 * MS;
+    is_int(decide(&b, &job), node, "or in time");
     bed_free(&b);
 }
 
@@ -275,6 +302,7 @@ int main(void)
 {
     filters();
     deadlines();
+    likes();
     risks();
     avoids();
     further();

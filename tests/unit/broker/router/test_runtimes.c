@@ -111,10 +111,12 @@ static void test_few(void)
     struct runtimes *t = fresh();
     const struct runtime_key here = key_of(1, 0), there = key_of(2, 0);
     uint64_t last = 1000000;
+    uint32_t known = 0;
 
     runtimes_add(t, &here, 9000000, 0, 0);
     ok(within(guess_of(t, &here).mean_us, 9000000, 1), "one sample beats the guess");
     is_int(guess_of(t, &here).samples, 1, "and says so");
+    is_int(guess_of(t, &here).known, 1, "nor is more known of its like");
     runtimes_free(t);
     t = fresh();
     add_many(t, &there, 1000000, 100);
@@ -125,7 +127,9 @@ static void test_few(void)
         mean = guess_of(t, &here).mean_us;
         ok(mean > last, "%u samples: %" PRIu64 " us", i, mean);
         last = mean;
+        known = i + 1 < RUN_SAMPLES ? guess_of(t, &here).known : known;
     }
+    ok(known > 100, "of the few and their like %u were known", known);
     ok(within(last, 3000000, 1), "its own from %u samples on", RUN_SAMPLES);
     runtimes_free(t);
 }

@@ -106,6 +106,9 @@ void fill_dataset(struct rows *r, const union fill_row *from, void *to)
     d->bytes = x->bytes;
     d->copies = x->copies;
     d->age_ms = x->age_ms;
+    d->home = rows_text(r, x->home);
+    d->site = rows_text(r, x->site);
+    d->known_ms = x->known_ms;
 }
 
 void fill_file(struct rows *r, const union fill_row *from, void *to)

@@ -66,6 +66,8 @@
     C(estimates_lost)                                                                    \
     C(guests)                                                                            \
     C(guests_refused)                                                                    \
+    C(names_untold)                                                                      \
+    C(names_refused)                                                                     \
     C(facts_unsaid)                                                                      \
     C(events_dropped)
 

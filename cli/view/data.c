@@ -38,6 +38,9 @@ void data_json(struct json *json, const struct weft_dataset *d)
     json_uint(json, "bytes", d->bytes);
     json_uint(json, "copies", d->copies);
     json_uint(json, "age_ms", d->age_ms);
+    json_text(json, "home", *d->home != '\0' ? d->home : NULL);
+    json_text(json, "site", *d->site != '\0' ? d->site : NULL);
+    json_uint(json, "known_ms", d->known_ms);
 }
 
 int data_is_none(const weft_digest *digest)

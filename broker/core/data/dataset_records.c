@@ -3,6 +3,7 @@
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/replay.h"
+#include "broker/core/mesh/named.h"
 
 #include "common/err.h"
 #include "common/log.h"
@@ -97,6 +98,7 @@ static int delete_records(struct core *c, const struct dataset *d, struct wf_eff
  * must not come back. */
 void dataset_doom(struct core *c, struct dataset *d, struct wf_effects *out)
 {
+    named_gone(c, d, out);
     dataset_clear(&c->data.datasets, &c->data.catalogue, d);
     wf_list_push_back(&c->data.doomed, &d->in_all);
     if (!c->rolled_back) {
@@ -174,7 +176,9 @@ static void settle_conflict(struct core *c, struct dataset *d, struct wf_effects
     dataset_doom(c, loser, out);
     if (loser != d && dataset_complete(&c->data.datasets, &c->data.catalogue, d) != 0) {
         dataset_doom(c, d, out);
+        return;
     }
+    named_say(c, loser != d ? d : other, out);
 }
 
 static int complete_if_whole(struct core *c, struct dataset *d, struct wf_effects *out)
@@ -187,7 +191,10 @@ static int complete_if_whole(struct core *c, struct dataset *d, struct wf_effect
     rc = dataset_complete(&c->data.datasets, &c->data.catalogue, d);
     if (rc == WEFT_EEXIST) {
         settle_conflict(c, d, out);
-        rc = 0;
+        return 0;
+    }
+    if (rc == 0) {
+        named_say(c, d, out);
     }
     return rc;
 }
@@ -251,12 +258,13 @@ static int replay_part(struct core *c, uint64_t number,
 }
 
 /* Another broker of the site removed it, or a part of it. */
-static void replay_removed(struct core *c, uint64_t number)
+static void replay_removed(struct core *c, uint64_t number, struct wf_effects *out)
 {
     struct dataset *d = wf_map_get(c->data.datasets.by_seq, &number, sizeof number);
 
     if (d != NULL) {
         (void) keeps_add(c, d, wf_slice_of(""), WF_KEEP_DROP, 0);
+        named_gone(c, d, out);
         dataset_free(&c->data.datasets, &c->data.catalogue, d);
     }
 }
@@ -271,7 +279,7 @@ int dataset_replay(struct core *c, struct wf_slice record, struct wf_effects *ou
         number = number << 8 | record.p[i];
     }
     if (record.len <= 8) {
-        replay_removed(c, number);
+        replay_removed(c, number, out);
         return record.len == 8 ? 0 : WEFT_EPROTO;
     }
     wf_cur_init(&cur, record.p + 8, record.len - 8);

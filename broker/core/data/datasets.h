@@ -69,6 +69,9 @@ struct dataset {
     uint64_t lsn;                   /* of the last one written */
     struct wf_list_node in_pending; /* data.pending: they are not durable yet */
 
+    unsigned said; /* to other brokers: its place (mesh/names.h) and one; 0: not */
+    struct wf_digest listing; /* when it was */
+
     uint32_t draft_peer; /* whose it is while files still come; 0: nobody's */
     uint64_t draft_req, draft_base;
     uint64_t put_epoch; /* of the process that put it, by a request `draft_req`, */

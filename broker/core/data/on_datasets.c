@@ -1,6 +1,7 @@
 /* Datasets: put, removed, pinned, listed. */
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
+#include "broker/core/mesh/named.h"
 
 #include "common/err.h"
 #include "proto/name.h"
@@ -54,16 +55,19 @@ static void refuse_put(struct turn *t, int code, const char *text)
     reply_done(t, m->req, code, text);
 }
 
-/* 0 and the newest version (NULL: it is a new name), or the code of the refusal that was
- * sent. */
+/* 0, the newest version that is here (NULL: it is a new name) and the newest number that
+ * is known of, or the code of the refusal that was sent. */
 static int check_name(struct turn *t, struct wf_slice name, uint64_t base,
-                      struct dataset **ret_newest)
+                      struct dataset **ret_newest, uint32_t *ret_version)
 {
     struct dataset *newest = dataset_get(&t->c->data.datasets, name, 0);
-    uint32_t version = newest != NULL ? newest->version : 0;
+    const struct principal *owner = newest != NULL ? newest->owner : t->s->principal;
+    uint32_t version = named_newest(t->c, &owner->key, name);
     char text[WF_TEXT_MAX + 1];
 
+    version = newest != NULL && newest->version > version ? newest->version : version;
     *ret_newest = newest;
+    *ret_version = version;
     if (!wf_name_ok(name)) {
         refuse_put(t, WEFT_EINVAL, "a dataset needs a name of a-z 0-9 . _ -");
         return WEFT_EINVAL;
@@ -75,10 +79,9 @@ static int check_name(struct turn *t, struct wf_slice name, uint64_t base,
     }
     if (base != UINT32_MAX && base != version) {
         (void) snprintf(text, sizeof text,
-                        newest != NULL
-                            ? "the name is taken: its newest version is %" PRIu32
-                            : "there is no version %" PRIu32 " of it",
-                        newest != NULL ? version : (uint32_t) base);
+                        version != 0 ? "the name is taken: its newest version is %" PRIu32
+                                     : "there is no version %" PRIu32 " of it",
+                        version != 0 ? version : (uint32_t) base);
         refuse_put(t, WEFT_EEXIST, text);
         return WEFT_EEXIST;
     }
@@ -94,9 +97,10 @@ static struct dataset *begin_draft(struct turn *t, const struct wf_dataset_put *
 {
     struct core *c = t->c;
     struct dataset *newest, *d;
+    uint32_t version;
     int rc;
 
-    if (check_name(t, m->name, m->base, &newest) != 0) {
+    if (check_name(t, m->name, m->base, &newest, &version) != 0) {
         return NULL;
     }
     d = ndrafts < DRAFTS_MAX ? dataset_new(m->name, 0, t->s->principal) : NULL;
@@ -125,14 +129,15 @@ static void finish(struct turn *t, struct dataset *d)
     struct core *c = t->c;
     struct dataset *newest;
     char text[WF_TEXT_MAX + 1];
+    uint32_t version;
     int rc;
 
     /* Somebody may have put one meanwhile. */
-    if (check_name(t, wf_slice_of(d->name), d->draft_base, &newest) != 0) {
+    if (check_name(t, wf_slice_of(d->name), d->draft_base, &newest, &version) != 0) {
         drop(c, d);
         return;
     }
-    d->version = newest != NULL ? newest->version + 1 : 1;
+    d->version = version + 1;
     d->owner = newest != NULL ? newest->owner : d->owner;
     d->created_ms = c->wall_ms;
     rc = dataset_complete(&c->data.datasets, &c->data.catalogue, d);
@@ -154,6 +159,7 @@ static void finish(struct turn *t, struct dataset *d)
         dataset_doom(c, d, t->out);
         return;
     }
+    named_say(c, d, t->out);
     answer(t, t->msg->u.dataset_put.req, text);
 }
 

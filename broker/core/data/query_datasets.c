@@ -2,6 +2,7 @@
 #include "broker/core/data/inputs.h"
 
 #include "broker/core/mesh/folders.h"
+#include "broker/core/mesh/named.h"
 
 #include "common/err.h"
 #include "proto/name.h"
@@ -9,6 +10,9 @@
 #include <stdio.h>
 
 #define SHARES_LOOKED 4096u /* of one dataset, for its row */
+
+/* Pages count those that are here; above this, those of other brokers. */
+#define OTHERS (UINT64_C(1) << 32)
 
 static const char *labels_text(const struct dataset *d, char *dst, size_t cap)
 {
@@ -62,10 +66,11 @@ static uint64_t add_page(struct turn *t, uint64_t after, uint64_t limit,
 {
     const struct datasets *ds = &t->c->data.datasets;
     struct wf_buf *store = core_rows(t->c, 0);
-    char labels[WF_TEXT_MAX + 1];
+    char labels[WF_TEXT_MAX + 1], room[WF_DATASET_MAX + 1];
+    size_t there = after > OTHERS ? (size_t) (after - OTHERS) : 0;
     uint64_t at = 0;
 
-    for (size_t i = 0; i < ds->nnames; i++) {
+    for (size_t i = 0; i < ds->nnames && after < OTHERS; i++) {
         const struct wf_list_node *head = &ds->names[i]->versions;
 
         for (struct wf_list_node *n = wf_list_first(head); n != NULL;
@@ -77,13 +82,14 @@ static uint64_t add_page(struct turn *t, uint64_t after, uint64_t limit,
                 continue;
             }
             row = row_of(t->c, d, labels);
+            row.name = wf_slice_of(named_here(t->c, t->s, d, room));
             if (page->rows.count == limit ||
                 wf_rows_add(store, &page->rows, wf_desc_dataset_row(), &row) != 0) {
                 return at;
             }
         }
     }
-    return 0;
+    return named_rows(t->c, t->s, &there, limit, store, &page->rows) ? OTHERS + there : 0;
 }
 
 void query_datasets(struct turn *t)

@@ -2,6 +2,7 @@
 
 #include "broker/core/core_int.h"
 #include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/named.h"
 #include "broker/core/place/routes.h"
 #include "common/err.h"
 #include "common/fnv.h"
@@ -24,13 +25,14 @@ int word_init(struct core *c)
 
     memcpy(cfg.seed, c->cfg.sign_seed, sizeof cfg.seed);
     c->word.gossip = gossip_new(&cfg);
-    return c->word.gossip != NULL ? 0 : WEFT_ENOMEM;
+    return c->word.gossip != NULL ? names_init(&c->word.names, cfg.rng) : WEFT_ENOMEM;
 }
 
 void word_fini(struct word *w)
 {
     gossip_free(w->gossip);
     w->gossip = NULL;
+    names_fini(&w->names);
 }
 
 struct wf_slice word_sign(const struct core *c)
@@ -251,6 +253,7 @@ void word_opened(struct core *c, struct session *s, struct wf_slice sign,
         c->word.speaks = 1;
         c->word.due_us = c->now_us;
         say_all_keys(c, out);
+        named_say_all(c, out);
     }
     if (gossip_trust(g, &s->principal->key, &key, c->now_us, out) != 0 ||
         gossip_link_up(g, s->peer, &s->principal->key, c->now_us, out) != 0) {
@@ -502,6 +505,8 @@ static void take_news(struct core *c, struct wf_effects *out)
             c->word.brokers_changed = 1;
         } else if (f.kind == WF_FACT_HOLDS) {
             take_holds(c, f.origin);
+        } else if (f.kind == WF_FACT_DATASET) {
+            named_heard(c, &f);
         }
     }
 }

@@ -1,17 +1,18 @@
 /* word.h - what this broker tells the mesh, and makes of what others tell
  *
  * Facts (gossip.h) of itself: name, addresses and capabilities; figures and links; which
- * large blobs are there (holds.h); the keys that were enrolled here, and every key that
- * was revoked here.  Of others: a key that another broker enrolled is let in here as
- * well, and kept once it was seen, so that it is known when that broker cannot be
- * reached; one that was revoked anywhere is revoked here.  A broker without neighbours
- * says nothing.  Gossip is advice: a key is the only thing that is taken from it, and
- * only from brokers that are trusted.
+ * large blobs are there (holds.h) and which datasets are at home (named.h); the keys that
+ * were enrolled here, and every key that was revoked here.  Of others: a key that another
+ * broker enrolled is let in here as well, and kept once it was seen, so that it is known
+ * when that broker cannot be reached; one that was revoked anywhere is revoked here.  A
+ * broker without neighbours says nothing.  Gossip is advice: a key is the only thing that
+ * is taken from it, and only from brokers that are trusted.
  */
 #ifndef BROKER_CORE_MESH_WORD_H
 #define BROKER_CORE_MESH_WORD_H
 
 #include "broker/core/mesh/holds.h"
+#include "broker/core/mesh/names.h"
 #include "proto/effects.h"
 #include "proto/words.h"
 
@@ -30,6 +31,8 @@ struct word {
     struct holds holds;     /* the large blobs that are here */
     uint64_t brokers_us;    /* when those who listen are told of brokers again */
     int brokers_changed;
+    struct names names;           /* datasets of others: named.h */
+    uint8_t places[NAMES_OF_ONE]; /* of ours: 1 where one was said */
 };
 
 /* WEFT_ENOMEM. */

@@ -1,5 +1,6 @@
 /* ls.c - weft data ls */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cmd.h"
@@ -56,7 +57,7 @@ static void print(struct cli *cli, const struct ls_args *args,
         {"DATASET", COL_SHRINK}, {"FILES", COL_RIGHT},
         {"SIZE", COL_RIGHT},     {"COPIES", COL_RIGHT},
         {"AGE", COL_RIGHT},      {"OWNER", COL_SHRINK | COL_OPTIONAL},
-        {"LABELS", COL_SHRINK}};
+        {"LABELS", COL_SHRINK},  {"AT", COL_SHRINK}};
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
     uint64_t bytes = 0;
 
@@ -69,16 +70,34 @@ static void print(struct cli *cli, const struct ls_args *args,
         table_cell(table, TINT_NONE, "%s", data_name(d).s);
         table_cell(table, TINT_NONE, "%" PRIu64, d->files);
         table_cell(table, TINT_NONE, "%s", fmt_size(d->bytes).s);
-        table_cell(table, d->copies == 0 ? TINT_BAD : TINT_NONE, "%" PRIu64, d->copies);
+        if (*d->home != '\0') {
+            table_cell(table, TINT_NONE, "%s", "");
+        } else {
+            table_cell(table, d->copies == 0 ? TINT_BAD : TINT_NONE, "%" PRIu64,
+                       d->copies);
+        }
         table_cell(table, TINT_NONE, "%s", fmt_ms(d->age_ms).s);
         table_cell(table, TINT_NONE, "%s", d->owner);
         table_cell(table, TINT_NONE, "%s", d->labels);
+        if (*d->home != '\0') {
+            table_cell(table, TINT_DIM, "%s, %s ago", d->home, fmt_ms(d->known_ms).s);
+        } else {
+            table_cell(table, TINT_NONE, "%s", "");
+        }
         bytes += d->bytes;
     }
     table_print(table, &cli->out, 0, 0);
     cli_footer(cli, "%zu dataset%s, %s", table_rows(table),
                table_rows(table) == 1 ? "" : "s", fmt_size(bytes).s);
     table_free(table);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct weft_dataset *x = a, *y = b;
+    const int order = strcmp(x->name, y->name);
+
+    return order != 0 ? order : (x->version < y->version) - (x->version > y->version);
 }
 
 static int draw(struct cli *cli, void *arg)
@@ -90,6 +109,9 @@ static int draw(struct cli *cli, void *arg)
 
     if (rc < 0) {
         return cli_fail(cli, rc, "datasets");
+    }
+    if (n > 1) {
+        qsort(rows, n, sizeof(*rows), by_name);
     }
     if (cli->json) {
         print_json(cli, args, rows, n);
@@ -124,8 +146,11 @@ const struct cmd cmd_data_ls = {
     .group = "Data",
     .operands = "",
     .summary = "List the datasets, how large they are and how many nodes have them",
-    .details = "COPIES counts the nodes that have all of a dataset: 0 means that nobody\n"
-               "connected does.  An operator sees all of them, a client its own.\n",
+    .details =
+        "COPIES counts the nodes that have all of a dataset: 0 means that nobody\n"
+        "connected does.  An operator sees all of them, a client its own and what\n"
+        "is public.  AT names the broker of one that is at home elsewhere, and how\n"
+        "old that word is; of two of one name the later made is NAME.DIGITS.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct ls_args),
     .defaults = &defaults,

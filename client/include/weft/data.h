@@ -183,8 +183,12 @@ struct weft_dataset {
     const char *labels; /* separated by blanks */
     uint32_t version;
     uint64_t files, bytes;
-    uint64_t copies; /* nodes that have all of it */
+    uint64_t
+        copies; /* nodes that have all of it; of one at another broker not known: 0 */
     uint64_t age_ms;
+    const char *home;  /* the broker whose it is; empty: the one that was asked */
+    const char *site;  /* of that */
+    uint64_t known_ms; /* how old that broker's word of it is */
 };
 
 /* A file of a dataset. */

@@ -1,0 +1,54 @@
+#!/bin/bash
+# Names of datasets travel between brokers: listed, found by one rule, gone when they are
+# removed.  A line of three sites: a and c know each other only through m.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/sites.sh"
+
+site a
+site m
+site c
+linked a m
+linked c m
+at_site a agent store
+at_site c agent far 'slots = 2' "cat@1:/bin/sh -c 'cat \$WEFT_INPUT_X'" \
+    "sums@1:/bin/sh -c 'cd \$WEFT_INPUT_X && sha256sum \$(find * -type f | sort)'"
+
+names() { weft -C "$1" data ls --all --names | sort | tr '\n' ' '; }
+named() { [ "$(names "$1")" = "$2" ]; }
+
+mkdir -p "$tmp/tree/sub"
+head -c 200000 /dev/urandom > "$tmp/tree/sub/one"
+head -c 1000 /dev/urandom > "$tmp/tree/two"
+run weft -C a data put "$tmp/tree" --name tree --label public=yes
+is "$rc" 0 "a dataset of a"
+await "c to hear of it" named c "tree@1 "
+like "$(weft -C c data ls)" '^tree@1	2	196 KiB	.*	a, .* ago$' "with its home and its age"
+like "$(weft -C c data ls --json)" '"home":"a","site":"a"' "also for programs"
+
+run weft -C a data put "$tmp/tree/two" --name closed
+is "$rc" 0 "one that is a's alone"
+await "its name at c" named c "closed@1 tree@1 "
+
+# The same name at both ends: what was made first has it, at every broker.
+run weft -C c data put "$tmp/tree/two" --name tree --label public=yes
+is "$rc" 0 "c makes one of the same name later"
+digits() { weft -C "$1" status --json | sed -n 's/.*"key":"\([0-9a-f]\{8\}\).*/\1/p'; }
+await "a to call it by its home" named a "closed@1 tree.$(digits c)@1 tree@1 "
+await "m to call it so, too" named m "closed@1 tree.$(digits c)@1 tree@1 "
+ok "and c itself" named c "closed@1 tree.$(digits c)@1 tree@1 "
+
+# What is removed while a site is cut off is gone when it is back.
+stop m
+run weft -C a data rm closed
+is "$rc" 0 "it is removed while nobody hears of it"
+ok "c still knows of it" named c "closed@1 tree.$(digits c)@1 tree@1 "
+site_again m
+await "c to hear that it is gone" named c "tree.$(digits c)@1 tree@1 "
+stop a
+site_again a
+await "a to know after its start" named a "tree.$(digits c)@1 tree@1 "
+run weft -C a data rm tree
+is "$rc" 0 "the first one goes"
+await "the name to be c's" named a "tree@1 "
+await "everywhere" named c "tree@1 "
+finish

@@ -112,15 +112,18 @@ enum wf_query_kind {
 
 /* What a broker says for all others to know: the body of a fact is a site_fact, a
  * key_fact, the filter of the blobs that are at the site, a site_fact with nothing but
- * the figures that change all the time, or a dataset_fact. */
+ * the figures that change all the time, a dataset_fact, or a site_fact with nothing but
+ * the links. */
 enum wf_fact_kind {
     WF_FACT_NONE,
     WF_FACT_SITE,
     WF_FACT_KEY,
     WF_FACT_HOLDS,
     WF_FACT_LOAD,
-    WF_FACT_DATASET
+    WF_FACT_DATASET,
+    WF_FACT_LINKS
 };
+#define WF_FACT_KINDS 7u /* that are spread, whether or not they are known */
 
 /* What a list of how far facts are known is told for (docs/spec/9-gossip.md). */
 enum wf_seen_kind {

@@ -93,7 +93,7 @@ static void find_ways(struct atlas *a, struct queue *q)
         struct wf_site_fact load;
         uint64_t age_ms;
 
-        if (!atlas_fact(a, &q->v[i]->key, WF_FACT_LOAD, &load, &age_ms)) {
+        if (!atlas_links(a, &q->v[i]->key, &load, &age_ms)) {
             continue;
         }
         while (wf_rows_next(&load.links, wf_desc_link_row(), &row)) {
@@ -160,6 +160,14 @@ int atlas_fact(const struct atlas *a, const struct wf_key *key, unsigned kind,
     *ret_fact = msg.u.site_fact;
     *ret_age_ms = (a->c->now_us - f.at_us) / 1000;
     return 1;
+}
+
+/* One of before said them with its figures. */
+int atlas_links(const struct atlas *a, const struct wf_key *key,
+                struct wf_site_fact *ret_fact, uint64_t *ret_age_ms)
+{
+    return atlas_fact(a, key, WF_FACT_LINKS, ret_fact, ret_age_ms) ||
+           atlas_fact(a, key, WF_FACT_LOAD, ret_fact, ret_age_ms);
 }
 
 struct wf_slice atlas_name(const struct atlas *a, const struct wf_key *key,

@@ -54,6 +54,10 @@ const struct place *atlas_first(const struct atlas *a, const struct place *x);
 int atlas_fact(const struct atlas *a, const struct wf_key *key, unsigned kind,
                struct wf_site_fact *ret_fact, uint64_t *ret_age_ms);
 
+/* The same of what it said of its links. */
+int atlas_links(const struct atlas *a, const struct wf_key *key,
+                struct wf_site_fact *ret_fact, uint64_t *ret_age_ms);
+
 /* How long nothing was heard of a neighbour itself; 0: never since it is known. */
 uint64_t atlas_silence_ms(const struct atlas *a, const struct agent *neighbour);
 

@@ -89,7 +89,7 @@ int gossip_say(struct gossip *g, unsigned kind, struct wf_slice key, struct wf_s
     const struct fact *old;
     int rc;
 
-    if (kind == WF_FACT_NONE || kind > WF_FACT_DATASET ||
+    if (kind == WF_FACT_NONE || kind > WF_FACT_KINDS ||
         (key.len != 0 && key.len != WF_KEY_SIZE)) {
         return WEFT_EINVAL;
     }

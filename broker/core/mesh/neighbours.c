@@ -383,7 +383,7 @@ static void tell_link(struct core *c, struct neighbour *x, struct wf_effects *ou
         (void) wf_rows_add(core_rows(c, 0), &m.rows, wf_desc_link_row(), &row);
         wf_effects_send(out, x->agent->session->peer, WF_MSG_links, &m);
         routes_measured(c, x->agent);
-        c->word.load_us = 0; /* others should know, too */
+        figures_measured(&c->word.figures);
     }
 }
 

@@ -23,7 +23,7 @@ static void tell_self(const struct atlas *a, struct wf_map_row *row)
 
     row->state = WF_SITE_SELF;
     row->site = wf_slice_of(a->c->cfg.site);
-    word_figures(a->c, &load);
+    figures_now(a->c, &load);
     set_figures(row, &load);
 }
 
@@ -129,7 +129,7 @@ static int list_told(struct link_list *l, const struct atlas *a, const struct pl
     uint64_t age_ms;
     int full = 0;
 
-    if (!atlas_fact(a, &from->key, WF_FACT_LOAD, &load, &age_ms)) {
+    if (!atlas_links(a, &from->key, &load, &age_ms)) {
         return 0;
     }
     while (!full && wf_rows_next(&load.links, wf_desc_link_row(), &told)) {

@@ -12,11 +12,9 @@
 
 #include <string.h>
 
-#define LOOK_US    1000000u  /* between looks at ourselves */
-#define LOAD_US    15000000u /* figures are said at least so often, as a sign of life */
-#define BROKERS_US 5000000u  /* between lists of brokers */
+#define LOOK_US    1000000u /* between looks at ourselves */
+#define BROKERS_US 5000000u /* between lists of brokers */
 #define BODY_MAX   (WF_FACT_MAX + 64)
-#define ROWS_MAX   32u
 
 int word_init(struct core *c)
 {
@@ -43,8 +41,8 @@ struct wf_slice word_sign(const struct core *c)
 /* -- what is said ----------------------------------------------------------------------
  */
 
-static void say(struct core *c, unsigned kind, struct wf_slice key, enum wf_type type,
-                const void *body, struct wf_effects *out)
+void word_say(struct core *c, unsigned kind, struct wf_slice key, enum wf_type type,
+              const void *body, struct wf_effects *out)
 {
     struct wf_buf b = WF_BUF_INIT(BODY_MAX);
     int rc = wf_msg_encode(&b, type, body);
@@ -102,8 +100,8 @@ static void say_key(struct core *c, const struct principal *p, struct wf_slice s
         }
         m.version = wf_add_sat(was.version, 1);
     }
-    say(c, WF_FACT_KEY, wf_slice_make(p->key.b, sizeof p->key.b), WF_MSG_key_fact, &m,
-        out);
+    word_say(c, WF_FACT_KEY, wf_slice_make(p->key.b, sizeof p->key.b), WF_MSG_key_fact,
+             &m, out);
 }
 
 void word_key(struct core *c, const struct principal *p, struct wf_effects *out)
@@ -146,77 +144,7 @@ static void say_site(struct core *c, struct wf_effects *out)
         }
     }
     mesh_offers(c, NULL, &m.caps);
-    say(c, WF_FACT_SITE, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
-}
-
-static void add_links(struct core *c, struct wf_site_fact *m, struct wf_buf *rows)
-{
-    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
-         n != NULL && m->links.count < ROWS_MAX;
-         n = wf_list_next(&c->mesh.neighbours, n)) {
-        const struct agent *a = CONTAINER_OF(n, struct neighbour, node)->agent;
-        struct wf_link_row row = {.peer = a->principal->key,
-                                  .name = wf_slice_of(a->principal->name),
-                                  .site = wf_slice_of(a->principal->site),
-                                  .age_ms = (c->now_us - a->since_us) / 1000};
-        struct link_seen seen;
-
-        if (a->session != NULL) {
-            mesh_link_seen(c, a, &seen);
-            row.rtt_us = seen.rtt_us;
-            row.jitter_us = seen.jitter_us;
-            row.loss_pm = wf_min_u64(seen.loss_pm, 1000);
-            row.up = seen.up;
-            row.down = seen.down;
-            row.samples = seen.samples;
-            (void) wf_rows_add(rows, &m->links, wf_desc_link_row(), &row);
-        }
-    }
-}
-
-/* 1 when `now` is another figure than `was`: by a quarter, or from or to nothing. */
-static int is_news(uint64_t was, uint64_t now)
-{
-    return (was == 0) != (now == 0) || now > was + was / 4 || now < was - was / 4;
-}
-
-void word_figures(const struct core *c, struct wf_site_fact *m)
-{
-    const struct capability *cap;
-    size_t it = 0;
-
-    *m = (struct wf_site_fact){{0}};
-    for (const struct wf_list_node *n = wf_list_first(&c->agents.all); n != NULL;
-         n = wf_list_next(&c->agents.all, n)) {
-        const struct agent *a = CONTAINER_OF(n, struct agent, in_all);
-
-        if (a->neighbour == NULL && agent_closed(a) == PLACE_PASSED) {
-            m->agents++;
-            m->slots += a->slots;
-            m->free += a->slots - wf_min_u64(a->assigned, a->slots);
-        }
-    }
-    while ((cap = wf_map_next(c->capabilities.by_name, &it)) != NULL) {
-        m->queued += cap->nready;
-    }
-    m->live = c->jobs.live;
-    m->wait_us = m->slots != 0 ? m->queued * wf_ewma_mean(&c->mesh.run_us) / m->slots : 0;
-}
-
-static void say_load(struct core *c, int links_changed, struct wf_effects *out)
-{
-    struct wf_site_fact m;
-
-    word_figures(c, &m);
-    if (!links_changed && c->now_us - c->word.load_us < LOAD_US &&
-        !is_news(c->word.free_, m.free) && !is_news(c->word.queued, m.queued)) {
-        return;
-    }
-    add_links(c, &m, core_rows(c, 3));
-    c->word.load_us = c->now_us;
-    c->word.free_ = m.free;
-    c->word.queued = m.queued;
-    say(c, WF_FACT_LOAD, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
+    word_say(c, WF_FACT_SITE, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
 }
 
 static void say_holds(struct core *c, struct wf_effects *out)
@@ -229,7 +157,7 @@ static void say_holds(struct core *c, struct wf_effects *out)
         return;
     }
     if (m.bits.len != 0) {
-        say(c, WF_FACT_HOLDS, none, WF_MSG_holds_fact, &m, out);
+        word_say(c, WF_FACT_HOLDS, none, WF_MSG_holds_fact, &m, out);
     } else if (gossip_get(c->word.gossip, &c->cfg.key, WF_FACT_HOLDS, none, &f) == 0) {
         c->count.facts_unsaid +=
             gossip_say(c->word.gossip, WF_FACT_HOLDS, none, none, c->now_us, out) != 0;
@@ -264,14 +192,15 @@ void word_opened(struct core *c, struct session *s, struct wf_slice sign,
         holds_learn(c, s->principal->agent);
     }
     say_key(c, s->principal, sign, out);
-    say_load(c, 1, out);
+    figures_linked(&c->word.figures);
+    figures_say(c, out);
 }
 
 void word_gone(struct core *c, const struct session *s, struct wf_effects *out)
 {
     if (s->role == WF_ROLE_BROKER && !s->by_token) {
         gossip_link_down(c->word.gossip, s->peer, c->now_us, out);
-        c->word.load_us = 0; /* that a link is gone is news */
+        figures_linked(&c->word.figures);
     }
 }
 
@@ -525,7 +454,7 @@ void word_step(struct core *c, struct wf_effects *out)
     if (w->due_us <= c->now_us) {
         w->due_us = c->now_us + LOOK_US;
         say_site(c, out);
-        say_load(c, w->load_us == 0, out);
+        figures_say(c, out);
         say_holds(c, out);
     }
     if (w->brokers_changed && w->brokers_us <= c->now_us) {

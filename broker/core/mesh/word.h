@@ -11,6 +11,7 @@
 #ifndef BROKER_CORE_MESH_WORD_H
 #define BROKER_CORE_MESH_WORD_H
 
+#include "broker/core/mesh/figures.h"
 #include "broker/core/mesh/holds.h"
 #include "broker/core/mesh/names.h"
 #include "proto/effects.h"
@@ -23,13 +24,12 @@ struct session;
 struct turn;
 
 struct word {
-    struct gossip *gossip;  /* owned */
-    int speaks;             /* there has been a neighbour since the start */
-    uint64_t due_us;        /* when we are looked at again */
-    uint64_t load_us;       /* when the figures were last said */
-    uint64_t free_, queued; /* as they were then */
-    struct holds holds;     /* the large blobs that are here */
-    uint64_t brokers_us;    /* when those who listen are told of brokers again */
+    struct gossip *gossip; /* owned */
+    int speaks;            /* there has been a neighbour since the start */
+    uint64_t due_us;       /* when we are looked at again */
+    struct figures figures;
+    struct holds holds;  /* the large blobs that are here */
+    uint64_t brokers_us; /* when those who listen are told of brokers again */
     int brokers_changed;
     struct names names;           /* datasets of others: named.h */
     uint8_t places[NAMES_OF_ONE]; /* of ours: 1 where one was said */
@@ -79,8 +79,9 @@ uint64_t word_due_us(const struct core *c);
 int word_count(const struct core *c, unsigned i, const char **ret_name,
                uint64_t *ret_value);
 
-/* How much room there is here, and how much waits. */
-void word_figures(const struct core *c, struct wf_site_fact *ret);
+/* Say a fact of ours: a message of that type.  What cannot be said is counted. */
+void word_say(struct core *c, unsigned kind, struct wf_slice key, enum wf_type type,
+              const void *body, struct wf_effects *out);
 
 /* on_map.c */
 void query_map(struct turn *t);

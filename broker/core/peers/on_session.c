@@ -326,7 +326,7 @@ void session_rtt(struct core *c, struct session *s, uint64_t rtt_us)
     wf_ewma_add(&s->rtt_us, rtt_us, RTT_SHIFT);
     if (!s->by_token && a != NULL && a->session == s) {
         if (agent_is_site(a) && a->rtt_us.n == 0) {
-            c->word.load_us = 0; /* how far a neighbour is, is news */
+            figures_measured(&c->word.figures);
         }
         wf_ewma_add(&a->rtt_us, rtt_us, RTT_SHIFT);
         routes_measured(c, a);

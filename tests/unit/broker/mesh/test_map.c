@@ -8,10 +8,12 @@ struct scene {
     struct bed b;
     struct far f;
     uint32_t op;
+    int of_before; /* the other one says its links with its figures */
 };
 
 static void scene_open(struct scene *s)
 {
+    s->of_before = 0;
     bed_init(&s->b);
     s->b.cfg.key = bed_key(200);
     s->b.cfg.boot = 1;
@@ -54,11 +56,17 @@ static void far_speaks(struct scene *s)
     struct wf_site_fact site = {.name = wf_slice_of("far"), .site = wf_slice_of("paris")};
     struct wf_site_fact load = {
         .agents = 2, .slots = 8, .free = 3, .queued = 4, .live = 9};
+    struct wf_site_fact links = {{0}};
     struct wf_buf rows = WF_BUF_INIT(1024);
 
-    must(wf_rows_add(&rows, &load.links, wf_desc_link_row(), &here) == 0);
-    must(wf_rows_add(&rows, &load.links, wf_desc_link_row(), &there) == 0);
+    must(wf_rows_add(&rows, &links.links, wf_desc_link_row(), &here) == 0);
+    must(wf_rows_add(&rows, &links.links, wf_desc_link_row(), &there) == 0);
     say_site(s, WF_FACT_SITE, &site);
+    if (s->of_before) {
+        load.links = links.links;
+    } else {
+        say_site(s, WF_FACT_LINKS, &links);
+    }
     say_site(s, WF_FACT_LOAD, &load);
     wf_buf_fini(&rows);
     carry(&s->b, &s->f);
@@ -174,6 +182,19 @@ static void shows_links(void)
     scene_close(&s);
 }
 
+static void shows_links_of_before(void)
+{
+    struct wf_msg m;
+    struct scene s;
+
+    scene_open(&s);
+    s.of_before = 1;
+    far_speaks(&s);
+    is_int(ask_links(&s, 0, 0, &m), 3, "one of before tells its links with its figures");
+    ok(wf_slice_is(link_at(&m, 2).to, "third"), "the same ones");
+    scene_close(&s);
+}
+
 static void shows_what_is_cut(void)
 {
     struct wf_map_row row;
@@ -264,6 +285,7 @@ int main(void)
 {
     shows_brokers();
     shows_links();
+    shows_links_of_before();
     shows_what_is_cut();
     measures_for_others();
     return done();

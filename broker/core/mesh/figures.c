@@ -6,8 +6,9 @@
 
 #define ROWS_MAX  32u
 #define SECOND_US UINT64_C(1000000)
-#define LOAD_US   (15 * SECOND_US) /* figures are said at least so often: a sign of life \
-                                    */
+#define LOAD_US                                                                          \
+    (15 * SECOND_US) /* figures are said at least so often: a sign of life               \
+                      */
 #define LOAD_GAP_US  (2 * SECOND_US) /* and what is not urgent at most, */
 #define LOAD_BYTES   180u            /* of a fact, as it goes out, */
 #define LOAD_RATE    16384u          /* of which all brokers may say so many a second */

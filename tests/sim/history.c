@@ -193,6 +193,12 @@ static const struct actor *named(const struct sim *s, struct wf_slice name)
     return NULL;
 }
 
+/* Who had it may be hostile, here or behind another broker, and say what it likes. */
+static int may_be_forged(const struct sim *s)
+{
+    return s->swarm.rogue_agent || s->swarm.rogue_broker;
+}
+
 /* What another broker had done is told under that broker's name. */
 static int is_broker(const struct sim *s, struct wf_slice name)
 {
@@ -223,7 +229,7 @@ static void judge_reused(struct sim *s, const struct hjob *j, const struct wf_ou
         sim_fail(s, "job %u never asked for the result of another", j->index);
     } else if (other == NULL || other->like != j->like) {
         sim_fail(s, "job %u gets the outcome of other work", j->index);
-    } else if (ran == NULL && s->swarm.rogue_agent) {
+    } else if (ran == NULL && may_be_forged(s)) {
         return;
     } else if (ran == NULL || ran->like != j->like) {
         sim_fail(s, "job %u gets the result of other work", j->index);
@@ -244,7 +250,7 @@ static void judge_result(struct sim *s, const struct hjob *j, const struct wf_ou
         sim_fail(s, "job %u: an outcome from a node that there is not", j->index);
         return;
     }
-    if (at != NULL ? at->ops != &device_ops : s->swarm.rogue_agent) {
+    if (at != NULL ? at->ops != &device_ops : may_be_forged(s)) {
         return; /* a hostile agent got it in order, and may say what it likes */
     }
     if (head.mark != RESULT_MARK || head.index != j->index ||
@@ -299,7 +305,7 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
             .attempt = now.attempt,
             .hash = now.hash,
             .ran = m->state == WF_JOB_OK && wf_id_is_zero(&m->reused) &&
-                   (at != NULL ? at->ops == &device_ops : !s->swarm.rogue_agent)};
+                   (at != NULL ? at->ops == &device_ops : !may_be_forged(s))};
 
         if (j->class_ != WF_CLASS_FAST) {
             must_feed(verdict_outcome(s->history.verdict, &j->id, &end));
@@ -488,6 +494,27 @@ static int is_for_agents(enum wf_type type)
            type == WF_MSG_drain || type == WF_MSG_fetch || type == WF_MSG_keep;
 }
 
+/* A hostile one: it gets work, and sees nothing of that of others. */
+static void broker_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
+                       uint64_t inc)
+{
+    switch (m->type) {
+    case WF_MSG_assign:
+        saw_assign(s, a->home, &m->u.assign, inc);
+        break;
+    case WF_MSG_accepted:
+    case WF_MSG_outcome:
+    case WF_MSG_job_update:
+    case WF_MSG_job_info:
+    case WF_MSG_jobs_page:
+    case WF_MSG_why_info:
+        sim_fail(s, "%s is a broker and is sent %s", a->name, wf_desc_of(m->type)->name);
+        break;
+    default:
+        break;
+    }
+}
+
 void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
                  uint64_t inc)
 {
@@ -506,6 +533,10 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
         } else if (m->type == WF_MSG_assign) {
             saw_assign(s, a->home, &m->u.assign, inc);
         }
+        return;
+    }
+    if (a->role == WF_ROLE_BROKER) {
+        broker_saw(s, a, m, inc);
         return;
     }
     if (is_for_agents(m->type)) {

@@ -5,13 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MESH_SALT UINT64_C(0x6d657368)
+#define MESH_SALT  UINT64_C(0x6d657368)
+#define ROGUE_SALT UINT64_C(0x726f6775)
 
 unsigned mesh_size(unsigned long long seed)
 {
     struct wf_rng rng = {seed ^ MESH_SALT << 32};
 
     return wf_rng_below(&rng, 2) == 0 ? 1 : 2 + (unsigned) wf_rng_below(&rng, 2);
+}
+
+int mesh_has_rogue(unsigned long long seed)
+{
+    struct wf_rng rng = {seed ^ ROGUE_SALT << 32};
+
+    return wf_rng_below(&rng, 100) < 30;
 }
 
 static void configure(struct sim *s, struct host *h)

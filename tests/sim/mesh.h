@@ -15,6 +15,9 @@ struct sim;
  * those that their seeds have always been. */
 unsigned mesh_size(unsigned long long seed);
 
+/* Has a world of several brokers a hostile one? */
+int mesh_has_rogue(unsigned long long seed);
+
 /* Name the brokers and configure them. */
 void mesh_found(struct sim *s);
 

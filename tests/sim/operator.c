@@ -77,6 +77,7 @@ static void act_on_nodes(struct sim *s, struct client *c)
 {
     struct device *d = some_device(s);
     struct client *other = &s->clients[1];
+    struct rogue *broker = &s->rogues[s->nrogues != 0 ? s->nrogues - 1 : 0];
 
     switch (below(&s->clock, 6)) {
     case 0:
@@ -92,8 +93,11 @@ static void act_on_nodes(struct sim *s, struct client *c)
         break;
     default:
         /* Never the first: somebody has to do the work in the end. */
-        if (s->swarm.revokes && d->a.identity != 0 && d->a.enrolled &&
-            d->a.home == c->a.home && percent(&s->clock, 30)) {
+        if (s->swarm.rogue_broker && broker->a.home == c->a.home &&
+            percent(&s->clock, 10)) {
+            revoke(s, c, &broker->a);
+        } else if (s->swarm.revokes && d->a.identity != 0 && d->a.enrolled &&
+                   d->a.home == c->a.home && percent(&s->clock, 30)) {
             revoke(s, c, &d->a);
         } else if (s->swarm.revokes && s->nclients > 1 && other->a.home == c->a.home &&
                    percent(&s->clock, 10)) {

@@ -34,6 +34,14 @@ void oracle_step(struct sim *s, const struct host *h)
         sim_fail(s, "%zu live jobs, of at most %u", core_live_jobs(c),
                  (unsigned) h->cfg.max_jobs);
     }
+    for (unsigned i = 0; i < s->nrogues; i++) {
+        const struct principal *p = registry_key(&c->registry, &s->rogues[i].a.key);
+
+        if (p != NULL && 2 * p->guests > h->cfg.max_jobs + 1) {
+            sim_fail(s, "%zu guests of a neighbour, where %u jobs may be", p->guests,
+                     (unsigned) h->cfg.max_jobs);
+        }
+    }
     if (wf_map_len(c->sessions.by_peer) > h->cfg.max_nodes) {
         sim_fail(s, "too many sessions");
     }

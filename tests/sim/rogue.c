@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* A job to meddle with, and its present attempt; NULL: there is none. */
-static const struct job *victim(struct sim *s, const struct rogue *r)
+const struct job *rogue_victim(struct sim *s, const struct rogue *r)
 {
     const struct wf_list_node *head = &r->a.home->core->jobs.all;
     size_t n = wf_map_len(r->a.home->core->jobs.by_id);
@@ -58,7 +57,7 @@ static void say_again(struct sim *s, struct rogue *r)
 
 static void forge_as_agent(struct sim *s, struct rogue *r)
 {
-    const struct job *j = victim(s, r);
+    const struct job *j = rogue_victim(s, r);
     const struct wf_id id = j != NULL && percent(&s->clock, 80) ? j->id : r->held;
     const uint64_t attempt = j != NULL && percent(&s->clock, 80)
                                  ? j->attempt + below(&s->clock, 3)
@@ -68,11 +67,15 @@ static void forge_as_agent(struct sim *s, struct rogue *r)
                                      .attempt = attempt,
                                      .code = below(&s->clock, 2) ? 0 : 30,
                                      .data = wf_slice_of("forged"),
-                                     .run_us = run_us};
+                                     .run_us = run_us,
+                                     .number = attempt + below(&s->clock, 20)};
     const struct wf_started started = {id, attempt};
     const struct wf_output output = {
         .job = id, .attempt = attempt, .stream = 1, .data = wf_slice_of("forged")};
-    const struct wf_refuse refuse = {id, attempt, below(&s->clock, 256), {NULL, 0}};
+    const struct wf_refuse refuse = {.job = id,
+                                     .attempt = attempt,
+                                     .code = below(&s->clock, 256),
+                                     .left = below(&s->clock, 256)};
 
     switch (below(&s->clock, 5)) {
     case 0:
@@ -116,7 +119,7 @@ static void offer(struct sim *s, struct rogue *r)
 
 static void meddle_as_client(struct sim *s, struct rogue *r)
 {
-    const struct job *j = victim(s, r);
+    const struct job *j = rogue_victim(s, r);
     const struct hjob *h = j != NULL ? history_find(s, r->a.home, &j->id) : NULL;
     char text[WF_ID_TEXT];
     struct wf_cancel cancel;
@@ -174,12 +177,14 @@ static void rogue_work(struct sim *s, struct actor *a)
             actor_say(s, a, WF_MSG_ping, &forged);
             break;
         case 3:
-            if (a->role == WF_ROLE_AGENT) {
+            if (a->role != WF_ROLE_CLIENT) {
                 offer(s, r);
             }
             break;
         default:
-            if (a->role == WF_ROLE_AGENT) {
+            if (a->role == WF_ROLE_BROKER && percent(&s->clock, 60)) {
+                rogue_broker_act(s, r);
+            } else if (a->role != WF_ROLE_CLIENT) {
                 forge_as_agent(s, r);
             } else {
                 meddle_as_client(s, r);
@@ -214,7 +219,7 @@ static void rogue_msg(struct sim *s, struct actor *a, const struct wf_msg *msg,
 
     (void) raw;
     if (wf_link_msg(&r->link, actor_us(s, &r->a), msg, &a->fx) == WF_LINK_OPENED) {
-        if (a->role == WF_ROLE_AGENT) {
+        if (a->role != WF_ROLE_CLIENT) {
             offer(s, r);
         }
     } else if (msg->type == WF_MSG_assign) {
@@ -250,6 +255,10 @@ static void rogue_start(struct sim *s, struct actor *a)
     cfg.seed = wf_rng_next(&s->clock.rng);
     r->held = (struct wf_id){{0}};
     r->held_attempt = 0;
+    if (a->role == WF_ROLE_BROKER) {
+        rogue_broker_start(r);
+        cfg.sign = wf_slice_make(r->sign.b, sizeof r->sign.b);
+    }
     wf_link_init(&r->link, &cfg);
     wf_link_start(&r->link, actor_us(s, &r->a), &a->fx);
     (void) actor_at(s, a, s->clock.now_us + around(&s->clock, 40 * MS), EV_WORK);

@@ -213,13 +213,19 @@ static void add_clients(struct sim *s)
 
 static void add_rogues(struct sim *s)
 {
+    const struct {
+        int wanted;
+        unsigned role;
+    } kinds[SIM_ROGUES] = {{s->swarm.rogue_client, WF_ROLE_CLIENT},
+                           {s->swarm.rogue_agent, WF_ROLE_AGENT},
+                           {s->swarm.rogue_broker, WF_ROLE_BROKER}};
+
     s->nrogues = 0;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < SIM_ROGUES; i++) {
         struct rogue *r = &s->rogues[s->nrogues];
 
-        if (i == 0 ? s->swarm.rogue_client : s->swarm.rogue_agent) {
-            sim_add_actor(s, &r->a, &rogue_ops, i == 0 ? WF_ROLE_CLIENT : WF_ROLE_AGENT,
-                          "rogue", i);
+        if (kinds[i].wanted) {
+            sim_add_actor(s, &r->a, &rogue_ops, kinds[i].role, "rogue", i);
             r->a.home = mesh_home(s);
             mesh_enrol(r->a.home, &r->a);
             s->nrogues++;
@@ -242,6 +248,7 @@ static void set_up(struct sim *s, uint64_t seed)
     lanes_reset(s);
     s->data = goods_wanted(seed);
     swarm_draw(&s->swarm, &s->clock);
+    s->swarm.rogue_broker = s->nhosts > 1 && !s->swarm.calm && mesh_has_rogue(seed);
     history_begin(s);
     mesh_found(s);
     add_devices(s);

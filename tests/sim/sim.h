@@ -25,7 +25,7 @@
 #define SIM_DEVICES 8
 #define SIM_HOSTS   3
 #define SIM_CLIENTS 6 /* the last are the operators, one of each broker */
-#define SIM_ROGUES  2
+#define SIM_ROGUES  3
 #define SIM_LINKS   3
 #define SIM_ACTORS  (SIM_DEVICES + SIM_CLIENTS + SIM_ROGUES + SIM_LINKS)
 

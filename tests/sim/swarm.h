@@ -45,11 +45,12 @@ struct swarm {
     uint64_t latency_us, jitter_us;
     int operator_acts, revokes, late_agents;
     int rogue_client, rogue_agent;
-    int clones;    /* devices with a key that another one has too */
-    int skewed;    /* clocks run at their own speed */
-    int slow;      /* somebody reads slowly */
-    int on_sqlite; /* the store is the real driver on simulated sectors */
-    unsigned jobs; /* of one client */
+    int rogue_broker; /* drawn apart: mesh_has_rogue() */
+    int clones;       /* devices with a key that another one has too */
+    int skewed;       /* clocks run at their own speed */
+    int slow;         /* somebody reads slowly */
+    int on_sqlite;    /* the store is the real driver on simulated sectors */
+    unsigned jobs;    /* of one client */
     unsigned burst;
     uint64_t work_us; /* mean time between two acts of a client */
     unsigned durable_pct, policy_pct, reuse_pct, repeat_pct;

@@ -5,6 +5,7 @@
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/reuse.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/mesh/numbers.h"
 #include "common/err.h"
 #include "common/mem.h"
@@ -134,6 +135,7 @@ void reclaim_begin(struct core *c, struct wf_effects *out)
         next = wf_list_next(&c->jobs.all, n);
         wake(c, CONTAINER_OF(n, struct job, in_all), out);
     }
+    guests_revoked(c, NULL, out);
     if (c->jobs.live == 0) {
         return;
     }

@@ -400,6 +400,31 @@ void guests_cut(struct core *c, const struct agent *owner)
     }
 }
 
+void guests_revoked(struct core *c, const struct principal *home, struct wf_effects *out)
+{
+    const struct work_end end = {.state = WF_JOB_CANCELLED,
+                                 .code = WEFT_EREVOKED,
+                                 .reason = "the key of its broker was revoked"};
+
+#ifdef WEFT_PLANT_GUESTS_OF_REVOKED
+    return;
+#endif
+    for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
+         n = wf_list_next(&c->jobs.all, n)) {
+        struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->guest == NULL || j->owner->state != WF_KEY_REVOKED ||
+            (home != NULL && j->owner != home)) {
+            continue;
+        }
+        guest_let_go(c, j);
+        if (!wf_job_is_final(j->state)) {
+            work_stop(j, end.code, out);
+            work_finish(c, j, &end, out);
+        }
+    }
+}
+
 void guest_due(struct core *c, struct job *j, struct wf_effects *out)
 {
     const struct work_end end = {.state = WF_JOB_CANCELLED,

@@ -92,6 +92,9 @@ void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);
  * back. */
 void guests_cut(struct core *c, const struct agent *owner);
 
+/* The key of their broker (NULL: of any) was revoked: they end, and are forgotten. */
+void guests_revoked(struct core *c, const struct principal *home, struct wf_effects *out);
+
 /* It waits, or it is placed: its home hears of it when that takes too long. */
 void guest_waits(struct core *c, struct job *j);
 

@@ -136,7 +136,11 @@ void on_assign(struct turn *t)
     }
     a->neighbour->covered = wf_max_u64(a->neighbour->covered, m->seq);
     if (j != NULL && j->guest != NULL && j->owner == t->s->principal) {
-        return; /* said again: it is held, or its outcome is on its way */
+        if (j->guest->acked) {
+            /* Its home forgot that job, and has another one of that id. */
+            refuse_guest(t, WEFT_EBUSY, "one of that id is not forgotten yet");
+        }
+        return; /* else said again: it is held, or its outcome is on its way */
     }
     if (j != NULL) {
         refuse_guest(t, WEFT_ECONFLICT, "its id here belongs to other work");

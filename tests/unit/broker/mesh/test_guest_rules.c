@@ -215,8 +215,65 @@ static void is_not_passed_round(void)
     bed_fini(&b);
 }
 
+/* Its home has forgotten the job, and another one got its id. */
+static void is_not_the_one_before(void)
+{
+    struct wf_stop stop = {.job = bed_id(1), .attempt = 1, .code = -WEFT_ECANCELLED};
+    const struct wf_result_ack ack = {bed_id(1), 1};
+    struct wf_assign m = work(1);
+    uint32_t home;
+    struct wf_msg msg;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    (void) bed_agent(&b, 1, "a1", 1);
+    home = broker(&b, HOME, "home");
+    bed_say(&b, home, WF_MSG_assign, &m);
+    bed_say(&b, home, WF_MSG_stop, &stop);
+    bed_say(&b, home, WF_MSG_assign, &m);
+    is_int(bed_count(&b, home, WF_MSG_refuse), 0, "what ended is told by its result");
+    bed_say(&b, home, WF_MSG_result_ack, &ack);
+    bed_say(&b, home, WF_MSG_assign, &m);
+    ok(bed_told(&b, home, WF_MSG_refuse, 0, &msg) && msg.u.refuse.code == -WEFT_EBUSY,
+       "one whose agent is still at it is not taken for its successor");
+    bed_fini(&b);
+}
+
+/* Who held a broker's key is not served any more, nor waited for. */
+static void ends_with_its_broker(void)
+{
+    const struct wf_key_revoke revoke = {.req = 1, .key = wf_slice_of("home")};
+    struct wf_assign m = work(1);
+    uint32_t home, op, agent;
+    struct wf_submit s = bed_work(9);
+    struct wf_msg msg;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = bed_agent(&b, 1, "a1", 1);
+    home = broker(&b, HOME, "home");
+    bed_offer(&b, home, "deep", 1, 0);
+    s.capability = wf_slice_of("deep");
+    s.disconnect = WF_KEEP;
+    bed_say(&b, bed_client(&b, 2, "c"), WF_MSG_submit, &s);
+    is_int(bed_state(&b, 9), WF_JOB_ASSIGNED, "a neighbour has work of ours");
+    m.disconnect = WF_KEEP;
+    bed_say(&b, home, WF_MSG_assign, &m);
+    op = bed_operator(&b, 3);
+    bed_say(&b, op, WF_MSG_key_revoke, &revoke);
+    ok(bed_told(&b, agent, WF_MSG_stop, 0, &msg) && msg.u.stop.code == -WEFT_EREVOKED,
+       "when its key is revoked its guests are stopped");
+    is_int(b.c->jobs.live, 1, "and over");
+    is_int(bed_state(&b, 9), WF_JOB_QUEUED, "and what it had is tried elsewhere");
+    bed_fini(&b);
+}
+
 int main(void)
 {
+    is_not_the_one_before();
+    ends_with_its_broker();
     is_back_when_that_is_safe();
     is_told_by_silence_later();
     waits_for_its_agent();

@@ -28,6 +28,17 @@ static const struct wf_key *own_key(struct actor *a)
     return a->ops == &device_ops ? &CONTAINER_OF(a, struct device, a)->own_key : &a->key;
 }
 
+/* It, or one with the same key, has all the data. */
+static int is_kept(const struct sim *s, const struct device *d)
+{
+    for (unsigned i = 0; i < s->ndevices; i++) {
+        if (s->devices[i].shelf.keeper && s->devices[i].a.identity == d->a.identity) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* By name, as people do. */
 static void revoke(struct sim *s, struct client *c, struct actor *a)
 {
@@ -92,12 +103,12 @@ static void act_on_nodes(struct sim *s, struct client *c)
         set_node(s, c, d, WF_NODE_ACT_LABEL, percent(&s->clock, 50) ? "zone=a" : "zone=");
         break;
     default:
-        /* Never the first: somebody has to do the work in the end. */
+        /* Never the first, nor who keeps the data: the work has to be done in the end. */
         if (s->swarm.rogue_broker && broker->a.home == c->a.home &&
             percent(&s->clock, 10)) {
             revoke(s, c, &broker->a);
-        } else if (s->swarm.revokes && d->a.identity != 0 && d->a.enrolled &&
-                   d->a.home == c->a.home && percent(&s->clock, 30)) {
+        } else if (s->swarm.revokes && d->a.identity != 0 && !is_kept(s, d) &&
+                   d->a.enrolled && d->a.home == c->a.home && percent(&s->clock, 30)) {
             revoke(s, c, &d->a);
         } else if (s->swarm.revokes && s->nclients > 1 && other->a.home == c->a.home &&
                    percent(&s->clock, 10)) {

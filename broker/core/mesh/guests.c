@@ -38,12 +38,19 @@ int guest_new(const struct wf_assign *m, struct guest **ret_guest)
     return 0;
 }
 
-int guest_fits(const struct core *c, const struct principal *home, size_t bytes)
+int guest_fits(struct core *c, const struct principal *home, size_t bytes,
+               struct wf_effects *out)
 {
     const size_t jobs = c->cfg.max_jobs - wf_min_u64(c->jobs.live, c->cfg.max_jobs);
-    const size_t room = c->cfg.max_bytes - wf_min_u64(c->jobs.bytes, c->cfg.max_bytes);
+    const size_t more = home->guest_bytes + bytes;
 
-    return home->guests < jobs && bytes <= room && home->guest_bytes <= room - bytes;
+    if (home->guests >= jobs || more > c->cfg.max_bytes) {
+        return 0;
+    }
+    if (c->jobs.bytes > c->cfg.max_bytes - more) {
+        work_retain(c, more, out); /* results that are kept make room */
+    }
+    return c->jobs.bytes <= c->cfg.max_bytes - more;
 }
 
 void guest_enters(struct job *j)

@@ -43,9 +43,10 @@ int guest_new(const struct wf_assign *m, struct guest **ret_guest);
 
 /* May that broker have one more guest here, of so many bytes?  As many as there is room
  * left: so one neighbour gets half of all, n of them n / (n + 1) together, and our own
- * clients find room whatever they send.  (Choudhury, Hahne, "Dynamic queue length
- * thresholds for shared-memory packet switches", 1998.) */
-int guest_fits(const struct core *c, const struct principal *home, size_t bytes);
+ * clients find room whatever they send.  Results that are kept go first.  (Choudhury,
+ * Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998.) */
+int guest_fits(struct core *c, const struct principal *home, size_t bytes,
+               struct wf_effects *out);
 
 /* It has an owner: it is counted, while it is live.  A job that is none: nothing. */
 void guest_enters(struct job *j);

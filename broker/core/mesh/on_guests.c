@@ -86,7 +86,7 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     struct job *j;
     int rc;
 
-    if (!guest_fits(t->c, t->s->principal, m->payload.len + m->inputs.len)) {
+    if (!guest_fits(t->c, t->s->principal, m->payload.len + m->inputs.len, t->out)) {
         *ret_why = "its broker has as much here as it may";
         return WEFT_EBUSY;
     }

@@ -17,57 +17,13 @@ static int holds_waiting(const struct offer *o)
            (a->assigned > a->slots || o->assigned > o->slots);
 }
 
-/* How long the job that is there already waits: for all but itself. */
-static uint64_t wait_there(const struct core *c, const struct job *j,
-                           const struct offer *o)
+static int is_sooner(struct core *c, const struct job *j, const struct offer *there,
+                     const struct agent *here)
 {
-    const struct agent *a = o->agent;
-    struct route_load l = routing_load(c->routing, a->node);
-    uint64_t others = wf_max_u64(o->assigned, 1) - 1;
+    const uint64_t least_us =
+        wf_add_sat(RECALL_GAIN_US, wf_ewma_mean(&there->agent->rtt_us));
 
-    l.jobs -= l.jobs != 0;
-    l.work_us -= wf_min_u64(l.work_us, j->work_us);
-    return wf_max_u64(score_wait(l.jobs, l.work_us, (uint32_t) a->slots, a->speed_pm),
-                      score_wait(others, wf_min_u64(others * j->work_us, l.work_us),
-                                 (uint32_t) o->slots, a->speed_pm));
-}
-
-/* All terms of the job at one agent; 1 when it would be let go there. */
-static int score_at(struct core *c, const struct job *j, struct agent *a,
-                    struct score *ret)
-{
-    const struct place_ask ask = {.sure = a};
-    struct decision d;
-
-    decision_clear(&d);
-    (void) place_choose(c, j, &ask, &d);
-    for (uint32_t i = 0; i < d.route.nrows; i++) {
-        const struct route_row *row = &d.route.rows[i];
-
-        if (row->node == a->node) {
-            *ret = row->score;
-            ret->others_us = 0; /* nobody comes after it, here or there */
-            return row->filter == PLACE_PASSED;
-        }
-    }
-    return 0;
-}
-
-static int is_sooner(struct core *c, const struct job *j, struct offer *there,
-                     struct agent *here)
-{
-    uint64_t now_us, then_us, least_us;
-    struct score s = {0};
-
-    if (!score_at(c, j, here, &s)) {
-        return 0;
-    }
-    then_us = score_total(&s, j->goal == WF_GOAL_THROUGHPUT);
-    (void) score_at(c, j, there->agent, &s); /* it is full, and that is the point */
-    s.wait_us = wait_there(c, j, there);
-    now_us = score_total(&s, j->goal == WF_GOAL_THROUGHPUT);
-    least_us = wf_add_sat(RECALL_GAIN_US, wf_ewma_mean(&there->agent->rtt_us));
-    return wf_add_sat(then_us, least_us) <= now_us && then_us <= now_us / 4 * 3;
+    return place_is_sooner(c, j, there->agent, here, least_us);
 }
 
 /* It may move there: it was not there yet, and did not move too often. */

@@ -215,6 +215,18 @@ static void decide_none(const struct core *c, const struct job *j, struct decisi
     d->best = d->runner_up = -1;
 }
 
+/* The job as it is put to the router; borrows the others. */
+static void describe(struct asked *asked, struct route_input *inputs,
+                     struct route_job *ret)
+{
+    routes_job(asked->core, asked->job, inputs, ret);
+    ret->sure = asked->ask->sure != NULL ? asked->ask->sure->node : ROUTE_NONE;
+    ret->late_pm = ROUTE_SURE_PM;
+    ret->try_pm = asked->ask->admission ? ROUTE_ADMIT_PM : ROUTE_POSSIBLE_PM;
+    ret->filter = filter;
+    ret->arg = asked;
+}
+
 struct offer *place_choose(struct core *c, const struct job *j,
                            const struct place_ask *ask, struct decision *ret)
 {
@@ -229,18 +241,26 @@ struct offer *place_choose(struct core *c, const struct job *j,
         count(c, j, ret);
         return NULL;
     }
-    routes_job(c, j, inputs, &rj);
-    rj.sure = ask->sure != NULL ? ask->sure->node : ROUTE_NONE;
-    rj.late_pm = ROUTE_SURE_PM;
-    rj.try_pm = ask->admission ? ROUTE_ADMIT_PM : ROUTE_POSSIBLE_PM;
-    rj.filter = filter;
-    rj.arg = &asked;
+    describe(&asked, inputs, &rj);
     routing_decide(c->routing, &rj, c->now_us, &ret->route);
     count(c, j, ret);
     if (ret->route.best >= 0) {
         (void) best_offer(c, j, ret->route.rows[ret->route.best].ref, &o);
     }
     return o;
+}
+
+int place_is_sooner(const struct core *c, const struct job *j, const struct agent *there,
+                    const struct agent *here, uint64_t least_us)
+{
+    const struct place_ask ask = {.sure = NULL};
+    const struct route_waiting waiting = {.node = there->node, .work_us = j->work_us};
+    struct route_input inputs[ROUTE_INPUTS_MAX];
+    struct asked asked = {c, j, &ask};
+    struct route_job rj;
+
+    describe(&asked, inputs, &rj);
+    return routing_is_sooner(c->routing, &rj, &waiting, here->node, least_us, c->now_us);
 }
 
 int place_is_late(const struct decision *d, uint64_t *ret_best_us)

@@ -20,6 +20,11 @@ struct place_ask {
 struct offer *place_choose(struct core *c, const struct job *j,
                            const struct place_ask *ask, struct decision *ret);
 
+/* A job that waits at one agent would be done clearly sooner at another, which may have
+ * it: see routing_is_sooner(). */
+int place_is_sooner(const struct core *c, const struct job *j, const struct agent *there,
+                    const struct agent *here, uint64_t least_us);
+
 /* It can go nowhere, because it would be late wherever it could: 1, and how long it would
  * take at the best of these, microseconds. */
 int place_is_late(const struct decision *d, uint64_t *ret_best_us);

@@ -70,7 +70,9 @@ struct store_options {
     void (*told)(void *arg, const char *line); /* what repair did, a line each */
     void *told_arg;
     const char *vfs; /* SQLite: the name of the sqlite3_vfs to use; NULL: the default */
-    uint64_t seed;   /* of the store's id, for runs that repeat; 0: the system's random */
+    unsigned log_pages; /* SQLite: of its log when it is copied into the database; 0: as
+                           many as pay */
+    uint64_t seed; /* of the store's id, for runs that repeat; 0: the system's random */
 };
 
 /* What a store is, once open. */

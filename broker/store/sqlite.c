@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Pages in the log when it is copied into the database: 2 MB, a few milliseconds during
- * which commits wait.  More of them make the wait longer, and the whole no faster. */
-#define CHECKPOINT_FRAMES 512
+/* Pages in the log when it is copied into the database: 8 MB, some 10 ms during which
+ * commits wait.  Fewer of them are copied no faster for each, and the disk is asked more
+ * often to write the metadata of a file that grew; more make the wait longer. */
+#define LOG_PAGES 2048
 
 /* The longest value, with room to grow. */
 #define RECORD_MAX (16u << 20)
@@ -103,7 +104,7 @@ int sqlite_connect(struct sqlite *s, struct wf_err *err)
         return sqlite_fail(s, "cannot open", err);
     }
     s->frames = 0;
-    s->checkpoint = CHECKPOINT_FRAMES;
+    s->checkpoint = s->log_pages;
     (void) sqlite3_wal_hook(s->db, on_log_grew,
                             s); /* in place of automatic checkpoints */
     return 0;
@@ -348,11 +349,11 @@ static void checkpoint(struct sqlite *s)
     if (s->frames < s->checkpoint) {
         return;
     }
-    s->checkpoint = s->frames + CHECKPOINT_FRAMES;
+    s->checkpoint = s->frames + s->log_pages;
     WF_FAILPOINT("store.checkpoint.before");
     if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) ==
         SQLITE_OK) {
-        s->checkpoint = CHECKPOINT_FRAMES;
+        s->checkpoint = s->log_pages;
         s->frames = 0;
     }
     WF_FAILPOINT("store.checkpoint.after");
@@ -498,6 +499,7 @@ static int open_db(const struct store_options *o, void **ret_db,
     if (s != NULL) {
         s->path = wf_strdup(o->where);
         s->vfs = o->vfs != NULL ? wf_strdup(o->vfs) : NULL;
+        s->log_pages = o->log_pages != 0 ? (int) o->log_pages : LOG_PAGES;
     }
     if (s == NULL || s->path == NULL || (o->vfs != NULL && s->vfs == NULL)) {
         (void) wf_err_set(err, rc, "out of memory");

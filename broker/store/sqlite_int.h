@@ -33,6 +33,7 @@ struct mark {
 struct sqlite {
     char *path, *vfs;      /* owned; no vfs: the default one */
     sqlite3 *db;           /* NULL: an error closed it; the next commit opens it again */
+    int log_pages;         /* when it is time for a checkpoint */
     struct gather *gather; /* owned; of the connection */
     sqlite3_stmt *put[STORE_TABLES], *replace[STORE_TABLES], *del[STORE_TABLES];
     sqlite3_stmt *put_many[STORE_TABLES]; /* of keys of eight bytes */

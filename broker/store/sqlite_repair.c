@@ -271,7 +271,7 @@ static int swap(struct sqlite *s, const char *fresh, struct wf_err *err)
 static int rebuild(struct sqlite *s, struct wf_err *err)
 {
     char path[PATH_SIZE], wal[PATH_SIZE + 16];
-    struct sqlite fresh = {.path = path};
+    struct sqlite fresh = {.path = path, .log_pages = s->log_pages};
     int rc;
 
     if (s->vfs != NULL || strlen(s->path) > sizeof path - 16) {

@@ -91,6 +91,7 @@ static int open_on(struct sim *s, struct host *h, struct sectors *d, int repair,
                                     .broker = "broker",
                                     .repair = repair,
                                     .vfs = VFS_NAME,
+                                    .log_pages = 512,
                                     .seed = h->disk.facts.id};
 
     vfs_use(d, &s->clock);

@@ -454,8 +454,10 @@ static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int 
  * 1: it was reached, 0: there are fewer writes; -1: something is wrong. */
 static int survive(long nth, long n)
 {
-    struct store_options o = {
-        .where = files_path[FILE_DB], .broker = "hq", .vfs = "weft-faulty"};
+    struct store_options o = {.where = files_path[FILE_DB],
+                              .broker = "hq",
+                              .vfs = "weft-faulty",
+                              .log_pages = 512};
     static uint8_t value[600000];
     struct batch b = BATCH_INIT(b, 0);
     struct store_facts facts;
@@ -520,13 +522,13 @@ static void test_checkpoints(void)
 
     begin();
     db = files_must_open(&facts);
-    for (uint64_t i = 0; i < 200; i++) {
+    for (uint64_t i = 0; i < 800; i++) {
         fill(value, sizeof value, i);
         add(&b, STORE_JOBS, i + 1, value, sizeof value);
         files_commit(db, &b, &model);
     }
     log = image_read(FILE_LOG);
-    ok(log.len > 500000 && log.len < 4000000, "the log of 10 MB of rows stays short");
+    ok(log.len > 5000000 && log.len < 12000000, "the log of 40 MB of rows stays short");
     printf("# %zu bytes\n", log.len);
     wf_free(log.p);
     ok(same(&store_sqlite, db, &model), "and all rows are there");

@@ -158,6 +158,8 @@ void fill_broker(struct rows *r, const union fill_row *from, void *to)
     b->free = x->free;
     b->queued = x->queued;
     b->live = x->live;
+    b->classes = rows_text(r, x->classes);
+    b->site_age_ms = x->site_age_ms;
 }
 
 void fill_link(struct rows *r, const union fill_row *from, void *to)

@@ -175,7 +175,9 @@ const struct cmd cmd_map = {
         "link; MBIT/S is to the other end and back, where something measured it.  HEARD\n"
         "is how long ago the broker heard of it: the age of what is shown.  A broker "
         "that\n"
-        "nothing leads to now is cut off, and its row is what it said last.\n",
+        "nothing leads to now is cut off, and its row is what it said last.  CLASSES "
+        "are\n"
+        "the slots of each node class of a site, and what one costs by its price book.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct map_args),
     .defaults = &defaults,

@@ -93,12 +93,66 @@ uint64_t map_cut_ms(const struct map *map, const struct weft_broker *broker)
     return 0;
 }
 
+/* -- classes of nodes ------------------------------------------------------------------
+ */
+
+#define HOUR 3600u
+
+struct map_class {
+    char name[65];
+    uint64_t slots, pusd_s;
+};
+
+/* The one at `at`, and where the next begins; NULL: there is none. */
+static const char *map_class(const char *at, struct map_class *ret)
+{
+    int end = 0;
+
+    ret->name[0] = '\0';
+    at += strspn(at, " ");
+    if (*at != '=' && sscanf(at, "%64[^ =]%n", ret->name, &end) != 1) {
+        return NULL;
+    }
+    at += end;
+    end = 0;
+    return sscanf(at, "=%" SCNu64 "@%" SCNu64 "%n", &ret->slots, &ret->pusd_s, &end) == 2
+               ? at + end
+               : NULL;
+}
+
+/* "gpu 4 at $0.32 an hour, plain 16": what a slot costs, where that is known. */
+static void classes_cell(struct table *table, enum tint tint, const struct weft_broker *b)
+{
+    struct map_class class_;
+    char text[512] = "";
+    size_t len = 0;
+
+    for (const char *at = b->classes; (at = map_class(at, &class_)) != NULL;) {
+        const uint64_t hour =
+            class_.pusd_s > UINT64_MAX / HOUR ? UINT64_MAX : class_.pusd_s * HOUR;
+        const int n =
+            snprintf(text + len, sizeof(text) - len, "%s%s %" PRIu64 "%s%s%s",
+                     len > 0 ? ", " : "", class_.name[0] != '\0' ? class_.name : "other",
+                     class_.slots, hour > 0 ? " at " : "",
+                     hour > 0 ? fmt_usd(hour).s : "", hour > 0 ? "/h" : "");
+
+        if (n < 0 || (size_t) n >= sizeof(text) - len) {
+            text[len] = '\0';
+            break;
+        }
+        len += (size_t) n;
+    }
+    table_cell(table, tint, "%s", text);
+}
+
 /* -- JSON ------------------------------------------------------------------------------
  */
 
 static void broker_json(struct json *json, const struct map *map,
                         const struct weft_broker *b)
 {
+    struct map_class class_;
+
     json_object(json, NULL);
     json_text(json, "name", b->name);
     json_text(json, "key", b->key);
@@ -113,6 +167,16 @@ static void broker_json(struct json *json, const struct map *map,
     json_uint(json, "free", b->free);
     json_uint(json, "queued", b->queued);
     json_uint(json, "live", b->live);
+    json_array(json, "classes");
+    for (const char *at = b->classes; (at = map_class(at, &class_)) != NULL;) {
+        json_object(json, NULL);
+        json_text(json, "name", class_.name);
+        json_uint(json, "slots", class_.slots);
+        json_uint(json, "pusd_s", class_.pusd_s);
+        json_close_object(json);
+    }
+    json_close_array(json);
+    json_uint(json, "site_age_ms", b->site_age_ms);
     json_close_object(json);
 }
 
@@ -249,6 +313,7 @@ static void broker_row(struct cli *cli, struct table *table, const struct map *m
     table_cell(table, tint, "broker");
     table_cell(table, tint, "%s", b->site);
     table_cell(table, tint, "%s", "");
+    classes_cell(table, tint, b);
 }
 
 static void link_row(struct table *table, const struct map *map,
@@ -273,7 +338,7 @@ static void link_row(struct table *table, const struct map *map,
     table_cell(table, link_is_up(l) ? TINT_NONE : TINT_WARN, "%s", fmt_ms(l->age_ms).s);
     table_cell(table, tint, "%s", "");
     table_cell(table, tint, "link");
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         table_cell(table, tint, "%s", "");
     }
 }
@@ -299,6 +364,7 @@ static void node_row(struct table *table, const struct weft_node *node,
     table_cell(table, tint, "%s", node->role);
     table_cell(table, tint, "%s", node->site);
     table_cell(table, tint, "%s", node_tier(node));
+    table_cell(table, tint, "%s", "");
 }
 
 /* What is not seen now, in words. */
@@ -354,7 +420,8 @@ void map_print(struct cli *cli, const struct map *map)
                                       {"ROLE", COL_OPTIONAL},
                                       {"HOPS", COL_OPTIONAL},
                                       {"SITE", COL_SHRINK | COL_OPTIONAL},
-                                      {"TIER", COL_OPTIONAL}};
+                                      {"TIER", COL_OPTIONAL},
+                                      {"CLASSES", COL_SHRINK | COL_OPTIONAL}};
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
     struct rows rows = {NULL, NULL, 0};
 

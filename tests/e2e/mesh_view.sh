@@ -46,11 +46,12 @@ is "$rc" 2 "--brokers alone makes no sense"
 # -- three in a chain ---------------------------------------------------------------------
 
 site b
-site c
+printf '%s\n' class '    name = gpu' '    usd_h = 0.9' > "$tmp/prices"
+site c "prices = $tmp/prices"
 linked a b
 linked b c
 at_site a agent near 'slots = 2' 'hash@1:sha256sum'
-at_site c agent deep 'slots = 3' 'deep@1:tr a-z A-Z'
+at_site c agent deep 'slots = 3' 'class = gpu' 'deep@1:tr a-z A-Z'
 for s in a b c; do
     run weft -C "$s" map --wait=up --brokers 3 --timeout 30s
     is "$rc" 0 "$s: three brokers are up"
@@ -64,6 +65,9 @@ is "$(of b state "$out") $(of c state "$out")" "up up" "the others are up"
 is "$(of b hops "$out") $(of c hops "$out") $(of c via "$out")" "1 2 b" "with the way there"
 ok "what is known of c has an age" test "$(of c age_ms "$out")" -ge 0
 is "$(of c slots "$out") $(of c agents "$out")" "3 1" "and figures"
+is "$(of c classes "$out")" "[{'name': 'gpu', 'slots': 3, 'pusd_s': 250000000}]" \
+    "node classes with their prices"
+ok "which are of some age, too" test "$(of c site_age_ms "$out")" -ge 0
 is "$(link_of a b state "$out")" up "our own link"
 is "$(link_of b c state "$out")" up "and one that b told of"
 ok "both for a while" test "$(link_of b c state_ms "$out")" -gt 0
@@ -82,6 +86,7 @@ b -> c
 c
 c -> b" "piped: a line each, in order of distance"
 like "$out" '^c.up.*2 via b' "with the hops"
+like "$out" '^c.*gpu 3 at \$0\.9/h$' "and the classes"
 view=$(on_tty 'weft --no-color -C a map')
 like "$view" '(→|->) b +up' "on a terminal: links below their broker"
 like "$view" '3/3 brokers, 1/1 agents up' "and how many are up"

@@ -2,6 +2,7 @@
  * and the links between brokers. */
 #include "broker/core/core_int.h"
 #include "broker/core/mesh/atlas.h"
+#include "broker/core/mesh/classes.h"
 #include "broker/core/peers/link_list.h"
 #include "common/err.h"
 
@@ -17,27 +18,33 @@ static void set_figures(struct wf_map_row *row, const struct wf_site_fact *load)
     row->live = load->live;
 }
 
-static void tell_self(const struct atlas *a, struct wf_map_row *row)
+static void tell_self(const struct atlas *a, struct wf_buf *scratch,
+                      char classes[WF_TEXT_MAX + 1], struct wf_map_row *row)
 {
     struct wf_site_fact load;
+    struct wf_rows rows;
 
     row->state = WF_SITE_SELF;
     row->site = wf_slice_of(a->c->cfg.site);
     figures_now(a->c, &load);
     set_figures(row, &load);
+    classes_now(a->c, scratch, &rows);
+    row->classes = wf_slice_of(classes_text(rows, classes));
 }
 
 /* What another one said of itself.  Its figures are said again and again: their age is
  * that of what is known of it. */
 static void tell_other(const struct atlas *a, const struct place *x,
-                       char site[WF_NAME_MAX + 1], struct wf_map_row *row)
+                       char site[WF_NAME_MAX + 1], char classes[WF_TEXT_MAX + 1],
+                       struct wf_map_row *row)
 {
     struct wf_site_fact fact;
     uint64_t age_ms;
 
     if (atlas_fact(a, &x->key, WF_FACT_SITE, &fact, &age_ms)) {
         row->site = wf_slice_of(wf_slice_str(fact.site, site, WF_NAME_MAX + 1));
-        row->age_ms = age_ms;
+        row->classes = wf_slice_of(classes_text(fact.classes, classes));
+        row->age_ms = row->site_age_ms = age_ms;
     } else if (x->neighbour != NULL) {
         row->site = wf_slice_of(x->neighbour->principal->site);
         row->age_ms = atlas_silence_ms(a, x->neighbour);
@@ -48,9 +55,10 @@ static void tell_other(const struct atlas *a, const struct place *x,
     }
 }
 
-static void add_row(const struct atlas *a, const struct place *x, struct wf_buf *b,
+static void add_row(const struct atlas *a, const struct place *x, struct core *c,
                     struct wf_rows *rows)
 {
+    char classes[WF_TEXT_MAX + 1];
     char name[WF_NAME_MAX + 1], via[WF_NAME_MAX + 1], site[WF_NAME_MAX + 1];
     struct wf_map_row row = {.key = x->key,
                              .name = atlas_name(a, &x->key, name),
@@ -61,14 +69,14 @@ static void add_row(const struct atlas *a, const struct place *x, struct wf_buf 
         return;
     }
     if (x == a->v) {
-        tell_self(a, &row);
+        tell_self(a, core_rows(c, 1), classes, &row);
     } else {
-        tell_other(a, x, site, &row);
+        tell_other(a, x, site, classes, &row);
     }
     if (row.state == WF_SITE_UP) {
         row.via = atlas_name(a, &atlas_first(a, x)->key, via);
     }
-    (void) wf_rows_add(b, rows, wf_desc_map_row(), &row);
+    (void) wf_rows_add(&c->row_store[0], rows, wf_desc_map_row(), &row);
 }
 
 void query_map(struct turn *t)
@@ -76,15 +84,15 @@ void query_map(struct turn *t)
     const struct wf_query *q = &t->msg->u.query;
     const uint64_t limit = q->limit != 0 ? q->limit : WF_PAGE_MAX;
     struct wf_map_page m = {.req = q->req};
-    struct wf_buf *b = core_rows(t->c, 0);
     struct atlas a;
 
     if (atlas_draw(&a, t->c) != 0) {
         refuse(t, WEFT_ENOMEM, q->req, NULL, 0, "out of memory");
         return;
     }
+    (void) core_rows(t->c, 0);
     for (uint64_t i = q->after; i < a.n && m.rows.count < limit; i++) {
-        add_row(&a, &a.v[i], b, &m.rows);
+        add_row(&a, &a.v[i], t->c, &m.rows);
         m.more = i + 1 < a.n ? i + 1 : 0;
     }
     wf_effects_send(t->out, t->s->peer, WF_MSG_map_page, &m);

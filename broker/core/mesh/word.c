@@ -1,6 +1,7 @@
 #include "broker/core/mesh/word.h"
 
 #include "broker/core/core_int.h"
+#include "broker/core/mesh/classes.h"
 #include "broker/core/mesh/gossip.h"
 #include "broker/core/mesh/named.h"
 #include "broker/core/place/routes.h"
@@ -143,6 +144,7 @@ static void say_site(struct core *c, struct wf_effects *out)
             (void) wf_rows_add(endpoints, &m.endpoints, wf_desc_label_row(), &row);
         }
     }
+    classes_now(c, core_rows(c, 2), &m.classes);
     mesh_offers(c, NULL, &m.caps);
     word_say(c, WF_FACT_SITE, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
 }

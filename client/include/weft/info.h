@@ -195,6 +195,9 @@ struct weft_broker {
     uint64_t slots, free; /* of these */
     uint64_t queued;      /* jobs that wait for one */
     uint64_t live;        /* jobs without an outcome */
+    const char *classes;  /* of nodes that take work: "NAME=SLOTS@PUSD", separated by
+                             blanks; PUSD is the price of a slot-second in 1e-12 $ */
+    uint64_t site_age_ms; /* of what is known of these */
 };
 
 /* A link as the broker knows it.  Rates are bytes a second from `from` to `to` and the

@@ -57,8 +57,11 @@ static void far_speaks(struct scene *s)
     struct wf_site_fact load = {
         .agents = 2, .slots = 8, .free = 3, .queued = 4, .live = 9};
     struct wf_site_fact links = {{0}};
-    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_buf rows = WF_BUF_INIT(1024), more = WF_BUF_INIT(1024);
 
+    must(wf_rows_add(&more, &site.classes, wf_desc_class_row(),
+                     &(struct wf_class_row){
+                         .name = wf_slice_of("gpu"), .slots = 8, .price_pusd = 7}) == 0);
     must(wf_rows_add(&rows, &links.links, wf_desc_link_row(), &here) == 0);
     must(wf_rows_add(&rows, &links.links, wf_desc_link_row(), &there) == 0);
     say_site(s, WF_FACT_SITE, &site);
@@ -69,6 +72,7 @@ static void far_speaks(struct scene *s)
     }
     say_site(s, WF_FACT_LOAD, &load);
     wf_buf_fini(&rows);
+    wf_buf_fini(&more);
     carry(&s->b, &s->f);
 }
 
@@ -143,6 +147,8 @@ static void shows_brokers(void)
     ok(wf_slice_is(row.site, "paris") && row.agents == 2 && row.slots == 8 &&
            row.free == 3 && row.queued == 4 && row.live == 9 && row.age_ms >= 1000,
        "and as it told, with the age of that");
+    ok(wf_slice_is(row.classes, "gpu=8@7") && row.site_age_ms >= 1000,
+       "so are its node classes");
     is_int(ask_map(&s, 0, 1, &m), 1, "in pages");
     is_int(ask_map(&s, m.u.map_page.more, 1, &m), 1, "the rest");
     ok(m.u.map_page.more == 0 && wf_slice_is(broker_at(&m, 0).name, "far"),

@@ -1,11 +1,10 @@
 /* check.c - read histories, print the verdict
  *
- *     weft-check [--open | --accepted] [--sites] [--superseded N] STORY...
+ *     weft-check [--open | --accepted] [--superseded N] STORY...
  *
  * Exit code 0 when nothing was lost, divergent or duplicate.  --open lists the jobs that
  * were accepted and have no outcome, --accepted all that were accepted, and judge
- * nothing.  --sites: a handler may have been started under the id that its broker gave to
- * the job of another one.
+ * nothing.
  */
 #include "common/err.h"
 #include "proto/msg.h"
@@ -129,7 +128,7 @@ static void list_open(const struct verdict *v)
 int main(int argc, char **argv)
 {
     struct reader r = {.v = verdict_new(JOBS_MAX, tell, NULL)};
-    int open = 0, sites = 0, i = 1, rc = 0;
+    int open = 0, i = 1, rc = 0;
 
     if (r.v == NULL) {
         return 2;
@@ -139,19 +138,16 @@ int main(int argc, char **argv)
             verdict_superseded(r.v, strtoull(argv[++i], NULL, 10));
         } else if (strcmp(argv[i], "--open") == 0) {
             open = 1;
-        } else if (strcmp(argv[i], "--sites") == 0) {
-            sites = 1;
         } else if (strcmp(argv[i], "--accepted") == 0) {
             r.list_accepted = 1;
         } else {
-            (void) fprintf(stderr, "usage: weft-check [--open | --accepted] [--sites] "
-                                   "[--superseded N] STORY...\n");
+            (void) fprintf(stderr,
+                           "usage: weft-check [--open | --accepted] [--superseded N] "
+                           "STORY...\n");
             return 2;
         }
     }
-    if (!sites) {
-        verdict_expect_runs(r.v);
-    }
+    verdict_expect_runs(r.v);
     for (; i < argc; i++) {
         read_story(&r, argv[i]);
     }

@@ -317,7 +317,7 @@ class Run:
         mesh = self.mesh
         stories = [os.path.join(mesh.stories, n) for n in sorted(os.listdir(mesh.stories))]
         check = subprocess.run(
-            [mesh.program('weft-check'), '--sites', '--superseded', str(mesh.superseded),
+            [mesh.program('weft-check'), '--superseded', str(mesh.superseded),
              *stories], check=False, stdout=subprocess.PIPE, text=True)
         lines = check.stdout.splitlines() or ['no verdict']
         for line in lines[:-1][:10]:

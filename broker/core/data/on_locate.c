@@ -59,7 +59,8 @@ struct search {
     struct ticket *tickets[WF_HOLDERS_MAX];
     struct wf_buf *at_store;
     struct wf_rows at;
-    unsigned looks; /* at datasets, that are left */
+    unsigned wholes; /* rows of `at` that tell of a whole blob */
+    unsigned looks;  /* at datasets, that are left */
 };
 
 static int may_fetch(struct search *q, const struct blob *b)
@@ -106,6 +107,7 @@ static void add_at(struct search *q, const struct blob *b, struct session *holde
     const struct wf_at_row row = {b->digest, b->size, (uint64_t) i, have};
 
     if (i >= 0) {
+        q->wholes += have == b->size;
         (void) wf_rows_add(q->at_store, &q->at, wf_desc_at_row(), &row);
     }
 }
@@ -323,8 +325,9 @@ static int find_reason(struct search *q, const struct wf_locate *m)
     return q->job != NULL || q->stage != NULL;
 }
 
-/* Nobody here has it: the broker that a guest came from knows who has its inputs, the one
- * that a job went to who has its result.  1: it was asked, on behalf of who fetches. */
+/* Nobody here has all of it: the broker that a guest came from knows who has its inputs,
+ * the one that a job went to who has its result.  1: it was asked, on behalf of who
+ * fetches. */
 static int ask_further(struct search *q, const struct wf_locate *m)
 {
     struct core *c = q->t->c;
@@ -404,7 +407,7 @@ void on_locate(struct turn *t)
         refuse_all(t, outside);
         return;
     }
-    if (q.at.count == 0 && ask_further(&q, m)) {
+    if (q.wholes == 0 && ask_further(&q, m)) {
         return; /* the answer is passed on */
     }
     reply(&q, m->req);

@@ -352,6 +352,8 @@ void hedge_number(struct job *j)
         if (j->wishes->hedged.last > numbers_last(j)) {
             j->attempt = j->wishes->hedged.last;
             j->numbers = 1;
+            /* On record with the copy, whose numbers it was to take. */
+            j->reserved = (uint32_t) wf_max_u64(j->reserved, j->attempt);
         }
 #endif
     }

@@ -199,6 +199,31 @@ static void relays_between_brokers(void)
     bed_fini(&w.b);
 }
 
+/* Who fetches may have that part already: it would be told of it for ever. */
+static void a_part_is_not_enough(void)
+{
+    const struct wf_need_row need = file_need();
+    struct list l = LIST;
+    struct world w;
+    uint32_t other;
+
+    open_world(&w);
+    give_guest(&w, &need, "");
+    other = stock_agent(&w.b, 2, "two", "residency=eu");
+    list_hold(&l, 5, 40 * MIB, 20 * MIB, 0);
+    stock_holds(&w.b, other, 1, &l, 1000 * MIB);
+    say_locate(&w);
+    is_int(bed_count(&w.b, w.home, WF_MSG_locate), 1,
+           "where nobody here has all of it, the home of the guest is asked");
+    list_fini(&l);
+    list_hold(&l, 5, 40 * MIB, 40 * MIB, 0);
+    stock_holds(&w.b, other, 1, &l, 1000 * MIB);
+    say_locate(&w);
+    is_int(bed_count(&w.b, w.home, WF_MSG_locate), 0, "where somebody has, it is not");
+    list_fini(&l);
+    bed_fini(&w.b);
+}
+
 static void bounds_what_passes(void)
 {
     const struct wf_need_row need = file_need();
@@ -353,6 +378,7 @@ static void lists_for_neighbours(void)
 int main(void)
 {
     relays_between_brokers();
+    a_part_is_not_enough();
     bounds_what_passes();
     keeps_to_residency();
     foreign_numbers();

@@ -160,6 +160,8 @@ void fill_broker(struct rows *r, const union fill_row *from, void *to)
     b->live = x->live;
     b->classes = rows_text(r, x->classes);
     b->site_age_ms = x->site_age_ms;
+    b->rtt_us = x->rtt_us;
+    b->guessed = x->guessed != 0;
 }
 
 void fill_link(struct rows *r, const union fill_row *from, void *to)

@@ -170,14 +170,18 @@ const struct cmd cmd_map = {
         "Below each broker stand its links to others, as it measured them, and below "
         "the\n"
         "one that is asked its agents; `weft -C SITE map` shows those of another site.\n"
-        "RTT is between us and the broker, between the broker and each agent, and of "
-        "each\n"
-        "link; MBIT/S is to the other end and back, where something measured it.  HEARD\n"
-        "is how long ago the broker heard of it: the age of what is shown.  A broker "
-        "that\n"
-        "nothing leads to now is cut off, and its row is what it said last.  CLASSES "
-        "are\n"
-        "the slots of each node class of a site, and what one costs by its price book.\n",
+        "RTT is between us and the broker, from there to each agent and other broker "
+        "(~: a\n"
+        "guess, no link measures it), and of each link; MBIT/S is to the other end and "
+        "back,\n"
+        "where something measured it.  HEARD is how long ago the broker heard of it: the "
+        "age\n"
+        "of what is shown.  A broker that nothing leads to now is cut off, and its row "
+        "is "
+        "what\n"
+        "it said last.  CLASSES are the slots of each node class of a site, and what one "
+        "costs\n"
+        "by its price book.\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct map_args),
     .defaults = &defaults,

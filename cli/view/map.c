@@ -177,6 +177,8 @@ static void broker_json(struct json *json, const struct map *map,
     }
     json_close_array(json);
     json_uint(json, "site_age_ms", b->site_age_ms);
+    json_uint(json, "rtt_us", b->rtt_us);
+    json_bool(json, "rtt_guessed", b->guessed);
     json_close_object(json);
 }
 
@@ -298,7 +300,10 @@ static void broker_row(struct cli *cli, struct table *table, const struct map *m
                : self && map->status->draining != 0 ? TINT_WARN
                                                     : TINT_GOOD,
                "%s", broker_state(map, b).s);
-    table_cell(table, tint, "%s", self ? fmt_us(weft_rtt_us(cli->client)).s : "");
+    table_cell(table, tint, "%s%s", !self && b->guessed ? "~" : "",
+               self             ? fmt_us(weft_rtt_us(cli->client)).s
+               : b->rtt_us != 0 ? fmt_us(b->rtt_us).s
+                                : "");
     table_cell(table, tint, "%s", "");
     table_cell(table, tint, "%s", "");
     table_cell(table, tint, "%s", "");

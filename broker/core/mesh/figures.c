@@ -110,6 +110,7 @@ static void say_links(struct core *c, struct wf_effects *out)
 {
     struct figures *f = &c->word.figures;
     struct wf_site_fact m = {{0}};
+    uint8_t room[WHERE_BYTES];
 
     if (f->links == LINKS_TOLD ||
         (f->links == LINKS_MEASURED &&
@@ -119,6 +120,7 @@ static void say_links(struct core *c, struct wf_effects *out)
     f->links = LINKS_TOLD;
     f->links_us = c->now_us;
     add_links(c, &m, core_rows(c, 3));
+    m.coords = where_tell(&c->word.where, room);
     word_say(c, WF_FACT_LINKS, wf_slice_make(NULL, 0), WF_MSG_site_fact, &m, out);
 }
 

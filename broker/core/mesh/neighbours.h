@@ -37,6 +37,7 @@ struct neighbour {
     uint64_t owes_us; /* and when the next of them are told */
     struct wf_buf known;     /* what it offered, as its record says: offers.h */
     struct meter meter;      /* what the link to it is like */
+    uint64_t where_us;       /* of the sample that moved us last: where.h */
     struct site_holds holds; /* which data is there, as its filter says */
 };
 

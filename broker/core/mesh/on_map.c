@@ -39,6 +39,7 @@ static void tell_other(const struct atlas *a, const struct place *x,
                        struct wf_map_row *row)
 {
     struct wf_site_fact fact;
+    struct link_seen link;
     uint64_t age_ms;
 
     if (atlas_fact(a, &x->key, WF_FACT_SITE, &fact, &age_ms)) {
@@ -48,6 +49,13 @@ static void tell_other(const struct atlas *a, const struct place *x,
     } else if (x->neighbour != NULL) {
         row->site = wf_slice_of(x->neighbour->principal->site);
         row->age_ms = atlas_silence_ms(a, x->neighbour);
+    }
+    if (x->neighbour != NULL) {
+        mesh_link_seen(a->c, x->neighbour, &link);
+        row->rtt_us = link.rtt_us;
+    } else if (atlas_links(a, &x->key, &fact, &age_ms)) {
+        row->rtt_us = where_rtt_us(&a->c->word.where, &fact);
+        row->guessed = row->rtt_us != 0;
     }
     if (atlas_fact(a, &x->key, WF_FACT_LOAD, &fact, &age_ms)) {
         row->age_ms = age_ms;

@@ -23,6 +23,7 @@ int word_init(struct core *c)
         .self = c->cfg.key, .boot = c->cfg.boot & INT32_MAX, .rng = c->cfg.probe_seed};
 
     memcpy(cfg.seed, c->cfg.sign_seed, sizeof cfg.seed);
+    where_init(&c->word.where, cfg.rng + 1);
     c->word.gossip = gossip_new(&cfg);
     return c->word.gossip != NULL ? names_init(&c->word.names, cfg.rng) : WEFT_ENOMEM;
 }
@@ -456,6 +457,9 @@ void word_step(struct core *c, struct wf_effects *out)
     if (w->due_us <= c->now_us) {
         w->due_us = c->now_us + LOOK_US;
         say_site(c, out);
+        if (where_look(c)) {
+            figures_measured(&w->figures);
+        }
         figures_say(c, out);
         say_holds(c, out);
     }

@@ -14,6 +14,7 @@
 #include "broker/core/mesh/figures.h"
 #include "broker/core/mesh/holds.h"
 #include "broker/core/mesh/names.h"
+#include "broker/core/mesh/where.h"
 #include "proto/effects.h"
 #include "proto/words.h"
 
@@ -28,6 +29,7 @@ struct word {
     int speaks;            /* there has been a neighbour since the start */
     uint64_t due_us;       /* when we are looked at again */
     struct figures figures;
+    struct where where;  /* in network coordinates */
     struct holds holds;  /* the large blobs that are here */
     uint64_t brokers_us; /* when those who listen are told of brokers again */
     int brokers_changed;

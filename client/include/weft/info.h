@@ -198,6 +198,8 @@ struct weft_broker {
     const char *classes;  /* of nodes that take work: "NAME=SLOTS@PUSD", separated by
                              blanks; PUSD is the price of a slot-second in 1e-12 $ */
     uint64_t site_age_ms; /* of what is known of these */
+    uint64_t rtt_us;      /* from the broker that was asked; 0: not known */
+    int guessed;          /* by network coordinates: there is no link that measures it */
 };
 
 /* A link as the broker knows it.  Rates are bytes a second from `from` to `to` and the

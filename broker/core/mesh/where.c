@@ -1,0 +1,106 @@
+#include "broker/core/mesh/where.h"
+
+#include "broker/core/core_int.h"
+#include "broker/core/mesh/gossip.h"
+
+#define SURE     (WF_COORDS_ONE / 2) /* of an error: with more nothing is guessed */
+#define MOVED    8u    /* it is told when it is off by this part of itself, */
+#define LEAST_US 1000u /* and by so much */
+
+void where_init(struct where *w, uint64_t seed)
+{
+    wf_coords_init(&w->at);
+    w->told = w->at;
+    w->rng.s = seed;
+}
+
+static uint32_t get(const uint8_t *p)
+{
+    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16 | (uint32_t) p[2] << 8 | p[3];
+}
+
+static void put(uint8_t *p, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        p[i] = (uint8_t) (v >> (24 - 8 * i));
+    }
+}
+
+static int parse(struct wf_slice s, struct wf_coords *ret)
+{
+    if (s.len != WHERE_BYTES) {
+        return 0;
+    }
+    for (unsigned i = 0; i < WF_COORDS_DIMS; i++) {
+        ret->at_us[i] = (int32_t) get(s.p + 4 * i);
+    }
+    ret->height_us = (int32_t) get(s.p + 4 * WF_COORDS_DIMS);
+    ret->error = get(s.p + 4 * WF_COORDS_DIMS + 4);
+    return wf_coords_valid(ret);
+}
+
+struct wf_slice where_tell(struct where *w, uint8_t room[WHERE_BYTES])
+{
+    w->told = w->at;
+    for (unsigned i = 0; i < WF_COORDS_DIMS; i++) {
+        put(room + 4 * i, (uint32_t) w->at.at_us[i]);
+    }
+    put(room + 4 * WF_COORDS_DIMS, (uint32_t) w->at.height_us);
+    put(room + 4 * WF_COORDS_DIMS + 4, w->at.error);
+    return wf_slice_make(room, WHERE_BYTES);
+}
+
+uint64_t where_rtt_us(const struct where *w, const struct wf_site_fact *links)
+{
+    struct wf_coords it;
+
+    return w->at.error <= SURE && parse(links->coords, &it) && it.error <= SURE
+               ? wf_coords_rtt_us(&w->at, &it)
+               : 0;
+}
+
+/* What a neighbour says of itself. */
+static int coords_of(const struct core *c, const struct agent *a, struct wf_coords *ret)
+{
+    struct gossip_fact f;
+    struct wf_cursor cur;
+    struct wf_msg msg;
+
+    if (gossip_get(c->word.gossip, &a->principal->key, WF_FACT_LINKS,
+                   wf_slice_make(NULL, 0), &f) != 0) {
+        return 0;
+    }
+    wf_cur_init(&cur, f.body.p, f.body.len);
+    return wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact &&
+           parse(msg.u.site_fact.coords, ret);
+}
+
+static int is_news(const struct where *w)
+{
+    const uint32_t apart_us = wf_coords_rtt_us(&w->at, &w->told);
+    const uint32_t heights_us = (uint32_t) w->at.height_us + (uint32_t) w->told.height_us;
+    const uint32_t by_us = apart_us - (uint32_t) wf_min_u64(apart_us, heights_us);
+
+    return (by_us >= LEAST_US && by_us >= heights_us / MOVED) ||
+           w->at.error < w->told.error / 2;
+}
+
+int where_look(struct core *c)
+{
+    struct where *w = &c->word.where;
+
+    for (struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+        struct link_seen seen;
+        struct wf_coords it;
+
+        mesh_link_seen(c, x->agent, &seen);
+        if (x->agent->session != NULL && seen.at_us > x->where_us &&
+            coords_of(c, x->agent, &it)) {
+            x->where_us = seen.at_us;
+            (void) wf_coords_update(&w->at, &it, seen.rtt_us, &w->rng);
+        }
+    }
+    return is_news(w);
+}

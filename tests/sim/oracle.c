@@ -26,6 +26,21 @@ void oracle_keys(struct sim *s, const struct host *h)
     }
 }
 
+/* One that is given back may be forgotten as soon as that is decided: whether it hears or
+ * misses it, its home has it done elsewhere. */
+static void note_given_back(struct sim *s, const struct host *h)
+{
+    for (unsigned i = 0; i < s->history.nguests; i++) {
+        struct hguest *g = &s->history.guests[i];
+        const struct job *j =
+            g->held && g->at == h ? jobs_get(&h->core->jobs, &g->id) : NULL;
+
+        if (j != NULL && j->guest != NULL && j->guest->back) {
+            g->held = 0;
+        }
+    }
+}
+
 void oracle_step(struct sim *s, const struct host *h)
 {
     const struct core *c = h->core;
@@ -45,6 +60,7 @@ void oracle_step(struct sim *s, const struct host *h)
     if (wf_map_len(c->sessions.by_peer) > h->cfg.max_nodes) {
         sim_fail(s, "too many sessions");
     }
+    note_given_back(s, h);
 }
 
 /* -- promises --------------------------------------------------------------------------

@@ -181,10 +181,8 @@ static void add_around(struct picking *p, unsigned want)
 /* From the deck of the capability, into which nodes come by capacity: the first that are
  * idle, and each that follows on REDRAWS - 1 busy ones.  Without a branch, as nobody can
  * predict which those are. */
-static void deal(struct routing *r, struct rcap *c, uint64_t now_us)
+static void deal(struct routing *r, struct rcap *c, unsigned want, struct hand *ret)
 {
-    const unsigned want = r->cfg.sample - r->cfg.sample / 4; /* all but near ones */
-    struct hand *h = &c->hand;
     unsigned n = 0, busy = 0;
     uint32_t left;
 
@@ -192,32 +190,36 @@ static void deal(struct routing *r, struct rcap *c, uint64_t now_us)
         offers_shuffle(r, c);
     }
     left = c->ndeck;
-    h->left[0] = left;
+    ret->left[0] = left;
     while (n < want && left != 0) {
         const struct card card = c->deck[--left];
         const unsigned idle = (unsigned) routing_is_idle(r, card.node);
         const unsigned taken = idle | (busy == REDRAWS - 1);
 
-        h->card[n] = card;
+        ret->card[n] = card;
         n += taken;
-        h->left[n] = left;
+        ret->left[n] = left;
         busy = (busy + 1) & (taken - 1);
     }
-    h->n = n;
-    h->dealt_us = now_us;
+    ret->n = n;
 }
 
 /* So many, or all that there are, leave the deck. */
 static void add_random(struct picking *p, unsigned want)
 {
-    struct hand *h = &p->cap->hand;
+    const struct hand *h = &p->hand;
     const unsigned n = want < h->n ? want : h->n;
 
     for (unsigned i = 0; i < n; i++) {
         add(p, h->card[i].node, &p->cap->v[h->card[i].at]);
     }
     p->cap->ndeck = h->left[n];
-    h->n = 0;
+}
+
+/* As many as may be drawn: the near ones have their places. */
+static unsigned most_random(const struct routing *r)
+{
+    return r->cfg.sample - r->cfg.sample / 4;
 }
 
 /* What picking will look at is far apart in memory: let it come meanwhile. */
@@ -251,11 +253,9 @@ void picking_begin(struct picking *p, struct routing *r, const struct route_job 
         near_refresh(r, p->cap, now_us);
         p->holder = holder_of_largest(job);
         prefetch(p);
-        if (p->cap->hand.n == 0 || now_us - p->cap->hand.dealt_us > HAND_US) {
-            deal(r, p->cap, now_us);
-        }
-        for (unsigned i = 0; i < p->cap->hand.n; i++) {
-            picking_ahead_one(p, i);
+        deal(r, p->cap, most_random(r), &p->hand);
+        for (unsigned i = 0; i < p->hand.n; i++) {
+            prefetch_one(p, p->hand.card[i].node, &p->cap->v[p->hand.card[i].at]);
         }
     }
 }
@@ -302,18 +302,17 @@ unsigned picking_data(struct picking *p)
     return p->n;
 }
 
-void picking_ahead(struct picking *p)
+void picking_ahead(struct routing *r, uint32_t capability)
 {
-    if (p->cap->n > p->r->cfg.sample) {
-        deal(p->r, p->cap, p->now_us);
-    }
-}
+    struct rcap *c = &r->caps[capability];
+    struct hand h;
 
-void picking_ahead_one(const struct picking *p, unsigned i)
-{
-    const struct hand *h = &p->cap->hand;
-
-    if (i < h->n) {
-        prefetch_one(p, h->card[i].node, &p->cap->v[h->card[i].at]);
+    if (c->n > r->cfg.sample) {
+        deal(r, c, most_random(r), &h);
+        for (unsigned i = 0; i < h.n; i++) {
+            __builtin_prefetch(&c->v[h.card[i].at]);
+            __builtin_prefetch(&r->nodes[h.card[i].node]);
+            __builtin_prefetch(r->nodes[h.card[i].node].to_broker);
+        }
     }
 }

@@ -380,7 +380,6 @@ static void score_rows(struct deciding *x, const struct picking *p, unsigned fro
 {
     for (unsigned i = from; i < to; i++) {
         score_row(x, p->v[i], &x->plans[i], &ret->rows[i]);
-        picking_ahead_one(p, i);
     }
 }
 
@@ -398,13 +397,12 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
     picking_begin(&p, r, job, now_us);
     prefetch_all(&x, seeks);
     picking_near(&p);
-    n = picking_random(&p);
-    fetching_begin(&x.fetch, r, job, now_us);
-    fetch_plan_all(&x.fetch, p.nodes, n, x.plans);
-    picking_ahead(&p);
     for (unsigned i = 0; i < CLASSES_LATELY; i++) {
         (void) known_of(&x, r->classes[i]);
     }
+    n = picking_random(&p);
+    fetching_begin(&x.fetch, r, job, now_us);
+    fetch_plan_all(&x.fetch, p.nodes, n, x.plans);
     ret->nrows = picking_data(&p);
     score_rows(&x, &p, 0, n, ret);
     fetch_plan_all(&x.fetch, p.nodes + n, ret->nrows - n, x.plans + n);
@@ -414,4 +412,5 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
         look_further(r, &x, ret);
     }
     note_classes(r, &x);
+    picking_ahead(r, job->capability);
 }

@@ -258,12 +258,8 @@ static void plan_simple(const struct fetching *f, const uint32_t *nodes, unsigne
                         struct fetch_plan *ret)
 {
     const struct route_input *in = &f->job->inputs[0];
-    struct plans x;
+    struct plans x = {.f = f, .nodes = nodes, .n = n};
 
-    x.f = f;
-    x.nodes = nodes;
-    x.n = n;
-    x.holds = 0;
     for (unsigned i = 0; i < n; i++) {
         x.down_us[i] =
             score_mul_div(in->bytes, SECOND_US, f->r->nodes[nodes[i]].down_share);

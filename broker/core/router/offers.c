@@ -183,7 +183,7 @@ void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
         n->offers |= offer_bit(place_at(n, i)->capability);
     }
     c->near_stale = 1;
-    c->ndeck = c->hand.n = 0; /* their cards tell where nodes stood */
+    c->ndeck = 0; /* its cards tell where nodes stood */
 }
 
 /* -- drawing --------------------------------------------------------------------------

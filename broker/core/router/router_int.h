@@ -31,7 +31,6 @@
 #define DECK           512u /* cards: of each capability, drawn at once */
 #define PLACES_FEW     8u
 #define FRESH_US       UINT64_C(10000000)
-#define HAND_US        UINT64_C(100000) /* a hand tells who is idle for so long */
 
 /* A node's offer of a capability, in the capability's table. */
 struct entry {
@@ -53,14 +52,6 @@ struct card {
     uint32_t node, at;
 };
 
-/* What was drawn for the next decision, some of which it takes. */
-struct hand {
-    uint64_t dealt_us;
-    unsigned n; /* 0: nothing was drawn */
-    struct card card[ROUTE_ROWS_MAX];
-    uint32_t left[ROUTE_ROWS_MAX + 1]; /* cards in the deck, once so many are taken */
-};
-
 struct rcap {
     void *block; /* owned; in it, from a line on: */
     struct entry *v;
@@ -75,7 +66,6 @@ struct rcap {
     uint32_t nnear;
     int near_stale;
     uint64_t near_us; /* when they were found */
-    struct hand hand;
 };
 
 /* Where a node stands in the table of a capability that it offers. */
@@ -187,7 +177,12 @@ struct picking {
     struct entry *v[ROUTE_ROWS_MAX];
     uint32_t nodes[ROUTE_ROWS_MAX];
     uint64_t maybe[PICK_MAYBE / 64]; /* bit k: some number is k modulo PICK_MAYBE */
-    const struct around *around;     /* the holder, or NULL */
+    struct hand {
+        unsigned n;
+        struct card card[ROUTE_ROWS_MAX];
+        uint32_t left[ROUTE_ROWS_MAX + 1]; /* cards in the deck, once so many are taken */
+    } hand;                                /* those at random, perhaps too many */
+    const struct around *around;           /* the holder, or NULL */
 };
 
 void picking_begin(struct picking *p, struct routing *r, const struct route_job *job,
@@ -199,11 +194,8 @@ void picking_near(struct picking *p);
 unsigned picking_random(struct picking *p);
 unsigned picking_data(struct picking *p);
 
-/* Draw for the next decision of this capability, once this one has drawn.  The records
- * come while candidates are scored, a few at a time: memory that is asked for much at
- * once makes wait. */
-void picking_ahead(struct picking *p);
-void picking_ahead_one(const struct picking *p, unsigned i);
+/* When the decision was made: what the next one of it will most likely draw. */
+void picking_ahead(struct routing *r, uint32_t capability);
 
 /* All of these bits are near, the records of the nodes are not. */
 static inline int routing_is_idle(const struct routing *r, uint32_t node)

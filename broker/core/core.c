@@ -127,6 +127,7 @@ void core_free(struct core *c)
     }
     /* Jobs free their watches and so unlink them from the sessions, which go last. */
     jobs_fini(&c->jobs);
+    imports_fini(c);
     data_fini(&c->data);
     agents_fini(&c->agents);
     mesh_fini(&c->mesh);

@@ -9,7 +9,7 @@ site m
 site c
 linked a m
 linked c m
-at_site a agent store
+at_site a agent store "near@1:/bin/sh -c 'cd \$WEFT_INPUT_X && sha256sum \$(find * -type f | sort)'"
 at_site c agent far 'slots = 2' "cat@1:/bin/sh -c 'cat \$WEFT_INPUT_X'" \
     "sums@1:/bin/sh -c 'cd \$WEFT_INPUT_X && sha256sum \$(find * -type f | sort)'"
 
@@ -29,6 +29,28 @@ run weft -C a data put "$tmp/tree/two" --name closed
 is "$rc" 0 "one that is a's alone"
 await "its name at c" named c "closed@1 tree@1 "
 
+# What is behind the name comes from its home, through m: to clients, and to jobs at c.
+sums=$(cd "$tmp/tree" && sha256sum $(find * -type f | sort))
+run weft -C c data show tree
+is "$rc" 0 "c shows its files"
+like "$out" 'sub/one' "as its home lists them"
+run weft -C c data get tree -o "$tmp/got"
+is "$rc" 0 "a client of c gets it"
+ok "byte by byte" diff -r "$tmp/tree" "$tmp/got"
+run weft -C c run sums --input x=tree
+is "$rc" 0 "a job of c at c reads it"
+is "$out" "$sums" "all of it"
+weft -C c run cat --input x=tree/sub/one > "$tmp/one" 2> "$tmp/one.err"
+is "$?" 0 "or one file"
+ok "byte by byte" cmp "$tmp/one" "$tmp/tree/sub/one"
+run weft -C c run near --input x=tree
+is "$rc" 0 "a job that has to go where the data is finds it there"
+is "$out" "$sums" "all of it"
+run weft -C c data get closed -o "$tmp/no"
+is "$rc" 5 "what is not public is nobody's but its owner's"
+like "$err" 'ENOENT.*no such dataset' "and is told to be nothing"
+is "$(names c)" "closed@1 tree@1 " "lists show each once"
+
 # The same name at both ends: what was made first has it, at every broker.
 run weft -C c data put "$tmp/tree/two" --name tree --label public=yes
 is "$rc" 0 "c makes one of the same name later"
@@ -36,6 +58,12 @@ digits() { weft -C "$1" status --json | sed -n 's/.*"key":"\([0-9a-f]\{8\}\).*/\
 await "a to call it by its home" named a "closed@1 tree.$(digits c)@1 tree@1 "
 await "m to call it so, too" named m "closed@1 tree.$(digits c)@1 tree@1 "
 ok "and c itself" named c "closed@1 tree.$(digits c)@1 tree@1 "
+
+# The list that a job refers to survives.
+stop c
+site_again c
+run weft -C c run sums --input x=tree
+is "$out" "$sums" "an input of another broker is one after a restart, too"
 
 # What is removed while a site is cut off is gone when it is back.
 stop m

@@ -26,7 +26,8 @@ static int write_head(struct core *c, const struct dataset *d, struct wf_effects
         .version = d->version,
         .labels = {d->labels.p, (uint32_t) d->labels.len, d->nlabels},
         .files = d->nfiles,
-        .created_ms = d->created_ms};
+        .created_ms = d->created_ms,
+        .home = d->home};
 
     return ledger_put(c, LEDGER_DATASETS, d->seq, WF_MSG_dataset_rec, &m, out);
 }
@@ -99,6 +100,7 @@ static int delete_records(struct core *c, const struct dataset *d, struct wf_eff
 void dataset_doom(struct core *c, struct dataset *d, struct wf_effects *out)
 {
     named_gone(c, d, out);
+    c->mesh.imports.copies -= (unsigned) (d->complete && key_is_set(&d->home));
     dataset_clear(&c->data.datasets, &c->data.catalogue, d);
     wf_list_push_back(&c->data.doomed, &d->in_all);
     if (!c->rolled_back) {
@@ -194,6 +196,7 @@ static int complete_if_whole(struct core *c, struct dataset *d, struct wf_effect
         return 0;
     }
     if (rc == 0) {
+        c->mesh.imports.copies += (unsigned) key_is_set(&d->home);
         named_say(c, d, out);
     }
     return rc;
@@ -212,6 +215,7 @@ static int replay_head(struct core *c, uint64_t number, const struct wf_dataset_
     }
     d->seq = number;
     d->created_ms = m->created_ms;
+    d->home = m->home;
     d->nfiles_said = m->files;
     wf_list_push_back(&c->data.drafts, &d->in_all);
     rc = dataset_set_labels(d, m->labels);
@@ -264,6 +268,7 @@ static void replay_removed(struct core *c, uint64_t number, struct wf_effects *o
 
     if (d != NULL) {
         (void) keeps_add(c, d, wf_slice_of(""), WF_KEEP_DROP, 0);
+        c->mesh.imports.copies -= (unsigned) (d->complete && key_is_set(&d->home));
         named_gone(c, d, out);
         dataset_free(&c->data.datasets, &c->data.catalogue, d);
     }

@@ -69,7 +69,8 @@ struct dataset {
     uint64_t lsn;                   /* of the last one written */
     struct wf_list_node in_pending; /* data.pending: they are not durable yet */
 
-    unsigned said; /* to other brokers: its place (mesh/names.h) and one; 0: not */
+    struct wf_key home; /* of a copy (mesh/imports.h); zero: it is at home here */
+    unsigned said;      /* to other brokers: its place (mesh/names.h) and one; 0: not */
     struct wf_digest listing; /* when it was */
 
     uint32_t draft_peer; /* whose it is while files still come; 0: nobody's */

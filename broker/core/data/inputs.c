@@ -29,6 +29,12 @@ int dataset_may_see(const struct session *s, const struct dataset *d)
            label_says(d, "public=yes");
 }
 
+int dataset_may_read(const struct dataset *d, const struct wf_key *reader)
+{
+    return !key_is_set(&d->home) &&
+           (wf_key_eq(&d->owner->key, reader) || label_says(d, "public=yes"));
+}
+
 /* What no dataset has is known by its digest alone: who knows that was told. */
 int blob_may_see(const struct session *s, const struct blob *b, unsigned *looks)
 {
@@ -107,12 +113,13 @@ static int resolve_dataset(struct resolving *r, const struct wf_input_row *row,
                            const struct wf_data_ref *ref, struct wf_need_row *need)
 {
     struct turn *t = r->t;
-    const struct dataset *d = dataset_get(&t->c->data.datasets, ref->name, ref->version);
+    struct dataset *d = NULL;
+    const char *text;
     size_t first, n;
+    int rc = import_get(t, ref->name, ref->version, &d, &text);
 
-    if (d == NULL || !dataset_may_see(t->s, d)) {
-        return refuse_input(t, WEFT_ENOENT, row,
-                            "no such dataset; `weft data ls` lists them");
+    if (rc != 0) {
+        return rc > 0 ? WEFT_EAGAIN : refuse_input(t, rc, row, text);
     }
     n = dataset_range(d, ref->path, &first);
     if (n == 0 && ref->path.len != 0) {
@@ -214,6 +221,16 @@ int inputs_resolve(struct turn *t, const struct wf_submit *m, struct wf_buf *sto
     return rc;
 }
 
+/* Of another broker's dataset the resolved name tells the home as well. */
+static int same_name(struct wf_slice resolved, struct wf_slice given)
+{
+    uint8_t home[NAMES_DIGITS];
+    struct wf_slice plain;
+
+    return wf_slice_eq(resolved, given) ||
+           (names_split(resolved, &plain, home) && wf_slice_eq(plain, given));
+}
+
 /* A row as submitted and one as resolved: the same, whatever version was the newest? */
 static int row_matches(const struct wf_need_row *need, const struct wf_input_row *row)
 {
@@ -229,7 +246,7 @@ static int row_matches(const struct wf_need_row *need, const struct wf_input_row
                wf_digest_eq(&digest, &need->digest);
     }
     return wf_data_ref_parse(need->ref, &a) == 0 &&
-           wf_data_ref_parse(row->ref, &b) == 0 && wf_slice_eq(a.name, b.name) &&
+           wf_data_ref_parse(row->ref, &b) == 0 && same_name(a.name, b.name) &&
            wf_slice_eq(a.path, b.path) && (b.version == 0 || a.version == b.version);
 }
 

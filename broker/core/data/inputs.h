@@ -48,6 +48,9 @@ int inputs_missing(const struct core *c, const struct job *j, char *text, size_t
 #define BLOB_LOOKS 262144u
 
 int dataset_may_see(const struct session *s, const struct dataset *d);
+
+/* May another broker read it on behalf of that key? */
+int dataset_may_read(const struct dataset *d, const struct wf_key *reader);
 int blob_may_see(const struct session *s, const struct blob *b, unsigned *looks);
 
 #endif

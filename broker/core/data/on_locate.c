@@ -1,6 +1,7 @@
 /* Who holds what, and who may fetch it. */
 #include "broker/core/data/inputs.h"
 
+#include "broker/core/mesh/copies.h"
 #include "broker/core/mesh/guests.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -52,6 +53,7 @@ struct search {
     struct turn *t;
     const struct job *job;
     const struct stage *stage; /* of the order that the agent carries out */
+    const struct dataset *set; /* of ours, that another broker asks for */
     struct wf_key to;          /* who fetches; its name and its residency label */
     struct wf_slice name, region;
     unsigned nholders;
@@ -69,7 +71,14 @@ static int may_fetch(struct search *q, const struct blob *b)
 
     if (s->role == WF_ROLE_AGENT) {
         return (q->stage != NULL && stage_has(q->stage, &b->digest)) ||
-               (q->job != NULL && inputs_have(q->t->c, q->job, &b->digest));
+               (q->job != NULL && inputs_have(q->t->c, q->job, &b->digest)) ||
+               /* Its folder is of this broker, as its own says. */
+               (q->job != NULL && q->job->guest != NULL &&
+                wf_key_eq(&q->job->guest->data.home, &q->t->c->cfg.key) &&
+                !wf_list_empty(&b->members));
+    }
+    if (q->set != NULL) {
+        return dataset_has(q->set, wf_slice_of(""), &b->digest);
     }
     if (s->role == WF_ROLE_BROKER) {
         return wf_digest_eq(&q->job->blob, &b->digest) ||
@@ -260,10 +269,14 @@ static void tell_holder(const struct search *q, unsigned i)
     wf_effects_send(q->t->out, q->holders[i]->peer, WF_MSG_grant, &m);
 }
 
-static void reply(struct search *q, uint64_t req)
+static void reply(struct search *q, uint64_t req, const struct elsewhere *at)
 {
     struct core *c = q->t->c;
-    struct wf_located m = {.req = req, .rows = q->at};
+    struct wf_located m = {.req = req,
+                           .rows = q->at,
+                           .dataset = wf_slice_of(at->dataset),
+                           .home = at->home,
+                           .reader = at->reader};
     struct wf_buf *store = core_rows(c, 0);
 
     for (unsigned i = 0; i < q->nholders; i++) {
@@ -293,6 +306,18 @@ static void reply_no(struct turn *t, int code, const char *text)
     wf_effects_send(t->out, t->s->peer, WF_MSG_located, &m);
 }
 
+/* For whom another broker asks is allowed to read what it names. */
+static int find_set(struct search *q, const struct wf_locate *m)
+{
+    struct wf_data_ref ref;
+
+    if (wf_data_ref_parse(m->dataset, &ref) != 0) {
+        return 0;
+    }
+    q->set = dataset_get(&q->t->c->data.datasets, ref.name, ref.version);
+    return q->set != NULL && dataset_may_read(q->set, &m->reader);
+}
+
 /* As what it asks: for an attempt that it holds or a job of its own, or by our order. */
 static int find_reason(struct search *q, const struct wf_locate *m)
 {
@@ -304,6 +329,9 @@ static int find_reason(struct search *q, const struct wf_locate *m)
         q->to = m->to;
         q->name = m->name;
         q->region = m->region;
+        if (key_is_set(&m->home)) {
+            return find_set(q, m);
+        }
         q->job = j != NULL && j->occupies && j->agent == s->principal->agent
                      ? j
                      : guest_of(q->t, &m->job, m->attempt);
@@ -352,9 +380,21 @@ static int ask_further(struct search *q, const struct wf_locate *m)
                            .to = site->session->peer,
                            .peer = q->t->s->peer,
                            .req = m->req,
+                           .job = j->id,
                            .key = q->to};
     wf_effects_send(q->t->out, site->session->peer, WF_MSG_locate, &ask);
     return 1;
+}
+
+/* 1: somebody was asked; else *ret_at may say where who asks should. */
+static int ask_others(struct search *q, const struct wf_locate *m,
+                      struct elsewhere *ret_at)
+{
+    const struct wf_locate who = {.to = q->to, .name = q->name, .region = q->region};
+    struct job *j = q->job != NULL ? jobs_get(&q->t->c->jobs, &q->job->id) : NULL;
+
+    return copies_ask_there(q->t, j, &who) || ask_further(q, m) ||
+           copies_ask(q->t, j, &who, ret_at);
 }
 
 /* Why none of what was asked for is told. */
@@ -378,7 +418,11 @@ void on_locate(struct turn *t)
     struct wf_rows rows = m->rows;
     struct wf_digest_row row;
     unsigned forbidden = 0, outside = 0, allowed = 0;
+    struct elsewhere at = {.home = {{0}}};
 
+    if (copies_pass(t)) {
+        return; /* the answer is passed on */
+    }
     if (!find_reason(&q, m)) {
         reply_no(t, WEFT_EPERM, "no attempt and no order of this node needs them");
         return;
@@ -407,10 +451,10 @@ void on_locate(struct turn *t)
         refuse_all(t, outside);
         return;
     }
-    if (q.wholes == 0 && ask_further(&q, m)) {
+    if (q.wholes == 0 && q.set == NULL && ask_others(&q, m, &at)) {
         return; /* the answer is passed on */
     }
-    reply(&q, m->req);
+    reply(&q, m->req, &at);
 }
 
 /* Who asked may come to us with these tickets, to be relayed: a ticket that cannot be
@@ -439,9 +483,18 @@ void on_located(struct turn *t)
     struct wf_located m = t->msg->u.located;
     struct mesh_ask *x = &c->mesh.asks[m.req % MESH_ASKS];
     struct session *asker = session_get(&c->sessions, x->peer);
+    const struct job *j;
 
     if (x->number != m.req || x->query || x->to != t->s->peer || asker == NULL) {
         return;
+    }
+    if (key_is_set(&m.home) && m.dataset.len < sizeof j->guest->data.dataset) {
+        j = jobs_get(&c->jobs, &x->job);
+        if (j != NULL && j->guest != NULL) { /* who asked does so again */
+            j->guest->data = (struct elsewhere){.home = m.home, .reader = m.reader};
+            wf_slice_str(m.dataset, j->guest->data.dataset,
+                         sizeof j->guest->data.dataset);
+        }
     }
     m.req = x->req;
     x->number = 0;

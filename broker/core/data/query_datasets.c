@@ -78,7 +78,7 @@ static uint64_t add_page(struct turn *t, uint64_t after, uint64_t limit,
             const struct dataset *d = CONTAINER_OF(n, struct dataset, in_series);
             struct wf_dataset_row row;
 
-            if (at < after || !dataset_may_see(t->s, d)) {
+            if (at < after || !dataset_may_see(t->s, d) || key_is_set(&d->home)) {
                 continue;
             }
             row = row_of(t->c, d, labels);
@@ -159,26 +159,51 @@ static int agent_may_see(const struct core *c, const struct session *s,
     return 0;
 }
 
+/* What this session may be shown: 0; 1: later; else the code of the refusal, with its
+ * text. */
+static int find_shown(struct turn *t, struct dataset **ret_dataset, const char **ret_text)
+{
+    struct core *c = t->c;
+    const struct wf_query *q = &t->msg->u.query;
+    struct wf_data_ref ref;
+    struct dataset *d;
+
+    *ret_text = "no such dataset; `weft data ls` lists them";
+    if (wf_data_ref_parse(q->key, &ref) != 0) {
+        return WEFT_ENOENT;
+    }
+    if (!role_runs(t->s->role)) {
+        return import_get(t, ref.name, ref.version, ret_dataset, ret_text);
+    }
+    d = dataset_get(&c->data.datasets, ref.name, ref.version);
+    if (d == NULL || !(t->s->role == WF_ROLE_BROKER && key_is_set(&q->home)
+                           ? dataset_may_read(d, &q->reader)
+                           : agent_may_see(c, t->s, d))) {
+        return WEFT_ENOENT;
+    }
+    *ret_dataset = d;
+    return 0;
+}
+
 void query_dataset(struct turn *t)
 {
     struct core *c = t->c;
     const struct wf_query *q = &t->msg->u.query;
     struct wf_dataset_info info = {.req = q->req};
-    struct wf_data_ref ref;
-    const struct dataset *d = NULL;
+    struct dataset *d = NULL;
     char labels[WF_TEXT_MAX + 1];
     struct wf_dataset_row row;
+    const char *text;
+    int rc;
 
-    if (folders_ask(t)) {
+    if (import_serve(t) || folders_ask(t)) {
         return; /* the answer is passed on */
     }
-    if (wf_data_ref_parse(q->key, &ref) == 0) {
-        d = dataset_get(&c->data.datasets, ref.name, ref.version);
-    }
-    if (d == NULL ||
-        !(role_runs(t->s->role) ? agent_may_see(c, t->s, d) : dataset_may_see(t->s, d))) {
-        refuse(t, WEFT_ENOENT, q->req, NULL, 0,
-               "no such dataset; `weft data ls` lists them");
+    rc = find_shown(t, &d, &text);
+    if (rc != 0) {
+        if (rc < 0) {
+            refuse(t, rc, q->req, NULL, 0, "%s", text);
+        }
         return;
     }
     row = row_of(c, d, labels);

@@ -171,6 +171,13 @@ void on_dataset_info(struct turn *t)
     if (x == NULL) {
         return;
     }
+    if (x->peer == 0) {
+        const uint64_t n = x->req;
+
+        *x = (struct mesh_ask){0};
+        import_page(t->c, n, &m, t->out);
+        return;
+    }
     m.req = x->req;
     if (session_get(&t->c->sessions, x->peer) != NULL) {
         wf_effects_send(t->out, x->peer, WF_MSG_dataset_info, &m);
@@ -185,6 +192,13 @@ int folders_refused(struct turn *t)
 
     if (x == NULL) {
         return 0;
+    }
+    if (x->peer == 0) {
+        const uint64_t n = x->req;
+
+        *x = (struct mesh_ask){0};
+        import_refused(t->c, n, &m, t->out);
+        return 1;
     }
     m.req = x->req;
     if (session_get(&t->c->sessions, x->peer) != NULL) {

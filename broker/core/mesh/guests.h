@@ -18,6 +18,12 @@ struct decision;
 struct turn;
 
 /* What a job has that came from another broker.  Owned by the job. */
+/* A dataset, by its home; zero: none. */
+struct elsewhere {
+    struct wf_key home, reader;
+    char dataset[WF_DATASET_MAX + 12];
+};
+
 struct guest {
     struct wf_list_node over; /* mesh.over: nothing is to be told of it any more */
     struct job *of;
@@ -26,6 +32,7 @@ struct guest {
     struct wf_id origin;    /* what handlers see: its id at home, */
     uint32_t number;        /* of the first attempt here, and so many from it on; */
     uint32_t numbers;       /* 0: its broker does not tell, they see ours */
+    struct elsewhere data;  /* where its data is to be asked for, as its home says */
     int acked;              /* its outcome was recorded there */
     int back;               /* its home is told that it was not done here, no result */
     size_t counted;         /* bytes, for the bound on its broker's; 0: not any more */

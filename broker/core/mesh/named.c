@@ -23,8 +23,7 @@ static int fold(struct wf_buf *b, struct wf_digest *d)
     return rc != 0 ? rc : wf_buf_put(b, d->b, sizeof d->b);
 }
 
-/* The digest of all its files, by path (9.9).  WEFT_ENOMEM. */
-static int listing_of(const struct dataset *d, struct wf_digest *ret_digest)
+int named_listing(const struct dataset *d, struct wf_digest *ret_digest)
 {
     struct wf_buf b = WF_BUF_INIT(2 * FOLD_BYTES);
     struct wf_digest digest = {{0}};
@@ -90,10 +89,10 @@ void named_say(struct core *c, struct dataset *d, struct wf_effects *out)
     const unsigned place = free_place(&c->word);
     int rc;
 
-    if (!c->word.speaks || d->said != 0 || !d->complete) {
+    if (!c->word.speaks || d->said != 0 || !d->complete || key_is_set(&d->home)) {
         return;
     }
-    rc = place < NAMES_OF_ONE ? listing_of(d, &d->listing) : WEFT_EFULL;
+    rc = place < NAMES_OF_ONE ? named_listing(d, &d->listing) : WEFT_EFULL;
     d->said = place + 1;
     if (rc == 0) {
         rc = say(c, d, out);
@@ -159,9 +158,8 @@ void named_heard(struct core *c, const struct gossip_fact *f)
     }
 }
 
-/* Its fact, decoded; 0 when its home was revoked meanwhile. */
-static int fact_of(const struct core *c, const struct name *x, struct wf_msg *ret_msg,
-                   uint64_t *ret_at_us)
+int named_fact(const struct core *c, const struct name *x, struct wf_msg *ret_msg,
+               uint64_t *ret_at_us)
 {
     struct gossip_fact f;
 
@@ -231,11 +229,12 @@ int named_find(const struct core *c, const struct session *s, struct wf_slice na
     struct named x = {.here = find_here(c, s, name, version),
                       .there = find_there(c, s, name, version, NULL)};
 
-    if (x.here == NULL && x.there == NULL && names_split(name, &plain, home)) {
-        if (memcmp(home, c->cfg.key.b, sizeof home) == 0) {
-            x.here = find_here(c, s, plain, version);
-        } else {
+    if (x.there == NULL && names_split(name, &plain, home)) {
+        if (memcmp(home, c->cfg.key.b, sizeof home) != 0) {
             x.there = find_there(c, s, plain, version, home);
+            x.here = x.there == NULL ? x.here : NULL; /* a copy, perhaps an old one */
+        } else if (x.here == NULL) {
+            x.here = find_here(c, s, plain, version);
         }
     }
     if (x.here != NULL && x.there != NULL) {
@@ -360,7 +359,7 @@ static int add_row(const struct core *c, const struct session *s, size_t i,
     struct wf_msg msg;
     uint64_t at_us;
 
-    if (!fact_of(c, x, &msg, &at_us)) {
+    if (!named_fact(c, x, &msg, &at_us)) {
         return 0;
     }
     site = site_of(c, &x->home);

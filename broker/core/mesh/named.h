@@ -22,6 +22,13 @@ void named_say(struct core *c, struct dataset *d, struct wf_effects *out);
 void named_gone(struct core *c, struct dataset *d, struct wf_effects *out);
 void named_say_all(struct core *c, struct wf_effects *out);
 
+/* The digest of a list of files.  WEFT_ENOMEM. */
+int named_listing(const struct dataset *d, struct wf_digest *ret_digest);
+
+/* What its home said of it, which borrows: 1, or 0 when that counts no more. */
+int named_fact(const struct core *c, const struct name *x, struct wf_msg *ret_msg,
+               uint64_t *ret_at_us);
+
 /* Another broker's word. */
 void named_heard(struct core *c, const struct gossip_fact *f);
 

@@ -23,6 +23,7 @@ void mesh_init(struct mesh *m)
 {
     wf_list_init(&m->neighbours);
     wf_list_init(&m->over);
+    imports_init(&m->imports);
     wf_buf_init(&m->rows, ROWS_BYTES);
 }
 
@@ -401,6 +402,7 @@ void mesh_step(struct core *c, struct wf_effects *out)
     mesh_tick_dials(c, out);
     mesh_lanes_step(c, out);
     seek_step(c, out);
+    imports_step(c, out);
     if (wf_list_empty(&c->mesh.neighbours)) {
         c->mesh.offers_changed = 0;
         return;
@@ -432,7 +434,8 @@ void mesh_step(struct core *c, struct wf_effects *out)
 
 uint64_t mesh_due_us(const struct core *c)
 {
-    uint64_t due_us = wf_min_u64(mesh_lanes_due_us(c), seek_due_us(c));
+    uint64_t due_us =
+        wf_min_u64(mesh_lanes_due_us(c), wf_min_u64(seek_due_us(c), imports_due_us(c)));
     uint64_t jobs = 0;
 
     for (unsigned i = 0; i < c->mesh.ndials; i++) {

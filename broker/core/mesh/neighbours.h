@@ -12,6 +12,7 @@
 
 #include "broker/core/mesh/dial.h"
 #include "broker/core/mesh/holds.h"
+#include "broker/core/mesh/imports.h"
 #include "broker/core/mesh/meter.h"
 #include "broker/core/mesh/seek.h"
 #include "common/list.h"
@@ -47,11 +48,13 @@ struct mesh_ask {
     uint64_t number, req; /* ours, and of who asked */
     uint32_t to, peer;
     struct wf_key key; /* of who is to fetch */
+    struct wf_id job;  /* of a locate: here; zero: none */
     int query;         /* for the files of a folder, see folders.h */
 };
 
 struct mesh {
     struct seeks seeks;
+    struct imports imports;
     struct mesh_ask asks[MESH_ASKS]; /* a later one takes the place of an older */
     uint64_t ask_number;
     struct wf_list_node neighbours; /* owned */

@@ -1,0 +1,323 @@
+/* Datasets of other brokers: their lists come when they are named, their bytes are asked
+ * of their home; and the same for others. */
+#include "broker/core/mesh/named.h"
+#include "tests/unit/broker/data/stock.h"
+#include "tests/unit/broker/mesh/far.h"
+
+#define ANN 10
+#define BOB 11
+
+struct world {
+    struct bed b;
+    struct far f;
+    uint32_t ann, bob, agent;
+};
+
+/* One file "f1", of blob 1, as far tells of it. */
+static struct wf_digest listing(void)
+{
+    uint8_t bytes[32 + 3 + 32 + 8] = {0};
+    const struct wf_digest blob = stock_digest(1);
+    struct wf_digest d;
+
+    memcpy(bytes + 32, "f1", 3);
+    memcpy(bytes + 35, blob.b, sizeof blob.b);
+    bytes[67 + 1] = KIB >> 8;
+    wf_leaf(bytes, sizeof bytes, &d);
+    return d;
+}
+
+static void far_has(struct world *w, unsigned place, uint8_t owner, const char *name,
+                    const char *label)
+{
+    const struct wf_key id = names_place(place);
+    struct wf_dataset_fact m = {.name = wf_slice_of(name),
+                                .version = 1,
+                                .owner = bed_key(owner),
+                                .owner_name = wf_slice_of("someone"),
+                                .listing = listing(),
+                                .files = 1,
+                                .bytes = KIB,
+                                .created_ms = 5};
+    struct wf_buf body = WF_BUF_INIT(4096);
+    struct list labels = LIST;
+
+    if (label != NULL) {
+        list_label(&labels, label);
+        m.labels = labels.rows;
+    }
+    must(wf_msg_encode(&body, WF_MSG_dataset_fact, &m) == 0);
+    must(gossip_say(w->f.g, WF_FACT_DATASET, wf_slice_make(id.b, sizeof id.b),
+                    wf_slice_make(body.p, body.len), w->b.now_us, &w->f.fx) == 0);
+    list_fini(&labels);
+    wf_buf_fini(&body);
+    carry(&w->b, &w->f);
+}
+
+static void open_world(struct world *w)
+{
+    bed_init(&w->b);
+    w->b.cfg.key = bed_key(200);
+    w->b.cfg.boot = 1;
+    w->b.cfg.lease_ms = 3600000;
+    bed_start(&w->b);
+    w->ann = bed_client(&w->b, ANN, "ann");
+    w->bob = bed_client(&w->b, BOB, "bob");
+    w->agent = stock_agent(&w->b, 1, "one", NULL);
+    far_init(&w->b, &w->f);
+    far_has(w, 0, ANN, "hers", NULL);
+    far_has(w, 1, BOB, "open", "public=yes");
+}
+
+static void close_world(struct world *w)
+{
+    core_check(w->b.c);
+    far_fini(&w->f);
+    bed_fini(&w->b);
+}
+
+static void show(struct world *w, uint32_t peer, const char *name)
+{
+    bed_say(
+        &w->b, peer, WF_MSG_query,
+        &(struct wf_query){.req = 9, .kind = WF_QUERY_DATASET, .key = wf_slice_of(name)});
+}
+
+/* What the neighbour was asked for in the last step. */
+static int asked(const struct world *w, const char *key, struct wf_query *ret_query)
+{
+    struct wf_msg m;
+
+    if (!bed_told(&w->b, w->f.peer, WF_MSG_query, 0, &m)) {
+        return 0;
+    }
+    *ret_query = m.u.query;
+    return wf_slice_is(m.u.query.key, key) && m.u.query.hops != 0 &&
+           wf_key_eq(&m.u.query.home, &(struct wf_key[]){bed_key(FAR)}[0]);
+}
+
+/* The neighbour tells the list: one file, of blob n. */
+static void tell_list(struct world *w, uint64_t req, unsigned n)
+{
+    struct wf_dataset_info m = {.req = req};
+    struct list files = LIST;
+
+    list_file(&files, "f1", n, KIB);
+    m.files = files.rows;
+    bed_say(&w->b, w->f.peer, WF_MSG_dataset_info, &m);
+    list_fini(&files);
+}
+
+static void comes_when_named(void)
+{
+    struct wf_dataset_row row;
+    struct wf_query q;
+    struct wf_msg m;
+    struct world w;
+
+    open_world(&w);
+    show(&w, w.ann, "hers");
+    ok(asked(&w, "hers@1", &q) && q.reader.b[0] == ANN, "its home is asked for the list");
+    ok(bed_count(&w.b, w.ann, WF_MSG_error) == 0 &&
+           bed_count(&w.b, w.ann, WF_MSG_dataset_info) == 0,
+       "who named it waits");
+    show(&w, w.ann, "hers");
+    is_int(bed_count(&w.b, w.f.peer, WF_MSG_query), 0, "it is asked for once");
+    tell_list(&w, q.req, 1);
+    is_int(bed_count(&w.b, w.ann, WF_MSG_dataset_info), 2, "all that wait are answered");
+    ok(bed_told(&w.b, w.ann, WF_MSG_dataset_info, 0, &m) &&
+           wf_rows_next(&m.u.dataset_info.dataset, wf_desc_dataset_row(), &row) &&
+           wf_slice_is(row.name, "hers.07070707") && m.u.dataset_info.files.count == 1,
+       "with the list, under a name of its own");
+    show(&w, w.ann, "hers");
+    ok(bed_count(&w.b, w.f.peer, WF_MSG_query) == 0 &&
+           bed_count(&w.b, w.ann, WF_MSG_dataset_info) == 1,
+       "it is kept");
+    show(&w, w.bob, "hers");
+    is_int(bed_refusal(&w.b, w.bob), WEFT_ENOENT, "for those alone who may read it");
+    show(&w, w.ann, "open");
+    ok(asked(&w, "open@1", &q), "what is public is for all");
+    tell_list(&w, q.req, 1);
+    is_int(bed_count(&w.b, w.ann, WF_MSG_dataset_info), 1, "and comes");
+    is_int(w.b.c->mesh.imports.copies, 2, "both are counted");
+    stock_rm(&w.b, w.ann, "hers.07070707");
+    is_int(w.b.c->mesh.imports.copies, 1, "what is removed counts no more");
+    close_world(&w);
+}
+
+static void waits_with_a_job(void)
+{
+    struct wf_need_row need;
+    struct wf_rows rows;
+    struct wf_query q;
+    struct world w;
+
+    open_world(&w);
+    stock_submit(&w.b, w.ann, 1, "in", "hers");
+    ok(asked(&w, "hers@1", &q) &&
+           jobs_get(&w.b.c->jobs, &(struct wf_id[]){bed_id(1)}[0]) == NULL,
+       "a submit waits for the list of its input");
+    tell_list(&w, q.req, 1);
+    is_int(bed_count(&w.b, w.ann, WF_MSG_accepted), 1, "then it is accepted");
+    rows = bed_job(&w.b, 1)->inputs;
+    ok(wf_rows_next(&rows, wf_desc_need_row(), &need) &&
+           wf_slice_is(need.ref, "hers.07070707@1") && need.files == 1,
+       "by a name that nobody else can take");
+    stock_submit(&w.b, w.ann, 1, "in", "hers");
+    ok(bed_refusal(&w.b, w.ann) == 0 && bed_count(&w.b, w.ann, WF_MSG_accepted) == 1,
+       "the same once more is the same job");
+    close_world(&w);
+}
+
+static void fails(void)
+{
+    struct wf_query q;
+    struct world w;
+
+    open_world(&w);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    tell_list(&w, q.req, 2);
+    ok(bed_refusal(&w.b, w.ann) == WEFT_EPROTO && w.b.c->mesh.imports.copies == 0,
+       "a list that its home did not sign for is none");
+    bed_tick(&w.b, 2 * BED_SECOND);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    bed_say(&w.b, w.f.peer, WF_MSG_error,
+            &(struct wf_error){.code = (uint64_t) -WEFT_ENOENT,
+                               .about = WF_MSG_query,
+                               .req = q.req,
+                               .text = wf_slice_of("gone")});
+    is_int(bed_refusal(&w.b, w.ann), WEFT_ENOENT, "what its home says is passed on");
+    bed_tick(&w.b, 2 * BED_SECOND);
+    stock_submit(&w.b, w.ann, 1, "in", "hers");
+    must(asked(&w, "hers@1", &q));
+    bed_tick(&w.b, 6 * BED_SECOND);
+    is_int(bed_refusal(&w.b, w.ann), WEFT_EUNREACH, "no answer is told, too");
+    tell_list(&w, q.req, 1);
+    is_int(w.b.c->mesh.imports.copies, 0, "one that comes later is nobody's");
+    bed_tick(&w.b, 2 * BED_SECOND);
+    for (unsigned i = 0; i < 64; i++) {
+        show(&w, w.ann, "hers");
+    }
+    show(&w, w.ann, "hers");
+    is_int(bed_refusal(&w.b, w.ann), WEFT_EBUSY, "not more than so many wait");
+    bed_down(&w.b, w.f.peer);
+    bed_tick(&w.b, 8 * BED_SECOND);
+    show(&w, w.ann, "hers");
+    is_int(bed_refusal(&w.b, w.ann), WEFT_EUNREACH, "without a way nobody is asked");
+    close_world(&w);
+}
+
+static void say_locate(struct world *w, uint32_t peer, struct wf_locate m)
+{
+    struct list l = LIST;
+
+    list_blob(&l, 1, KIB);
+    m.rows = l.rows;
+    m.req = 33;
+    bed_say(&w->b, peer, WF_MSG_locate, &m);
+    list_fini(&l);
+}
+
+static void asks_for_bytes(void)
+{
+    const struct wf_holder_row holder = {.key = bed_key(50),
+                                         .name = wf_slice_of("store"),
+                                         .ticket = 1234,
+                                         .ttl_ms = 60000};
+    const struct wf_at_row at = {stock_digest(1), KIB, 0, KIB};
+    struct wf_buf a = WF_BUF_INIT(1024), r = WF_BUF_INIT(1024);
+    struct wf_located found = {0};
+    struct wf_query q;
+    struct wf_msg m;
+    struct world w;
+
+    open_world(&w);
+    bed_say(&w.b, w.agent, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+    stock_submit(&w.b, w.ann, 1, "in", "hers");
+    must(asked(&w, "hers@1", &q));
+    tell_list(&w, q.req, 1);
+    must(bed_state(&w.b, 1) == WF_JOB_ASSIGNED);
+    say_locate(&w, w.agent, (struct wf_locate){.job = bed_id(1)});
+    ok(bed_told(&w.b, w.f.peer, WF_MSG_locate, 0, &m) &&
+           wf_slice_is(m.u.locate.dataset, "hers@1") && m.u.locate.reader.b[0] == ANN &&
+           m.u.locate.home.b[0] == FAR && m.u.locate.to.b[0] == 1 &&
+           wf_slice_is(m.u.locate.name, "one"),
+       "an agent's bytes are asked of the dataset's home");
+    found.req = m.u.locate.req;
+    must(wf_rows_add(&a, &found.holders, wf_desc_holder_row(), &holder) == 0 &&
+         wf_rows_add(&r, &found.rows, wf_desc_at_row(), &at) == 0);
+    bed_say(&w.b, w.f.peer, WF_MSG_located, &found);
+    ok(bed_told(&w.b, w.agent, WF_MSG_located, 0, &m) && m.u.located.req == 33 &&
+           m.u.located.rows.count == 1,
+       "and told to it");
+    say_locate(&w, w.ann, (struct wf_locate){.req = 33});
+    ok(bed_told(&w.b, w.f.peer, WF_MSG_locate, 0, &m) && m.u.locate.to.b[0] == ANN,
+       "a client's, too");
+    say_locate(&w, w.bob, (struct wf_locate){.req = 33});
+    ok(bed_count(&w.b, w.f.peer, WF_MSG_locate) == 0, "but not another's");
+    stock_has(&w.b, w.agent, 1);
+    say_locate(&w, w.ann, (struct wf_locate){.req = 33});
+    ok(bed_count(&w.b, w.f.peer, WF_MSG_locate) == 0 &&
+           bed_told(&w.b, w.ann, WF_MSG_located, 0, &m) && m.u.located.rows.count == 1,
+       "what is here by now is had here");
+    wf_buf_fini(&a);
+    wf_buf_fini(&r);
+    close_world(&w);
+}
+
+static void serves(void)
+{
+    struct wf_query q = {.req = 5,
+                         .kind = WF_QUERY_DATASET,
+                         .key = wf_slice_of("mine@1"),
+                         .home = bed_key(200),
+                         .reader = bed_key(ANN),
+                         .hops = 3};
+    struct wf_locate l = {.home = bed_key(200),
+                          .reader = bed_key(ANN),
+                          .dataset = wf_slice_of("mine@1"),
+                          .to = bed_key(77),
+                          .name = wf_slice_of("node"),
+                          .hops = 3};
+    struct wf_msg m;
+    struct world w;
+
+    open_world(&w);
+    stock_simple(&w.b, w.ann, "mine", NULL, 1, 1);
+    stock_has(&w.b, w.agent, 1);
+    bed_say(&w.b, w.f.peer, WF_MSG_query, &q);
+    ok(bed_told(&w.b, w.f.peer, WF_MSG_dataset_info, 0, &m) &&
+           m.u.dataset_info.files.count == 1,
+       "another broker is told the list of an owner's dataset");
+    say_locate(&w, w.f.peer, l);
+    ok(bed_told(&w.b, w.f.peer, WF_MSG_located, 0, &m) && m.u.located.rows.count == 1 &&
+           bed_count(&w.b, w.agent, WF_MSG_grant) == 1,
+       "and who has its bytes");
+    q.reader = l.reader = bed_key(BOB);
+    bed_say(&w.b, w.f.peer, WF_MSG_query, &q);
+    is_int(bed_refusal(&w.b, w.f.peer), WEFT_ENOENT, "not on behalf of another");
+    say_locate(&w, w.f.peer, l);
+    ok(bed_told(&w.b, w.f.peer, WF_MSG_located, 0, &m) &&
+           m.u.located.code == (uint64_t) -WEFT_EPERM,
+       "who may not have the bytes, either");
+    q.home = l.home = bed_key(99);
+    bed_say(&w.b, w.f.peer, WF_MSG_query, &q);
+    is_int(bed_refusal(&w.b, w.f.peer), WEFT_EUNREACH,
+           "what is for a broker that nobody leads to comes back");
+    say_locate(&w, w.f.peer, l);
+    ok(bed_told(&w.b, w.f.peer, WF_MSG_located, 0, &m) && m.u.located.rows.count == 0,
+       "with nothing");
+    close_world(&w);
+}
+
+int main(void)
+{
+    comes_when_named();
+    waits_with_a_job();
+    fails();
+    asks_for_bytes();
+    serves();
+    return done();
+}

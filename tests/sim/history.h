@@ -15,7 +15,7 @@
 
 #define HISTORY_JOBS   128
 #define HISTORY_KEYS   64
-#define HISTORY_GUESTS 2048
+#define HISTORY_GUESTS 8192
 
 struct sim;
 struct actor;

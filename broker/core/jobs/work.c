@@ -259,11 +259,16 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
     recall_for(c, a, out);
 }
 
+/* 0: none.  At another site several attempts may follow each other, each with the limit of
+ * its agent, or of one further on: that site sees to them. */
 static uint64_t wall_limit_ms(const struct job *j)
 {
     const struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);
     uint64_t ms = j->wall_ms;
 
+    if (agent_is_site(j->agent)) {
+        return 0;
+    }
     if (o != NULL && o->wall_ms != 0) {
         ms = ms != 0 ? wf_min_u64(ms, o->wall_ms) : o->wall_ms;
     }

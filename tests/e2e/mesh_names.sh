@@ -50,6 +50,9 @@ run weft -C c data get closed -o "$tmp/no"
 is "$rc" 5 "what is not public is nobody's but its owner's"
 like "$err" 'ENOENT.*no such dataset' "and is told to be nothing"
 is "$(names c)" "closed@1 tree@1 " "lists show each once"
+run weft -C c data rm tree
+is "$rc" 4 "it is not removed from here"
+like "$err" 'EPERM.*at home at another broker' "but where it is at home"
 
 # The same name at both ends: what was made first has it, at every broker.
 run weft -C c data put "$tmp/tree/two" --name tree --label public=yes

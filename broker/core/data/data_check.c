@@ -107,7 +107,7 @@ static uint64_t check_dataset(const struct core *c, const struct dataset *d)
 static void check_datasets(const struct core *c)
 {
     const struct data *data = &c->data;
-    uint64_t files = 0, parts = 0, n = 0, versions = 0;
+    uint64_t files = 0, parts = 0, n = 0, versions = 0, copies = 0;
 
     for (const struct wf_list_node *x = data->datasets.all.next; x != &data->datasets.all;
          x = x->next) {
@@ -115,6 +115,7 @@ static void check_datasets(const struct core *c)
 
         files += d->nfiles;
         parts += check_dataset(c, d);
+        copies += (uint64_t) key_is_set(&d->home);
         n++;
     }
     for (const struct wf_list_node *x = data->drafts.next; x != &data->drafts;
@@ -124,6 +125,13 @@ static void check_datasets(const struct core *c)
         WF_CHECK(!d->complete && d->nmembers == 0);
         files += d->nfiles;
     }
+    for (unsigned i = 0; i < IMPORTS_MAX; i++) {
+        const struct dataset *d = c->mesh.imports.v[i].d;
+
+        files += d != NULL ? d->nfiles : 0;
+    }
+    names_check(&c->word.names);
+    WF_CHECK(copies == c->mesh.imports.copies);
     for (size_t i = 0; i < data->datasets.nnames; i++) {
         versions += list_len(&data->datasets.names[i]->versions);
         WF_CHECK(!wf_list_empty(&data->datasets.names[i]->versions));

@@ -228,10 +228,18 @@ void on_dataset_put(struct turn *t)
 static struct dataset *own_dataset(struct turn *t, struct wf_slice text, uint64_t req,
                                    struct wf_data_ref *ret_ref)
 {
+    const int rc = wf_data_ref_parse(text, ret_ref);
     struct dataset *d = NULL;
+    struct named x;
 
-    if (wf_data_ref_parse(text, ret_ref) == 0 && ret_ref->path.len == 0) {
+    if (rc == 0 && ret_ref->path.len == 0) {
         d = dataset_get(&t->c->data.datasets, ret_ref->name, ret_ref->version);
+    }
+    if (d == NULL && rc == 0 &&
+        named_find(t->c, t->s, ret_ref->name, ret_ref->version, &x) == 0 &&
+        x.there != NULL) {
+        reply_done(t, req, WEFT_EPERM, "it is at home at another broker: do that there");
+        return NULL;
     }
     if (d == NULL || !dataset_may_see(t->s, d)) {
         reply_done(t, req, WEFT_ENOENT, "no such dataset; `weft data ls` lists them");

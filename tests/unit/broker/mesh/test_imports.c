@@ -96,16 +96,24 @@ static int asked(const struct world *w, const char *key, struct wf_query *ret_qu
            wf_key_eq(&m.u.query.home, &(struct wf_key[]){bed_key(FAR)}[0]);
 }
 
-/* The neighbour tells the list: one file, of blob n. */
-static void tell_list(struct world *w, uint64_t req, unsigned n)
+/* The neighbour tells a page of the list: one file, of blob n. */
+static void tell_page(struct world *w, uint64_t req, const char *path, unsigned n,
+                      uint64_t more)
 {
-    struct wf_dataset_info m = {.req = req};
+    struct wf_dataset_info m = {.req = req, .more = more};
     struct list files = LIST;
 
-    list_file(&files, "f1", n, KIB);
+    list_file(&files, path, n, KIB);
     m.files = files.rows;
     bed_say(&w->b, w->f.peer, WF_MSG_dataset_info, &m);
     list_fini(&files);
+    core_check(w->b.c);
+}
+
+/* All of it. */
+static void tell_list(struct world *w, uint64_t req, unsigned n)
+{
+    tell_page(w, req, "f1", n, 0);
 }
 
 static void comes_when_named(void)
@@ -140,6 +148,8 @@ static void comes_when_named(void)
     tell_list(&w, q.req, 1);
     is_int(bed_count(&w.b, w.ann, WF_MSG_dataset_info), 1, "and comes");
     is_int(w.b.c->mesh.imports.copies, 2, "both are counted");
+    stock_rm(&w.b, w.ann, "hers");
+    is_int(bed_refusal(&w.b, w.ann), WEFT_EPERM, "it is removed where it is at home");
     stock_rm(&w.b, w.ann, "hers.07070707");
     is_int(w.b.c->mesh.imports.copies, 1, "what is removed counts no more");
     close_world(&w);
@@ -180,6 +190,13 @@ static void fails(void)
     tell_list(&w, q.req, 2);
     ok(bed_refusal(&w.b, w.ann) == WEFT_EPROTO && w.b.c->mesh.imports.copies == 0,
        "a list that its home did not sign for is none");
+    bed_tick(&w.b, 2 * BED_SECOND);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    tell_page(&w, q.req, "f0", 2, 1);
+    ok(asked(&w, "hers@1", &q) && q.after == 1, "further pages are asked for");
+    tell_list(&w, q.req, 1);
+    is_int(bed_refusal(&w.b, w.ann), WEFT_EPROTO, "and count as well");
     bed_tick(&w.b, 2 * BED_SECOND);
     show(&w, w.ann, "hers");
     must(asked(&w, "hers@1", &q));

@@ -4,7 +4,8 @@
 #include "broker/core/mesh/gossip.h"
 
 #define SURE     (WF_COORDS_ONE / 2) /* of an error: with more nothing is guessed */
-#define MOVED    8u    /* it is told when it is off by this part of itself, */
+#define MOVED    8u /* it is told when it is off by this part of itself, */
+#define MOVED_US (UINT64_C(60) * 1000000)
 #define LEAST_US 1000u /* and by so much */
 
 void where_init(struct where *w, uint64_t seed)
@@ -75,14 +76,26 @@ static int coords_of(const struct core *c, const struct agent *a, struct wf_coor
            parse(msg.u.site_fact.coords, ret);
 }
 
-static int is_news(const struct where *w)
+static int is_off(const struct where *w)
 {
     const uint32_t apart_us = wf_coords_rtt_us(&w->at, &w->told);
     const uint32_t heights_us = (uint32_t) w->at.height_us + (uint32_t) w->told.height_us;
     const uint32_t by_us = apart_us - (uint32_t) wf_min_u64(apart_us, heights_us);
 
-    return (by_us >= LEAST_US && by_us >= heights_us / MOVED) ||
-           w->at.error < w->told.error / 2;
+    return by_us >= LEAST_US && by_us >= heights_us / MOVED;
+}
+
+/* Who becomes sure says so soon; who only moves, now and then: nobody waits for it. */
+static int is_news(struct where *w, uint64_t now_us)
+{
+    if (w->at.error < w->told.error / 2) {
+        return 1;
+    }
+    if (!is_off(w) || now_us - w->moved_us < MOVED_US) {
+        return 0;
+    }
+    w->moved_us = now_us;
+    return 1;
 }
 
 int where_look(struct core *c)
@@ -102,5 +115,5 @@ int where_look(struct core *c)
             (void) wf_coords_update(&w->at, &it, seen.rtt_us, &w->rng);
         }
     }
-    return is_news(w);
+    return is_news(w, c->now_us);
 }

@@ -18,6 +18,7 @@ struct core;
 struct where {
     struct wf_coords at, told;
     struct wf_rng rng;
+    uint64_t moved_us; /* when a move was news last */
 };
 
 void where_init(struct where *w, uint64_t seed);

@@ -259,8 +259,8 @@ void work_feed(struct core *c, struct agent *a, struct wf_effects *out)
     recall_for(c, a, out);
 }
 
-/* 0: none.  At another site several attempts may follow each other, each with the limit of
- * its agent, or of one further on: that site sees to them. */
+/* 0: none.  At another site several attempts may follow each other, each with the limit
+ * of its agent, or of one further on: that site sees to them. */
 static uint64_t wall_limit_ms(const struct job *j)
 {
     const struct offer *o = agent_offer(j->agent, j->capability, j->ran_version);

@@ -30,6 +30,7 @@ static int may_be_taken_over(const struct turn *t)
 struct job *owned_job(struct turn *t, const struct wf_id *id, uint64_t req)
 {
     struct job *j = jobs_get(&t->c->jobs, id);
+    int rc;
 
     if (j == NULL || !may_see(t->s, j)) {
         if (t->msg->type == WF_MSG_watch && may_be_taken_over(t)) {
@@ -37,7 +38,11 @@ struct job *owned_job(struct turn *t, const struct wf_id *id, uint64_t req)
                    "no such job here yet: another broker of this site may have it");
             return NULL;
         }
-        if (j != NULL || !seek_begin(t, id, req)) {
+        rc = j == NULL ? seek_begin(t, id, req) : 0;
+        if (rc == WEFT_EBUSY) {
+            refuse(t, rc, req, id, SEEK_AGAIN_MS,
+                   "no such job here, and too many are looked for elsewhere: ask again");
+        } else if (rc == 0) {
             refuse(t, WEFT_ENOENT, req, id, 0, "no such job here");
         }
         return NULL;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define WAIT_US    2000000u /* for one more link to be crossed */
-#define AGAIN_MS   200u
 #define PER_SECOND 32u
 #define CREDIT     1000000u /* what a question costs */
 
@@ -60,14 +59,18 @@ static void ask_all(struct core *c, struct seek *x, unsigned hops, struct wf_eff
     }
 }
 
-/* 1 when somebody was asked. */
+/* 1 when somebody was asked, 0 when there is nobody, WEFT_EBUSY when too much is asked.
+ */
 static int begin(struct core *c, const struct seek *what, unsigned hops,
                  struct wf_effects *out)
 {
     struct seek *x = free_one(&c->mesh.seeks);
 
-    if (x == NULL || wf_list_empty(&c->mesh.neighbours) || !may_begin(c)) {
+    if (wf_list_empty(&c->mesh.neighbours)) {
         return 0;
+    }
+    if (x == NULL || !may_begin(c)) {
+        return WEFT_EBUSY;
     }
     *x = *what;
     x->number = ++c->mesh.seeks.number;
@@ -87,7 +90,7 @@ int seek_begin(struct turn *t, const struct wf_id *job, uint64_t req)
                            .about = t->msg->type,
                            .req = req};
 
-    return !t->quiet && begin(t->c, &x, SEEK_HOPS, t->out);
+    return t->quiet ? 0 : begin(t->c, &x, SEEK_HOPS, t->out);
 }
 
 /* -- answering -------------------------------------------------------------------------
@@ -109,7 +112,7 @@ static void refuse_in_the_end(const struct core *c, const struct seek *x,
     }
     if (jobs_get(&c->jobs, &x->job) != NULL) {
         m.code = -WEFT_EBUSY;
-        m.retry_ms = AGAIN_MS;
+        m.retry_ms = SEEK_AGAIN_MS;
         (void) snprintf(text, sizeof text, "it came while it was looked for: ask again");
     }
     m.text = wf_slice_of(text);
@@ -173,7 +176,7 @@ void on_seek(struct turn *t)
         return;
     }
     if (m->hops < 2 || m->hops > SEEK_HOPS || was_asked(&t->c->mesh.seeks, m) ||
-        !begin(t->c, &x, (unsigned) m->hops - 1, t->out)) {
+        begin(t->c, &x, (unsigned) m->hops - 1, t->out) != 1) {
         wf_effects_send(t->out, t->s->peer, WF_MSG_sought, &no);
     }
 }

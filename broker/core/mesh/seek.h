@@ -17,6 +17,8 @@
 #define SEEK_HOPS 3u
 #define SEEK_ASKS 32u /* neighbours that one question goes to */
 
+#define SEEK_AGAIN_MS 200u /* when one may be asked again that was not looked for */
+
 struct core;
 struct turn;
 
@@ -40,7 +42,8 @@ struct seeks {
 };
 
 /* Look for it on behalf of this turn's client, whose request is `req`.  1: that is under
- * way, and the answer follows; 0: there is nobody to ask, or too much is asked. */
+ * way, and the answer follows; 0: there is nobody to ask; WEFT_EBUSY: too much is asked.
+ */
 int seek_begin(struct turn *t, const struct wf_id *job, uint64_t req);
 
 void on_seek(struct turn *t);

@@ -117,11 +117,17 @@ static struct job *find_job(struct turn *t)
     struct wf_id id;
     size_t it = 0;
     unsigned n = 0;
+    int rc;
 
     wf_slice_str(q->key, text, sizeof text);
     if (wf_id_parse(text, &id) == 0) {
         found = jobs_get(&t->c->jobs, &id);
-        if (found == NULL && seek_begin(t, &id, q->req)) {
+        rc = found == NULL ? seek_begin(t, &id, q->req) : 0;
+        if (rc == WEFT_EBUSY) {
+            refuse(t, rc, q->req, NULL, SEEK_AGAIN_MS,
+                   "no such job here, and too many are looked for elsewhere: ask again");
+        }
+        if (rc != 0) {
             return NULL;
         }
     } else if (q->key.len >= PREFIX_MIN && q->key.len < sizeof text) {

@@ -166,7 +166,7 @@ static void is_bounded(void)
         memcpy(m.job.b, &m.req, sizeof m.req);
         bed_say(&b, client, WF_MSG_watch, &m);
         n += asked(&b, west) != 0;
-        must((asked(&b, west) == 0) == (bed_refusal(&b, client) == WEFT_ENOENT));
+        must((asked(&b, west) == 0) == (bed_refusal(&b, client) == WEFT_EBUSY));
     }
     is_int(n, 32, "of many questions some are asked, the others refused at once");
     bed_tick(&b, 7 * BED_SECOND);

@@ -7,6 +7,7 @@
 #include "proto/leaves.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@
 #define TOLD_MAX    4096u    /* that nobody has heard: adding files waits */
 #define SLICE_US    20000u   /* of work in steps, before others have a turn */
 #define IDLE_US     5000000u /* after which memory is given back */
+/* After so much work the thread lets others of this processor go first.  The kernel looks
+ * at who waits once a tick, which may be 4 ms: small messages would wait that long. */
+#define WAY_US 500u
 #define STACK_BYTES ((size_t) 1 << 20)
 #define SECOND_US   1000000u
 
@@ -52,6 +56,7 @@ struct blobs {
     struct list out, steps;
     struct squeeze zstd;
     uint64_t wrote_us; /* chunks, last */
+    uint64_t way_us;   /* others were let go first, last */
     int missed;        /* something could not be told: no memory */
 };
 
@@ -177,6 +182,14 @@ static void fail_all(struct list *out, int rc, const struct wf_err *err)
     }
 }
 
+static void give_way(struct blobs *b)
+{
+    if (wf_now_us() - b->way_us >= WAY_US) {
+        (void) sched_yield();
+        b->way_us = wf_now_us();
+    }
+}
+
 static void do_all(struct blobs *b, struct list *l)
 {
     struct wf_err err = {0};
@@ -191,8 +204,10 @@ static void do_all(struct blobs *b, struct list *l)
         int steps;
 
         work_hash(w);
+        give_way(b);
         steps = w->q.op == BLOBS_ADD || work_do(w, b->store, &b->zstd) == WEFT_EAGAIN;
         put(steps ? &b->steps : &b->out, w);
+        give_way(b);
     }
     rc = batch ? blob_batch_end(b->store, &err) : 0;
     if (rc != 0) {

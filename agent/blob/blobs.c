@@ -21,7 +21,7 @@
 #define IDLE_US     5000000u /* after which memory is given back */
 /* After so much work the thread lets others of this processor go first.  The kernel looks
  * at who waits once a tick, which may be 4 ms: small messages would wait that long. */
-#define WAY_US 500u
+#define WAY_US      500u
 #define STACK_BYTES ((size_t) 1 << 20)
 #define SECOND_US   1000000u
 

@@ -271,12 +271,14 @@ static void plan_simple(const struct fetching *f, const uint32_t *nodes, unsigne
     }
     for (unsigned i = 0; i < n; i++) {
         const struct rnode *a = &f->r->nodes[nodes[i]];
+        const int some = x.from[i] != ROUTE_NONE;
 
-        /* From nobody it still comes in over the link of this node, some time. */
+        /* From nobody, or from whom it would take longer than any time is, it still comes
+         * in over the link of this node, some time. */
         ret[i].from = x.from[i];
         ret[i].bytes = in->bytes;
-        ret[i].us = in->nholders != 0 ? x.least_us[i] : x.down_us[i];
-        ret[i].pusd = in->nholders != 0 ? price_of(f->r, x.from[i], in->bytes, a) : 0;
+        ret[i].us = some ? x.least_us[i] : x.down_us[i];
+        ret[i].pusd = some ? price_of(f->r, x.from[i], in->bytes, a) : 0;
     }
     for (; x.holds != 0; x.holds &= x.holds - 1) {
         const unsigned i = (unsigned) __builtin_ctz(x.holds);

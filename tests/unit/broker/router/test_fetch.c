@@ -155,6 +155,39 @@ static void chosen(void)
     is_int(good, 300, "of four holders the soonest, whatever they are like");
 }
 
+/* Links so slow that no time is long enough; all at once, as the router asks, and alone.
+ */
+static void for_ever(void)
+{
+    const struct route_links slow = {.rtt_us = 20 * MS, .up = 1, .down = 1};
+    struct fetch_plan all[2], one;
+    struct fetching f;
+    struct trio t;
+    uint32_t nodes[2];
+
+    trio_new(&t);
+    must(prices_set_tiers(t.b.prices, WF_TIER_EDGE, WF_TIER_EDGE, 90) == 0);
+    nodes[0] = t.a;
+    nodes[1] = t.h;
+    t.in[0].bytes = t.in[0].holders[0].have = UINT64_C(17) << 40;
+    t.in[0].nholders = 2;
+    t.in[0].holders[1] = (struct route_holder){t.g, t.in[0].bytes};
+    routing_measured(t.b.r, t.a, &slow);
+    routing_measured(t.b.r, t.h, &slow);
+    routing_measured(t.b.r, t.g, &slow);
+    fetching_begin(&f, t.b.r, &t.job, S);
+    must(f.simple);
+    fetch_plan_all(&f, nodes, 2, all);
+    one = plan(&t, t.a);
+    is_int(all[0].from, ROUTE_NONE, "from nobody it would come within any time");
+    ok(all[0].us == UINT64_MAX && all[0].bytes == UINT64_C(17) << 40 && all[0].pusd == 0,
+       "so it takes for ever, and costs nothing");
+    ok(all[0].us == one.us && all[0].from == one.from && all[0].pusd == one.pusd,
+       "as when it is asked alone");
+    ok(all[1].us == 0 && all[1].bytes == 0, "who holds it need not fetch");
+    bed_free(&t.b);
+}
+
 int main(void)
 {
     links();
@@ -162,5 +195,6 @@ int main(void)
     several();
     money();
     chosen();
+    for_ever();
     return done();
 }

@@ -1,4 +1,5 @@
 /* Agents: what they offer, what they hold, how their attempts go. */
+#include "broker/core/data/inputs.h"
 #include "broker/core/jobs/asked.h"
 #include "broker/core/jobs/hedge.h"
 #include "broker/core/jobs/ledger.h"
@@ -497,6 +498,15 @@ void on_result(struct turn *t)
     }
 }
 
+/* Where placement sees itself that its data is forbidden it is not put again.  What it
+ * does not see (a file far behind in a folder) would be tried for ever. */
+static enum work_blame blame_of_refusal(const struct core *c, const struct job *j,
+                                        const struct wf_refuse *m)
+{
+    return m->code == -WEFT_EPERM && inputs_allow(c, j, j->agent) ? BLAME_PLACE
+                                                                  : BLAME_NOBODY;
+}
+
 void on_refuse(struct turn *t)
 {
     const struct wf_refuse *m = &t->msg->u.refuse;
@@ -531,8 +541,9 @@ void on_refuse(struct turn *t)
     }
     if (m->code == -WEFT_EFULL || m->code == -WEFT_ETOOBIG || m->code == -WEFT_ENOENT) {
         /* Its data cannot be had there: no lost race, and not to be asked for ever. (What
-         * is forbidden there, or at nobody's who can be reached, is allowed elsewhere or
-         * will be there again: that counts as no attempt.) */
+         * is at nobody's who can be reached will be there again, and what is forbidden
+         * there is allowed elsewhere: that counts as no attempt, as far as it is seen.)
+         */
         work_retry(t->c, j, -(int) m->code,
                    text[0] != '\0' ? text : wf_err_sentence(-(int) m->code), BLAME_PLACE,
                    t->out);
@@ -540,5 +551,6 @@ void on_refuse(struct turn *t)
     }
     j->forbidden |= m->code == -WEFT_EPERM;
     work_retry(t->c, j, m->code != 0 ? -(int) m->code : WEFT_EREFUSED,
-               text[0] != '\0' ? text : "the agent refused it", BLAME_NOBODY, t->out);
+               text[0] != '\0' ? text : "the agent refused it",
+               blame_of_refusal(t->c, j, m), t->out);
 }

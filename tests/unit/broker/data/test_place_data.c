@@ -321,6 +321,40 @@ static void long_lists(void)
     bed_fini(&b);
 }
 
+/* What forbids it stands so far behind in the folder that placement does not see it. */
+static void forbidden_unseen(void)
+{
+    uint32_t agent, ann;
+    unsigned tries = 0;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = stock_agent(&b, 1, "one", NULL);
+    ann = bed_client(&b, ANN, "ann");
+    stock_simple(&b, ann, "many", NULL, 1, 300);
+    stock_submit(&b, ann, 1, "in", "many");
+    must(bed_state(&b, 1) == WF_JOB_ASSIGNED);
+    stock_simple(&b, ann, "late", "residency=eu", 99, 1); /* "f99" is the last by name */
+    for (unsigned i = 0; i < 2000 && !wf_job_is_final(bed_state(&b, 1)); i++) {
+        const struct wf_refuse m = {.job = bed_id(1),
+                                    .attempt = bed_job(&b, 1)->attempt,
+                                    .code = (uint64_t) -WEFT_EPERM,
+                                    .text = wf_slice_of("residency forbids it")};
+
+        if (bed_state(&b, 1) == WF_JOB_ASSIGNED) {
+            bed_say(&b, agent, WF_MSG_refuse, &m);
+            tries++;
+        }
+        bed_say(&b, agent, WF_MSG_ping, &(struct wf_ping){1, 0, 0, 0});
+        bed_tick(&b, 300 * BED_MS);
+    }
+    is_int(bed_state(&b, 1), WF_JOB_DEAD, "a job that is forbidden again and again ends");
+    is_int(tries, bed_job(&b, 1)->max_tries, "after as many attempts as it may have");
+    is_str(bed_job(&b, 1)->reason, "residency forbids it", "and says why");
+    bed_fini(&b);
+}
+
 int main(void)
 {
     holder_wins();
@@ -331,5 +365,6 @@ int main(void)
     large_folder();
     absurd_sizes();
     long_lists();
+    forbidden_unseen();
     return done();
 }

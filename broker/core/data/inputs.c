@@ -330,21 +330,29 @@ static void narrow_folder(const struct core *c, const struct job *j,
     }
 }
 
-int inputs_allow(const struct core *c, const struct job *j, const struct agent *a)
+void inputs_residency(const struct core *c, const struct job *j,
+                      char ret[WF_LABEL_MAX + 1])
 {
-    char residency[WF_LABEL_MAX + 1] = "";
     struct wf_rows rows = j->inputs;
     struct wf_need_row need;
     const struct blob *b;
 
+    ret[0] = '\0';
     while (j->guest == NULL && wf_rows_next(&rows, wf_desc_need_row(), &need)) {
         b = catalogue_get(&c->data.catalogue, &need.digest);
         if (wf_digest_is_zero(&need.digest)) {
-            narrow_folder(c, j, &need, residency);
+            narrow_folder(c, j, &need, ret);
         } else if (b != NULL) {
-            residency_of_blob(b, residency);
+            residency_of_blob(b, ret);
         }
     }
+}
+
+int inputs_allow(const struct core *c, const struct job *j, const struct agent *a)
+{
+    char residency[WF_LABEL_MAX + 1];
+
+    inputs_residency(c, j, residency);
     return residency_allows(residency, a);
 }
 

@@ -34,8 +34,11 @@ int inputs_have(const struct core *c, const struct job *j,
 int inputs_have_dataset(const struct core *c, const struct job *j,
                         const struct dataset *d);
 
-/* 1 when its data may be at the agent by what is said of it now: the owner may have
- * narrowed it after the job was accepted. */
+/* Where its data may be by what is said of it now, as far as a look of bounded length
+ * finds out: the owner may have narrowed it after the job was accepted.  1: at the agent.
+ */
+void inputs_residency(const struct core *c, const struct job *j,
+                      char ret[WF_LABEL_MAX + 1]);
 int inputs_allow(const struct core *c, const struct job *j, const struct agent *a);
 
 /* 1 when the agent of a job waits for something of its inputs that nobody who is

@@ -80,7 +80,7 @@ struct job {
     uint64_t cost_pusd; /* so far */
     struct agent *flow_from; /* its inputs are coming from there; NULL: they are not */
     int retry_failed;        /* also when the handler fails */
-    int forbidden;           /* an agent was refused its data: inputs_allow() */
+    int forbidden;           /* an agent was refused its data: place.c */
     int occupies;            /* the present attempt holds a slot at `agent` */
     uint8_t asked;           /* enum asked_why: of the present attempt */
     uint8_t preempted;       /* how often it made way */

@@ -76,7 +76,22 @@ static int has_room(const struct job *j, const struct offer *o)
            (a->assigned < AGENT_FEW || a->bytes + job_weight(j) <= AGENT_BYTES);
 }
 
-unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o)
+/* What is said by now of where the data of a job may be that an agent was refused;
+ * empty: anywhere.  It takes a look at hundreds of files, but no look at an agent: once
+ * for all that are asked. */
+static const char *residency_now(const struct core *c, const struct job *j,
+                                 char room[WF_LABEL_MAX + 1])
+{
+    if (!j->forbidden) {
+        return "";
+    }
+    inputs_residency(c, j, room);
+    return room;
+}
+
+/* `now`: residency_now(). */
+static unsigned filter_offer(const struct core *c, const struct job *j, const char *now,
+                             const struct offer *o)
 {
     const struct agent *a = o->agent;
     const unsigned closed = agent_closed(a);
@@ -85,7 +100,7 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
         return PLACE_VERSION;
     }
     if ((j->residency[0] != '\0' && !residency_allows(j->residency, a)) ||
-        (j->forbidden && !inputs_allow(c, j, a))) {
+        (now[0] != '\0' && !residency_allows(now, a))) {
         return PLACE_RESIDENCY;
     }
     /* What fits in further away the broker there knows. */
@@ -121,23 +136,31 @@ unsigned place_filter(const struct core *c, const struct job *j, const struct of
     return PLACE_PASSED;
 }
 
+unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o)
+{
+    char room[WF_LABEL_MAX + 1];
+
+    return filter_offer(c, j, residency_now(c, j, room), o);
+}
+
 struct asked {
     const struct core *core;
     const struct job *job;
     const struct place_ask *ask;
+    const char *now; /* residency_now() */
 };
 
 /* The offer of an agent that passes, and otherwise what refuses the one that comes
  * furthest. */
-static unsigned best_offer(const struct core *c, const struct job *j, struct agent *a,
-                           struct offer **ret)
+static unsigned best_offer(const struct asked *x, struct agent *a, struct offer **ret)
 {
+    const struct job *j = x->job;
     unsigned furthest = PLACE_CAPABILITY;
 
     for (unsigned i = 0; i < a->noffers; i++) {
         struct offer *o = &a->offers[i];
-        unsigned f =
-            o->capability == j->capability ? place_filter(c, j, o) : PLACE_CAPABILITY;
+        unsigned f = o->capability == j->capability ? filter_offer(x->core, j, x->now, o)
+                                                    : PLACE_CAPABILITY;
 
         if (f == PLACE_PASSED) {
             *ret = o;
@@ -183,7 +206,7 @@ static unsigned filter(void *arg, uint32_t node, void *ref, uint64_t *soft_us)
     if (x->ask->without != NULL && is_without(x->ask, a)) {
         return PLACE_WHAT_IF;
     }
-    return best_offer(x->core, x->job, a, &o);
+    return best_offer(x, a, &o);
 }
 
 static void count(const struct core *c, const struct job *j, struct decision *d)
@@ -231,7 +254,8 @@ struct offer *place_choose(struct core *c, const struct job *j,
                            const struct place_ask *ask, struct decision *ret)
 {
     struct route_input inputs[ROUTE_INPUTS_MAX];
-    struct asked asked = {c, j, ask};
+    char room[WF_LABEL_MAX + 1];
+    struct asked asked = {c, j, ask, residency_now(c, j, room)};
     struct route_job rj;
     struct offer *o = NULL;
 
@@ -245,7 +269,7 @@ struct offer *place_choose(struct core *c, const struct job *j,
     routing_decide(c->routing, &rj, c->now_us, &ret->route);
     count(c, j, ret);
     if (ret->route.best >= 0) {
-        (void) best_offer(c, j, ret->route.rows[ret->route.best].ref, &o);
+        (void) best_offer(&asked, ret->route.rows[ret->route.best].ref, &o);
     }
     return o;
 }
@@ -256,7 +280,8 @@ int place_is_sooner(const struct core *c, const struct job *j, const struct agen
     const struct place_ask ask = {.sure = NULL};
     const struct route_waiting waiting = {.node = there->node, .work_us = j->work_us};
     struct route_input inputs[ROUTE_INPUTS_MAX];
-    struct asked asked = {c, j, &ask};
+    char room[WF_LABEL_MAX + 1];
+    struct asked asked = {c, j, &ask, residency_now(c, j, room)};
     struct route_job rj;
 
     describe(&asked, inputs, &rj);

@@ -321,6 +321,36 @@ static void long_lists(void)
     bed_fini(&b);
 }
 
+/* What was narrowed since is known once for all agents that are asked. */
+static void narrowed_since(void)
+{
+    char now[WF_LABEL_MAX + 1];
+    uint32_t ann;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    (void) stock_agent(&b, 1, "here", "residency=ch");
+    (void) stock_agent(&b, 2, "there", "residency=eu");
+    ann = bed_client(&b, ANN, "ann");
+    stock_simple(&b, ann, "all", NULL, 1, 2);
+    stock_submit(&b, ann, 1, "in", "all");
+    must(bed_state(&b, 1) == WF_JOB_ASSIGNED);
+    inputs_residency(b.c, bed_job(&b, 1), now);
+    is_str(now, "", "it may be anywhere");
+    stock_simple(&b, ann, "some", "residency=eu+ch", 1, 1);
+    stock_simple(&b, ann, "more", "residency=eu", 2, 1);
+    inputs_residency(b.c, bed_job(&b, 1), now);
+    is_str(now, "eu", "until two of its files are narrowed: where both may be");
+    ok(!inputs_allow(b.c, bed_job(&b, 1), stock_agent_of(&b, 1)) &&
+           inputs_allow(b.c, bed_job(&b, 1), stock_agent_of(&b, 2)),
+       "which one agent is, and the other is not");
+    stock_rm(&b, ann, "more");
+    inputs_residency(b.c, bed_job(&b, 1), now);
+    is_str(now, "eu+ch", "what is removed narrows no more");
+    bed_fini(&b);
+}
+
 /* What forbids it stands so far behind in the folder that placement does not see it. */
 static void forbidden_unseen(void)
 {
@@ -365,6 +395,7 @@ int main(void)
     large_folder();
     absurd_sizes();
     long_lists();
+    narrowed_since();
     forbidden_unseen();
     return done();
 }

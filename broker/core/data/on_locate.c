@@ -358,7 +358,6 @@ static int find_reason(struct search *q, const struct wf_locate *m)
  * fetches. */
 static int ask_further(struct search *q, const struct wf_locate *m)
 {
-    struct core *c = q->t->c;
     const struct job *j = q->job;
     /* A guest's inputs are where it came from, its result is where it went. */
     const int back = j != NULL && j->guest != NULL && j->owner->agent != NULL &&
@@ -374,9 +373,9 @@ static int ask_further(struct search *q, const struct wf_locate *m)
     }
     ask.job = back ? j->guest->job : j->id;
     ask.attempt = back ? j->guest->attempt : j->attempt;
-    ask.req = ++c->mesh.ask_number;
-    x = &c->mesh.asks[ask.req % MESH_ASKS];
-    *x = (struct mesh_ask){.number = ask.req,
+    x = mesh_ask_take(q->t->c, q->t->out);
+    ask.req = x->number;
+    *x = (struct mesh_ask){.number = x->number,
                            .to = site->session->peer,
                            .peer = q->t->s->peer,
                            .req = m->req,

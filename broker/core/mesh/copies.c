@@ -37,15 +37,15 @@ static const struct dataset *copy_of(const struct turn *t, const struct job *job
 static void send_on(struct turn *t, struct session *way, struct wf_locate *m,
                     const struct wf_id *job)
 {
-    struct core *c = t->c;
+    struct mesh_ask *x = mesh_ask_take(t->c, t->out);
 
-    m->req = ++c->mesh.ask_number;
-    c->mesh.asks[m->req % MESH_ASKS] = (struct mesh_ask){.number = m->req,
-                                                         .to = way->peer,
-                                                         .peer = t->s->peer,
-                                                         .req = t->msg->u.locate.req,
-                                                         .job = *job,
-                                                         .key = m->to};
+    *x = (struct mesh_ask){.number = x->number,
+                           .to = way->peer,
+                           .peer = t->s->peer,
+                           .req = t->msg->u.locate.req,
+                           .job = *job,
+                           .key = m->to};
+    m->req = x->number;
     wf_effects_send(t->out, way->peer, WF_MSG_locate, m);
 }
 

@@ -12,6 +12,7 @@
 #define DIGITS   4u               /* bytes of the key that a name gets */
 #define MORE     (1 + 2 * DIGITS) /* ".0a1b2c3d" */
 #define RETRY_MS 1000u
+#define CUT      "the link to its home is cut"
 
 /* -- names -----------------------------------------------------------------------------
  */
@@ -96,31 +97,13 @@ static const struct job *guest_with(const struct agent *a, struct wf_slice key)
     return NULL;
 }
 
-static void ask_again(struct core *c, struct mesh_ask *x, struct wf_effects *out)
-{
-    const struct wf_error m = {.code = (uint64_t) -WEFT_EBUSY,
-                               .about = WF_MSG_query,
-                               .req = x->req,
-                               .retry_ms = RETRY_MS,
-                               .text = wf_slice_of("the link to its home is cut")};
-
-    if (session_get(&c->sessions, x->peer) != NULL) {
-        wf_effects_send(out, x->peer, WF_MSG_error, &m);
-    }
-    *x = (struct mesh_ask){0};
-}
-
 static void pass_on(struct turn *t, const struct session *home, size_t name)
 {
-    struct core *c = t->c;
     struct wf_query m = t->msg->u.query;
     char key[WF_REF_MAX + 1];
-    struct mesh_ask *x = &c->mesh.asks[++c->mesh.ask_number % MESH_ASKS];
+    struct mesh_ask *x = mesh_ask_take(t->c, t->out);
 
-    if (x->number != 0 && x->query) {
-        ask_again(c, x, t->out); /* a later one takes its place */
-    }
-    *x = (struct mesh_ask){.number = c->mesh.ask_number,
+    *x = (struct mesh_ask){.number = x->number,
                            .to = home->peer,
                            .peer = t->s->peer,
                            .req = m.req,
@@ -145,7 +128,7 @@ int folders_ask(struct turn *t)
         return 0;
     }
     if (j->owner->agent == NULL || j->owner->agent->session == NULL) {
-        refuse(t, WEFT_EBUSY, q->req, NULL, RETRY_MS, "the link to its home is cut");
+        refuse(t, WEFT_EBUSY, q->req, NULL, RETRY_MS, CUT);
     } else {
         pass_on(t, j->owner->agent->session, name);
     }
@@ -214,7 +197,7 @@ void folders_cut(struct core *c, const struct session *s, struct wf_effects *out
         struct mesh_ask *x = &c->mesh.asks[i];
 
         if (x->number != 0 && x->query && x->to == s->peer) {
-            ask_again(c, x, out);
+            mesh_ask_again(c, x, CUT, out);
         }
     }
 }

@@ -153,19 +153,19 @@ static int ask(struct core *c, struct import *x, uint64_t after, struct wf_effec
                          .home = x->home,
                          .reader = x->reader,
                          .hops = IMPORT_HOPS};
+    struct mesh_ask *slot;
 
     if (way == NULL) {
         return WEFT_EUNREACH;
     }
     (void) snprintf(key, sizeof key, "%s@%" PRIu32, x->name, x->version);
     m.key = wf_slice_of(key);
-    m.req = ++c->mesh.ask_number;
-    c->mesh.asks[m.req % MESH_ASKS] =
-        (struct mesh_ask){.number = m.req,
-                          .to = way->peer,
-                          .req = (uint64_t) (x - c->mesh.imports.v),
-                          .query = 1};
-    x->req = m.req;
+    slot = mesh_ask_take(c, out);
+    *slot = (struct mesh_ask){.number = slot->number,
+                              .to = way->peer,
+                              .req = (uint64_t) (x - c->mesh.imports.v),
+                              .query = 1};
+    x->req = m.req = slot->number;
     x->due_us = c->now_us + PAGE_US;
     wf_effects_send(out, way->peer, WF_MSG_query, &m);
     return 0;
@@ -235,6 +235,16 @@ void import_refused(struct core *c, uint64_t n, const struct wf_error *m,
     if (x != NULL && x->used && x->req != 0 && x->req == m->req) {
         fail(c, x, m->code != 0 ? -(int) m->code : WEFT_EUNREACH,
              wf_slice_str(m->text, text, sizeof text), out);
+    }
+}
+
+void import_displaced(struct core *c, uint64_t n, uint64_t req)
+{
+    struct import *x = n < IMPORTS_MAX ? &c->mesh.imports.v[n] : NULL;
+
+    if (x != NULL && x->used && x->req == req) {
+        x->req = 0;
+        x->due_us = c->now_us;
     }
 }
 
@@ -364,6 +374,7 @@ static void pass_on(struct turn *t, const struct wf_query *q)
     struct core *c = t->c;
     struct session *way = q->hops > 1 ? import_way(c, &q->home) : NULL;
     struct wf_query m = *q;
+    struct mesh_ask *x;
 
     if (way == NULL || way == t->s) {
         refuse(t, WEFT_EUNREACH, q->req, NULL, 0,
@@ -371,9 +382,13 @@ static void pass_on(struct turn *t, const struct wf_query *q)
         return;
     }
     m.hops--;
-    m.req = ++c->mesh.ask_number;
-    c->mesh.asks[m.req % MESH_ASKS] = (struct mesh_ask){
-        .number = m.req, .to = way->peer, .peer = t->s->peer, .req = q->req, .query = 1};
+    x = mesh_ask_take(c, t->out);
+    *x = (struct mesh_ask){.number = x->number,
+                           .to = way->peer,
+                           .peer = t->s->peer,
+                           .req = q->req,
+                           .query = 1};
+    m.req = x->number;
     wf_effects_send(t->out, way->peer, WF_MSG_query, &m);
 }
 
@@ -402,6 +417,9 @@ void imports_step(struct core *c, struct wf_effects *out)
         }
         if (x->code != 0) {
             forget(c, x);
+        } else if (x->req == 0) {
+            fail(c, x, WEFT_EBUSY, "too many questions to other brokers are under way",
+                 out);
         } else {
             fail(c, x, WEFT_EUNREACH, "its broker did not answer", out);
         }

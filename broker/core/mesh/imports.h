@@ -38,7 +38,7 @@ struct import {
     uint32_t version;
     struct dataset *d; /* owned */
     uint64_t due_us;   /* the page that was asked for, or that it failed, is forgotten */
-    uint64_t req;      /* of that page */
+    uint64_t req;      /* of that page; 0: it was displaced */
     int code;          /* it failed */
     char text[WF_TEXT_MAX + 1];
     struct wf_buf waiting; /* peer, length, encoded message */
@@ -73,6 +73,10 @@ void import_page(struct core *c, uint64_t n, const struct wf_dataset_info *m,
                  struct wf_effects *out);
 void import_refused(struct core *c, uint64_t n, const struct wf_error *m,
                     struct wf_effects *out);
+
+/* Another question took the place of that one: it fails at the end of this step, since
+ * this step may be the one of who waits. */
+void import_displaced(struct core *c, uint64_t n, uint64_t req);
 
 /* A neighbour's query for a dataset of a broker that it names: answered, or passed on.
  * 0: it names none. */

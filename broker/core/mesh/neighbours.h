@@ -10,6 +10,7 @@
 #ifndef BROKER_CORE_MESH_NEIGHBOURS_H
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
+#include "broker/core/mesh/asks.h"
 #include "broker/core/mesh/dial.h"
 #include "broker/core/mesh/holds.h"
 #include "broker/core/mesh/imports.h"
@@ -42,20 +43,10 @@ struct neighbour {
     struct site_holds holds; /* which data is there, as its filter says */
 };
 
-/* A locate or a query that was passed on; the answer goes to who asked. */
-#define MESH_ASKS 256u
-struct mesh_ask {
-    uint64_t number, req; /* ours, and of who asked */
-    uint32_t to, peer;
-    struct wf_key key; /* of who is to fetch */
-    struct wf_id job;  /* of a locate: here; zero: none */
-    int query;         /* for the files of a folder, see folders.h */
-};
-
 struct mesh {
     struct seeks seeks;
     struct imports imports;
-    struct mesh_ask asks[MESH_ASKS]; /* a later one takes the place of an older */
+    struct mesh_ask asks[MESH_ASKS];
     uint64_t ask_number;
     struct wf_list_node neighbours; /* owned */
     struct wf_list_node over;       /* guest.over: to be dropped when that may be */

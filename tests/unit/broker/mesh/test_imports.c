@@ -329,6 +329,37 @@ static void serves(void)
     close_world(&w);
 }
 
+/* More questions than there are places: a list is asked for again by who waits for it. */
+static void is_displaced(void)
+{
+    struct wf_query q;
+    struct wf_msg m;
+    struct world w;
+
+    open_world(&w);
+    show(&w, w.bob, "open");
+    must(asked(&w, "open@1", &q));
+    tell_list(&w, q.req, 1);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    for (unsigned i = 1; i < MESH_ASKS; i++) {
+        say_locate(&w, w.bob, (struct wf_locate){.req = 33});
+        must(bed_count(&w.b, w.f.peer, WF_MSG_locate) == 1);
+    }
+    is_int(bed_refusal(&w.b, w.ann), 0, "so many questions have a place");
+    say_locate(&w, w.bob, (struct wf_locate){.req = 33});
+    is_int(bed_refusal(&w.b, w.ann), WEFT_EBUSY,
+           "who waits for a displaced page hears so");
+    is_int(bed_refusal(&w.b, w.bob), 0, "and nobody else");
+    tell_list(&w, q.req, 1);
+    is_int(w.b.c->mesh.imports.copies, 1, "its answer is nobody's");
+    say_locate(&w, w.bob, (struct wf_locate){.req = 33});
+    ok(bed_told(&w.b, w.bob, WF_MSG_error, 0, &m) && m.u.error.req == 33 &&
+           m.u.error.about == WF_MSG_locate && m.u.error.retry_ms != 0,
+       "a client whose locate is displaced, too");
+    close_world(&w);
+}
+
 int main(void)
 {
     comes_when_named();
@@ -336,5 +367,6 @@ int main(void)
     fails();
     asks_for_bytes();
     serves();
+    is_displaced();
     return done();
 }

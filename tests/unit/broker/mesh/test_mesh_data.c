@@ -351,6 +351,36 @@ static void lists_folders(void)
     bed_fini(&w.b);
 }
 
+/* More questions than there are places: who asked the oldest hears of it. */
+static void tells_who_is_displaced(void)
+{
+    const struct wf_need_row need = {.name = wf_slice_of("x"),
+                                     .ref = wf_slice_of("set@1/dir"),
+                                     .size = 100 * KIB,
+                                     .files = 2};
+    struct world w;
+    struct wf_msg m;
+
+    open_world(&w);
+    give_guest(&w, &need, "");
+    must(ask_list(&w, "set.07070707@1", &m) != 0);
+    for (unsigned i = 1; i < MESH_ASKS; i++) {
+        say_locate(&w);
+        must(bed_count(&w.b, w.home, WF_MSG_locate) == 1);
+    }
+    is_int(bed_count(&w.b, w.agent, WF_MSG_error), 0, "so many questions have a place");
+    say_locate(&w);
+    ok(bed_told(&w.b, w.agent, WF_MSG_error, 0, &m) && m.u.error.req == 31 &&
+           m.u.error.about == WF_MSG_query && m.u.error.retry_ms != 0,
+       "a locate takes the place of a query, which is told: it asks again");
+    is_int(bed_count(&w.b, w.agent, WF_MSG_located), 0, "nobody else is");
+    say_locate(&w);
+    ok(bed_told(&w.b, w.agent, WF_MSG_located, 0, &m) && m.u.located.req == 9 &&
+           m.u.located.code == 0 && m.u.located.rows.count == 0,
+       "to an agent whose locate is displaced nobody has it for now");
+    bed_fini(&w.b);
+}
+
 /* At home: the neighbour that has the job may list what the job needs, and no more. */
 static void lists_for_neighbours(void)
 {
@@ -383,6 +413,7 @@ int main(void)
     keeps_to_residency();
     foreign_numbers();
     lists_folders();
+    tells_who_is_displaced();
     lists_for_neighbours();
     return done();
 }

@@ -1,7 +1,7 @@
 /* where.h - where a broker is, in network coordinates (common/coords.h)
  *
  * Each round trip to a neighbour that was measured moves ours by what that one says of
- * its own.  They are told with the links (docs/spec/9-gossip.md, 9.9), so that the round
+ * its own.  They are told with the links (docs/spec/9-gossip.md, 9.10), so that the round
  * trip to a broker without a link can be guessed: for people, placement goes by what is
  * measured.  A peer's word is checked and bounded.
  */

@@ -72,6 +72,12 @@ static int check_name(struct turn *t, struct wf_slice name, uint64_t base,
         refuse_put(t, WEFT_EINVAL, "a dataset needs a name of a-z 0-9 . _ -");
         return WEFT_EINVAL;
     }
+    if (named_after_broker(t->c, name)) {
+        refuse_put(t, WEFT_EINVAL,
+                   "a dataset of another broker is called so: its name, a "
+                   "dot, 8 digits of that broker's key");
+        return WEFT_EINVAL;
+    }
     if (newest != NULL && newest->owner != t->s->principal &&
         t->s->role != WF_ROLE_OPERATOR) {
         refuse_put(t, WEFT_EEXIST, "the name is taken by somebody else: choose another");

@@ -72,14 +72,20 @@ struct session *import_way(struct core *c, const struct wf_key *home)
 /* -- who waits -------------------------------------------------------------------------
  */
 
-/* What was said is had again, in the order in which it was said. */
-static void go_on(struct core *c, struct import *x, struct wf_effects *out)
+static struct wf_buf take_waiting(struct import *x)
 {
-    struct wf_buf said = x->waiting;
-    size_t at = 0;
+    const struct wf_buf said = x->waiting;
 
     wf_buf_init(&x->waiting, WAITING_MAX);
     x->nwaiting = 0;
+    return said;
+}
+
+/* What was said, which is freed, is had again, in the order in which it was said. */
+static void go_on(struct core *c, struct wf_buf said, struct wf_effects *out)
+{
+    size_t at = 0;
+
     while (at < said.len) {
         uint32_t head[2];
         struct wf_cursor cur;
@@ -140,7 +146,7 @@ static void fail(struct core *c, struct import *x, int code, const char *text,
     (void) snprintf(x->text, sizeof x->text, "%s", text);
     x->text[wf_utf8_cut(x->text, strlen(x->text))] = '\0';
     x->due_us = c->now_us + FAILED_US;
-    go_on(c, x, out);
+    go_on(c, take_waiting(x), out);
 }
 
 static int ask(struct core *c, struct import *x, uint64_t after, struct wf_effects *out)
@@ -201,6 +207,7 @@ void import_page(struct core *c, uint64_t n, const struct wf_dataset_info *m,
                  struct wf_effects *out)
 {
     struct import *x = n < IMPORTS_MAX ? &c->mesh.imports.v[n] : NULL;
+    struct wf_buf said;
     int rc;
 
     if (x == NULL || !x->used || x->req == 0 || x->req != m->req) {
@@ -213,8 +220,9 @@ void import_page(struct core *c, uint64_t n, const struct wf_dataset_info *m,
     } else if (rc == 0) {
         rc = finish(c, x, out);
         if (rc == 0) {
-            go_on(c, x, out);
-            forget(c, x);
+            said = take_waiting(x);
+            forget(c, x); /* first: its home may have another by now, to be asked for */
+            go_on(c, said, out);
             return;
         }
     }
@@ -271,6 +279,18 @@ static struct import *free_one(struct imports *t)
     return NULL;
 }
 
+/* A copy by that name of what its home had before, or of another home's whose key begins
+ * alike, makes room. */
+static void drop_other(struct core *c, const char *as, uint32_t version,
+                       struct wf_effects *out)
+{
+    struct dataset *d = dataset_get(&c->data.datasets, wf_slice_of(as), version);
+
+    if (d != NULL) {
+        dataset_remove(c, d, out);
+    }
+}
+
 /* Whose the copy is: the owner's, when that is who asks; else it is public, and its
  * neighbour's. */
 static int begin(struct turn *t, const struct name *name, const char *as,
@@ -302,6 +322,7 @@ static int begin(struct turn *t, const struct name *name, const char *as,
                                                                       : way->principal);
     rc = x->d != NULL ? dataset_set_labels(x->d, msg.u.dataset_fact.labels) : WEFT_ENOMEM;
     if (rc == 0) {
+        drop_other(c, as, name->version, t->out);
         x->d->home = name->home;
         x->d->created_ms = name->created_ms;
         rc = ask(c, x, 0, t->out);
@@ -322,6 +343,24 @@ static const char *refusal(int code)
                : wf_err_sentence(code);
 }
 
+/* The copy that is here already; NULL: none is.  What is called so may also be what a
+ * client put before that broker was known.  0, or a refusal, with its text. */
+static int find_copy(const struct turn *t, const struct name *x, const char *as,
+                     struct dataset **ret_dataset, const char **ret_text)
+{
+    struct dataset *d = dataset_get(&t->c->data.datasets, wf_slice_of(as), x->version);
+
+    if (d != NULL && !key_is_set(&d->home)) {
+        *ret_text = "a dataset of this broker has the name that it would have here";
+        return WEFT_EEXIST;
+    }
+    if (d == NULL || !wf_key_eq(&d->home, &x->home) || d->created_ms != x->created_ms) {
+        return 0;
+    }
+    *ret_dataset = d;
+    return dataset_may_see(t->s, d) ? 0 : WEFT_ENOENT;
+}
+
 int import_get(struct turn *t, struct wf_slice name, uint32_t version,
                struct dataset **ret_dataset, const char **ret_text)
 {
@@ -329,25 +368,21 @@ int import_get(struct turn *t, struct wf_slice name, uint32_t version,
     char as[WF_DATASET_MAX + 1];
     struct named what;
     struct import *x;
-    int rc = 0;
+    int rc;
 
     *ret_text = "no such dataset; `weft data ls` lists them";
     if (named_find(c, t->s, name, version, &what) != 0) {
         return WEFT_ENOENT;
     }
     if (what.here == NULL &&
-        names_by_home(what.there->name, &what.there->home, as) == 0) {
-        what.here = dataset_get(&c->data.datasets, wf_slice_of(as), what.there->version);
-        if (what.here != NULL && !dataset_may_see(t->s, what.here)) {
-            return WEFT_ENOENT;
-        }
-    } else if (what.here == NULL) {
+        names_by_home(what.there->name, &what.there->home, as) != 0) {
         *ret_text = "its name is too long for a dataset of another broker: 54 bytes";
         return WEFT_ETOOBIG;
     }
-    if (what.here != NULL) {
+    rc = what.here == NULL ? find_copy(t, what.there, as, &what.here, ret_text) : 0;
+    if (rc != 0 || what.here != NULL) {
         *ret_dataset = what.here;
-        return 0;
+        return rc;
     }
     x = find(&c->mesh.imports, what.there);
     if (x == NULL) {

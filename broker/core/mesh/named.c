@@ -265,6 +265,26 @@ uint32_t named_newest(const struct core *c, const struct wf_key *owner,
     return 0;
 }
 
+int named_after_broker(const struct core *c, struct wf_slice name)
+{
+    uint8_t home[NAMES_DIGITS];
+    struct wf_slice plain;
+    struct wf_key key;
+    unsigned at = 0;
+    uint64_t seen;
+    int revoked;
+
+    if (!names_split(name, &plain, home)) {
+        return 0;
+    }
+    while (gossip_next_origin(c->word.gossip, &at, &key, &seen, &revoked)) {
+        if (memcmp(key.b, home, sizeof home) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* -- listing ---------------------------------------------------------------------------
  */
 

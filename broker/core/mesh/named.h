@@ -46,6 +46,9 @@ int named_find(const struct core *c, const struct session *s, struct wf_slice na
 uint32_t named_newest(const struct core *c, const struct wf_key *owner,
                       struct wf_slice name);
 
+/* 1: it is NAME.<8hex> of a broker that is known, ours included. */
+int named_after_broker(const struct core *c, struct wf_slice name);
+
 /* How it is called to that session; in `room` or borrowed. */
 const char *named_here(const struct core *c, const struct session *s,
                        const struct dataset *d, char room[WF_DATASET_MAX + 1]);

@@ -16,10 +16,11 @@ struct far {
     uint32_t peer; /* of its session at the bed */
 };
 
-/* What either side sent goes to the other, until nothing is left to say. */
-__attribute__((unused)) static void carry(struct bed *b, struct far *f)
+/* What either side sent goes to the other, so often; a quarter of a second each time. */
+__attribute__((unused)) static void carry_for(struct bed *b, struct far *f,
+                                              unsigned turns)
 {
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < turns; i++) {
         struct wf_effects to_bed;
         struct wf_msg m;
 
@@ -43,6 +44,12 @@ __attribute__((unused)) static void carry(struct bed *b, struct far *f)
         bed_tick(b, BED_SECOND / 4);
         gossip_tick(f->g, b->now_us, &f->fx);
     }
+}
+
+/* Until nothing is left to say. */
+__attribute__((unused)) static void carry(struct bed *b, struct far *f)
+{
+    carry_for(b, f, 20);
 }
 
 __attribute__((unused)) static void far_init(struct bed *b, struct far *f)

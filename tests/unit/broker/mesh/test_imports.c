@@ -11,6 +11,8 @@ struct world {
     struct bed b;
     struct far f;
     uint32_t ann, bob, agent;
+    uint64_t made_ms, files; /* of what far tells */
+    unsigned turns;          /* for it to come */
 };
 
 /* One file "f1", of blob 1, as far tells of it. */
@@ -36,9 +38,9 @@ static void far_has(struct world *w, unsigned place, uint8_t owner, const char *
                                 .owner = bed_key(owner),
                                 .owner_name = wf_slice_of("someone"),
                                 .listing = listing(),
-                                .files = 1,
+                                .files = w->files,
                                 .bytes = KIB,
-                                .created_ms = 5};
+                                .created_ms = w->made_ms};
     struct wf_buf body = WF_BUF_INIT(4096);
     struct list labels = LIST;
 
@@ -51,11 +53,12 @@ static void far_has(struct world *w, unsigned place, uint8_t owner, const char *
                     wf_slice_make(body.p, body.len), w->b.now_us, &w->f.fx) == 0);
     list_fini(&labels);
     wf_buf_fini(&body);
-    carry(&w->b, &w->f);
+    carry_for(&w->b, &w->f, w->turns);
 }
 
-static void open_world(struct world *w)
+static void open_alone(struct world *w)
 {
+    *w = (struct world){.made_ms = 5, .files = 1, .turns = 20};
     bed_init(&w->b);
     w->b.cfg.key = bed_key(200);
     w->b.cfg.boot = 1;
@@ -64,6 +67,11 @@ static void open_world(struct world *w)
     w->ann = bed_client(&w->b, ANN, "ann");
     w->bob = bed_client(&w->b, BOB, "bob");
     w->agent = stock_agent(&w->b, 1, "one", NULL);
+}
+
+static void open_world(struct world *w)
+{
+    open_alone(w);
     far_init(&w->b, &w->f);
     far_has(w, 0, ANN, "hers", NULL);
     far_has(w, 1, BOB, "open", "public=yes");
@@ -152,6 +160,65 @@ static void comes_when_named(void)
     is_int(bed_refusal(&w.b, w.ann), WEFT_EPERM, "it is removed where it is at home");
     stock_rm(&w.b, w.ann, "hers.07070707");
     is_int(w.b.c->mesh.imports.copies, 1, "what is removed counts no more");
+    close_world(&w);
+}
+
+/* What stands under the name of a copy is it only when it came from there, and is of that
+ * time. */
+static void is_the_right_one(void)
+{
+    const struct dataset *d;
+    struct wf_query q;
+    struct world w;
+
+    open_world(&w);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    w.made_ms = 6;
+    w.turns = 4;
+    far_has(&w, 0, ANN, "hers", NULL);
+    tell_list(&w, q.req, 1);
+    ok(asked(&w, "hers@1", &q) && bed_count(&w.b, w.ann, WF_MSG_dataset_info) == 0,
+       "what its home put anew while the list came is asked for anew");
+    tell_list(&w, q.req, 1);
+    is_int(bed_count(&w.b, w.ann, WF_MSG_dataset_info), 1, "and told");
+    w.made_ms = 7;
+    far_has(&w, 0, ANN, "hers", NULL);
+    show(&w, w.ann, "hers");
+    ok(asked(&w, "hers@1", &q) && stock_get(&w.b, "hers.07070707", 1) == NULL,
+       "what was put anew later, too: the older copy is gone");
+    tell_list(&w, q.req, 1);
+    d = stock_get(&w.b, "hers.07070707", 1);
+    ok(d != NULL && d->created_ms == 7 && w.b.c->mesh.imports.copies == 1,
+       "and there is one again");
+    must(d != NULL);
+    stock_get(&w.b, "hers.07070707", 1)->home.b[31] ^= 1;
+    show(&w, w.ann, "hers");
+    ok(asked(&w, "hers@1", &q), "another home's whose key begins alike is not it");
+    close_world(&w);
+}
+
+static void nobody_takes_its_name(void)
+{
+    struct wf_query q;
+    struct world w;
+
+    open_alone(&w);
+    stock_simple(&w.b, w.bob, "hers.07070707", "public=yes", 1, 1);
+    is_int(bed_refusal(&w.b, w.bob), 0,
+           "a name with digits of nobody is one like others");
+    far_init(&w.b, &w.f);
+    far_has(&w, 0, ANN, "hers", NULL);
+    show(&w, w.ann, "hers");
+    ok(bed_refusal(&w.b, w.ann) == WEFT_EEXIST && !asked(&w, "hers@1", &q),
+       "but is not taken for a broker's that comes later");
+    stock_simple(&w.b, w.bob, "hers.07070707", "public=yes", 1, 1);
+    is_int(bed_refusal(&w.b, w.bob), WEFT_EINVAL, "and is not put any more then");
+    stock_simple(&w.b, w.bob, "mine.c8c8c8c8", NULL, 1, 1);
+    is_int(bed_refusal(&w.b, w.bob), WEFT_EINVAL, "nor with our own digits");
+    stock_rm(&w.b, w.bob, "hers.07070707");
+    show(&w, w.ann, "hers");
+    ok(asked(&w, "hers@1", &q), "when it is removed the list is asked for");
     close_world(&w);
 }
 
@@ -363,6 +430,8 @@ static void is_displaced(void)
 int main(void)
 {
     comes_when_named();
+    is_the_right_one();
+    nobody_takes_its_name();
     waits_with_a_job();
     fails();
     asks_for_bytes();

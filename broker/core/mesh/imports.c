@@ -214,7 +214,9 @@ void import_page(struct core *c, uint64_t n, const struct wf_dataset_info *m,
         return;
     }
     x->req = 0;
-    rc = dataset_add_files(&c->data.datasets, &c->data.catalogue, x->d, m->files);
+    rc = m->files.count > x->files - x->d->nfiles
+             ? WEFT_EPROTO
+             : dataset_add_files(&c->data.datasets, &c->data.catalogue, x->d, m->files);
     if (rc == 0 && m->more != 0) {
         rc = m->files.count == 0 ? WEFT_EPROTO : ask(c, x, m->more, out);
     } else if (rc == 0) {
@@ -279,6 +281,21 @@ static struct import *free_one(struct imports *t)
     return NULL;
 }
 
+/* Room for the files of one more, besides those that are on their way. */
+static int has_room(const struct core *c, uint64_t files)
+{
+    const struct datasets *t = &c->data.datasets;
+    uint64_t taken = t->nfiles;
+
+    for (unsigned i = 0; i < IMPORTS_MAX; i++) {
+        const struct import *x = &c->mesh.imports.v[i];
+
+        taken += x->used && x->d != NULL ? x->files - x->d->nfiles : 0;
+    }
+    return files <= DATASET_FILES_MAX && taken <= t->max_files &&
+           files <= t->max_files - taken;
+}
+
 /* A copy by that name of what its home had before, or of another home's whose key begins
  * alike, makes room. */
 static void drop_other(struct core *c, const char *as, uint32_t version,
@@ -307,7 +324,7 @@ static int begin(struct turn *t, const struct name *name, const char *as,
         return WEFT_EUNREACH;
     }
     if (x == NULL || c->mesh.imports.copies >= COPIES_MAX ||
-        !named_fact(c, name, &msg, &at_us)) {
+        !named_fact(c, name, &msg, &at_us) || !has_room(c, msg.u.dataset_fact.files)) {
         return WEFT_EFULL;
     }
     *x = (struct import){.used = 1,
@@ -315,6 +332,7 @@ static int begin(struct turn *t, const struct name *name, const char *as,
                          .reader = t->s->principal->key,
                          .listing = name->listing,
                          .version = name->version,
+                         .files = msg.u.dataset_fact.files,
                          .waiting = x->waiting};
     memcpy(x->name, name->name, sizeof x->name);
     x->d = dataset_new(wf_slice_of(as), name->version,
@@ -338,9 +356,9 @@ static int begin(struct turn *t, const struct name *name, const char *as,
 static const char *refusal(int code)
 {
     return code == WEFT_EUNREACH ? "its broker cannot be reached at present"
-           : code == WEFT_EFULL
-               ? "too many datasets of other brokers are kept, or asked for, here"
-               : wf_err_sentence(code);
+           : code == WEFT_EFULL  ? "too many datasets, or files, of other brokers are "
+                                   "kept or asked for here"
+                                 : wf_err_sentence(code);
 }
 
 /* The copy that is here already; NULL: none is.  What is called so may also be what a

@@ -36,6 +36,7 @@ struct import {
     struct wf_digest listing;
     char name[WF_DATASET_MAX + 1]; /* as its home calls it */
     uint32_t version;
+    uint64_t files;    /* that it has, as its home says */
     struct dataset *d; /* owned */
     uint64_t due_us;   /* the page that was asked for, or that it failed, is forgotten */
     uint64_t req;      /* of that page; 0: it was displaced */

@@ -293,6 +293,37 @@ static void fails(void)
     close_world(&w);
 }
 
+static void has_no_more_files(void)
+{
+    struct wf_query q;
+    struct world w;
+    size_t was;
+
+    open_world(&w);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    tell_page(&w, q.req, "f1", 1, 1);
+    must(asked(&w, "hers@1", &q));
+    tell_page(&w, q.req, "f2", 1, 2);
+    ok(bed_refusal(&w.b, w.ann) == WEFT_EPROTO && !asked(&w, "hers@1", &q),
+       "a list that goes on beyond what its home said ends there");
+    bed_tick(&w.b, 2 * BED_SECOND);
+    was = w.b.c->data.datasets.max_files;
+    w.b.c->data.datasets.max_files = w.b.c->data.datasets.nfiles + 1;
+    show(&w, w.ann, "hers");
+    ok(asked(&w, "hers@1", &q), "one for which there is room is asked for");
+    show(&w, w.bob, "open");
+    is_int(bed_refusal(&w.b, w.bob), WEFT_EFULL, "another has none then");
+    w.b.c->data.datasets.max_files = was;
+    show(&w, w.bob, "open");
+    ok(asked(&w, "open@1", &q), "but with more room");
+    w.files = DATASET_FILES_MAX + 1;
+    far_has(&w, 2, BOB, "huge", NULL);
+    show(&w, w.bob, "huge");
+    is_int(bed_refusal(&w.b, w.bob), WEFT_EFULL, "none is longer than one of ours");
+    close_world(&w);
+}
+
 static void say_locate(struct world *w, uint32_t peer, struct wf_locate m)
 {
     struct list l = LIST;
@@ -434,6 +465,7 @@ int main(void)
     nobody_takes_its_name();
     waits_with_a_job();
     fails();
+    has_no_more_files();
     asks_for_bytes();
     serves();
     is_displaced();

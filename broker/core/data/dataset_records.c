@@ -180,6 +180,7 @@ static void settle_conflict(struct core *c, struct dataset *d, struct wf_effects
         dataset_doom(c, d, out);
         return;
     }
+    c->mesh.imports.copies += (unsigned) (loser != d && key_is_set(&d->home));
     named_say(c, loser != d ? d : other, out);
 }
 

@@ -307,6 +307,29 @@ static void conflicts(void)
     bed_fini(&b);
 }
 
+/* Two brokers of a site asked for one dataset of another broker at the same time. */
+static void copies_conflict(void)
+{
+    struct wf_dataset_rec m = {.owner = bed_key(ANN),
+                               .name = wf_slice_of("far.07070707"),
+                               .version = 1,
+                               .home = bed_key(7)};
+    struct bed b;
+
+    start(&b);
+    b.c->cfg.shared = 1;
+    (void) client_of(&b, ANN, "ann");
+    read_record(&b, 1000, WF_MSG_dataset_rec, &m);
+    read_record(&b, 500, WF_MSG_dataset_rec, &m);
+    ok(b.c->mesh.imports.copies == 1 && stock_get(&b, "far.07070707", 1)->seq == 500,
+       "of two copies of one dataset one stays, and counts");
+    read_record(&b, 2000, WF_MSG_dataset_rec, &m);
+    is_int(b.c->mesh.imports.copies, 1, "a later one does not");
+    read_record(&b, 500, WF_MSG_dataset_rec, NULL);
+    is_int(b.c->mesh.imports.copies, 0, "and when it is removed there is none");
+    bed_fini(&b);
+}
+
 static void lost_owner(void)
 {
     uint32_t boss;
@@ -433,6 +456,7 @@ int main(void)
     half_written();
     news();
     conflicts();
+    copies_conflict();
     lost_owner();
     last_version();
     smaller_table();

@@ -68,7 +68,8 @@ static int refuse_input(struct turn *t, int code, const struct wf_input_row *row
     char ref[101]; /* a longer one is cut, for the reader */
 
     wf_slice_str(row->ref, ref, sizeof ref);
-    refuse(t, code, 0, &t->msg->u.submit.job, 0, "input `%s`: %s", ref, why);
+    refuse(t, code, 0, &t->msg->u.submit.job, import_again_ms(t->c, code),
+           "input `%s`: %s", ref, why);
     return code;
 }
 

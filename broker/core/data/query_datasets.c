@@ -202,7 +202,7 @@ void query_dataset(struct turn *t)
     rc = find_shown(t, &d, &text);
     if (rc != 0) {
         if (rc < 0) {
-            refuse(t, rc, q->req, NULL, 0, "%s", text);
+            refuse(t, rc, q->req, NULL, import_again_ms(c, rc), "%s", text);
         }
         return;
     }

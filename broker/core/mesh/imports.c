@@ -17,7 +17,6 @@
 #define FAILED_US   1000000u /* a failure is remembered */
 #define WAITING_MAX ((size_t) 4 << 20)
 #define WAIT_MOST   64u
-#define BUSY_MS     500u
 
 void imports_init(struct imports *t)
 {
@@ -177,12 +176,19 @@ static int ask(struct core *c, struct import *x, uint64_t after, struct wf_effec
     return 0;
 }
 
+/* A copy is written: not while the store fails, or went back in time. */
+static int may_write(const struct core *c)
+{
+    return !c->rolled_back && !(c->cfg.durable && c->store_failing);
+}
+
 /* All of it came: it is what the home signed for, or nothing. */
 static int finish(struct core *c, struct import *x, struct wf_effects *out)
 {
     struct dataset *d = x->d;
     struct wf_digest listing;
-    int rc = dataset_complete(&c->data.datasets, &c->data.catalogue, d);
+    int rc = may_write(c) ? dataset_complete(&c->data.datasets, &c->data.catalogue, d)
+                          : WEFT_ESTORAGE;
 
     if (rc != 0) {
         return rc;
@@ -323,6 +329,10 @@ static int begin(struct turn *t, const struct name *name, const char *as,
     if (way == NULL) {
         return WEFT_EUNREACH;
     }
+    if (!may_write(c)) {
+        c->count.storage_refused++;
+        return WEFT_ESTORAGE;
+    }
     if (x == NULL || c->mesh.imports.copies >= COPIES_MAX ||
         !named_fact(c, name, &msg, &at_us) || !has_room(c, msg.u.dataset_fact.files)) {
         return WEFT_EFULL;
@@ -377,6 +387,11 @@ static int find_copy(const struct turn *t, const struct name *x, const char *as,
     }
     *ret_dataset = d;
     return dataset_may_see(t->s, d) ? 0 : WEFT_ENOENT;
+}
+
+uint64_t import_again_ms(const struct core *c, int code)
+{
+    return code == WEFT_ESTORAGE && !c->rolled_back ? STORAGE_RETRY_MS : 0;
 }
 
 int import_get(struct turn *t, struct wf_slice name, uint32_t version,

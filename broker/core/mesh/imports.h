@@ -66,6 +66,9 @@ void imports_fini(struct core *c);
 int import_get(struct turn *t, struct wf_slice name, uint32_t version,
                struct dataset **ret_dataset, const char **ret_text);
 
+/* When it may be asked for again after that refusal; 0: that does not help. */
+uint64_t import_again_ms(const struct core *c, int code);
+
 /* The neighbour through whom a broker is reached; NULL: nobody leads there now. */
 struct session *import_way(struct core *c, const struct wf_key *home);
 

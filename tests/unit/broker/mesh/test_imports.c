@@ -324,6 +324,43 @@ static void has_no_more_files(void)
     close_world(&w);
 }
 
+/* When the last refusal says that one may ask again. */
+static uint64_t again_ms(const struct world *w, uint32_t peer)
+{
+    struct wf_msg m;
+
+    must(bed_told(&w->b, peer, WF_MSG_error, 0, &m));
+    return m.u.error.retry_ms;
+}
+
+static void not_without_a_store(void)
+{
+    struct wf_query q;
+    struct world w;
+
+    open_world(&w);
+    show(&w, w.ann, "hers");
+    must(asked(&w, "hers@1", &q));
+    w.b.c->cfg.durable = 1;
+    w.b.c->store_failing = 1;
+    show(&w, w.bob, "open");
+    ok(bed_refusal(&w.b, w.bob) == WEFT_ESTORAGE && again_ms(&w, w.bob) != 0,
+       "nothing is fetched while the store fails");
+    tell_list(&w, q.req, 1);
+    ok(bed_refusal(&w.b, w.ann) == WEFT_ESTORAGE && w.b.c->mesh.imports.copies == 0,
+       "and nothing kept");
+    w.b.c->cfg.durable = 0;
+    w.b.c->store_failing = 0;
+    w.b.c->rolled_back = 1;
+    show(&w, w.bob, "open");
+    ok(bed_refusal(&w.b, w.bob) == WEFT_ESTORAGE && again_ms(&w, w.bob) == 0,
+       "nor when it went back in time: asking again does not help then");
+    w.b.c->rolled_back = 0;
+    show(&w, w.bob, "open");
+    ok(asked(&w, "open@1", &q), "then it is");
+    close_world(&w);
+}
+
 static void say_locate(struct world *w, uint32_t peer, struct wf_locate m)
 {
     struct list l = LIST;
@@ -466,6 +503,7 @@ int main(void)
     waits_with_a_job();
     fails();
     has_no_more_files();
+    not_without_a_store();
     asks_for_bytes();
     serves();
     is_displaced();

@@ -17,6 +17,7 @@
 #define FAILED_US   1000000u /* a failure is remembered */
 #define WAITING_MAX ((size_t) 4 << 20)
 #define WAIT_MOST   64u
+#define BUSY_MS     500u
 
 void imports_init(struct imports *t)
 {
@@ -333,8 +334,13 @@ static int begin(struct turn *t, const struct name *name, const char *as,
         c->count.storage_refused++;
         return WEFT_ESTORAGE;
     }
-    if (x == NULL || c->mesh.imports.copies >= COPIES_MAX ||
-        !named_fact(c, name, &msg, &at_us) || !has_room(c, msg.u.dataset_fact.files)) {
+    if (x == NULL) {
+        return WEFT_EBUSY;
+    }
+    if (!named_fact(c, name, &msg, &at_us)) {
+        return WEFT_ENOENT;
+    }
+    if (c->mesh.imports.copies >= COPIES_MAX || !has_room(c, msg.u.dataset_fact.files)) {
         return WEFT_EFULL;
     }
     *x = (struct import){.used = 1,
@@ -391,7 +397,9 @@ static int find_copy(const struct turn *t, const struct name *x, const char *as,
 
 uint64_t import_again_ms(const struct core *c, int code)
 {
-    return code == WEFT_ESTORAGE && !c->rolled_back ? STORAGE_RETRY_MS : 0;
+    return code == WEFT_EBUSY                         ? BUSY_MS
+           : code == WEFT_ESTORAGE && !c->rolled_back ? STORAGE_RETRY_MS
+                                                      : 0;
 }
 
 int import_get(struct turn *t, struct wf_slice name, uint32_t version,

@@ -361,6 +361,39 @@ static void not_without_a_store(void)
     close_world(&w);
 }
 
+static void not_too_many_at_once(void)
+{
+    char name[16];
+    struct wf_query q;
+    struct world w;
+
+    open_world(&w);
+    for (unsigned i = 0; i <= IMPORTS_MAX; i++) {
+        (void) snprintf(name, sizeof name, "d%u", i);
+        far_has(&w, 2 + i, ANN, name, NULL);
+    }
+    for (unsigned i = 0; i < IMPORTS_MAX; i++) {
+        (void) snprintf(name, sizeof name, "d%u", i);
+        show(&w, w.ann, name);
+        must(bed_count(&w.b, w.f.peer, WF_MSG_query) == 1);
+    }
+    stock_submit(&w.b, w.ann, 1, "in", "d16");
+    ok(bed_refusal(&w.b, w.ann) == WEFT_EBUSY && again_ms(&w, w.ann) != 0,
+       "of one list too many a job is told to come again");
+    show(&w, w.ann, "d16");
+    ok(bed_refusal(&w.b, w.ann) == WEFT_EBUSY && again_ms(&w, w.ann) != 0,
+       "and a question");
+    bed_tick(&w.b, 6 * BED_SECOND);
+    bed_tick(&w.b, 2 * BED_SECOND);
+    show(&w, w.ann, "d16");
+    ok(asked(&w, "d16@1", &q), "when others have ended it is asked for");
+    w.b.c->data.datasets.max_files = 0;
+    show(&w, w.ann, "d1");
+    ok(bed_refusal(&w.b, w.ann) == WEFT_EFULL && again_ms(&w, w.ann) == 0,
+       "what there is no room for is no matter of time");
+    close_world(&w);
+}
+
 static void say_locate(struct world *w, uint32_t peer, struct wf_locate m)
 {
     struct list l = LIST;
@@ -504,6 +537,7 @@ int main(void)
     fails();
     has_no_more_files();
     not_without_a_store();
+    not_too_many_at_once();
     asks_for_bytes();
     serves();
     is_displaced();

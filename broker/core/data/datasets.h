@@ -71,7 +71,8 @@ struct dataset {
 
     struct wf_key home; /* of a copy (mesh/imports.h); zero: it is at home here */
     unsigned said;      /* to other brokers: its place (mesh/names.h) and one; 0: not */
-    struct wf_digest listing; /* when it was */
+    size_t said_bytes;  /* when it was */
+    struct wf_digest listing; /* likewise */
 
     uint32_t draft_peer; /* whose it is while files still come; 0: nobody's */
     uint64_t draft_req, draft_base;

@@ -2,6 +2,7 @@
 
 #include "broker/core/core_int.h"
 #include "broker/core/data/inputs.h"
+#include "broker/core/mesh/facts.h"
 #include "broker/core/mesh/gossip.h"
 #include "common/err.h"
 #include "common/str.h"
@@ -10,6 +11,11 @@
 #include <string.h>
 
 #define FOLD_BYTES (48u << 10)
+
+/* Of all that a broker may say, for names: what it says of keys must find room.  What was
+ * taken back leaves a head. */
+#define SAID_BYTES (UINT64_C(1) << 20)
+#define BODY_BYTES (SAID_BYTES - NAMES_OF_ONE * fact_cost(0))
 
 /* -- what is said ----------------------------------------------------------------------
  */
@@ -50,7 +56,7 @@ int named_listing(const struct dataset *d, struct wf_digest *ret_digest)
     return rc;
 }
 
-static int say(struct core *c, const struct dataset *d, struct wf_effects *out)
+static int say(struct core *c, struct dataset *d, struct wf_effects *out)
 {
     const struct wf_key id = names_place(d->said - 1);
     const struct wf_dataset_fact m = {
@@ -66,9 +72,16 @@ static int say(struct core *c, const struct dataset *d, struct wf_effects *out)
     struct wf_buf b = WF_BUF_INIT(WF_FACT_MAX);
     int rc = wf_msg_encode(&b, WF_MSG_dataset_fact, &m);
 
+    if (rc == 0 && b.len > BODY_BYTES - c->word.names_bytes) {
+        rc = WEFT_EFULL;
+    }
     if (rc == 0) {
         rc = gossip_say(c->word.gossip, WF_FACT_DATASET, wf_slice_make(id.b, sizeof id.b),
                         wf_slice_make(b.p, b.len), c->now_us, out);
+    }
+    if (rc == 0) {
+        d->said_bytes = b.len;
+        c->word.names_bytes += b.len;
     }
     wf_buf_fini(&b);
     return rc;
@@ -117,6 +130,7 @@ void named_gone(struct core *c, struct dataset *d, struct wf_effects *out)
         gossip_say(c->word.gossip, WF_FACT_DATASET, wf_slice_make(id.b, sizeof id.b),
                    wf_slice_make(NULL, 0), c->now_us, out) != 0;
     c->word.places[d->said - 1] = 0;
+    c->word.names_bytes -= d->said_bytes;
     d->said = 0;
 }
 

@@ -35,6 +35,7 @@ struct word {
     int brokers_changed;
     struct names names;           /* datasets of others: named.h */
     uint8_t places[NAMES_OF_ONE]; /* of ours: 1 where one was said */
+    uint64_t names_bytes;         /* of what stands there */
 };
 
 /* WEFT_ENOMEM. */

@@ -219,11 +219,58 @@ static void refuses(void)
     close_world(&w);
 }
 
+/* Names with long labels use up no more than their part of what a broker may say. */
+static void leaves_room_for_keys(void)
+{
+    const struct wf_key_revoke revoke = {.req = 4, .key = wf_slice_of("ann")};
+    struct wf_dataset_put m = {.req = 7, .base = UINT32_MAX};
+    struct list labels = LIST;
+    struct gossip_fact f;
+    struct wf_key_fact word;
+    struct wf_key key = bed_key(ANN);
+    struct wf_cursor cur;
+    struct wf_msg msg;
+    uint64_t told;
+    char text[128];
+    struct world w;
+
+    open_world(&w);
+    for (unsigned i = 0; i < 32; i++) {
+        (void) snprintf(text, sizeof text, "k%u=%0110u", i, i);
+        list_label(&labels, text);
+    }
+    m.labels = labels.rows;
+    for (unsigned i = 0; i < 600; i++) {
+        (void) snprintf(text, sizeof text, "d%u", i);
+        m.name = wf_slice_of(text);
+        bed_say(&w.b, w.ann, WF_MSG_dataset_put, &m);
+        must(bed_refusal(&w.b, w.ann) == 0);
+    }
+    told = 600 - w.b.c->count.names_untold;
+    ok(told > 100 && told < 300, "as many names are told as there is room for");
+    stock_rm(&w.b, w.ann, "d0");
+    m.name = wf_slice_of("x0");
+    bed_say(&w.b, w.ann, WF_MSG_dataset_put, &m);
+    is_int(600 - w.b.c->count.names_untold, told, "one that goes makes room");
+    must(w.b.c->count.facts_unsaid == 0);
+    bed_say(&w.b, w.boss, WF_MSG_key_revoke, &revoke);
+    ok(bed_refusal(&w.b, w.boss) == 0 && w.b.c->count.facts_unsaid == 0 &&
+           gossip_key(w.b.c->word.gossip, &key, &f) == 0,
+       "a key that is revoked then");
+    wf_cur_init(&cur, f.body.p, f.body.len);
+    must(wf_msg_decode(&cur, &msg) == 0);
+    word = msg.u.key_fact;
+    is_int(word.state, WF_KEY_REVOKED, "is said to be");
+    list_fini(&labels);
+    close_world(&w);
+}
+
 int main(void)
 {
     tells_ours();
     lists_theirs();
     one_rule();
     refuses();
+    leaves_room_for_keys();
     return done();
 }

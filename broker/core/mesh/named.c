@@ -189,13 +189,17 @@ int named_fact(const struct core *c, const struct name *x, struct wf_msg *ret_ms
 /* -- finding ---------------------------------------------------------------------------
  */
 
-static int may_read(const struct core *c, const struct session *s, const struct name *x)
+static int is_said(const struct core *c, const struct name *x)
 {
     struct gossip_fact f;
 
-    return (x->is_public || wf_key_eq(&x->owner, &s->principal->key)) &&
-           gossip_get(c->word.gossip, &x->home, WF_FACT_DATASET,
+    return gossip_get(c->word.gossip, &x->home, WF_FACT_DATASET,
                       wf_slice_make(x->id.b, sizeof x->id.b), &f) == 0;
+}
+
+static int may_read(const struct core *c, const struct session *s, const struct name *x)
+{
+    return (x->is_public || wf_key_eq(&x->owner, &s->principal->key)) && is_said(c, x);
 }
 
 /* The first by the rule that the session may read; NULL: there is none. */
@@ -272,7 +276,7 @@ uint32_t named_newest(const struct core *c, const struct wf_key *owner,
 
     for (size_t i = names_first(t, name); i < t->n && wf_slice_is(name, t->v[i]->name);
          i++) {
-        if (wf_key_eq(&t->v[i]->owner, owner)) {
+        if (wf_key_eq(&t->v[i]->owner, owner) && is_said(c, t->v[i])) {
             return t->v[i]->version;
         }
     }

@@ -185,6 +185,24 @@ void names_drop(struct names *t, const struct wf_key *home, struct wf_slice id)
     }
 }
 
+void names_drop_home(struct names *t, const struct wf_key *home)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        struct name *x = t->v[i];
+
+        if (!wf_key_eq(&x->home, home)) {
+            t->v[kept++] = x;
+            continue;
+        }
+        (void) wf_map_take(t->by_id, &x->home, 2 * sizeof x->home);
+        leave_home(t, &x->home);
+        wf_free(x);
+    }
+    t->n = kept;
+}
+
 static int is_public(struct wf_rows labels)
 {
     struct wf_label_row row;

@@ -60,6 +60,9 @@ int names_take(struct names *t, const struct wf_key *home, struct wf_slice id,
 /* It was taken back. */
 void names_drop(struct names *t, const struct wf_key *home, struct wf_slice id);
 
+/* All of a home go. */
+void names_drop_home(struct names *t, const struct wf_key *home);
+
 /* The place of the first of that name, t->n when there is none; a name's stand together.
  */
 size_t names_first(const struct names *t, struct wf_slice name);

@@ -292,9 +292,12 @@ static void take_key(struct core *c, const struct gossip_fact *f, struct wf_effe
         return;
     }
     memcpy(key.b, f->key.p, sizeof key.b);
+    if (word_of(c, &key, &m, NULL) != 0 || m.state != WF_KEY_REVOKED) {
+        return;
+    }
+    names_drop_home(&c->word.names, &key); /* its facts are forgotten */
     p = registry_key(&c->registry, &key);
-    if (p == NULL || p->state == WF_KEY_REVOKED || word_of(c, &key, &m, NULL) != 0 ||
-        m.state != WF_KEY_REVOKED) {
+    if (p == NULL || p->state == WF_KEY_REVOKED) {
         return;
     }
     core_news(c, out, WF_LOG_WARN, "revoked", p->name, NULL,

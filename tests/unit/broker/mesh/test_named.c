@@ -265,6 +265,25 @@ static void leaves_room_for_keys(void)
     close_world(&w);
 }
 
+static void forgets_the_revoked(void)
+{
+    const struct wf_key_revoke revoke = {.req = 4, .key = wf_slice_of("far")};
+    struct world w;
+
+    open_world(&w);
+    far_has(&w, 0, ANN, "hers", 4, NULL, 50, 3);
+    far_has(&w, 1, ANN, "more", 1, "public=yes", 50, 3);
+    must(w.b.c->word.names.n == 2);
+    bed_say(&w.b, w.boss, WF_MSG_key_revoke, &revoke);
+    is_int(bed_refusal(&w.b, w.boss), 0, "a broker is revoked");
+    bed_tick(&w.b, BED_SECOND);
+    is_int(w.b.c->word.names.n, 0, "what it named is forgotten");
+    is_str(listed(&w, w.ann), "", "and not listed");
+    stock_simple(&w.b, w.ann, "hers", NULL, 1, 1);
+    ok(stock_get(&w.b, "hers", 1) != NULL, "its versions are counted no more");
+    close_world(&w);
+}
+
 int main(void)
 {
     tells_ours();
@@ -272,5 +291,6 @@ int main(void)
     one_rule();
     refuses();
     leaves_room_for_keys();
+    forgets_the_revoked();
     return done();
 }

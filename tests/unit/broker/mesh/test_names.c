@@ -178,6 +178,25 @@ static void same_everywhere(void)
     names_fini(&b);
 }
 
+static void drops_a_home(void)
+{
+    const struct wf_key two = key(2), nobody = key(9);
+    struct names t;
+
+    must(names_init(&t, 1) == 0);
+    must(take(&t, 2, "a", 1, 1) == 0 && take(&t, 3, "a", 1, 2) == 0);
+    must(take(&t, 2, "b", 1, 1) == 0 && take(&t, 3, "c", 1, 1) == 0);
+    names_drop_home(&t, &nobody);
+    is_int(t.n, 4, "who named nothing takes nothing along");
+    names_drop_home(&t, &two);
+    names_check(&t);
+    ok(t.n == 2 && names_first(&t, wf_slice_of("b")) == t.n &&
+           names_first(&t, wf_slice_of("a")) == 0 && t.v[0]->home.b[0] == 3,
+       "all names of a home go, and no others");
+    ok(take(&t, 2, "b", 1, 1) == 0 && t.n == 3, "it may name anew");
+    names_fini(&t);
+}
+
 int main(void)
 {
     keeps_order();
@@ -185,5 +204,6 @@ int main(void)
     is_bounded();
     writes_homes();
     same_everywhere();
+    drops_a_home();
     return done();
 }

@@ -53,18 +53,18 @@ static void assign(struct sim *s, struct rogue *r)
     const uint8_t payload[8] = {0, 0, 0, 0, (uint8_t) below(&s->clock, MANNERS)};
     const char cap[3] = {'c', (char) ('0' + below(&s->clock, s->swarm.ncaps)), '\0'};
     struct wf_buf store = WF_BUF_INIT(4096);
-    struct wf_assign m = {.job = some_id(s, r),
-                          .attempt = 1 + below(&s->clock, 40),
-                          .seq = wf_rng_next(&s->clock.rng),
-                          .capability = wf_slice_of(cap),
+    struct wf_assign m = {.capability = wf_slice_of(cap),
                           .version = 1,
-                          .payload = wf_slice_make(payload, sizeof payload),
-                          .priority = below(&s->clock, 10),
-                          .class_ = below(&s->clock, 3),
-                          .disconnect = below(&s->clock, 4),
-                          .number = wf_rng_next(&s->clock.rng) >> 32,
-                          .numbers = below(&s->clock, 256)};
+                          .payload = wf_slice_make(payload, sizeof payload)};
 
+    m.job = some_id(s, r);
+    m.attempt = 1 + below(&s->clock, 40);
+    m.seq = wf_rng_next(&s->clock.rng);
+    m.priority = below(&s->clock, 10);
+    m.class_ = below(&s->clock, 3);
+    m.disconnect = below(&s->clock, 4);
+    m.number = wf_rng_next(&s->clock.rng) >> 32;
+    m.numbers = below(&s->clock, 256);
     m.path = some_path(s, &store);
     m.origin = some_id(s, r);
     m.disconnect_ms = below(&s->clock, 3000);
@@ -84,12 +84,11 @@ static void meddle(struct sim *s, struct rogue *r)
     const uint64_t attempt = j == NULL          ? 1
                              : j->guest != NULL ? j->guest->attempt
                                                 : j->attempt;
-    const struct wf_stop stop = {.job = id,
-                                 .attempt = attempt,
-                                 .code = below(&s->clock, 50),
-                                 .waiting = below(&s->clock, 2)};
+    struct wf_stop stop = {.job = id, .attempt = attempt};
     const struct wf_result_ack ack = {id, attempt};
 
+    stop.code = below(&s->clock, 50);
+    stop.waiting = below(&s->clock, 2);
     if (percent(&s->clock, 50)) {
         actor_say(s, &r->a, WF_MSG_stop, &stop);
     } else {
@@ -173,11 +172,11 @@ static void mislead(struct sim *s, struct rogue *r)
                                       wf_slice_of("tcp://rogue:1")};
     struct wf_buf store = WF_BUF_INIT(1024);
     struct wf_sought m = {.req = 1 + below(&s->clock, 20)};
-    const struct wf_seek seek = {.req = below(&s->clock, 100),
-                                 .job = some_id(s, r),
-                                 .hops = below(&s->clock, 16),
-                                 .origin = below(&s->clock, 100)};
+    struct wf_seek seek = {.req = below(&s->clock, 100)};
 
+    seek.job = some_id(s, r);
+    seek.hops = below(&s->clock, 16);
+    seek.origin = below(&s->clock, 100);
     (void) wf_rows_add(&store, &m.at, wf_desc_broker_row(), &row);
     actor_say(s, &r->a, WF_MSG_sought, &m);
     actor_say(s, &r->a, WF_MSG_seek, &seek);

@@ -225,6 +225,9 @@ static void add_rogues(struct sim *s)
         struct rogue *r = &s->rogues[s->nrogues];
 
         if (kinds[i].wanted) {
+            const struct actor keep = r->a;
+
+            *r = (struct rogue){.a = keep};
             sim_add_actor(s, &r->a, &rogue_ops, kinds[i].role, "rogue", i);
             r->a.home = mesh_home(s);
             mesh_enrol(r->a.home, &r->a);

@@ -7,11 +7,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* Pages in the log when it is copied into the database: 8 MB, some 10 ms during which
  * commits wait.  Fewer of them are copied no faster for each, and the disk is asked more
- * often to write the metadata of a file that grew; more make the wait longer. */
-#define LOG_PAGES 2048
+ * often to write the metadata of a file that grew; more make the wait longer.  A file
+ * system that is small gets a shorter log: 2 MB on one of 64 MB or less. */
+#define LOG_PAGES     2048
+#define LOG_PAGES_MIN 512
+#define LOG_SHARE     32 /* of the file system: one part in so many */
+#define PAGE_BYTES    4096
 
 /* The longest value, with room to grow. */
 #define RECORD_MAX (16u << 20)
@@ -489,6 +494,24 @@ static int begin_boot(struct sqlite *s, uint64_t mark_boot, struct wf_err *err)
     return 0;
 }
 
+/* The file itself may not be there yet. */
+static int log_pages_at(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? wf_strdup(".") : wf_strdup(path);
+    struct statvfs v;
+    uint64_t pages = LOG_PAGES;
+
+    if (folder != NULL && slash != NULL) {
+        folder[slash - path + 1] = '\0';
+    }
+    if (folder != NULL && statvfs(folder, &v) == 0) {
+        pages = (uint64_t) v.f_blocks * v.f_frsize / LOG_SHARE / PAGE_BYTES;
+    }
+    wf_free(folder);
+    return (int) wf_min_u64(wf_max_u64(pages, LOG_PAGES_MIN), LOG_PAGES);
+}
+
 static int open_db(const struct store_options *o, void **ret_db,
                    struct store_facts *ret_facts, struct wf_err *err)
 {
@@ -499,7 +522,7 @@ static int open_db(const struct store_options *o, void **ret_db,
     if (s != NULL) {
         s->path = wf_strdup(o->where);
         s->vfs = o->vfs != NULL ? wf_strdup(o->vfs) : NULL;
-        s->log_pages = o->log_pages != 0 ? (int) o->log_pages : LOG_PAGES;
+        s->log_pages = o->log_pages != 0 ? (int) o->log_pages : log_pages_at(o->where);
     }
     if (s == NULL || s->path == NULL || (o->vfs != NULL && s->vfs == NULL)) {
         (void) wf_err_set(err, rc, "out of memory");

@@ -17,6 +17,13 @@ const struct job *rogue_victim(struct sim *s, const struct rogue *r)
     return CONTAINER_OF(x, struct job, in_all);
 }
 
+void rogue_reset(struct rogue *r)
+{
+    const struct actor keep = r->a;
+
+    *r = (struct rogue){.a = keep};
+}
+
 static void say_random(struct sim *s, struct rogue *r)
 {
     union {

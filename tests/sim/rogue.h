@@ -28,6 +28,9 @@ struct rogue {
 
 extern const struct actor_ops rogue_ops;
 
+/* Of another world. */
+void rogue_reset(struct rogue *r);
+
 /* rogue_broker.c: its key, and one act of a hostile broker. */
 void rogue_broker_start(struct rogue *r);
 void rogue_broker_act(struct sim *s, struct rogue *r);

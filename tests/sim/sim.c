@@ -29,7 +29,6 @@ struct sim *sim_new(void)
     }
     gen_init(&s->gen, 1);
     goods_init(&s->goods);
-    lanes_init(&s->lanes);
     for (unsigned i = 0; i < SIM_CLIENTS; i++) {
         for (unsigned k = 0; k < CLIENT_CALLS; k++) {
             wf_call_init(&s->clients[i].slots[k].call);
@@ -225,9 +224,7 @@ static void add_rogues(struct sim *s)
         struct rogue *r = &s->rogues[s->nrogues];
 
         if (kinds[i].wanted) {
-            const struct actor keep = r->a;
-
-            *r = (struct rogue){.a = keep};
+            rogue_reset(r);
             sim_add_actor(s, &r->a, &rogue_ops, kinds[i].role, "rogue", i);
             r->a.home = mesh_home(s);
             mesh_enrol(r->a.home, &r->a);

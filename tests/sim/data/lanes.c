@@ -16,11 +16,6 @@
                          */
 #define STANDS_NODE ((size_t) 24 << 20)
 
-void lanes_init(struct lanes *l)
-{
-    memset(l, 0, sizeof *l);
-}
-
 void lanes_reset(struct sim *s)
 {
     struct lanes *l = &s->lanes;

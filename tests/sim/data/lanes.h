@@ -45,7 +45,6 @@ struct lanes {
     uint32_t handles; /* of brokers */
 };
 
-void lanes_init(struct lanes *l);
 void lanes_reset(struct sim *s);
 
 /* Effects of a device, or of a broker (one that it dials: `peer` has MESH_DIALLED). */

@@ -174,7 +174,7 @@ int control_new(struct wf_loop *l, const struct control_opts *opts, control_even
     c->node = opts->node;
     c->fn = fn;
     c->arg = arg;
-    rc = zctx_new(false, &c->zctx);
+    rc = zctx_new(0, &c->zctx);
     if (rc != 0) {
         rc = wf_err_set(err, rc, "cannot start ZeroMQ");
     }

@@ -1,6 +1,7 @@
 #include "agent/handlers.h"
 
 #include "agent/config/capability.h"
+#include "agent/exec/given.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -149,17 +150,17 @@ static void on_info(void *arg, const struct exec_info *info)
 
 /* -- starting and ending ------------------------------------------------------------- */
 
-int handlers_start(struct handlers *h, const struct run *r)
+int handlers_start(struct handlers *h, const struct run *r, struct wf_err *err)
 {
     static const struct handlers_files none;
 
-    return handlers_start_with(h, r, &none);
+    return handlers_start_with(h, r, &none, err);
 }
 
 int handlers_start_with(struct handlers *h, const struct run *r,
-                        const struct handlers_files *files)
+                        const struct handlers_files *files, struct wf_err *err)
 {
-    char id[WF_ID_TEXT];
+    char id[WF_ID_TEXT], lacks[EXEC_NAME_MAX + 1];
     const struct exec_job job = {.id = wf_id_text(&r->shown.job, id),
                                  .inline_max =
                                      (size_t) wf_min_u64(r->max_result, SIZE_MAX),
@@ -171,10 +172,15 @@ int handlers_start_with(struct handlers *h, const struct run *r,
                                  .inputs = files->inputs,
                                  .n_inputs = files->n_inputs};
     uint64_t number = r->number << CAP_BITS | r->cap;
+    int rc = h->pools[r->cap] != NULL
+                 ? exec_pool_start(h->pools[r->cap], number, &job)
+                 : exec_start(h->exec, number, &h->specs[r->cap], &job);
 
-    return h->pools[r->cap] != NULL
-               ? exec_pool_start(h->pools[r->cap], number, &job)
-               : exec_start(h->exec, number, &h->specs[r->cap], &job);
+    if (rc == WEFT_ENOENT && given_lacks(&h->specs[r->cap], &job, lacks)) {
+        return wf_err_set(err, WEFT_EINVAL,
+                          "the command names an input that the job lacks: %s", lacks);
+    }
+    return rc != 0 ? handlers_refusal(rc, err) : 0;
 }
 
 void handlers_kill(struct handlers *h, uint64_t number, uint32_t grace_ms)
@@ -187,17 +193,20 @@ void handlers_kill(struct handlers *h, uint64_t number, uint32_t grace_ms)
     }
 }
 
-void handlers_refusal(int code, struct run_end *ret_end)
+int handlers_refusal(int code, struct wf_err *err)
 {
-    *ret_end = (struct run_end){
-        .code = code == WEFT_ETOOBIG || code == WEFT_EINVAL ? code
-                : code == WEFT_ENOENT                       ? WEFT_EINVAL
-                                                            : WEFT_ESPAWN,
-        .reason = code == WEFT_EBUSY    ? "weft-runner or the workers are not up"
-                  : code == WEFT_ENOMEM ? "out of memory on the node"
-                  : code == WEFT_ENOENT ? "the command names an input that the job lacks"
-                  : code == WEFT_EINVAL ? "an input has a wrong name or path"
-                                        : wf_err_sentence(code)};
+    switch (code) {
+    case WEFT_EINVAL:
+        return wf_err_set(err, code, "an input has a wrong name or path");
+    case WEFT_ETOOBIG:
+        return wf_err_set(err, code, "%s", wf_err_sentence(code));
+    case WEFT_EBUSY:
+        return wf_err_set(err, WEFT_ESPAWN, "weft-runner or the workers are not up");
+    case WEFT_ENOMEM:
+        return wf_err_set(err, WEFT_ESPAWN, "out of memory on the node");
+    default:
+        return wf_err_set(err, WEFT_ESPAWN, "%s", wf_err_sentence(code));
+    }
 }
 
 const char *handlers_inputs(const struct handlers *h, unsigned cap)

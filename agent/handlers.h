@@ -42,10 +42,10 @@ int handlers_new(uv_loop_t *loop, const struct agent_config *config,
 /* End every run; no callback runs any more.  NULL is allowed. */
 void handlers_free(struct handlers *h);
 
-/* 0, or why it cannot be started. */
-int handlers_start(struct handlers *h, const struct run *r);
+/* 0, or why it cannot be started, as NODE_RUN_DONE is to say it. */
+int handlers_start(struct handlers *h, const struct run *r, struct wf_err *err);
 int handlers_start_with(struct handlers *h, const struct run *r,
-                        const struct handlers_files *files);
+                        const struct handlers_files *files, struct wf_err *err);
 void handlers_kill(struct handlers *h, uint64_t number, uint32_t grace_ms);
 
 /* The folder in which the files of a capability's runs are prepared: `inputs` in the
@@ -55,8 +55,9 @@ const char *handlers_inputs(const struct handlers *h, unsigned cap);
 /* Results above this come as files, where on_file is set; 0 (the beginning): none. */
 void handlers_set_inline(struct handlers *h, size_t max);
 
-/* What NODE_RUN_DONE says of a run that handlers_start() refused. */
-void handlers_refusal(int code, struct run_end *ret_end);
+/* What NODE_RUN_DONE says of a run that could not be started with this code: fills `err`
+ * and returns its code, which is another. */
+int handlers_refusal(int code, struct wf_err *err);
 
 /* How runs are confined here, as facts. */
 void handlers_sandbox(const struct handlers *h, struct node_facts *facts);

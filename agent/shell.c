@@ -28,7 +28,7 @@ enum phase { STARTING, SERVING, DRAINING };
 /* A START that was not accepted: the core hears of it once the step is over. */
 struct refused {
     uint64_t run;
-    int code;
+    struct wf_err why;
 };
 
 struct shell {
@@ -64,15 +64,21 @@ struct shell {
 
 static void start(struct shell *sh, const struct run *r)
 {
+    struct refused no = {.run = r->number};
     int rc;
 
     WF_FAILPOINT("agent.start.before");
-    rc = r->inputs != NULL ? plane_start(sh->plane, r) : handlers_start(sh->handlers, r);
+    if (r->inputs == NULL) {
+        rc = handlers_start(sh->handlers, r, &no.why);
+    } else {
+        rc = plane_start(sh->plane, r);
+        rc = rc != 0 ? handlers_refusal(rc, &no.why) : 0;
+    }
     WF_FAILPOINT("agent.start.after");
     if (rc != 0) {
         /* Each holds a slot until the core hears, so there are no more than slots. */
         WF_CHECK(sh->nrefused < sh->max_refused);
-        sh->refused[sh->nrefused++] = (struct refused){r->number, rc};
+        sh->refused[sh->nrefused++] = no;
     }
 }
 
@@ -138,7 +144,7 @@ static int next_failure(struct shell *sh, struct node_event *ev, struct run_end 
     if (sh->nrefused != 0) {
         const struct refused *r = &sh->refused[--sh->nrefused];
 
-        handlers_refusal(r->code, end);
+        *end = (struct run_end){.code = r->why.code, .reason = r->why.text};
         *ev = (struct node_event){.kind = NODE_RUN_DONE, .run = r->run, .end = end};
         return 1;
     }

@@ -11,6 +11,7 @@
 /* More than the relay lets stand for one peer, so that nobody is cut for what it asked.
  */
 #define PENDING_CAP ((size_t) 12 << 20)
+#define BUDGET      8 /* pieces passed on in a turn */
 
 struct bulk {
     struct router *router;
@@ -165,7 +166,8 @@ int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
              struct bulk **ret_bulk, struct wf_err *err)
 {
     static const struct router_cbs cbs = {on_peer, on_frame, on_gone, NULL, on_room};
-    const struct router_opts opts = {.keys = keys, .pending_cap = PENDING_CAP};
+    const struct router_opts opts = {
+        .sock = {.budget = BUDGET}, .keys = keys, .pending_cap = PENDING_CAP};
     struct bulk *b = wf_calloc(1, sizeof *b);
     int rc;
 

@@ -23,7 +23,7 @@ struct bulk_where {
                                            one when that is taken */
 };
 
-/* WEFT_ECONF, WEFT_EIO, WEFT_ENOMEM. */
+/* In a context of its own.  WEFT_ECONF, WEFT_EIO, WEFT_ENOMEM. */
 int bulk_new(struct wf_loop *loop, void *zmq, const struct keys *keys,
              const struct bulk_where *where, bulk_event_fn *fn, void *arg,
              struct bulk **ret_bulk, struct wf_err *err);

@@ -83,7 +83,8 @@ static const struct wf_conf_option options[] = {
      "Longest pause between attempts."},
     {"preempt", WF_CONF_BOOL, AT(preempt), NULL, NULL, "yes",
      "Work makes way for work of priority 7 or more that stands two levels above it, "
-     "when that gains more time than it costs."},
+     "when that gains more time than it costs; and without a deadline, for work of its "
+     "priority that would miss its own."},
 };
 
 static const struct wf_conf_schema schema = {options, ARRAY_LEN(options), NULL, 0};

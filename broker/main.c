@@ -52,7 +52,9 @@ static int usage(const char *what, const char *arg)
 static int fail(const struct wf_err *err, const char *next)
 {
     fprintf(stderr, "weft-broker: error %s: %s: %s\n  next: %s\n", wf_err_name(err->code),
-            wf_err_sentence(err->code), err->text, next);
+            err->code == WEFT_EBUSY ? "another broker runs on this state"
+                                    : wf_err_sentence(err->code),
+            err->text, next);
     return err->code == WEFT_ECONF || err->code == WEFT_ENOENT ? EXIT_USAGE : 1;
 }
 
@@ -146,7 +148,9 @@ int main(int argc, char **argv)
     if (link) {
         rc = link_enrol(&cfg, token_file, &err);
         err.code = rc;
-        return rc == 0 ? 0 : fail(&err, wf_err_next(rc));
+        return rc == 0 ? 0
+                       : fail(&err, rc == WEFT_ENOENT ? "name a file that can be read"
+                                                      : wf_err_next(rc));
     }
     log_init(&log, config_log_level(&cfg));
     rc = shell_new(&cfg, &log, &o, &sh, &err);

@@ -290,28 +290,49 @@ static void cut_malformed(struct shell *sh, uint32_t handle)
     }
 }
 
+/* The next message of a frame that is known here: 1; 0: there is none; else the frame is
+ * malformed from here on. */
+static int next_message(struct shell *sh, struct wf_cursor *c, struct wf_msg *msg)
+{
+    while (wf_cur_left(c) > 0) {
+        int rc = wf_msg_decode(c, msg);
+
+        if (rc == 0) {
+            core_expect(sh->core, msg);
+            return 1;
+        }
+        if (rc != WEFT_ESUPPORT) {
+            return rc;
+        }
+        sh->bus.skipped_messages++;
+    }
+    return 0;
+}
+
+/* Each message is decoded before the one in front of it is handled: meanwhile the cache
+ * fetches what it will need. */
 static void on_frame(void *arg, uint32_t handle, const uint8_t *bytes, size_t len)
 {
     struct shell *sh = arg;
-    struct wf_msg msg;
-    struct broker_event ev = {
-        .kind = BROKER_MSG, .peer = handle, .msg = &msg, .bus = &sh->bus};
+    struct wf_msg msgs[2];
+    struct broker_event ev = {.kind = BROKER_MSG, .peer = handle, .bus = &sh->bus};
     struct wf_cursor c;
+    unsigned at = 0;
+    int more;
 
     count_bus(sh);
     look_at_clock(&ev);
     wf_cur_init(&c, bytes, len);
-    while (wf_cur_left(&c) > 0) {
-        int rc = wf_msg_decode(&c, &msg);
-
-        if (rc == 0) {
-            shell_step(sh, &ev);
-        } else if (rc == WEFT_ESUPPORT) {
-            sh->bus.skipped_messages++;
-        } else {
-            cut_malformed(sh, handle);
-            return;
-        }
+    more = next_message(sh, &c, &msgs[at]);
+    while (more == 1) {
+        ev.msg = &msgs[at];
+        at = !at;
+        more = next_message(sh, &c, &msgs[at]);
+        shell_step(sh, &ev);
+    }
+    if (more != 0) {
+        cut_malformed(sh, handle);
+        return;
     }
     store_sync(sh->store);
 }

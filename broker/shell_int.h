@@ -10,18 +10,20 @@
 #include "broker/price_watch.h"
 #include "broker/shell.h"
 #include "broker/store/store.h"
+#include "common/io/ahead.h"
 #include "common/io/loop.h"
 #include "common/io/router.h"
 #include "common/io/zap.h"
 
 struct shell {
     struct wf_loop loop;
+    struct wf_ahead *ahead;
     const struct log_sink *log;
     struct core *core;
     struct wf_effects effects;
     struct store *store;
-    void *zmq;
-    struct zap *zap;
+    void *zmq, *bulk_zmq; /* contexts */
+    struct zap *zap, *bulk_zap;
     struct router *router;
     struct bulk *bulk;
     struct dials *dials;

@@ -10,16 +10,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One of ZeroMQ's, and who may connect to its sockets. */
+static int open_context(struct shell *sh, unsigned flags, void **ret_zmq,
+                        struct zap **ret_zap, struct wf_err *err)
+{
+    int rc = zctx_new(flags, ret_zmq);
+
+    return rc == 0 ? zap_new(&sh->loop, *ret_zmq, shell_allow, sh, ret_zap, err)
+                   : wf_err_set(err, rc, "cannot start ZeroMQ");
+}
+
 static int open_bus(struct shell *sh, const struct config *cfg, struct wf_err *err)
 {
     const struct router_opts opts = {.keys = &sh->keys,
                                      .max_conns = (unsigned) cfg->max_connections};
-    int rc = zctx_new(true, &sh->zmq);
+    int rc = open_context(sh, ZCTX_COMPACT, &sh->zmq, &sh->zap, err);
 
-    if (rc != 0) {
-        return wf_err_set(err, rc, "cannot start ZeroMQ");
+    if (rc == 0) {
+        rc =
+            open_context(sh, ZCTX_COMPACT | ZCTX_BULK, &sh->bulk_zmq, &sh->bulk_zap, err);
     }
-    rc = zap_new(&sh->loop, sh->zmq, shell_allow, sh, &sh->zap, err);
     if (rc == 0) {
         rc = router_new(&sh->loop, sh->zmq, &opts, &shell_router_cbs, sh, &sh->router,
                         err);
@@ -36,8 +46,8 @@ static int open_dials(struct shell *sh, struct wf_err *err)
                        &sh->dials);
 
     if (rc == 0) {
-        rc = dial_lanes_new(&sh->loop, sh->zmq, &sh->keys, sh->dials, shell_on_dial_lane,
-                            sh, &sh->dial_lanes);
+        rc = dial_lanes_new(&sh->loop, sh->bulk_zmq, &sh->keys, sh->dials,
+                            shell_on_dial_lane, sh, &sh->dial_lanes);
     }
     return rc == 0 ? 0 : wf_err_set(err, rc, "out of memory");
 }
@@ -48,8 +58,8 @@ static int open_bulk(struct shell *sh, const struct config *cfg, struct wf_err *
     const struct bulk_where where = {&cfg->bulk_listen, &cfg->listen, control};
 
     (void) router_endpoint(sh->router, control, sizeof control);
-    return bulk_new(&sh->loop, sh->zmq, &sh->keys, &where, shell_on_lane, sh, &sh->bulk,
-                    err);
+    return bulk_new(&sh->loop, sh->bulk_zmq, &sh->keys, &where, shell_on_lane, sh,
+                    &sh->bulk, err);
 }
 
 static int knows_probe(void *arg, const uint8_t *cookie)
@@ -159,6 +169,9 @@ static int open_all(struct shell *sh, const struct config *cfg,
     int rc = wf_loop_init(&sh->loop, err);
 
     if (rc == 0) {
+        rc = wf_ahead_new(&sh->loop, &sh->ahead);
+    }
+    if (rc == 0) {
         rc = wf_loop_signals(&sh->loop, shell_on_signal, sh, err);
     }
     if (rc == 0) {
@@ -242,10 +255,13 @@ void shell_free(struct shell *sh)
     echo_free(sh->echo);
     router_free(sh->router);
     zap_free(sh->zap);
+    zap_free(sh->bulk_zap);
     wf_timer_free(sh->timer);
     price_watch_free(sh->prices);
+    wf_ahead_free(sh->ahead);
     wf_loop_fini(&sh->loop);
     zctx_free(&sh->zmq);
+    zctx_free(&sh->bulk_zmq);
     core_free(sh->core);
     wf_effects_fini(&sh->effects);
     keys_wipe(&sh->keys, sizeof sh->keys);

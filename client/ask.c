@@ -25,15 +25,22 @@ int ask_fail(const struct ask *how, int code, const char *text)
     return code;
 }
 
+/* For weft_failed_text(), too. */
+static int fail(struct weft_client *c, const struct ask *how, int code, const char *text)
+{
+    (void) wf_str_copy(c->failed, sizeof c->failed, text);
+    return ask_fail(how, code, text);
+}
+
 /* Why a request did not succeed.  Without a session the reason is the session's. */
 static int explain(struct weft_future *f, const struct ask *how, int rc)
 {
     char line[WF_ERR_TEXT];
 
     if (rc == WEFT_EUNREACH && client_trouble(f->client, line, sizeof line) != 0) {
-        return ask_fail(how, rc, line);
+        return fail(f->client, how, rc, line);
     }
-    return ask_fail(how, rc, wf_call_text(&f->call));
+    return fail(f->client, how, rc, wf_call_text(&f->call));
 }
 
 static int read_answer(struct weft_future *f, enum wf_type want, struct wf_msg *ret_msg)
@@ -64,6 +71,7 @@ static struct weft_future *begin(struct weft_client *c, const struct ask *how,
         *ret_rc = ask_fail(how, WEFT_ESTATE, "not inside a callback");
         return NULL;
     }
+    c->failed[0] = '\0';
     f = future_take(c);
     if (f == NULL) {
         client_unlock(c);
@@ -133,6 +141,9 @@ int ask_done(struct weft_client *c, const struct ask *how, enum wf_type type, vo
     struct wf_msg msg;
     int rc = ask(c, how, type, body, WF_MSG_done, &msg, &f);
 
+    if (rc == 0 && how->why != NULL && how->cap != 0) {
+        (void) wf_str_copy(how->why, how->cap, f->call.led ? f->call.led_to : "");
+    }
     weft_future_free(f);
     return rc;
 }

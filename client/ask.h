@@ -30,7 +30,9 @@ int ask_parts(struct weft_client *c, const struct ask *how, enum wf_type type,
               wf_part_fn *part, void *arg, enum wf_type want, struct wf_msg *ret_msg,
               struct weft_future **ret_future);
 
-/* The same where the answer is `done` and nothing in it is of interest. */
+/* The same where the answer is `done` and nothing in it is of interest.  On 0 `why` is
+ * the name of the broker that did it when the request was led to another one; else empty.
+ */
 int ask_done(struct weft_client *c, const struct ask *how, enum wf_type type, void *body);
 
 /* When an ask of so long is over. */

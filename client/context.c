@@ -121,8 +121,9 @@ static int read_token(const char *text, struct wf_token *ret, struct wf_err *err
     if (rc == 0 && ret->role != WF_ROLE_CLIENT && ret->role != WF_ROLE_OPERATOR) {
         rc = wf_err_set(err, WEFT_ETOKENROLE,
                         "this token is for the role `%s`: use it on the device, with "
-                        "`weft-%s join`",
-                        wf_role_name(ret->role), wf_role_name(ret->role));
+                        "`weft-%s`",
+                        wf_role_name(ret->role),
+                        ret->role == WF_ROLE_BROKER ? "broker link" : "agent join");
     }
     return rc;
 }

@@ -397,6 +397,7 @@ int make_job(const struct wf_msg *msg, size_t wire, void **ret_object)
     j->cost_pusd = x->cost_pusd;
     j->hedged = x->hedged;
     j->preempted = x->preempted;
+    j->uncounted = x->uncounted;
     j->fetch_stands = x->fetch_stands < WEFT_STAND_OTHER
                           ? (enum weft_stand) x->fetch_stands
                           : WEFT_STAND_OTHER;

@@ -48,8 +48,9 @@ struct weft_client {
     int opening;     /* weft_open() waits for the session */
     int close_later; /* loop mode: weft_close() came from a callback */
     int closed;
-    int down_why;  /* what the transport said last */
-    unsigned refs; /* futures, and 1 until weft_close() */
+    int down_why;                 /* what the transport said last */
+    char failed[WF_TEXT_MAX + 1]; /* why the last request without a future failed */
+    unsigned refs;                /* futures, and 1 until weft_close() */
     size_t nspare;
     struct weft_future *spare;                   /* freed futures to be used again */
     struct weft_future *follow;                  /* of weft_follow_events(); owned */

@@ -78,7 +78,7 @@ static int init_io(struct weft_client *c, struct wf_err *err)
     opts.keys = trials.keys = &keys;
     rc = profile_folder(&c->profile, folder, err);
     if (rc == 0) {
-        rc = zctx_new(false, &c->zctx);
+        rc = zctx_new(0, &c->zctx);
     }
     if (rc == 0) {
         rc = uplink_new(&c->loop, c->zctx, &opts, &client_uplink_cbs, c, &c->uplink, err);
@@ -344,6 +344,19 @@ void weft_close(weft_client *c)
 }
 
 /* -- looking and driving ------------------------------------------------------------ */
+
+size_t weft_failed_text(weft_client *c, char *text, size_t cap)
+{
+    size_t len;
+
+    client_lock(c);
+    len = strlen(c->failed);
+    if (text != NULL && cap != 0) {
+        (void) wf_str_copy(text, cap, c->failed);
+    }
+    client_unlock(c);
+    return len;
+}
 
 int weft_connected(weft_client *c, char *text, size_t cap)
 {

@@ -247,7 +247,7 @@ static int open_io(struct weft_server *s, const char *state, struct wf_err *err)
     struct uplink_opts opts = {
         .sock = {.linger_ms = LINGER_MS}, .keys = &s->id.keys, .dial_ms = DIAL_MS};
     const struct roster_opts trials = {state, &s->id.keys, DIAL_MS};
-    int rc = zctx_new(false, &s->zctx);
+    int rc = zctx_new(0, &s->zctx);
 
     if (rc == 0) {
         rc = uplink_new(&s->loop, s->zctx, &opts, &cbs, s, &s->uplink, err);

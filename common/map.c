@@ -150,6 +150,13 @@ void *wf_map_get(const struct wf_map *m, const void *key, size_t len)
     return s != NULL ? m->entries[s->entry - 1].value : NULL;
 }
 
+void wf_map_expect(const struct wf_map *m, const void *key, size_t len)
+{
+    if (m->len != 0) {
+        __builtin_prefetch(&m->slots[hash(m, key, len) & mask(m)]);
+    }
+}
+
 static void link_entry(struct wf_map *m, size_t at)
 {
     uint32_t h = m->entries[at].hash;

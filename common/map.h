@@ -22,6 +22,10 @@ void wf_map_free(struct wf_map *m);
 /* The value (borrowed) or NULL. */
 void *wf_map_get(const struct wf_map *m, const void *key, size_t len);
 
+/* The key will be looked up soon: have the cache fetch where it begins to look, which in
+ * a large map is always somewhere else. */
+void wf_map_expect(const struct wf_map *m, const void *key, size_t len);
+
 /* Insert a value that is not NULL.  0, WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
 int wf_map_put(struct wf_map *m, const void *key, size_t len, void *value);
 

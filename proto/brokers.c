@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define MISSED_STEP 256u /* between two changes for that */
+
 /* -- homes -------------------------------------------------------------------------- */
 
 int wf_home_same_broker(const struct wf_home *a, const struct wf_home *b)
@@ -106,11 +108,49 @@ static struct wf_broker *room(struct wf_broker_table *b)
     return b->n < WF_BROKERS_MAX ? &b->v[b->n++] : NULL;
 }
 
+void wf_brokers_await(struct wf_broker_table *b, const struct wf_key *key, int on)
+{
+    for (unsigned i = 0; i < b->n; i++) {
+        struct wf_broker *row = &b->v[i];
+
+        if (row->endpoint[0] != '\0' && (row->awaited != on || row->missed != 0) &&
+            wf_key_eq(&row->key, key)) {
+            row->awaited = on;
+            row->missed = 0;
+            b->changes++;
+        }
+    }
+}
+
+void wf_brokers_missed(struct wf_broker_table *b, const struct wf_key *key, unsigned by)
+{
+    for (unsigned i = 0; i < b->n; i++) {
+        struct wf_broker *row = &b->v[i];
+        const unsigned before = row->missed;
+
+        if (row->endpoint[0] == '\0' || !row->awaited || !wf_key_eq(&row->key, key)) {
+            continue;
+        }
+        row->missed += by;
+        b->changes += before == 0 || before / MISSED_STEP != row->missed / MISSED_STEP;
+        if (row->missed >= WF_BROKERS_MISSED) {
+            row->awaited = 0;
+            row->missed = 0;
+        }
+    }
+}
+
 void wf_brokers_recall(struct wf_broker_table *b, const struct wf_broker *row)
 {
+    unsigned at = wf_brokers_find(b, &row->key, row->endpoint);
     struct wf_broker *to;
 
-    if (!is_ok(row) || wf_brokers_find(b, &row->key, row->endpoint) != WF_BROKERS_NONE) {
+    if (!is_ok(row)) {
+        return;
+    }
+    if (at != WF_BROKERS_NONE) {
+        b->v[at].awaited = row->awaited;
+        b->v[at].missed = row->missed;
         return;
     }
     to = room(b);

@@ -16,6 +16,8 @@
 #define WF_BROKERS_MAX     32u
 #define WF_BROKERS_LEARNED 16u
 #define WF_BROKERS_NONE    WF_BROKERS_MAX /* the number of no row */
+/* After so many who waited is gone: nine days of a trial every 30 s. */
+#define WF_BROKERS_MISSED 25600u
 
 /* Whose a job is: the broker that took it, by its key; `store` is its own store, `shared`
  * the one that it shares with others of its site (0: with none), as welcome said. */
@@ -35,11 +37,13 @@ struct wf_broker {
     char name[WF_NAME_MAX + 1], site[WF_NAME_MAX + 1]; /* may be empty */
     char endpoint[WF_ENDPOINT_MAX + 1];                /* empty: the row is free */
     int learned;
+    int awaited;     /* an agent's: it left without a word, and may be waited for there */
+    unsigned missed; /* so often it could not get there since, while awaited */
 };
 
 struct wf_broker_table {
     unsigned n;       /* rows, free ones included */
-    uint64_t changes; /* of what is learned; grows */
+    uint64_t changes; /* of what is learned or awaited; grows */
     struct wf_broker v[WF_BROKERS_MAX];
 };
 
@@ -62,7 +66,15 @@ int wf_brokers_learn(struct wf_broker_table *b, struct wf_rows rows, uint32_t ke
 int wf_brokers_named(struct wf_broker_table *b, const struct wf_broker_row *row,
                      uint32_t keep);
 
-/* One learned before this process began, from our own file. */
+/* Note at all addresses of a broker that we may be waited for there, or are not. */
+void wf_brokers_await(struct wf_broker_table *b, const struct wf_key *key, int on);
+
+/* Who may wait there could not be reached, `by` more times.  Only the first time and
+ * every few hours that is a change, which is worth writing down; after
+ * WF_BROKERS_MISSED it is given up. */
+void wf_brokers_missed(struct wf_broker_table *b, const struct wf_key *key, unsigned by);
+
+/* One learned or awaited before this process began, from our own file. */
 void wf_brokers_recall(struct wf_broker_table *b, const struct wf_broker *row);
 
 /* Its number, or WF_BROKERS_NONE. */

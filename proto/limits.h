@@ -43,6 +43,7 @@
 #define WF_ACCELS_MAX  16u   /* accelerators of one node */
 #define WF_METRICS_MAX 16u   /* telemetry values in one report */
 #define WF_RUNS_MAX    8192u /* attempts held by one agent */
+#define WF_STRAYS_MAX  64u   /* attempts asked about in one seek */
 #define WF_PAGE_MAX    256u  /* rows of one reply page */
 #define WF_TRIES_MAX   16u   /* attempts told about in one job_info */
 #define WF_HOPS_MAX    8u    /* brokers that a job passes through */

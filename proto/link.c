@@ -4,6 +4,7 @@
 #include "common/sm.h"
 #include "common/str.h"
 #include "proto/trials.h"
+#include "proto/words.h"
 
 #include <string.h>
 
@@ -19,7 +20,9 @@
 #define REPORT_US      100000u /* between pings that tell a change of the load */
 #define LEAST_OF       8u      /* samples */
 #define SILENT_TEXT    "the broker fell silent"
-#define STAY_US        60000000u /* between two moves that nothing forced */
+#define STAY_MS        60000u
+#define VISIT_US       2000000u /* the first time, when work is left behind */
+#define VAIN_STAYS     8u       /* at most so many of stay_ms between visits in vain */
 
 static const struct wf_sm_state states[WF_LINK_STATES] = {
     [WF_LINK_IDLE] = {"idle", WF_SM_TO(WF_LINK_DIALLING) | WF_SM_TO(WF_LINK_IDLE)},
@@ -97,12 +100,26 @@ static void give_up(struct wf_link *l, uint64_t now_us, int error, const char *t
     if (error == WEFT_EAUTH || error == WEFT_EREVOKED) {
         min_ms = wf_max_u64(min_ms, REFUSED_MIN_MS);
     }
+    if (l->state != WF_LINK_READY) {
+        wf_ways_missed(&l->ways, l->endpoint, l->ways.v[l->endpoint].vain != 0);
+    }
     wf_ways_failed(&l->ways, l->endpoint, now_us, error, min_ms, &l->rng);
     l->error = error;
     (void) wf_str_copy(l->error_text, sizeof l->error_text, text);
     move(l, WF_LINK_WAITING);
     hang_up(l, out);
     l->due_us = redial_us(l, now_us);
+}
+
+/* Until an agent has said bye to a broker, that may wait for what it gave it: for ever if
+ * the job's policy says so, also for the next process.  With one broker there is nowhere
+ * else to be. */
+static void await(struct wf_link *l, int on)
+{
+    if (l->learns && l->cfg.role == WF_ROLE_AGENT && l->state == WF_LINK_READY &&
+        (!on || wf_ways_count(&l->ways) > 1)) {
+        wf_brokers_await(&l->ways.brokers, &l->ways.brokers.v[l->endpoint].key, on);
+    }
 }
 
 void wf_link_start(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
@@ -118,6 +135,7 @@ void wf_link_stop(struct wf_link *l, struct wf_effects *out)
         const struct wf_bye bye = {0};
 
         wf_effects_send(out, 0, WF_MSG_bye, &bye);
+        await(l, 0);
     }
     if (l->state != WF_LINK_IDLE && l->state != WF_LINK_WAITING) {
         hang_up(l, out);
@@ -169,7 +187,8 @@ static void ping(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
                               .covered = l->load.covered,
                               .jobs = l->load.jobs,
                               .work_us = l->load.work_us,
-                              .arrived = l->load.arrived};
+                              .arrived = l->load.arrived,
+                              .yielding = l->load.yielding};
 
     l->pinged_us = now_us;
     l->untold_rtt_us = 0;
@@ -226,6 +245,8 @@ static void opened(struct wf_link *l, uint64_t now_us, const struct wf_welcome *
     l->lease_us = wf_max_u64(wf_min_u64(w->lease_ms, 3 * 3600000), 30) * MS;
     l->error = 0;
     wf_ways_opened(&l->ways, l->endpoint, w);
+    await(l, 1);
+    l->opened_us = now_us;
     l->least_us[0] = l->least_us[1] = 0;
     l->nleast = 0;
     wf_trials_begin(l, now_us);
@@ -256,6 +277,29 @@ static void note_least(struct wf_link *l, uint64_t now_us)
                      least_of(l->least_us[0], l->least_us[1]));
 }
 
+static uint64_t stay_us(const struct wf_link *l)
+{
+    return (l->cfg.stay_ms != 0 ? l->cfg.stay_ms : STAY_MS) * MS;
+}
+
+/* To have come here was of use: nothing of ours waits here (any more) and the broker has
+ * heard that, or the session is one that lasts. */
+static int is_served(const struct wf_link *l, uint64_t now_us)
+{
+    const struct wf_home here = wf_link_home(l);
+
+    return now_us >= l->opened_us + stay_us(l) ||
+           (l->quick_pings == 0 &&
+            (l->cfg.holds == NULL || !l->cfg.holds(l->cfg.owner, &here)));
+}
+
+/* Or it said something of it. */
+static int is_word(const struct wf_link *l, enum wf_type type)
+{
+    return l->cfg.role != WF_ROLE_AGENT || type == WF_MSG_result_ack ||
+           type == WF_MSG_claimed;
+}
+
 static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
                  struct wf_effects *out)
 {
@@ -273,6 +317,9 @@ static void pong(struct wf_link *l, uint64_t now_us, const struct wf_pong *p,
     l->last_rtt_us = l->untold_rtt_us = wf_max_u64(rtt_us, 1);
     wf_ewma_add(&l->rtt_us, l->last_rtt_us, RTT_SHIFT);
     note_least(l, now_us);
+    if (l->ways.v[l->endpoint].vain != 0 && is_served(l, now_us)) {
+        wf_ways_served(&l->ways, l->endpoint);
+    }
     /* A new session is measured, and the broker told, without waiting for heartbeats. */
     if (l->quick_pings > 0) {
         l->quick_pings--;
@@ -302,7 +349,7 @@ void wf_link_tried(struct wf_link *l, uint64_t now_us, int answered,
         return;
     }
     wf_trials_told(l, now_us, answered);
-    if (answered && wf_trials_silent(l, now_us)) {
+    if (answered > 0 && wf_trials_silent(l, now_us)) {
         give_up(l, now_us, WEFT_EUNREACH, SILENT_TEXT, 0, out);
         dial(l, now_us, way, out);
         return;
@@ -310,6 +357,33 @@ void wf_link_tried(struct wf_link *l, uint64_t now_us, int answered,
     /* Of a silent one the next is asked at once. */
     wf_trials_tick(l, now_us, out);
     plan(l);
+}
+
+int wf_link_is_due(const struct wf_link *l)
+{
+    return l->better != WF_BROKERS_NONE && wf_trials_due(l, l->better);
+}
+
+int wf_link_is_bound(const struct wf_link *l)
+{
+    return l->better != WF_BROKERS_NONE && wf_trials_bound(l, l->better);
+}
+
+/* With work at several brokers it goes to and fro, more and more slowly; with none here
+ * any more nothing keeps it. */
+static void count_visit(struct wf_link *l, uint64_t now_us, unsigned to)
+{
+    const int leaves_work = wf_trials_bound(l, to);
+
+    l->visit_us =
+        leaves_work ? now_us + wf_min_u64((uint64_t) VISIT_US << wf_min_u64(l->visits, 6),
+                                          stay_us(l))
+                    : 0;
+    l->visits = leaves_work ? l->visits + 1 : 0;
+#ifndef WEFT_PLANT_NO_HYSTERESIS
+    l->stay_us = now_us + stay_us(l);
+    wf_ways_visit(&l->ways, to, now_us, VAIN_STAYS * stay_us(l));
+#endif
 }
 
 void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
@@ -325,10 +399,12 @@ void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
         l->better = WF_BROKERS_NONE;
         return;
     }
+    count_visit(l, now_us, way);
+    wf_ways_served(&l->ways, l->endpoint);
     wf_effects_send(out, 0, WF_MSG_bye, &bye);
+    await(l, 0);
     move(l, WF_LINK_WAITING);
     hang_up(l, out);
-    l->stay_us = now_us + STAY_US;
     dial(l, now_us, way, out);
 }
 
@@ -336,6 +412,7 @@ void wf_link_stay(struct wf_link *l, uint64_t now_us, uint64_t stay_ms)
 {
     l->better = WF_BROKERS_NONE;
     l->stay_us = wf_max_u64(l->stay_us, now_us + stay_ms * MS);
+    l->visit_us = wf_max_u64(l->visit_us, now_us + stay_ms * MS);
 }
 
 struct wf_home wf_link_home(const struct wf_link *l)
@@ -405,11 +482,16 @@ enum wf_link_verdict wf_link_msg(struct wf_link *l, uint64_t now_us,
             wf_ways_learn(&l->ways, msg->u.brokers.rows, l->endpoint, l->cfg.holds,
                           l->cfg.owner)) {
             l->better = wf_ways_is(&l->ways, l->better) ? l->better : WF_BROKERS_NONE;
+            await(l, 1);
             wf_trials_begin(l, now_us);
             plan(l);
         }
         return WF_LINK_HANDLED;
     default:
+        if (l->ways.v[l->endpoint].vain != 0 && l->state == WF_LINK_READY &&
+            is_word(l, msg->type)) {
+            wf_ways_served(&l->ways, l->endpoint);
+        }
         return l->state == WF_LINK_READY ? WF_LINK_PASS : WF_LINK_HANDLED;
     }
 }

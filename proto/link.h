@@ -47,6 +47,7 @@ struct wf_link_config {
     uint64_t retry_min_ms, retry_max_ms;
     uint64_t dial_ms;     /* longest wait for the transport and the welcome together */
     uint64_t try_ms;      /* between trials of others; 0: 30 s */
+    uint64_t stay_ms;     /* between two moves that nothing forced; 0: a minute */
     uint64_t seed;        /* of the jitter */
     struct wf_slice sign; /* a broker\'s: what its facts are signed with; borrowed */
     wf_holds_fn *holds;   /* where there is unfinished work; NULL: nowhere */
@@ -55,11 +56,12 @@ struct wf_link_config {
 
 /* What an agent tells with every ping; its owner keeps it true.  All 0 for others. */
 struct wf_link_load {
-    uint64_t covered; /* highest assign.seq of this session, whose jobs count below */
-    uint64_t jobs;    /* it holds, waiting and running */
-    uint64_t work_us; /* expected, of those */
-    uint64_t arrived; /* taken, ever */
-    uint64_t step;    /* a change of `jobs` by so much is told early; 0: none is */
+    uint64_t covered;  /* highest assign.seq of this session, whose jobs count below */
+    uint64_t jobs;     /* it holds, waiting and running */
+    uint64_t work_us;  /* expected, of those */
+    uint64_t arrived;  /* taken, ever */
+    uint64_t step;     /* a change of `jobs` by so much is told early; 0: none is */
+    uint64_t yielding; /* of those that run: these would make way */
 };
 
 /* What the broker said in welcome. */
@@ -88,6 +90,9 @@ struct wf_link {
     unsigned better;           /* where to move; WF_BROKERS_NONE: nowhere */
     uint64_t try_us, tried_us; /* the next trial; when the present one began */
     uint64_t stay_us;          /* until then nothing is better for being nearer */
+    uint64_t visit_us;         /* nor, while there is work here, for having work */
+    uint64_t opened_us;        /* when this session did */
+    unsigned visits;           /* moves in a row that left work behind */
     int error;                 /* why the last session ended; 0: none did yet */
     char error_text[WF_TEXT_MAX + 1];
     uint64_t due_us; /* when wf_link_tick() wants to be called */
@@ -118,11 +123,18 @@ void wf_link_up(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 void wf_link_down(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 void wf_link_refused(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 
-/* What a trial showed: the broker proved its key and took ours, or not. */
+/* What a trial showed: the broker proved its key and took ours (1), or not (0), or it is
+ * there and refused ours (WEFT_EAUTH). */
 void wf_link_tried(struct wf_link *l, uint64_t now_us, int answered,
                    struct wf_effects *out);
 
-/* Say bye and dial the better one; or stay for now, and look again after so long. */
+/* The better one is so because something waits there, not for being near; who goes there
+ * leaves work behind that it does not finish first. */
+int wf_link_is_due(const struct wf_link *l);
+int wf_link_is_bound(const struct wf_link *l);
+
+/* Say bye and dial the better one; or stay for now, wherever work waits, and look again
+ * after so long. */
 void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out);
 void wf_link_stay(struct wf_link *l, uint64_t now_us, uint64_t stay_ms);
 

@@ -3,16 +3,20 @@
 #include "common/err.h"
 #include "proto/words.h"
 
-#define MS           1000u
-#define TRY_MS       30000u
-#define AGAIN_US     1000000u /* after one that spoke for where work waits */
-#define STALE_US     600000000u
+#define MS       1000u
+#define TRY_MS   30000u
+#define AGAIN_US 1000000u /* after one that spoke for where work waits */
+#define STALE_US 600000000u
+#ifdef WEFT_PLANT_WAITS_FOR_LEASE
+#define SILENT_BEATS 1000u
+#else
 #define SILENT_BEATS 2u
-#define TWICE        2u
+#endif
+#define TWICE 2u
 /* To connect takes round trips for TCP, the greeting and two of CURVE. */
 #define ROUND_TRIPS 4u
 
-enum worth { WORK, UNKNOWN, NEARER, STALE, WORTHLESS };
+enum worth { WORK, AWAITED, UNKNOWN, NEARER, STALE, WORTHLESS };
 
 static int has_others(const struct wf_link *l)
 {
@@ -56,9 +60,23 @@ static int has_work(const struct wf_link *l, unsigned i)
     return only_at(l, &there, &here) != 0 || may_have(l, i, &here);
 }
 
+/* An agent left without a word, and may be waited for. */
+static int is_awaited(const struct wf_link *l, unsigned i)
+{
+    const struct wf_broker *there = &l->ways.brokers.v[i];
+
+    return there->awaited && !wf_key_eq(&there->key, &l->ways.brokers.v[l->endpoint].key);
+}
+
+/* A reason to go there that is not the distance. */
+int wf_trials_due(const struct wf_link *l, unsigned i)
+{
+    return has_work(l, i) || is_awaited(l, i);
+}
+
 /* An agent finishes what it has from here before it leaves; who waits for the outcomes of
  * jobs waits here. */
-static int is_bound(const struct wf_link *l, unsigned to)
+int wf_trials_bound(const struct wf_link *l, unsigned to)
 {
     const struct wf_home there = wf_ways_home(&l->ways, to);
     const struct wf_home here = wf_link_home(l);
@@ -66,15 +84,29 @@ static int is_bound(const struct wf_link *l, unsigned to)
     return l->cfg.role != WF_ROLE_AGENT && only_at(l, &here, &there) != 0;
 }
 
+/* When it may go there, if there is a reason.  Work elsewhere need not wait unless there
+ * is work here as well; but who answers trials may still refuse every session. */
+static uint64_t go_us(const struct wf_link *l, unsigned i)
+{
+    uint64_t us = !has_work(l, i)                                         ? l->stay_us
+                  : l->cfg.role == WF_ROLE_AGENT || wf_trials_bound(l, i) ? l->visit_us
+                                                                          : 0;
+
+    return wf_max_u64(us, l->ways.v[i].visit_us);
+}
+
 static enum worth worth_of(const struct wf_link *l, uint64_t now_us, unsigned i)
 {
     const struct wf_way *v = &l->ways.v[i];
 
-    return has_work(l, i)                                 ? WORK
-           : v->rtt_us == 0                               ? UNKNOWN
-           : wf_ways_nearer(&l->ways, i, l->endpoint)     ? NEARER
-           : now_us >= wf_add_sat(v->rtt_at_us, STALE_US) ? STALE
-                                                          : WORTHLESS;
+    /* One that is gone must not keep us from seeing the others. */
+    return has_work(l, i)                                          ? WORK
+           : v->error != 0 && (v->rtt_us == 0 || is_awaited(l, i)) ? STALE
+           : is_awaited(l, i)                                      ? AWAITED
+           : v->rtt_us == 0                                        ? UNKNOWN
+           : wf_ways_nearer(&l->ways, i, l->endpoint)              ? NEARER
+           : now_us >= wf_add_sat(v->rtt_at_us, STALE_US)          ? STALE
+                                                                   : WORTHLESS;
 }
 
 /* The one to try now, or none; and when the next is due. */
@@ -95,7 +127,12 @@ static unsigned choose(struct wf_link *l, uint64_t now_us)
         if (l->ways.v[i].ready_us > now_us) {
             l->try_us =
                 worth == WORK ? wf_min_u64(l->try_us, l->ways.v[i].ready_us) : l->try_us;
-        } else if (worth < most) {
+        } else if (worth <= AWAITED && l->ways.v[i].good >= TWICE &&
+                   now_us < go_us(l, i)) {
+            /* What keeps us may end any time; that needs no trial to be seen. */
+            l->try_us = wf_min_u64(l->try_us, now_us + AGAIN_US);
+        } else if (worth < most || (best != WF_BROKERS_NONE && worth == most &&
+                                    l->ways.v[i].tried_us < l->ways.v[best].tried_us)) {
             best = i;
             most = worth;
         }
@@ -107,7 +144,7 @@ static void begin_trial(struct wf_link *l, uint64_t now_us, unsigned i,
                         struct wf_effects *out)
 {
     l->trying = i;
-    l->tried_us = now_us;
+    l->tried_us = l->ways.v[i].tried_us = now_us;
     wf_effects_add(out, WF_EFFECT_TRY, 0, i, NULL, 0, NULL);
 }
 
@@ -187,14 +224,14 @@ uint64_t wf_trials_due_us(const struct wf_link *l)
 
 int wf_trials_stands(const struct wf_link *l, unsigned i)
 {
-    return has_work(l, i) ||
-           (!is_bound(l, i) && wf_ways_nearer(&l->ways, i, l->endpoint));
+    return wf_trials_due(l, i) ||
+           (!wf_trials_bound(l, i) && wf_ways_nearer(&l->ways, i, l->endpoint));
 }
 
 /* Is it time to move there, as far as one answer says? */
 static int speaks_for(const struct wf_link *l, uint64_t now_us, unsigned i)
 {
-    return has_work(l, i) || (now_us >= l->stay_us && wf_trials_stands(l, i));
+    return wf_trials_due(l, i) || (now_us >= l->stay_us && wf_trials_stands(l, i));
 }
 
 void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)
@@ -203,8 +240,10 @@ void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)
     struct wf_way *v = &l->ways.v[i];
 
     l->trying = WF_BROKERS_NONE;
-    if (!answered) {
-        wf_ways_failed(&l->ways, i, now_us, WEFT_EUNREACH, 0, &l->rng);
+    if (answered <= 0) {
+        wf_ways_missed(&l->ways, i, 0);
+        wf_ways_failed(&l->ways, i, now_us, answered < 0 ? answered : WEFT_EUNREACH, 0,
+                       &l->rng);
         l->better = l->better == i ? WF_BROKERS_NONE : l->better;
         l->try_us = has_work(l, i) ? wf_min_u64(l->try_us, v->ready_us) : l->try_us;
         return;
@@ -212,10 +251,10 @@ void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)
     v->error = 0;
     wf_ways_measured(&l->ways, i, now_us, (now_us - l->tried_us) / ROUND_TRIPS);
     v->good = speaks_for(l, now_us, i) ? v->good + 1 : 0;
-    if (v->good >= TWICE && now_us >= l->stay_us) {
+    if (v->good >= TWICE && now_us >= go_us(l, i)) {
         l->better = i;
-    } else if (v->good != 0 && has_work(l, i)) {
-        v->ready_us = wf_max_u64(now_us + AGAIN_US, v->good >= TWICE ? l->stay_us : 0);
+    } else if (v->good != 0 && wf_trials_due(l, i)) {
+        v->ready_us = now_us + AGAIN_US;
         l->try_us = wf_min_u64(l->try_us, v->ready_us);
     }
 }

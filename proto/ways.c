@@ -5,7 +5,11 @@
 
 #include <string.h>
 
-#define NEARER_US 2000u
+#define NEARER_US  2000u
+#define VISIT_US   2000000u /* between the first two moves to one place, in vain */
+#define VISITS     16u      /* doublings of it; there is a bound before */
+#define MISS_VISIT 32u      /* misses: a visit in vain is as bad as so many trials */
+#define AWAIT_MOST (WF_BROKERS_LEARNED / 2)
 
 static uint64_t row_of(const struct wf_broker_table *b, unsigned i)
 {
@@ -44,6 +48,42 @@ void wf_ways_init(struct wf_ways *w, const struct wf_broker_table *brokers, unsi
     sync_rows(w);
 }
 
+static int same_key(const struct wf_ways *w, unsigned i, unsigned k)
+{
+    return wf_key_eq(&w->brokers.v[i].key, &w->brokers.v[k].key);
+}
+
+/* Of the addresses of a broker a given one stays anyway; else one that was of use. */
+static int stands_for(const struct wf_ways *w, unsigned i)
+{
+    const struct wf_broker *b = w->brokers.v;
+
+    for (unsigned k = 0; k < w->brokers.n; k++) {
+        if (k != i && wf_ways_is(w, k) && same_key(w, i, k) &&
+            (!b[k].learned || w->v[k].opened > w->v[i].opened ||
+             (w->v[k].opened == w->v[i].opened && k < i))) {
+            return 0;
+        }
+    }
+    return wf_ways_is(w, i) && b[i].learned && b[i].awaited;
+}
+
+/* Those that are gone for good must leave room for those that come instead. */
+static int waits_there(const struct wf_ways *w, unsigned i)
+{
+    const struct wf_broker *b = w->brokers.v;
+    unsigned before = 0;
+
+    if (!stands_for(w, i)) {
+        return 0;
+    }
+    for (unsigned k = 0; k < w->brokers.n; k++) {
+        before += k != i && stands_for(w, k) &&
+                  (b[k].missed < b[i].missed || (b[k].missed == b[i].missed && k < i));
+    }
+    return before < AWAIT_MOST;
+}
+
 /* Rows that stay whatever is told: a bit each. */
 static uint32_t kept(const struct wf_ways *w, unsigned present, wf_holds_fn *holds,
                      const void *owner)
@@ -56,6 +96,9 @@ static uint32_t kept(const struct wf_ways *w, unsigned present, wf_holds_fn *hol
         if (wf_ways_is(w, i) && holds(owner, &home)) {
             keep |= UINT32_C(1) << i;
         }
+    }
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        keep |= waits_there(w, i) ? UINT32_C(1) << i : 0;
     }
     return keep;
 }
@@ -122,7 +165,7 @@ void wf_ways_store(const struct wf_ways *w, unsigned i, uint64_t *ret_store,
     uint64_t store = v[i].store, lsn = 0;
 
     for (unsigned k = 0; store == 0 && k < w->brokers.n; k++) {
-        if (wf_key_eq(&w->brokers.v[k].key, &w->brokers.v[i].key)) {
+        if (same_key(w, i, k)) {
             store = v[k].store; /* by another address */
         }
     }
@@ -155,7 +198,9 @@ static struct rank rank_of(const struct wf_ways *w, unsigned i, unsigned last,
 {
     const struct wf_home home = wf_ways_home(w, i);
     unsigned n = w->brokers.n;
-    int idle = holds != NULL && holds(owner, &home)   ? 0
+    const struct wf_broker *row = &w->brokers.v[i];
+    int idle = row->awaited && row->missed == 0       ? 0
+               : holds != NULL && holds(owner, &home) ? 0
                : wf_ways_may_have(w, i, holds, owner) ? 1
                                                       : 2;
 
@@ -234,11 +279,34 @@ void wf_ways_failed(struct wf_ways *w, unsigned i, uint64_t now_us, int error,
     v->good = 0;
     v->ready_us = now_us + wait_ms * 1000;
     for (unsigned k = 0; is_refusal(error) && k < w->brokers.n; k++) {
-        if (wf_key_eq(&w->brokers.v[k].key, &w->brokers.v[i].key)) {
+        if (same_key(w, i, k)) {
             w->v[k].error = error;
             w->v[k].ready_us = wf_max_u64(w->v[k].ready_us, v->ready_us);
         }
     }
+    if (error == WEFT_EREVOKED) {
+        wf_brokers_await(&w->brokers, &w->brokers.v[i].key, 0);
+    }
+}
+
+void wf_ways_missed(struct wf_ways *w, unsigned i, int moved)
+{
+    wf_brokers_missed(&w->brokers, &w->brokers.v[i].key, moved ? MISS_VISIT : 1);
+}
+
+void wf_ways_visit(struct wf_ways *w, unsigned i, uint64_t now_us, uint64_t most_us)
+{
+    struct wf_way *v = &w->v[i];
+
+    v->visit_us =
+        now_us + wf_min_u64((uint64_t) VISIT_US << wf_min_u64(v->vain, VISITS), most_us);
+    v->vain++;
+}
+
+void wf_ways_served(struct wf_ways *w, unsigned i)
+{
+    w->v[i].vain = 0;
+    w->v[i].visit_us = 0;
 }
 
 void wf_ways_opened(struct wf_ways *w, unsigned i, const struct wf_welcome *m)

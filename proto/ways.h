@@ -26,12 +26,15 @@ struct wf_way {
     uint64_t rtt_us;    /* the least of late; 0: not measured yet */
     uint64_t rtt_at_us; /* when it was */
     uint64_t ready_us;  /* not dialled before */
+    uint64_t visit_us;  /* not moved to before */
+    uint64_t tried_us;  /* when it was last */
     struct wf_backoff backoff;
     int error;                 /* why its last session or dial ended; 0: it did not yet */
     int opened;                /* it let us in once */
     uint64_t store, store_lsn; /* its broker's, as it said last; 0: it did not */
     uint64_t shared;
     unsigned good; /* trials in a row that spoke for it */
+    unsigned vain; /* moves there in a row that brought nothing yet */
 };
 
 struct wf_ways {
@@ -44,8 +47,9 @@ struct wf_ways {
 void wf_ways_init(struct wf_ways *w, const struct wf_broker_table *brokers, unsigned n,
                   uint64_t retry_min_ms, uint64_t retry_max_ms);
 
-/* Take what a broker said of others; `present` stays, and where there is unfinished work
- * (`holds` may be NULL).  1: something changed. */
+/* Take what a broker said of others; `present` stays, where there is unfinished work
+ * (`holds` may be NULL), and one address of each of the brokers that may wait for us, of
+ * eight at most, those that were missed least.  1: something changed. */
 int wf_ways_learn(struct wf_ways *w, struct wf_rows rows, unsigned present,
                   wf_holds_fn *holds, const void *owner);
 
@@ -72,8 +76,9 @@ void wf_ways_store(const struct wf_ways *w, unsigned i, uint64_t *ret_store,
                    uint64_t *ret_lsn);
 
 /* The one to dial: of those that are ready one that did not fail last time; of these
- * where work waits, else where it may, else the nearest, else those not measured, in turn
- * after `last`. None is ready: the one that will be first. */
+ * where work waits or we are awaited and did not find it gone, else where it may, else
+ * the nearest, else those not measured, in turn after `last`. None is ready: the one that
+ * will be first. */
 unsigned wf_ways_pick(const struct wf_ways *w, uint64_t now_us, unsigned last,
                       wf_holds_fn *holds, const void *owner);
 
@@ -85,6 +90,15 @@ unsigned wf_ways_pick_other(const struct wf_ways *w, uint64_t now_us, unsigned p
  * was so at all addresses of its broker. */
 void wf_ways_failed(struct wf_ways *w, unsigned i, uint64_t now_us, int error,
                     uint64_t min_ms, struct wf_rng *rng);
+
+/* Nobody let us in there, so who may wait for us there may be gone for good: that counts
+ * for more after a move, which was made for nothing. */
+void wf_ways_missed(struct wf_ways *w, unsigned i, int moved);
+
+/* It is moved to.  Until that is found to have been of use it counts as made in vain, and
+ * the next one waits twice as long, `most_us` at most. */
+void wf_ways_visit(struct wf_ways *w, unsigned i, uint64_t now_us, uint64_t most_us);
+void wf_ways_served(struct wf_ways *w, unsigned i);
 
 /* A session has opened there. */
 void wf_ways_opened(struct wf_ways *w, unsigned i, const struct wf_welcome *m);

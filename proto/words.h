@@ -21,6 +21,8 @@ enum wf_handler_kind {
     WF_HANDLER_WORKER,
     WF_HANDLER_INPROC
 };
+/* What agents tell of that makes way does so for work of this priority, and above. */
+#define WF_WAY_PRIORITY 4u
 enum wf_job_class { WF_CLASS_BEST, WF_CLASS_FAST, WF_CLASS_DURABLE };
 
 /* What a job is placed for: how much money a second is worth to it. */

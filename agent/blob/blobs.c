@@ -2,6 +2,7 @@
 
 #include "agent/blob/work.h"
 #include "common/check.h"
+#include "common/io/thread.h"
 #include "common/io/wake.h"
 #include "common/mem.h"
 #include "proto/leaves.h"
@@ -318,6 +319,7 @@ static void *work_on(void *arg)
     struct blobs *b = arg;
     int rested = 0;
 
+    thread_gives_way();
     pthread_mutex_lock(&b->lock);
     while (!b->closing || b->asked.n != 0) {
         struct list l = {NULL, NULL, 0};

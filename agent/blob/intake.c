@@ -1,6 +1,7 @@
 #include "agent/blob/store_int.h"
 
 #include "common/mem.h"
+#include "proto/leaves.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +21,7 @@ struct intake_file {
     uint64_t size, chunk; /* the next one */
     struct wf_digest digest;
     struct wf_digest *leaves; /* owned */
+    uint8_t *several;         /* owned; chunks that are hashed side by side */
 };
 
 struct blob_intake {
@@ -117,6 +119,7 @@ static void forget_file(struct blob_intake *in)
         (void) close(in->f.fd);
     }
     wf_free(in->f.leaves);
+    wf_free(in->f.several);
     in->f = (struct intake_file){.fd = -1};
     in->phase = NEXT;
 }
@@ -203,7 +206,12 @@ static int open_file(struct blob_intake *in, struct wf_err *err)
     }
     n = wf_chunk_count(in->f.size);
     in->f.leaves = wf_calloc(n, sizeof *in->f.leaves);
-    if (in->f.leaves == NULL) {
+    if (n != 0) {
+        const size_t side_by_side = (size_t) wf_min_u64(n, WF_LEAVES_LANES);
+
+        in->f.several = wf_realloc(NULL, side_by_side * wf_chunk_len(in->f.size, 0));
+    }
+    if (in->f.leaves == NULL || (n != 0 && in->f.several == NULL)) {
         return wf_err_set(err, WEFT_ENOMEM, "no memory for leaves");
     }
     in->phase = HASH;
@@ -224,14 +232,35 @@ static int same_still(const struct blob_intake *in)
     return fstat(in->f.fd, &st) == 0 && place_same(&p, &st);
 }
 
-static int read_chunk(struct blob_intake *in, uint64_t i, struct wf_err *err)
+/* `len` bytes from chunk `i` on. */
+static int read_from(struct blob_intake *in, uint64_t i, uint8_t *dst, size_t len,
+                     struct wf_err *err)
 {
-    struct blob_store *s = in->s;
-    int rc = store_buffers(s, in->f.size, err);
+    if (disk_read(in->f.fd, dst, len, i * wf_chunk_size(in->f.size)) == 0) {
+        return 0;
+    }
+    return same_still(in) ? fail(in, "read", err) : changed(in, err);
+}
 
-    if (rc == 0 && disk_read(in->f.fd, s->chunk, wf_chunk_len(in->f.size, i),
-                             i * wf_chunk_size(in->f.size)) != 0) {
-        rc = same_still(in) ? fail(in, "read", err) : changed(in, err);
+/* The leaves of the next chunks of one length. */
+static int hash_next(struct blob_intake *in, size_t *ret_bytes, struct wf_err *err)
+{
+    const uint64_t first = in->f.chunk, n = wf_chunk_count(in->f.size);
+    const size_t len = wf_chunk_len(in->f.size, first);
+    const uint8_t *chunks[WF_LEAVES_LANES];
+    size_t k = 0;
+    int rc;
+
+    while (k < WF_LEAVES_LANES && first + k < n &&
+           wf_chunk_len(in->f.size, first + k) == len) {
+        chunks[k] = in->f.several + k * len;
+        k++;
+    }
+    rc = read_from(in, first, in->f.several, k * len, err);
+    if (rc == 0) {
+        wf_leaves(chunks, k, len, &in->f.leaves[first]);
+        in->f.chunk += k;
+        *ret_bytes = k * len;
     }
     return rc;
 }
@@ -241,15 +270,14 @@ static int hash_some(struct blob_intake *in, struct wf_err *err)
     const uint64_t n = wf_chunk_count(in->f.size);
     uint64_t done = 0;
 
-    for (; in->f.chunk < n && done < BLOB_STEP; in->f.chunk++) {
-        size_t len = wf_chunk_len(in->f.size, in->f.chunk);
-        int rc = read_chunk(in, in->f.chunk, err);
+    while (in->f.chunk < n && done < BLOB_STEP) {
+        size_t bytes = 0;
+        int rc = hash_next(in, &bytes, err);
 
         if (rc != 0) {
             return rc;
         }
-        wf_leaf(in->s->chunk, len, &in->f.leaves[in->f.chunk]);
-        done += len;
+        done += bytes;
     }
     if (in->f.chunk < n) {
         return WEFT_EAGAIN;
@@ -351,7 +379,8 @@ static int copy_some(struct blob_intake *in, struct wf_err *err)
         size_t len = wf_chunk_len(in->f.size, in->f.chunk);
 
         if (h == NULL || !map_has(h, in->f.chunk) || h->map == NULL) {
-            rc = read_chunk(in, in->f.chunk, err);
+            rc = store_buffers(in->s, in->f.size, err);
+            rc = rc == 0 ? read_from(in, in->f.chunk, in->s->chunk, len, err) : rc;
             rc = rc == 0 ? blob_write(in->s, &in->f.digest, in->f.chunk, in->s->chunk,
                                       len, &whole, err)
                          : rc;

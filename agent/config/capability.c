@@ -95,8 +95,11 @@ static int check_command(const struct check *k, struct config_capability *cap)
     for (size_t i = 0; i < cap->args.n; i++) {
         (void) wire_list_add(&s->argv, cap->args.item[i]);
     }
-    for (uint32_t i = 0; s->kind == WIRE_WORKER && i < s->argv.n; i++) {
-        if (strstr(s->argv.v[i], "{input:") != NULL) {
+    for (uint32_t i = 0; i < s->argv.n; i++) {
+        if (strstr(s->argv.v[i], "{input:}") != NULL) {
+            return check_wrong(k, "command", "`{input:}` names no input");
+        }
+        if (s->kind == WIRE_WORKER && strstr(s->argv.v[i], "{input:") != NULL) {
             return check_wrong(k, "command",
                                "a worker hears of its inputs with each job");
         }

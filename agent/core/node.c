@@ -127,6 +127,7 @@ static void admit(struct node *n, const struct wf_assign *m, unsigned cap,
         refuse(n, m, WEFT_EBUSY, "out of memory on the node", out);
         return;
     }
+    r->yields = r->yields && node_may_yield(&n->cfg.caps[cap]);
     r->home = n->home;
     r->max_result = n->link.welcome.max_payload;
     n->held_of[cap]++;
@@ -136,6 +137,9 @@ static void admit(struct node *n, const struct wf_assign *m, unsigned cap,
         node_refuse_run(n, r, rc == WEFT_EFULL ? WEFT_EBUSY : rc, wf_err_sentence(rc),
                         out);
         return;
+    }
+    if (r->begin_us != 0) {
+        node_plan(n, r);
     }
     node_fill(n, out);
 }
@@ -313,6 +317,9 @@ static void on_msg(struct node *n, const struct wf_msg *msg, struct wf_effects *
     case WF_MSG_claimed:
         node_on_claimed(n, &msg->u.claimed, out);
         break;
+    case WF_MSG_seek:
+        node_on_seek(n, &msg->u.seek, out);
+        break;
     case WF_MSG_drain:
         n->drained_by_broker = msg->u.drain.on != 0;
         break;
@@ -468,6 +475,7 @@ void node_step(struct node *n, const struct node_event *ev, struct wf_effects *o
     if (node_data_after(n, out)) {
         node_fill(n, out);
     }
+    node_press(n, out);
     node_data_done(n, first, out);
     node_links_after(n, out);
     node_spool(n, out);
@@ -478,9 +486,12 @@ uint64_t node_wakeup_us(const struct node *n)
 {
     const struct wf_heap_node *x = wf_heap_min(&n->runs.timers);
 
-    return wf_min_u64(
-        wf_min_u64(wf_min_u64(n->link.due_us, node_spool_due_us(n)), node_move_due_us(n)),
-        wf_min_u64(x != NULL ? x->key : UINT64_MAX, node_data_due_us(n)));
+    uint64_t due_us =
+        wf_min_u64(wf_min_u64(n->link.due_us, node_spool_due_us(n)), node_move_due_us(n));
+
+    due_us = wf_min_u64(due_us, node_press_due_us(n));
+    return wf_min_u64(due_us,
+                      wf_min_u64(x != NULL ? x->key : UINT64_MAX, node_data_due_us(n)));
 }
 
 const struct wf_link *node_link(const struct node *n)
@@ -513,6 +524,8 @@ size_t node_owed(const struct node *n)
 
 void node_check(const struct node *n)
 {
+    size_t pressing = 0, yielding = 0, ways = 0, it = 0;
+    const struct run *each;
     uint64_t held = 0, running = 0, bytes = 0, spooled = 0, window = 0;
 
     for (unsigned i = 0; i < n->cfg.ncaps; i++) {
@@ -521,6 +534,13 @@ void node_check(const struct node *n)
         held += n->held_of[i];
         running += n->running_of[i];
     }
+    while ((each = wf_map_next(n->runs.by_key, &it)) != NULL) {
+        pressing += (size_t) run_presses(each);
+        yielding += (size_t) run_yields(each);
+        ways += (size_t) run_is_way(each);
+    }
+    WF_CHECK(pressing == n->runs.npressing && yielding == n->runs.nyielding);
+    WF_CHECK(ways == n->runs.nways);
     WF_CHECK(held == n->runs.nwaiting + n->runs.nrunning);
     WF_CHECK(held == n->link.load.jobs && (held != 0 || n->link.load.work_us == 0));
     WF_CHECK(running == n->runs.nrunning && running <= n->cfg.slots);

@@ -27,10 +27,14 @@ struct node {
     int told_full;        /* that the spool is full, since the session ended */
     int stopped;
     int drained_by_broker, drained_by_owner;
-    int moving;        /* it takes no new work, to leave for a better broker */
-    uint64_t move_us;  /* when it gives that up */
-    uint64_t move_seq; /* of the ping whose pong says that the broker knows of it */
-    uint64_t claim_us; /* the next claim is due; UINT64_MAX: there is nothing */
+    uint64_t press_us;   /* node_queue.c: how far stopping for others has come */
+    int moving;          /* it takes no new work, to leave for a better broker */
+    uint64_t move_us;    /* when it gives that up */
+    unsigned move_fails; /* in a row, though something waits at this one: */
+    unsigned move_way;
+    uint64_t move_again_us; /* later another reason is one of its own */
+    uint64_t move_seq;      /* of the ping whose pong says that the broker knows of it */
+    uint64_t claim_us;      /* the next claim is due; UINT64_MAX: there is nothing */
     uint64_t claim_wait_us, claim_slow_us;
     uint64_t gone_us; /* when the machine is taken away; 0: no such notice came */
     uint8_t warm[WF_CAPS_MAX]; /* its workers are up */
@@ -61,6 +65,7 @@ void node_send_of(const struct node *n, const struct run *r, struct wf_effects *
 /* For the link: is there anything of this broker's? */
 int node_holds(const void *owner, const struct wf_home *home);
 void node_on_claimed(struct node *n, const struct wf_claimed *m, struct wf_effects *out);
+void node_on_seek(struct node *n, const struct wf_seek *m, struct wf_effects *out);
 void node_move_opened(struct node *n, struct wf_effects *out);
 void node_move_cut(struct node *n);
 
@@ -144,6 +149,14 @@ void node_links_after(struct node *n, struct wf_effects *out);
 
 /* Start what waits and has its data, as far as slots go. */
 void node_fill(struct node *n, struct wf_effects *out);
+
+/* Its runs can be stopped without harm to others. */
+int node_may_yield(const struct node_capability *cap);
+
+/* At the end of a step: what has to begin and found no slot gets that of one that yields;
+ * and when that was put off until. */
+void node_press(struct node *n, struct wf_effects *out);
+uint64_t node_press_due_us(const struct node *n);
 
 /* The load that pings tell, as it is at the end of a step; and its `step`. */
 void node_note_load(struct node *n);

@@ -8,23 +8,29 @@
  * An agent that leaves because another broker is better takes no new work, ends what it
  * has, and says bye.  What the broker assigned before it heard of that is refused: the
  * pong of a later ping comes after all of it, and is waited for.  When that takes too
- * long it stays.
+ * long it stays; but where something waits for it, a result that it has or its word that
+ * it has none, it gives its runs more time whenever it tries again, up to 16 minutes.
  */
 #include "agent/core/node_int.h"
 
 /* A broker that died is taken over within two; then each heartbeat counts. */
 #define CLAIM_LEASES 4u
 #define CLAIM_MAX_US 30000000u /* between two */
-#define DRAIN_US     30000000u
+#define DRAIN_US     UINT64_C(30000000)
 #define DRAIN_BEATS  2u      /* at least: it takes a ping */
+#define DRAIN_STEPS  5u      /* of doubling: 16 minutes */
 #define STAY_MS      600000u /* when it could not leave */
 #define STAY_BUSY_MS 60000u
+#define AGAIN_MS     300000u /* after that, while the reason is still there */
 
 /* -- whose ------------------------------------------------------------------------------
  */
 
 int node_is_ours(const struct node *n, const struct run *r)
 {
+#ifdef WEFT_PLANT_RUNS_OF_ANYBODY
+    return 1;
+#endif
     return wf_home_same_broker(&r->home, &n->home);
 }
 
@@ -55,6 +61,9 @@ int node_holds(const void *owner, const struct wf_home *home)
 
 static int has_runs(const struct node *n, const struct wf_home *home)
 {
+#ifdef WEFT_PLANT_LEAVES_WITH_RUNS
+    return 0;
+#endif
     return (node_holds(n, home) & WF_HOLDS_ALONE) != 0;
 }
 
@@ -118,12 +127,47 @@ void node_on_claimed(struct node *n, const struct wf_claimed *m, struct wf_effec
     }
 }
 
+/* Another broker misses us, and asks which of these we do not have: those it need not
+ * wait for.  The others it gets when we can go there. */
+void node_on_seek(struct node *n, const struct wf_seek *m, struct wf_effects *out)
+{
+    struct wf_sought a = {.req = m->req, .found = 1};
+    struct wf_rows rows = m->runs;
+    struct wf_run_row row;
+
+    wf_buf_clear(&n->rows[0]);
+    while (wf_rows_next(&rows, wf_desc_run_row(), &row)) {
+        if (runs_get(&n->runs, &row.job, row.attempt) == NULL) {
+            (void) wf_rows_add(&n->rows[0], &a.runs, wf_desc_run_row(), &row);
+        }
+    }
+    node_send(n, out, WF_MSG_sought, &a);
+}
+
 /* -- going ------------------------------------------------------------------------------
  */
 
+#ifdef WEFT_PLANT_RUNS_DROPPED
+static void drop_others(struct node *n, struct wf_effects *out)
+{
+    struct run *r;
+    size_t it = 0;
+
+    while ((r = wf_map_next(n->runs.by_key, &it)) != NULL) {
+        if (!node_is_ours(n, r)) {
+            node_stop_run(n, r, WEFT_ELOST, NULL, out);
+        }
+    }
+}
+#endif
+
 void node_move_opened(struct node *n, struct wf_effects *out)
 {
+#ifdef WEFT_PLANT_RUNS_DROPPED
+    drop_others(n, out);
+#endif
     n->moving = 0;
+    n->move_fails = 0;
     n->claim_wait_us = n->link.heartbeat_us;
     n->claim_slow_us = wf_add_sat(n->now_us, CLAIM_LEASES * n->link.lease_us);
     claim(n, out);
@@ -135,6 +179,13 @@ void node_move_cut(struct node *n)
     n->claim_us = UINT64_MAX;
 }
 
+/* How long runs may take to end. */
+static uint64_t patience_us(const struct node *n)
+{
+    return wf_link_is_due(&n->link) ? DRAIN_US << wf_min_u64(n->move_fails, DRAIN_STEPS)
+                                    : DRAIN_US;
+}
+
 static void begin(struct node *n, struct wf_effects *out)
 {
     const struct wf_drain m = {1};
@@ -144,9 +195,14 @@ static void begin(struct node *n, struct wf_effects *out)
         wf_link_stay(&n->link, n->now_us, STAY_BUSY_MS);
         return;
     }
+    /* Patience is of one reason, and begins anew with the next. */
+    if (n->link.better != n->move_way || n->now_us >= n->move_again_us) {
+        n->move_fails = 0;
+    }
     n->moving = 1;
-    n->move_us =
-        wf_add_sat(n->now_us, wf_max_u64(DRAIN_US, DRAIN_BEATS * n->link.heartbeat_us));
+    n->move_way = n->link.better;
+    n->move_us = wf_add_sat(
+        n->now_us, wf_max_u64(patience_us(n), DRAIN_BEATS * n->link.heartbeat_us));
     n->move_seq = n->link.ping_seq + 1;
     node_send(n, out, WF_MSG_drain, &m);
 }
@@ -170,6 +226,7 @@ void node_move_after(struct node *n, struct wf_effects *out)
     }
     if (n->link.better == WF_BROKERS_NONE) {
         if (n->moving) {
+            n->move_fails = 0;
             stay(n, out); /* it went away again */
         }
         return;
@@ -180,6 +237,8 @@ void node_move_after(struct node *n, struct wf_effects *out)
     if (n->moving && n->link.ponged_seq >= n->move_seq && !has_runs(n, &n->home)) {
         wf_link_move(&n->link, n->now_us, out);
     } else if (n->moving && n->now_us >= n->move_us) {
+        n->move_fails += wf_link_is_due(&n->link) != 0;
+        n->move_again_us = wf_add_sat(n->now_us, (STAY_MS + AGAIN_MS) * UINT64_C(1000));
         wf_link_stay(&n->link, n->now_us, STAY_MS);
         stay(n, out);
     }

@@ -30,6 +30,11 @@ static uint64_t cut_due_us(const struct node *n, const struct run *r)
 #ifdef WEFT_PLANT_STOP_AFTER_IGNORED
     return UINT64_MAX;
 #endif
+#ifdef WEFT_PLANT_ANY_BROKER_COUNTS
+    if (node_is_open(n)) {
+        return UINT64_MAX;
+    }
+#endif
     return r->stop_after_ms == 0 || (node_is_open(n) && node_is_ours(n, r))
                ? UINT64_MAX
                : wf_add_sat(r->cut_us,
@@ -46,6 +51,9 @@ void node_plan(struct node *n, struct run *r)
     }
     if (r->phase == RUN_RUNNING && !r->told_started) {
         due_us = wf_min_u64(due_us, r->started_us + n->cfg.stream_after_ms * MS);
+    }
+    if (r->phase == RUN_WAITING && r->begin_us > n->now_us) {
+        due_us = wf_min_u64(due_us, r->begin_us);
     }
     if (run_plan(&n->runs, r, due_us) != 0) {
         n->failed++;

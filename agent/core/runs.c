@@ -72,8 +72,22 @@ static struct run *run_new(const struct wf_id *job, uint64_t attempt, size_t max
     return r;
 }
 
+/* As it is now. */
+static void count(struct runs *t, const struct run *r, int by)
+{
+    size_t *n = r->phase == RUN_WAITING    ? &t->nwaiting
+                : r->phase == RUN_FINISHED ? &t->nfinished
+                                           : &t->nrunning;
+
+    *n += (size_t) by;
+    t->helped_of[r->cap] += r->phase == RUN_WAITING && r->helped ? (size_t) by : 0;
+    t->npressing += run_presses(r) ? (size_t) by : 0;
+    t->nyielding += run_yields(r) ? (size_t) by : 0;
+    t->nways += run_is_way(r) ? (size_t) by : 0;
+}
+
 /* Into both maps and the list of its phase; taken on success. */
-static int insert(struct runs *t, struct run *r, struct wf_list_node *list, size_t *count)
+static int insert(struct runs *t, struct run *r, struct wf_list_node *list)
 {
     int rc = wf_map_put(t->by_key, &r->key, sizeof r->key, r);
 
@@ -88,7 +102,7 @@ static int insert(struct runs *t, struct run *r, struct wf_list_node *list, size
     }
     t->next_number++;
     wf_list_push_back(list, &r->node);
-    ++*count;
+    count(t, r, 1);
     return 0;
 }
 
@@ -109,12 +123,21 @@ int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t n
     r->received_us = now_us;
     r->wall_ms = m->wall_ms;
     r->deadline_ms = m->deadline_ms;
+    r->yields = m->yields != 0;
+    r->due_us = UINT64_MAX;
+    if (m->left_ms != 0) {
+        r->due_us = wf_add_sat(now_us, wf_min_u64(m->left_ms, UINT64_MAX / 1000) * 1000);
+    }
+    if (m->begin_ms != 0) {
+        r->begin_us =
+            wf_add_sat(now_us, wf_min_u64(m->begin_ms, UINT64_MAX / 1000) * 1000);
+    }
     r->stop_after_ms = m->stop_after_ms;
     if (!wf_id_is_zero(&m->origin) && m->number != 0) {
         r->shown = (struct run_key){m->origin, (uint32_t) m->number};
     }
     if (r->payload != NULL) {
-        rc = insert(t, r, &t->waiting, &t->nwaiting);
+        rc = insert(t, r, &t->waiting);
     }
     if (rc != 0) {
         run_free(r);
@@ -156,7 +179,7 @@ int runs_restore(struct runs *t, const struct wf_spool_rec *m, uint64_t now_us,
     r->home = (struct wf_home){m->broker, m->store, m->shared};
     r->received_us = r->ended_us = now_us;
     if (r->reason != NULL && r->data != NULL) {
-        rc = insert(t, r, &t->finished, &t->nfinished);
+        rc = insert(t, r, &t->finished);
     }
     if (rc != 0) {
         run_free(r);
@@ -181,25 +204,24 @@ struct run *runs_numbered(const struct runs *t, uint64_t number)
     return wf_map_get(t->by_number, &number, sizeof number);
 }
 
-static size_t *count_of(struct runs *t, unsigned phase)
-{
-    return phase == RUN_WAITING    ? &t->nwaiting
-           : phase == RUN_FINISHED ? &t->nfinished
-                                   : &t->nrunning;
-}
-
 void run_move(struct runs *t, struct run *r, unsigned to)
 {
     struct wf_list_node *const lists[RUN_PHASES] = {&t->waiting, &t->running, &t->running,
                                                     &t->finished};
-    unsigned from = r->phase;
 
+    count(t, r, -1);
     wf_sm_move(states, RUN_PHASES, &r->phase, to);
     wf_list_remove(&r->node);
     wf_list_push_back(lists[to], &r->node);
-    --*count_of(t, from);
-    ++*count_of(t, to);
+    count(t, r, 1);
     t->work_us -= to == RUN_FINISHED ? r->work_us : 0;
+}
+
+void run_help(struct runs *t, struct run *r)
+{
+    count(t, r, -1);
+    r->helped = 1;
+    count(t, r, 1);
 }
 
 uint64_t run_urgency(const struct run *r)
@@ -226,7 +248,7 @@ int run_plan(struct runs *t, struct run *r, uint64_t due_us)
 void runs_forget(struct runs *t, struct run *r)
 {
     t->work_us -= r->phase != RUN_FINISHED ? r->work_us : 0;
-    --*count_of(t, r->phase);
+    count(t, r, -1);
     wf_heap_remove(&t->timers, &r->timer);
     (void) wf_map_take(t->by_key, &r->key, sizeof r->key);
     (void) wf_map_take(t->by_number, &r->number, sizeof r->number);

@@ -19,6 +19,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "proto/brokers.h"
+#include "proto/words.h"
 
 enum run_phase { RUN_WAITING, RUN_RUNNING, RUN_STOPPING, RUN_FINISHED, RUN_PHASES };
 
@@ -76,6 +77,10 @@ struct run {
     unsigned priority;
     uint64_t work_us; /* expected, as it was assigned; what a sum of all can hold */
     uint64_t received_us, started_us, ended_us;
+    uint64_t begin_us; /* after that another makes way for it; 0: none does */
+    uint64_t due_us;   /* when its result has to be there; UINT64_MAX: whenever */
+    int helped;        /* another was stopped for it: it is next */
+    int yields;        /* it makes way for such a one */
     uint64_t wall_ms, deadline_ms;
     uint64_t stop_after_ms; /* of being cut off; 0: it goes on */
     uint64_t kill_us;       /* STOPPING: when its grace ends */
@@ -123,12 +128,31 @@ struct runs {
     struct wf_list_node
         away; /* finished, of another broker: to be spooled all the same */
     size_t nwaiting, nrunning, nfinished;
-    uint64_t work_us; /* of those that wait and run */
+    size_t helped_of[WF_CAPS_MAX]; /* that wait and were helped */
+    size_t npressing;              /* that wait, have to begin, and were not helped; */
+    size_t nyielding;              /* that run and yield; */
+    size_t nways;                  /* and of those, to work of WF_WAY_PRIORITY */
+    uint64_t work_us;              /* of those that wait and run */
     uint64_t next_number;
 };
 
 int runs_init(struct runs *t, size_t max, uint64_t seed);
 void runs_fini(struct runs *t);
+
+static inline int run_presses(const struct run *r)
+{
+    return r->phase == RUN_WAITING && r->begin_us != 0 && !r->helped;
+}
+
+static inline int run_yields(const struct run *r)
+{
+    return r->phase == RUN_RUNNING && r->yields;
+}
+
+static inline int run_is_way(const struct run *r)
+{
+    return run_yields(r) && r->priority <= WF_WAY_PRIORITY;
+}
 
 /* Take an attempt in as WAITING.  WEFT_EEXIST, WEFT_EFULL, WEFT_ENOMEM. */
 int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t now_us,
@@ -147,6 +171,9 @@ void run_move(struct runs *t, struct run *r, unsigned to);
 /* In which order what waits is fetched for, higher first: by priority, then by deadline.
  * Of the same urgency the older one is first. */
 uint64_t run_urgency(const struct run *r);
+
+/* One that waits gets the slot of another, which is stopped for it. */
+void run_help(struct runs *t, struct run *r);
 
 /* Ask for a tick at `due_us`; UINT64_MAX: none.  WEFT_ENOMEM. */
 int run_plan(struct runs *t, struct run *r, uint64_t due_us);

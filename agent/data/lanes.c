@@ -189,7 +189,7 @@ static void on_room(void *arg, size_t pending)
 
 static int need_zctx(struct lanes *l)
 {
-    return l->zctx != NULL ? 0 : zctx_new(false, &l->zctx);
+    return l->zctx != NULL ? 0 : zctx_new(ZCTX_BULK, &l->zctx);
 }
 
 static int dial(struct lane *d)

@@ -14,9 +14,8 @@
  * NODE_LANE_DOWN
  *
  * A holder that refuses our key may not have heard of the ticket yet: it is dialled again
- * for a while.  Sockets are in a ZeroMQ context of their own, with an I/O thread of its
- * own, so that its encryption does not stand before the control lane's; it begins with
- * the first lane.  What a lane brings is read a few pieces a turn of the loop, and little
+ * for a while.  Sockets are in a ZeroMQ context of their own, which begins with the first
+ * lane.  What a lane brings is read a few pieces a turn of the loop, and little
  * is queued in ZeroMQ, where it could not be counted.
  */
 #ifndef AGENT_DATA_LANES_H

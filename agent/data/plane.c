@@ -51,12 +51,12 @@ static int lets_in(void *arg, const struct wf_key *key)
 static void on_ready(void *arg, const struct run *r, const struct handlers_files *files)
 {
     struct plane *p = arg;
-    struct run_end end;
+    struct wf_err why;
+    struct run_end end = {.reason = why.text};
     struct node_event ev = {.kind = NODE_RUN_DONE, .run = r->number, .end = &end};
-    int rc = handlers_start_with(p->handlers, r, files);
 
-    if (rc != 0) {
-        handlers_refusal(rc, &end);
+    end.code = handlers_start_with(p->handlers, r, files, &why);
+    if (end.code != 0) {
         p->cbs.on_event(p->arg, &ev);
     }
 }

@@ -84,6 +84,27 @@ static int put_word(struct wf_buf *text, const char *word, const struct exec_job
     return wf_buf_put(text, word, strlen(word) + 1);
 }
 
+bool given_lacks(const struct wire_start *s, const struct exec_job *job,
+                 char ret_name[EXEC_NAME_MAX + 1])
+{
+    for (uint32_t i = 0; i < s->argv.n; i++) {
+        const char *name = s->argv.v[i];
+
+        while ((name = strstr(name, MARK)) != NULL) {
+            size_t len;
+
+            name += strlen(MARK);
+            len = strcspn(name, "}");
+            if (name[len] == '}' && is_name(name, len) && !has_input(job, name, len)) {
+                memcpy(ret_name, name, len);
+                ret_name[len] = '\0';
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Nothing may move once something points to it: all the room is made first. */
 static int reserve(const struct wire_start *s, const struct exec_job *job,
                    struct wf_buf *text)

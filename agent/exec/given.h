@@ -16,6 +16,10 @@ int given_check(const struct exec_job *job, const char *below);
  * command names an input that is not there), WEFT_ETOOBIG, WEFT_ENOMEM. */
 int given_start(struct wire_start *s, const struct exec_job *job, struct wf_buf *text);
 
+/* The first input that the command names and the job lacks: is there one? */
+bool given_lacks(const struct wire_start *s, const struct exec_job *job,
+                 char ret_name[EXEC_NAME_MAX + 1]);
+
 /* What work_job.files is; appends nothing when the job is given nothing by path.  0,
  * WEFT_ETOOBIG, WEFT_ENOMEM. */
 int given_work(const struct exec_job *job, struct wf_buf *b);

@@ -192,7 +192,7 @@ static const struct route {
     [WF_MSG_facts] = {on_facts, B, 0},
     [WF_MSG_assign] = {on_assign, B, 0},
     [WF_MSG_seek] = {on_seek, B, 0},
-    [WF_MSG_sought] = {on_sought, B, 0},
+    [WF_MSG_sought] = {on_sought, A | B, 0},
     [WF_MSG_stop] = {on_stop, B, 0, 1},
     [WF_MSG_result_ack] = {on_result_ack, B, 0, 1},
     [WF_MSG_holdings] = {on_holdings, A, 0},
@@ -307,7 +307,8 @@ void refuse(struct turn *t, int code, uint64_t req, const struct wf_id *job,
     struct wf_error m = {.code = (uint64_t) -code,
                          .about = t->msg->type,
                          .req = req != 0 ? req : req_of(t->msg),
-                         .retry_ms = retry_ms};
+                         .retry_ms = retry_ms,
+                         .again = t->early != 0};
     va_list ap;
 
     if (t->quiet) {
@@ -449,6 +450,15 @@ void core_step(struct core *c, const struct broker_event *ev, struct wf_effects 
         /* Some of what was to be written never reaches the store, and nobody knows what:
          * jobs are marked until their records are taken, but keys are not. */
         promises_break(c, lsn + 1, out);
+    }
+}
+
+void core_expect(const struct core *c, const struct wf_msg *m)
+{
+    if (m->type == WF_MSG_submit) {
+        jobs_expect(&c->jobs, &m->u.submit.job);
+    } else if (m->type == WF_MSG_result) {
+        jobs_expect(&c->jobs, &m->u.result.job);
     }
 }
 

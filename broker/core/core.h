@@ -62,6 +62,10 @@ void core_free(struct core *c);
 /* Step.  Total: any event in any state. */
 void core_step(struct core *c, const struct broker_event *ev, struct wf_effects *out);
 
+/* This message comes in one of the next steps: have the cache fetch where its job will be
+ * looked up.  Changes nothing. */
+void core_expect(const struct core *c, const struct wf_msg *m);
+
 /* When a TICK is wanted next, or UINT64_MAX. */
 uint64_t core_wakeup_us(const struct core *c);
 

@@ -66,6 +66,7 @@
     C(estimates_lost)                                                                    \
     C(guests)                                                                            \
     C(guests_refused)                                                                    \
+    C(copies_dropped)                                                                    \
     C(names_untold)                                                                      \
     C(names_refused)                                                                     \
     C(facts_unsaid)                                                                      \
@@ -153,6 +154,7 @@ struct turn {
     const struct wf_msg *msg;
     struct wf_effects *out;
     int quiet; /* refusals are not sent: the caller has an answer of its own */
+    int early; /* what is refused only came too early */
 };
 
 /* on_session.c */

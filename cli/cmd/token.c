@@ -70,6 +70,11 @@ static void explain(struct cli *cli, const struct token_args *args)
              fmt_wall(now + args->ttl_ms, now).s);
     if (role_of(args->role) == WEFT_ROLE_AGENT) {
         cli_note(cli, "  next: on the device: weft-agent join --token-file %s", file);
+    } else if (role_of(args->role) == WEFT_ROLE_BROKER) {
+        cli_note(cli,
+                 "  next: at the other broker: weft-broker link --config FILE "
+                 "--token-file %s",
+                 file);
     } else {
         cli_note(cli, "  next: where it is to be used: weft ctx add NAME %s", file);
     }
@@ -81,10 +86,14 @@ static int token_create(struct cli *cli, const void *args_, int n, char **operan
     struct weft_token token = WEFT_TOKEN_INIT;
     char *text = NULL, why[256] = "";
     struct json json;
-    int rc = cli_connect(cli);
+    int rc;
 
     (void) n;
     (void) operands;
+    if (args->name != NULL && *args->name == '\0') {
+        return cli_usage(cli, "--name wants a name; without it the device chooses one");
+    }
+    rc = cli_connect(cli);
     if (rc != CLI_OK) {
         return rc;
     }

@@ -23,14 +23,23 @@ uint64_t move_ms(const struct move *move)
     return clock_ms() - move->start_ms;
 }
 
-/* Without a bar a wait is told in a line, once each. */
-static void tell_wait(struct move *move, const char *text)
+void move_tell(struct move *move, uint64_t now_ms)
 {
-    if (*text != '\0' && strcmp(text, move->waits) != 0 && move->progress.off &&
-        move->cli->err.tty) {
-        cli_note(move->cli, "%s", text);
+    if (*move->waits != '\0' && !move->told && move->progress.off &&
+        now_ms - move->heard_ms >= MOVE_TELL_MS) {
+        cli_note(move->cli, "%s; Ctrl-C to stop", move->waits);
+        move->told = 1;
     }
-    snprintf(move->waits, sizeof(move->waits), "%s", text);
+}
+
+static void note_wait(struct move *move, const char *text)
+{
+    if (*text != '\0' && strncmp(text, move->waits, sizeof(move->waits) - 1) != 0) {
+        move->told = 0;
+        snprintf(move->waits, sizeof(move->waits), "%s", text);
+    } else if (*text == '\0') {
+        *move->waits = '\0';
+    }
 }
 
 void move_on_progress(const struct weft_progress *p, void *arg)
@@ -51,7 +60,7 @@ void move_on_progress(const struct weft_progress *p, void *arg)
     }
     snprintf(move->note, sizeof(move->note), "%s%s",
              p->phase == WEFT_READING ? "reading " : "", text);
-    tell_wait(move, *p->text != '\0' ? text : "");
+    note_wait(move, *p->text != '\0' ? text : "");
     progress_update(&move->progress, p->bytes, p->total, move->note, now);
     free(text);
 }
@@ -72,6 +81,7 @@ int move_wait(struct move *move, weft_future *future, const char *what)
     move->heard_ms = clock_ms();
     while (!weft_future_is_done(future) && intr_count() == seen && !is_stuck(move)) {
         cli_turn(cli, INTR_POLL_MS, -1);
+        move_tell(move, clock_ms());
     }
     progress_clear(&move->progress);
     if (!weft_future_is_done(future) && intr_count() == seen) {
@@ -89,6 +99,9 @@ int move_wait(struct move *move, weft_future *future, const char *what)
     if (code == WEFT_ENOENT && move->missing != NULL) {
         return cli_fail_next(cli, code, move->missing, "%s: %s", what,
                              weft_future_text(future));
+    }
+    if (code == WEFT_EEXIST && move->exists != NULL) {
+        return cli_fail_next(cli, code, move->exists, "%s", weft_future_text(future));
     }
     return code == 0 ? 0 : data_fail(cli, code, what, weft_future_text(future));
 }

@@ -14,8 +14,10 @@ struct move {
     struct progress progress;
     enum weft_phase phase;
     const char *missing; /* next step when something is not found; NULL: the datasets */
+    const char *exists;  /* and when a file is there; NULL: names of datasets */
     char note[160];      /* what is said behind the bar */
-    char waits[160];     /* told once when there is no bar */
+    char waits[160];     /* what it waits for; told once when there is no bar */
+    int told;
     uint64_t start_ms;
     uint64_t patience_ms; /* it ends when nothing moves for so long; 0: never */
     uint64_t heard_ms;    /* when something moved */
@@ -27,6 +29,12 @@ void move_init(struct move *move, struct cli *cli, int quiet);
 
 /* The transfer's on_progress, with the move as its argument. */
 weft_progress_fn move_on_progress;
+
+#define MOVE_TELL_MS 1500u
+
+/* Without a bar a wait is told in a line, once each, when it has lasted MOVE_TELL_MS:
+ * also where nobody watches, for else it looks like a hang.  move_wait() does this. */
+void move_tell(struct move *move, uint64_t now_ms);
 
 /* Wait for its end.  0; CLI_INTERRUPTED (the future is to be freed); else the exit code
  * of the error that it printed about `what`. */

@@ -119,7 +119,9 @@ int outcome_refused(struct cli *cli, weft_future *future)
     char next[64];
 
     if (code == WEFT_ENOENT) {
-        return cli_fail_next(cli, code, "`weft nodes` and `weft jobs` list what there is",
+        return cli_fail_next(cli, code,
+                             "`weft data ls`, `weft nodes` and `weft jobs` list what "
+                             "there is",
                              "%s", weft_future_text(future));
     }
     if (cli_exit_of(code) != CLI_BUSY || retry_ms == 0) {

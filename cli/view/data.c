@@ -79,6 +79,11 @@ int data_fail(struct cli *cli, int code, const char *ref, const char *why)
     case WEFT_ESTATE:
         return cli_fail_next(cli, code, "try it again when nobody writes to the files",
                              "%s%s%s", ref, colon, why);
+    case WEFT_EPERM:
+        return cli_fail_next(cli, code,
+                             "use a context of its owner, or of an operator of that "
+                             "broker: `weft ctx ls`",
+                             "%s%s%s", ref, colon, why);
     default:
         return cli_fail(cli, code, "%s%s%s", ref, colon, why);
     }

@@ -168,6 +168,8 @@ static int is_prefix(const char *text)
 
 int job_fail(struct cli *cli, int rc, const char *prefix)
 {
+    char why[256];
+
     if (rc == WEFT_ENOENT && !is_prefix(prefix)) {
         return cli_fail_next(cli, rc, "`weft jobs` lists them",
                              "`%s` is no job id: give at least %d hex digits of it",
@@ -181,7 +183,20 @@ int job_fail(struct cli *cli, int rc, const char *prefix)
     if (rc == WEFT_ENOENT) {
         return cli_fail_next(cli, rc, "`weft jobs` lists them", "job %s", prefix);
     }
-    return cli_fail(cli, rc, "job %s", prefix);
+    if (weft_failed_text(cli->client, why, sizeof(why)) == 0) {
+        return cli_fail(cli, rc, "job %s", prefix);
+    }
+    return cli_fail(cli, rc, "job %s: %s", prefix, why);
+}
+
+int job_refused(struct cli *cli, int rc, const char *id, weft_future *future)
+{
+    const char *text = future != NULL ? weft_future_text(future) : "";
+
+    if (*text == '\0' && rc == WEFT_ETIMEOUT) {
+        text = "no answer, or the broker that has it cannot be reached";
+    }
+    return cli_fail(cli, rc, "job %s%s%s", id, *text != '\0' ? ": " : "", text);
 }
 
 int job_resolve(struct cli *cli, const char *prefix, weft_id *ret_id)

@@ -44,6 +44,9 @@ int job_exit(enum weft_state state);
 /* Say why a query about the job named by `prefix` failed.  The exit code. */
 int job_fail(struct cli *cli, int rc, const char *prefix);
 
+/* The same of what was asked for with a future, which may be NULL. */
+int job_refused(struct cli *cli, int rc, const char *id, weft_future *future);
+
 /* Find a job by a prefix of its id; prints what goes wrong.  A whole id is taken as it
  * is, without asking. */
 int job_resolve(struct cli *cli, const char *prefix, weft_id *ret_id);

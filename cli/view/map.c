@@ -394,19 +394,21 @@ static void print_notes(struct cli *cli, const struct map *map)
     }
 }
 
+/* Of all brokers that are shown, whether their agents are listed or not.  Others tell how
+ * many agents they have that take work; of one that is cut off they are not seen up. */
 static void print_footer(struct cli *cli, const struct map *map)
 {
-    size_t agents = 0, up = 0;
+    uint64_t agents = map->status->agents, up = map->status->agents_up;
 
-    for (size_t i = 0; i < map->nnodes; i++) {
-        agents += (size_t) node_is_agent(&map->nodes[i]);
-        up += node_is_agent(&map->nodes[i]) && node_is_up(&map->nodes[i]);
+    for (size_t i = 1; i < map->nbrokers; i++) {
+        agents += map->brokers[i].agents;
+        up += is_cut(&map->brokers[i]) ? 0 : map->brokers[i].agents;
     }
     if (map->nbrokers > 1) {
-        cli_footer(cli, "%zu/%zu brokers, %zu/%zu agents up", map_brokers_up(map),
-                   map->nbrokers, up, agents);
+        cli_footer(cli, "%zu/%zu brokers, %" PRIu64 "/%" PRIu64 " agents up",
+                   map_brokers_up(map), map->nbrokers, up, agents);
     } else {
-        cli_footer(cli, "%zu of %zu agents up", up, agents);
+        cli_footer(cli, "%" PRIu64 " of %" PRIu64 " agents up", up, agents);
     }
 }
 

@@ -56,22 +56,23 @@ struct wf_call {
     unsigned state; /* enum wf_call_state */
     unsigned flags;
     unsigned news;
-    int error;            /* of a DONE call: 0 or WEFT_E* */
-    int has_outcome;      /* then `outcome` is set, and points into `bytes` */
-    int has_reply;        /* then `bytes` is the encoded message that answered */
-    unsigned class_;      /* of an accepted job: what really holds */
-    struct wf_id reused;  /* of one: the like job whose outcome it gets; zero: none */
-    int waits;            /* a job that is offered again when it is due */
-    int holds;            /* a job that is not sent before its payload is in the mesh */
-    unsigned home;        /* place in struct wf_homes of whose it is; 0: nobody's yet */
-    int led;              /* a broker said that another one has its job */
-    int away;             /* a request that waits for that one: not under way here */
-    uint64_t doubt_us;    /* asked for until then though its broker's store lacks it */
-    uint64_t offer_ms;    /* how long to offer it to a broker that cannot store it */
-    uint64_t offer_us;    /* until when, once one refused it for that; 0: none did */
-    uint64_t retry_ms;    /* goes with `error` */
-    uint64_t rtt_us;      /* of a ping */
-    uint64_t req;         /* never 0 once open: the order of asking */
+    int error;           /* of a DONE call: 0 or WEFT_E* */
+    int has_outcome;     /* then `outcome` is set, and points into `bytes` */
+    int has_reply;       /* then `bytes` is the encoded message that answered */
+    unsigned class_;     /* of an accepted job: what really holds */
+    struct wf_id reused; /* of one: the like job whose outcome it gets; zero: none */
+    int waits;           /* a job that is offered again when it is due */
+    int holds;           /* a job that is not sent before its payload is in the mesh */
+    unsigned home;       /* place in struct wf_homes of whose it is; 0: nobody's yet */
+    int led;             /* a broker said that another one has its job */
+    uint64_t led_us;   /* until when that one is waited for; 0: for as long as it takes */
+    int away;          /* a request that waits for that one: not under way here */
+    uint64_t doubt_us; /* asked for until then though its broker's store lacks it */
+    uint64_t offer_ms; /* how long to offer it to a broker that cannot take it yet */
+    uint64_t offer_us; /* until when, once one refused it for that; 0: none did */
+    uint64_t retry_ms; /* goes with `error` */
+    uint64_t rtt_us;   /* of a ping */
+    uint64_t req;      /* never 0 once open: the order of asking */
     uint64_t deadline_us; /* UINT64_MAX: none */
     uint64_t skip;
     size_t held;     /* what the table counts for it while not accepted: bytes + 1 */
@@ -94,6 +95,8 @@ struct wf_call {
      * is not cleared for the next use. */
     struct wf_submit submit; /* points into `bytes` until accepted */
     struct weft_outcome outcome;
+    /* When `led`: the name of that broker, or digits of its key. */
+    char led_to[WF_NAME_MAX + 1];
 };
 
 /* A fresh call; and one to be used again, which keeps a small buffer. */

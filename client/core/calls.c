@@ -1,6 +1,8 @@
 #include "client/core/calls.h"
 
 #include "client/core/data.h"
+#include "client/core/leave.h"
+#include "client/core/led.h"
 #include "client/core/replies.h"
 #include "client/core/send.h"
 #include "common/check.h"
@@ -200,14 +202,6 @@ static void after_link(struct wf_calls *c)
     }
 }
 
-/* A better broker, once nothing is asked of this one that another could not answer. */
-static void move_on(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
-{
-    if (c->link.better != WF_BROKERS_NONE && c->requests == (c->follower != NULL)) {
-        wf_link_move(&c->link, now_us, out);
-    }
-}
-
 void wf_calls_start(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
 {
     wf_link_start(&c->link, now_us, out);
@@ -233,14 +227,20 @@ void wf_calls_down(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
 void wf_calls_refused(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
 {
     wf_link_refused(&c->link, now_us, out);
+    wf_led_refused(c, c->link.endpoint);
     after_link(c);
 }
 
 void wf_calls_tried(struct wf_calls *c, uint64_t now_us, int answered,
                     struct wf_effects *out)
 {
+    const unsigned way = c->link.trying;
+
     wf_link_tried(&c->link, now_us, answered, out);
-    move_on(c, now_us, out);
+    if (answered < 0 && way != WF_BROKERS_NONE) {
+        wf_led_refused(c, way);
+    }
+    wf_leave_for_better(c, now_us, out);
 }
 
 static int is_own_pong(const struct wf_msg *msg)
@@ -258,11 +258,12 @@ void wf_calls_msg(struct wf_calls *c, uint64_t now_us, const struct wf_msg *msg,
     switch (wf_link_msg(&c->link, now_us, msg, out)) {
     case WF_LINK_OPENED:
         c->homes.here = wf_link_home(&c->link);
+        wf_leave_done(c);
         wf_send_all(c, now_us, out);
         return;
     case WF_LINK_PASS:
         wf_replies_take(c, now_us, msg, raw);
-        move_on(c, now_us, out);
+        wf_leave_for_better(c, now_us, out);
         return;
     case WF_LINK_HANDLED:
         after_link(c);
@@ -274,7 +275,8 @@ uint64_t wf_calls_due_us(const struct wf_calls *c)
 {
     const struct wf_heap_node *first = wf_heap_min(&c->due);
 
-    return wf_min_u64(c->link.due_us, first != NULL ? first->key : UINT64_MAX);
+    return wf_min_u64(wf_min_u64(c->link.due_us, first != NULL ? first->key : UINT64_MAX),
+                      wf_leave_due_us(c));
 }
 
 /* `now_us` plus what a broker asks for, within reason. */
@@ -324,9 +326,7 @@ static void expire(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
     }
     wf_heap_remove(&c->due, &call->due);
     if (call->kind == WF_CALL_WATCH || call->state == WF_CALL_ACCEPTED) {
-        if (wf_calls_ready(c)) {
-            wf_send_call(c, c->link.heard_us, call, out);
-        }
+        wf_led_again(c, now_us, call, out);
     } else if (call->kind != WF_CALL_SUBMIT) {
         wf_calls_end(c, call,
                      wf_calls_ready(c) && !call->away ? WEFT_ETIMEOUT : WEFT_EUNREACH,
@@ -348,6 +348,9 @@ void wf_calls_tick(struct wf_calls *c, uint64_t now_us, struct wf_effects *out)
     wf_link_tick(&c->link, now_us, out);
     while ((first = wf_heap_min(&c->due)) != NULL && first->key <= now_us) {
         expire(c, now_us, CONTAINER_OF(first, struct wf_call, due), out);
+    }
+    if (c->leaving || c->link.better != WF_BROKERS_NONE) {
+        wf_leave_for_better(c, now_us, out);
     }
 }
 

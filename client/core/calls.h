@@ -6,7 +6,9 @@
  * broker will ever let us in (key refused or revoked, no common version) every call ends.
  *
  * Who knows several brokers moves between them; handles stay as they are.  Jobs wait for
- * the broker that they were submitted to, or for one with its store (homes.h).
+ * the broker that they were submitted to, or for one with its store (homes.h).  Who goes
+ * where others of its jobs are sends no new ones for a moment before, so that a steady
+ * flow does not leave some behind wherever it goes.
  *
  * Calls are borrowed from the shell, which keeps them where they are until
  * wf_calls_forget().  A step leaves those with news in a list: take them with
@@ -38,7 +40,9 @@ struct wf_calls {
     struct wf_call *follower; /* of the broker's events; NULL: none */
     size_t n, pending, pending_bytes, requests;
     uint64_t last_req;
-    uint64_t late; /* messages about nothing that is open */
+    uint64_t late;     /* messages about nothing that is open */
+    int leaving;       /* what is of no broker yet is not sent here */
+    uint64_t leave_us; /* until then, once the link has a reason to go; 0: it has none */
     int closed;
 };
 
@@ -113,7 +117,7 @@ void wf_calls_end(struct wf_calls *c, struct wf_call *call, int error,
                   struct wf_slice text, uint64_t retry_ms);
 void wf_calls_ended(struct wf_calls *c, struct wf_call *call);
 
-/* Offer a job again, under its id, to a broker that could not store it.  WEFT_ETIMEOUT:
+/* Offer a job again, under its id, to a broker that could not take it yet. WEFT_ETIMEOUT:
  * there is no time left for that; WEFT_ENOMEM, WEFT_EFULL. */
 int wf_calls_offer_later(struct wf_calls *c, struct wf_call *call, uint64_t now_us,
                          uint64_t after_ms);

@@ -67,6 +67,9 @@ int wf_homes_take(struct wf_homes *h, struct wf_call *call, const struct wf_call
         }
         h->v[call->home - 1].n++;
     }
+#ifdef WEFT_PLANT_SENT_ANYWHERE
+    return 1;
+#endif
     return wf_homes_here(h, call);
 }
 
@@ -103,6 +106,13 @@ int wf_homes_led(struct wf_homes *h, struct wf_call *call, const struct wf_key *
     return to != 0;
 }
 
+int wf_homes_away_at(const struct wf_homes *h, const struct wf_call *call,
+                     const struct wf_key *key)
+{
+    return call->home != 0 && h->v[call->home - 1].alone &&
+           wf_key_eq(&h->v[call->home - 1].home.key, key) && !wf_homes_here(h, call);
+}
+
 int wf_homes_doubt(struct wf_homes *h, struct wf_call *call, uint64_t now_us)
 {
     if (!wf_homes_here(h, call) ||
@@ -120,6 +130,9 @@ int wf_homes_hold(const struct wf_homes *h, const struct wf_home *home)
 {
     int held = 0;
 
+#ifdef WEFT_PLANT_CALLS_LEFT_BEHIND
+    return 0;
+#endif
     for (unsigned i = 0; i < WF_HOMES_MAX; i++) {
         if (h->v[i].n == 0 || !is_of(h, i, home)) {
             continue;

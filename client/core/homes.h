@@ -54,6 +54,10 @@ void wf_homes_drop(struct wf_homes *h, struct wf_call *call);
  * store. */
 int wf_homes_here(const struct wf_homes *h, const struct wf_call *call);
 
+/* It is of the broker with this key alone, which is not the present one. */
+int wf_homes_away_at(const struct wf_homes *h, const struct wf_call *call,
+                     const struct wf_key *key);
+
 /* Are there calls of this broker's store, or of this broker alone?  WF_HOLDS* bits. */
 int wf_homes_hold(const struct wf_homes *h, const struct wf_home *home);
 

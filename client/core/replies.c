@@ -1,6 +1,7 @@
 #include "client/core/replies.h"
 
 #include "client/core/data.h"
+#include "client/core/led.h"
 #include "common/err.h"
 #include "proto/words.h"
 
@@ -107,38 +108,11 @@ static struct wf_slice forgotten(const struct wf_call *call)
               "it keeps results is over; submit it again");
 }
 
-/* Another broker has the job: the call is that one's, and the link goes there.  Once. */
-static int lead(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
-                struct wf_rows at)
-{
-    struct wf_broker_row row;
-    int known = 0;
-
-    while (!call->led && wf_rows_next(&at, wf_desc_broker_row(), &row)) {
-        if (wf_key_eq(&row.key, &c->homes.here.key)) {
-            continue;
-        }
-        if (!known && !wf_homes_led(&c->homes, call, &row.key)) {
-            return 0;
-        }
-        known |= wf_link_named(&c->link, now_us, &row);
-        if (!known) {
-            wf_homes_drop(&c->homes, call);
-        }
-    }
-    call->led |= known;
-    if (known && call->kind == WF_CALL_REQUEST && !call->away) {
-        call->away = 1;
-        c->requests--;
-    }
-    return known;
-}
-
 /* It is not known here: is it to be had elsewhere?  Then the call goes on. */
 static int is_elsewhere(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                         struct wf_rows at)
 {
-    if (call->kind != WF_CALL_PING && lead(c, now_us, call, at)) {
+    if (call->kind != WF_CALL_PING && wf_led_on(c, now_us, call, at)) {
         return 1;
     }
     if (call->kind == WF_CALL_REQUEST || !wf_homes_doubt(&c->homes, call, now_us)) {
@@ -172,11 +146,11 @@ static void refuse(struct wf_calls *c, uint64_t now_us, struct wf_call *call, in
 }
 
 /* A submit was refused.  A broker that cannot store says when to come back, or that it
- * makes no sense. */
+ * makes no sense; what came too early is taken soon. */
 static void refuse_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
                           const struct wf_error *e)
 {
-    if (wire_error(e->code) == WEFT_ESTORAGE && e->retry_ms != 0 &&
+    if ((wire_error(e->code) == WEFT_ESTORAGE || e->again) && e->retry_ms != 0 &&
         wf_calls_offer_later(c, call, now_us, e->retry_ms) == 0) {
         return;
     }

@@ -17,7 +17,12 @@ static const struct wf_call *twin_of(struct wf_calls *c, const struct wf_call *c
 
 static int may_send(struct wf_calls *c, struct wf_call *call)
 {
-    return wf_homes_take(&c->homes, call, call->home == 0 ? twin_of(c, call) : NULL);
+    const struct wf_call *twin = call->home == 0 ? twin_of(c, call) : NULL;
+
+    if (c->leaving && call->home == 0 && twin == NULL) {
+        return 0; /* but a twin's home knows the job, and may end it meanwhile */
+    }
+    return wf_homes_take(&c->homes, call, twin);
 }
 
 static void send_watch(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)

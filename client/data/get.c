@@ -29,9 +29,13 @@ static void file_work(struct desk_task *task)
 {
     struct filing *w = CONTAINER_OF(task, struct filing, task);
     const struct get *g = w->get;
-    const char *path = g->files[w->to].path;
+    const struct get_file *f = &g->files[w->to];
+    const char *path = f->path;
+    int found = g->keep ? sink_find(path, &f->digest, f->size, &w->err) : 0;
 
-    if (w->from != GET_NONE) {
+    if (found != 0) {
+        w->code = found < 0 ? found : 0;
+    } else if (w->from != GET_NONE) {
         w->code = sink_copy(g->files[w->from].path, path, g->part_end, &w->err);
     } else {
         w->code = file_write(path, g->bytes_inline.p, g->bytes_inline.len, 0666, &w->err);
@@ -158,6 +162,7 @@ static int begin_file(struct get *g, size_t i)
                                   .job = g->job,
                                   .path = g->to != NULL ? f->path : NULL,
                                   .part_end = g->part_end,
+                                  .keep = g->keep,
                                   .write = g->write,
                                   .arg = g->arg,
                                   .tag = i};

@@ -40,6 +40,7 @@ struct get {
     int is_file;      /* the ref names one file */
     char *to;         /* owned: file or folder; NULL: `write`, or memory */
     char part_end[SINK_PART_MAX + 1]; /* of names of files that are not whole yet */
+    int keep;                         /* files that are there with other bytes */
     weft_write_fn *write;
     void *arg;
     size_t max;

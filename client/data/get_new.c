@@ -45,6 +45,7 @@ static int get_new(struct weft_client *c, const struct weft_get *w, int with_ref
     wf_buf_init(&g->bytes_inline, WF_PAYLOAD_MAX + 1);
     g->write = w->write;
     g->arg = w->arg;
+    g->keep = w->keep != 0;
     g->max = w->max;
     g->patience_us = wf_min_u64(w->patience_ms, UINT64_MAX / 2000) * 1000;
     rc = with_ref ? take_ref(g, w->ref) : 0;

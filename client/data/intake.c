@@ -90,6 +90,7 @@ int intake_new(struct transfer *t, const struct intake_cbs *cbs,
     wf_list_init(&in->ahead);
     rc = sink_init(&in->sink, w->path, w->part_end, &w->digest, w->size);
     if (rc == 0) {
+        in->sink.keep = w->keep;
         rc = wf_map_put(d->intakes, &in->digest, sizeof in->digest, in);
     }
     if (rc != 0) {
@@ -187,7 +188,17 @@ static struct errand *errand_new(struct intake *in, enum errand_kind kind,
     return e;
 }
 
-/* On the disk's thread.  A part is looked at in steps; `chunk` says that more follow. */
+/* What is there is looked at in steps; `chunk` says that more follow. */
+static int look(struct errand *e, struct sink *s)
+{
+    int rc = sink_open(s, &e->err);
+
+    rc = rc == 0 ? sink_look(s, LOOK_STEP, e->buf, &e->err) : rc;
+    e->chunk = rc == 1;
+    return rc < 0 ? rc : 0;
+}
+
+/* On the disk's thread. */
 static void work(struct desk_task *task)
 {
     struct errand *e = CONTAINER_OF(task, struct errand, task);
@@ -196,8 +207,7 @@ static void work(struct desk_task *task)
 
     switch (e->kind) {
     case ERRAND_OPEN:
-        e->code = in->write != NULL ? 0 : sink_open(s, &e->err);
-        e->chunk = e->code == 0 && sink_look(s, LOOK_STEP, e->buf, &e->err) == 1;
+        e->code = in->write != NULL ? 0 : look(e, s);
         break;
     case ERRAND_LEAVES:
         e->code = sink_leaves(s, e->buf, e->len, &e->err);

@@ -29,6 +29,7 @@ struct intake_want {
     struct wf_id job; /* whose result it is; zero: none */
     const char *path; /* to this file, by way of a part that ends with `part_end`; */
     const char *part_end;
+    int keep;             /* unless another one is there: WEFT_EEXIST; */
     weft_write_fn *write; /* or to this function; or to memory */
     void *arg;
     size_t tag;

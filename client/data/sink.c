@@ -40,8 +40,11 @@ static char *part_of(const char *path, const char *end)
 int sink_init(struct sink *s, const char *path, const char *end,
               const struct wf_digest *digest, uint64_t size)
 {
-    *s = (struct sink){
-        .fd = -1, .digest = *digest, .size = size, .nchunks = wf_chunk_count(size)};
+    *s = (struct sink){.fd = -1,
+                       .old = -1,
+                       .digest = *digest,
+                       .size = size,
+                       .nchunks = wf_chunk_count(size)};
     s->map = wf_calloc(s->nchunks / 8 + 1, 1);
     if (path != NULL) {
         s->path = wf_strdup(path);
@@ -62,12 +65,16 @@ void sink_fini(struct sink *s)
         }
         (void) close(s->fd);
     }
+    if (s->old >= 0) {
+        (void) close(s->old);
+    }
+    wf_free(s->of_old);
     wf_free(s->path);
     wf_free(s->part);
     wf_free(s->mem);
     wf_free(s->leaves);
     wf_free(s->map);
-    *s = (struct sink){.fd = -1};
+    *s = (struct sink){.fd = -1, .old = -1};
 }
 
 static int io_fail(struct wf_err *err, const char *path)
@@ -188,13 +195,38 @@ static int open_part(struct sink *s, struct wf_err *err)
     return rc;
 }
 
+static int is_other(const struct sink *s, struct wf_err *err)
+{
+    return wf_err_set(err, WEFT_EEXIST, "%s is there, and is not this", s->path);
+}
+
+/* The file that is there, to be kept; with none there is nothing to look at. */
+static int open_old(struct sink *s, struct wf_err *err)
+{
+    struct stat st;
+
+    s->old = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (s->old < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : is_other(s, err);
+    }
+    if (fstat(s->old, &st) != 0 || !S_ISREG(st.st_mode) ||
+        (uint64_t) st.st_size != s->size) {
+        return is_other(s, err);
+    }
+    s->of_old = wf_calloc(s->nchunks + 1, sizeof *s->of_old);
+    return s->of_old != NULL ? 0 : wf_err_set(err, WEFT_ENOMEM, "no memory");
+}
+
 int sink_open(struct sink *s, struct wf_err *err)
 {
+    int rc = 0;
+
     if (s->fd >= 0 || s->mem != NULL) {
         return 0;
     }
     if (s->path != NULL) {
-        return open_part(s, err);
+        rc = s->keep ? open_old(s, err) : 0;
+        return rc != 0 ? rc : open_part(s, err);
     }
     s->mem = s->size < SIZE_MAX ? wf_calloc((size_t) s->size + 1, 1) : NULL;
     return s->mem != NULL ? 0 : wf_err_set(err, WEFT_ENOMEM, "no memory for the data");
@@ -210,11 +242,53 @@ void sink_mark(struct sink *s, uint64_t chunk)
     }
 }
 
+/* All of it is what was wanted: nothing is left to be got. */
+static int take_old(struct sink *s, struct wf_err *err)
+{
+    struct wf_digest digest;
+
+    (void) close(s->old);
+    s->old = -1;
+    wf_blob_digest(s->size, s->of_old, &digest);
+    if (!wf_digest_eq(&digest, &s->digest)) {
+        return is_other(s, err);
+    }
+    for (uint64_t i = 0; i < s->nchunks; i++) {
+        sink_mark(s, i);
+    }
+    if (s->leaves == NULL) {
+        s->leaves = s->of_old;
+        s->of_old = NULL;
+    }
+    s->looked = s->nchunks;
+    s->is_there = 1;
+    return 0;
+}
+
+static int look_at_old(struct sink *s, uint64_t bytes, uint8_t *buf, struct wf_err *err)
+{
+    uint64_t seen = 0;
+
+    while (s->looked < s->nchunks && seen < bytes) {
+        uint64_t i = s->looked++;
+        uint32_t len = wf_chunk_len(s->size, i);
+
+        seen += len;
+        if (read_at(s->old, buf, len, i * wf_chunk_size(s->size)) != 0) {
+            return is_other(s, err);
+        }
+        wf_leaf(buf, len, &s->of_old[i]);
+    }
+    return s->looked < s->nchunks ? 1 : take_old(s, err);
+}
+
 int sink_look(struct sink *s, uint64_t bytes, uint8_t *buf, struct wf_err *err)
 {
     uint64_t seen = 0;
 
-    (void) err;
+    if (s->old >= 0) {
+        return look_at_old(s, bytes, buf, err);
+    }
     while (s->resumed && s->looked < s->nchunks && seen < bytes) {
         uint64_t i = s->looked++;
         uint32_t len = wf_chunk_len(s->size, i);
@@ -285,12 +359,37 @@ int sink_finish(struct sink *s, struct wf_err *err)
     if (s->path == NULL) {
         return 0;
     }
-    if (ftruncate(s->fd, (off_t) s->size) != 0 || rename(s->part, s->path) != 0) {
+    if (s->is_there) {
+        (void) unlink(s->part);
+    } else if (ftruncate(s->fd, (off_t) s->size) != 0 || rename(s->part, s->path) != 0) {
         return io_fail(err, s->path);
     }
     (void) close(s->fd);
     s->fd = -1;
     return 0;
+}
+
+int sink_find(const char *path, const struct wf_digest *digest, uint64_t size,
+              struct wf_err *err)
+{
+    struct sink s;
+    uint8_t *buf = wf_realloc(NULL, wf_chunk_size(size));
+    int rc = buf != NULL ? sink_init(&s, path, SINK_PART, digest, size) : WEFT_ENOMEM;
+
+    if (rc != 0) {
+        wf_free(buf);
+        return wf_err_set(err, rc, "no memory");
+    }
+    rc = open_old(&s, err);
+    while (rc == 0 && s.old >= 0) {
+        rc = look_at_old(&s, UINT64_MAX, buf, err);
+    }
+    if (rc == 0) {
+        rc = s.is_there;
+    }
+    sink_fini(&s);
+    wf_free(buf);
+    return rc;
 }
 
 /* Where the kernel cannot: from one file system to another, on some of them at all. */

@@ -10,11 +10,13 @@
 struct row {
     char endpoint[WF_ENDPOINT_MAX + 1], key[2 * WF_KEY_SIZE + 1];
     char name[WF_NAME_MAX + 1], site[WF_NAME_MAX + 1];
+    int awaited;
+    uint64_t missed;
 };
 
 struct rows {
     size_t n;
-    struct row v[WF_BROKERS_LEARNED];
+    struct row v[WF_BROKERS_MAX];
 };
 
 #define AT(field) WF_CONF_AT(struct row, field)
@@ -24,11 +26,14 @@ static const struct wf_conf_option options[] = {
     {"key", WF_CONF_STR, AT(key), "64", "64", NULL, "Its key, hex."},
     {"name", WF_CONF_STR, AT(name), NULL, NULL, NULL, "Its name."},
     {"site", WF_CONF_STR, AT(site), NULL, NULL, NULL, "Where it is."},
+    {"awaited", WF_CONF_BOOL, AT(awaited), NULL, NULL, "no", "It may wait for us."},
+    {"missed", WF_CONF_U64, AT(missed), "0", "1000000", "0",
+     "So often it was not there."},
 };
 
 static const struct wf_conf_section sections[] = {
     {"broker", options, ARRAY_LEN(options), offsetof(struct rows, v), sizeof(struct row),
-     WF_BROKERS_LEARNED, offsetof(struct rows, n)},
+     WF_BROKERS_MAX, offsetof(struct rows, n)},
 };
 
 static const struct wf_conf_schema schema = {NULL, 0, sections, ARRAY_LEN(sections)};
@@ -39,7 +44,9 @@ int broker_file_load(const char *path, struct wf_broker_table *t, struct wf_err 
     int rc = r != NULL ? conf_file_load(path, &schema, r, err) : WEFT_ENOMEM;
 
     for (size_t i = 0; rc == 0 && i < r->n; i++) {
-        struct wf_broker b = {.learned = 1};
+        struct wf_broker b = {.learned = 1,
+                              .awaited = r->v[i].awaited,
+                              .missed = (unsigned) r->v[i].missed};
         size_t len = 0;
 
         if (wf_unhex(b.key.b, sizeof b.key.b, r->v[i].key, &len) != 0 ||
@@ -67,12 +74,14 @@ int broker_file_save(const char *path, const struct wf_broker_table *t,
     for (unsigned i = 0; i < t->n; i++) {
         const struct wf_broker *b = &t->v[i];
 
-        if (b->learned && b->endpoint[0] != '\0') {
+        if ((b->learned || b->awaited) && b->endpoint[0] != '\0') {
             wf_hex(key, b->key.b, sizeof b->key.b);
             (void) wf_buf_printf(&text,
                                  "broker\n    endpoint = \"%s\"\n    key = %s\n"
-                                 "    name = \"%s\"\n    site = \"%s\"\n",
-                                 b->endpoint, key, b->name, b->site);
+                                 "    name = \"%s\"\n    site = \"%s\"\n"
+                                 "    awaited = %s\n    missed = %u\n",
+                                 b->endpoint, key, b->name, b->site,
+                                 b->awaited ? "yes" : "no", b->missed);
         }
     }
     rc = text.err != 0 ? wf_err_set(err, text.err, "no memory for the list of brokers")

@@ -1,4 +1,5 @@
-/* broker_file.h - the brokers that a peer learned of, beside its identity
+/* broker_file.h - the brokers that a peer learned of or may be awaited at, beside its
+ * identity
  *
  * A ZPL file with a section for each.  It spares a peer whose first broker is gone at its
  * start; what the next session tells replaces it.  Written whole or not at all.
@@ -12,7 +13,7 @@
  * WEFT_EIO; the table is as it was then. */
 int broker_file_load(const char *path, struct wf_broker_table *t, struct wf_err *err);
 
-/* Those that are learned.  WEFT_EIO, WEFT_ENOMEM. */
+/* Those that are learned or awaited.  WEFT_EIO, WEFT_ENOMEM. */
 int broker_file_save(const char *path, const struct wf_broker_table *t,
                      struct wf_err *err);
 

@@ -151,7 +151,7 @@ static int init_io(struct shell *s, struct wf_err *err)
     wf_token_keypair(s->e->token->seed, &pub, keys.sec);
     memcpy(keys.pub, pub.b, sizeof keys.pub);
     opts.keys = &keys;
-    rc = zctx_new(false, &s->zctx);
+    rc = zctx_new(0, &s->zctx);
     if (rc == 0) {
         rc = uplink_new(&s->loop, s->zctx, &opts, &cbs, s, &s->uplink, err);
     }

@@ -34,7 +34,7 @@ void roster_effect(struct roster *r, const struct wf_link *l, const struct wf_ef
 /* 1, once, when a trial could not be begun: it counts as not answered. */
 int roster_failed(struct roster *r);
 
-/* After a step: write the file if what is learned has changed.  0; WEFT_EIO, WEFT_ENOMEM:
+/* After a step: write the file if what it holds has changed.  0; WEFT_EIO, WEFT_ENOMEM:
  * not again for the same change. */
 int roster_keep(struct roster *r, const struct wf_link *l, struct wf_err *err);
 

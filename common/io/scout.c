@@ -26,7 +26,9 @@ static void on_down(void *arg, int why)
 
 static void on_refused(void *arg)
 {
-    on_down(arg, WEFT_EAUTH);
+    struct scout *s = arg;
+
+    s->fn(s->arg, WEFT_EAUTH);
 }
 
 /* Nobody speaks before hello. */

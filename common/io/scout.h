@@ -11,7 +11,8 @@
 
 struct scout;
 
-/* Called once for each scout_try() that returned 0, unless it is dropped before. */
+/* Called once for each scout_try() that returned 0, unless it is dropped before.
+ * `answered` is 1, 0, or WEFT_EAUTH: somebody is there, and refused our key. */
 typedef void scout_fn(void *arg, int answered);
 
 /* `keys` is copied.  WEFT_ENOMEM. */

@@ -1,9 +1,11 @@
 #include "common/io/zsock.h"
 
 #include "common/check.h"
+#include "common/io/thread.h"
 #include "common/mem.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 /* Options that libzmq 4.3.4 has, but whose names its header keeps for drafts. */
@@ -31,17 +33,35 @@ struct zsock {
     bool closing;
 };
 
-int zctx_new(bool compact, void **ret_ctx)
+/* The first socket starts the threads, which are like the one that asks for it. */
+static void *start_threads(void *ctx)
+{
+    void *first;
+
+    thread_gives_way();
+    first = zmq_socket(ctx, ZMQ_PAIR);
+    if (first != NULL) {
+        (void) zmq_close(first);
+    }
+    return NULL;
+}
+
+int zctx_new(unsigned flags, void **ret_ctx)
 {
     void *ctx = zmq_ctx_new();
+    pthread_t thread;
 
     if (ctx == NULL) {
         return WEFT_ENOMEM;
     }
-    if (compact) {
+    if ((flags & ZCTX_COMPACT) != 0) {
         (void) zmq_ctx_set(ctx, CTX_ZERO_COPY_RECV, 0);
     }
     (void) zmq_ctx_set(ctx, ZMQ_MAX_SOCKETS, 4096);
+    if ((flags & ZCTX_BULK) != 0 &&
+        pthread_create(&thread, NULL, start_threads, ctx) == 0) {
+        (void) pthread_join(thread, NULL);
+    }
     *ret_ctx = ctx;
     return 0;
 }

@@ -50,9 +50,16 @@ struct zsock_cbs {
 
 struct zsock;
 
-/* A context; one a process.  `compact` makes a received frame own its memory alone
- * instead of pinning an 8 KiB receive buffer: for brokers.  0 or WEFT_ENOMEM. */
-int zctx_new(bool compact, void **ret_ctx);
+/* A context, with an I/O thread: one a process, and one for the bulk lane where bytes of
+ * blobs pass, so that their encryption does not stand before small messages.  0 or
+ * WEFT_ENOMEM. */
+enum {
+    ZCTX_COMPACT = 1, /* a received frame owns its memory alone, instead of pinning a
+                       * receive buffer of 8 KiB: for brokers */
+    ZCTX_BULK = 2     /* its threads let others go first (thread.h) */
+};
+
+int zctx_new(unsigned flags, void **ret_ctx);
 
 /* End it; every socket was freed before.  Waits for lingering sockets.  NULLs *ctx. */
 void zctx_free(void **ctx);

@@ -84,7 +84,7 @@ static void add_node(void)
                                       .slots = 1 + (uint32_t) below(8),
                                       .speed_pm = 500 + (uint32_t) below(1500),
                                       .price_pusd_s = below(100000000)};
-    const struct route_offer offer = {about.slots, QUEUE, 0, 1, NULL};
+    const struct route_offer offer = {.slots = about.slots, .queue = QUEUE, .warm = 1};
     const struct route_report report = {.jobs = (uint32_t) below(10),
                                         .work_us = below(5000000),
                                         .up_flows = (uint32_t) below(4)};

@@ -30,6 +30,16 @@ ok "it comes out again" diff -r "$tmp/in" "$tmp/out"
 is "$(weft -C alice data get maps@1/sub/b -o -)" small "or one file of it"
 run weft -C alice data get maps/sub -o "$tmp/sub"
 is "$(ls "$tmp/sub")" b "or a folder of it"
+run weft -C alice data get maps -o "$tmp/out" --json
+like "$out" '"moved":0' "what is there with the same bytes is not got again"
+echo mine > "$tmp/out/a"
+run weft -C alice data get maps -o "$tmp/out"
+is "$rc" 1 "what is there and differs is not replaced"
+like "$err" 'EEXIST: .*/out/a is there, and is not this' "which is named"
+like "$err" 'next: .*--force' "with what to do"
+is "$(< "$tmp/out/a")" mine "and stays"
+run weft -C alice data get maps -o "$tmp/out" --force
+ok "unless that is wanted" diff -r "$tmp/in" "$tmp/out"
 run weft -C alice data put "$tmp/in" --name maps --json
 like "$out" '"dataset":"maps@2".*"moved":0' "what is there is not sent again"
 run weft -C alice data put "$tmp/in" --name maps --new

@@ -24,7 +24,7 @@ context alice
 context bob
 agent_lines+=('data_floor = 0')
 agent home 'data_rate = 12M' 'hash@1:sha256sum'
-agent tiny 'data_cap = 16M' 'tiny@1:sha256sum'
+agent tiny 'data_cap = 16M' 'tiny@1:sha256sum' 'eat@1:cat {input:video}'
 agent none 'data_cap = 0' 'none@1:sha256sum'
 
 run weft -C alice data put "$tmp/set" --name set --to home
@@ -59,6 +59,9 @@ refused 2 'EINVAL: ' "a name of an input that climbs" "${job[@]}" --input ../x=s
 refused 2 'EINVAL: .*two inputs have one name' "two inputs of one name" \
     "${job[@]}" --input x=set/one --input x=set/large
 is "$(weft -C alice jobs --json | grep -c '"id"')" 0 "none of these is a job"
+refused 20 'the command names an input that the job lacks: video' \
+    "an input that the command names" weft -C alice run eat
+like "$(weft -C alice jobs --json)" '"state":"FAILED".*"attempt":1,.*"code":"EINVAL"' "fails at once"
 refused 5 'ENOENT: .*other: no such dataset' "a get of what is not there" \
     weft -C alice data get other -o "$tmp/got"
 refused 5 'ENOENT: .*set/two' "of a file that is not there" \

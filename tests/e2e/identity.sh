@@ -37,6 +37,10 @@ is "$rc" 0 "a token can be revoked"
 run weft ctx add bob "$tmp/t"
 is "$rc" 4 "and is then of no use"
 like "$err" '^error EREVOKED: ' "which is said"
+run weft token create --role broker --name plant
+like "$err" 'next: .*weft-broker link --config FILE --token-file' "a broker's is for a link"
+run weft token create --name ''
+is "$rc" 2 "an empty name is none"
 run weft token create --role client --name alice
 is "$rc" 1 "there is no token for a name that is taken"
 like "$err" '^error EEXIST: ' "which is said"

@@ -47,12 +47,18 @@ run weft -C c run near --input x=tree
 is "$rc" 0 "a job that has to go where the data is finds it there"
 is "$out" "$sums" "all of it"
 run weft -C c data get closed -o "$tmp/no"
-is "$rc" 5 "what is not public is nobody's but its owner's"
-like "$err" 'ENOENT.*no such dataset' "and is told to be nothing"
+is "$rc" 4 "what is not public is nobody's but its owner's"
+like "$err" 'EPERM.* of broker a' "an operator, who sees it, is told where it is"
+run weft -C c data show closed
+like "$rc $err" '^4 .*EPERM.* of broker a' "also when he wants it shown"
+run weft -C c run cat --input x=closed/two
+like "$rc $err" '^4 .*EPERM.* of broker a' "or makes it a job's input"
+run weft -C c data show nothing
+like "$rc $err" '^5 .*ENOENT' "what there is not is not there"
 is "$(names c)" "closed@1 tree@1 " "lists show each once"
 run weft -C c data rm tree
 is "$rc" 4 "it is not removed from here"
-like "$err" 'EPERM.*at home at another broker' "but where it is at home"
+like "$err" 'EPERM.*at home at the broker a .tcp:.*: ask there' "but where it is at home"
 
 # The same name at both ends: what was made first has it, at every broker.
 run weft -C c data put "$tmp/tree/two" --name tree --label public=yes

@@ -89,10 +89,12 @@ like "$out" '^c.up.*2 via b' "with the hops"
 like "$out" '^c.*gpu 3 at \$0\.9/h$' "and the classes"
 view=$(on_tty 'weft --no-color -C a map')
 like "$view" '(→|->) b +up' "on a terminal: links below their broker"
-like "$view" '3/3 brokers, 1/1 agents up' "and how many are up"
+like "$view" '3/3 brokers, 2/2 agents up' "and how many are up, at all of them"
 is "$(grep -v 'as of' <<< "$view" | too_wide)" "" "it fits 80 columns"
 run weft -C a map --sites
 unlike "$out" near "--sites leaves agents out"
+like "$(on_tty 'weft --no-color -C a map --sites')" '3/3 brokers, 2/2 agents up' \
+    "and counts them all the same"
 
 run weft -C a map --dot
 like "$out" '"broker/a" -- "broker/b" \[label="[0-9.]+ (us|ms)' "--dot: a link"
@@ -115,6 +117,34 @@ run weft -C a links near
 unlike "$out" '^b' "links of one node"
 run weft -C a links c --json
 is "$(grep -o '"state":"up"' <<< "$out" | wc -l)" 2 "those of a broker"
+
+# -- needs ---------------------------------------------------------------------------------
+
+# b made a's token, and a broker is where it says itself.
+has_site() { weft -C "$1" node show "$2" --json | grep -q "\"site\":\"$3\""; }
+await "b to know where a is" has_site b a a
+await "and a where b is" has_site a b b
+run weft -C a plan deep -n site=c
+like "$out" 'would go to b' "a need that a further site meets leads there"
+run weft -C a run deep -n site=c --data x
+is "$out" X "as does the work"
+run weft -C a plan deep -n site=a
+like "$out" 'no agent that is known meets site=a' "one that nobody meets is named"
+run weft -C a plan deep -n sitee=c
+like "$out" 'no agent here meets sitee=c: b would be asked' "or who may know"
+run weft -C a submit deep -n 'cpus>=banana' --data x
+isnt=$rc
+ok "what is no number is not compared with" test "$isnt" -ne 0
+like "$err" 'KEY>=NUMBER' "which is said"
+run weft -C a submit deep -n sitee=c --data x
+is "$rc" 0 "a need may be met later"
+job=$out
+waits() { weft -C a job show "$job" | grep -q 'no agent that is known meets sitee=c'; }
+await "the job to say what it waits for" waits
+run weft -C a job show "$job"
+like "$out" 'attempt.0 of [0-9]+, beside 1 that no agent took' "a refusal is no attempt"
+run weft -C a job cancel "$job"
+is "$rc" 0 "it is cancelled"
 
 # -- round trips --------------------------------------------------------------------------
 

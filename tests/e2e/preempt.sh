@@ -26,7 +26,7 @@ is "$(job_state "$low")" QUEUED "the other waits"
 is "$(job_state "$same")" QUEUED "as does what is not urgent"
 is "$(cat "$ctl/asked")" "low 1" "it was asked politely"
 is "$(counter preempted)" 1 "that is counted"
-like "$(weft -C me job show "$low")" 'made way for work of higher priority' "and told"
+like "$(weft -C me job show "$low")" 'made way for more urgent work' "and told"
 touch "$ctl/urgent" "$ctl/same" "$ctl/low"
 for id in "$urgent" "$same" "$low"; do
     run weft -C me job wait "$id" --timeout 20s

@@ -21,6 +21,7 @@
  * Exit code 1 when something awaited does not come within 20 s.
  */
 #include "common/str.h"
+#include "proto/pack.h"
 #include "proto/words.h"
 #include "tests/lib/dealer.h"
 #include "tests/lib/gen.h"
@@ -152,8 +153,14 @@ static void zeros(struct peer *p, size_t n)
 /* Surplus elements are skipped, however deep, so this is a good ping. */
 static void deep(struct peer *p, size_t n)
 {
+    const struct wf_desc *ping = wf_desc_of(WF_MSG_ping);
+
     begin(p);
-    raw_hex(&p->out, "99 04 2a 00 00 00 00 00 00");
+    (void) wf_pack_array(&p->out, ping->nfields + 2);
+    (void) wf_pack_uint(&p->out, ping->number);
+    for (unsigned i = 0; i < ping->nfields; i++) {
+        (void) wf_pack_uint(&p->out, i == 0 ? 42 : 0);
+    }
     for (size_t i = 0; i < n; i++) {
         raw_hex(&p->out, "91");
     }

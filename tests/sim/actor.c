@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "tests/sim/whose.h"
+
 #define AGAIN_MAX 1000u
 
 static const uint8_t frame_header[2] = {WF_FRAME_MAGIC, WF_FRAME_VERSION};
@@ -18,6 +20,11 @@ void actor_put(struct actor *a, const void *p, size_t len)
     WF_CHECK(rc == 0);
     rc = wf_buf_put(&a->frame, p, len);
     WF_CHECK(rc == 0);
+}
+
+void actor_settle(struct actor *a, struct host *h)
+{
+    a->home = a->at = h;
 }
 
 static void flush(struct sim *s, struct actor *a)
@@ -56,9 +63,39 @@ static void plan_tick(struct sim *s, struct actor *a)
     }
 }
 
+/* What one that roams says, as far as it matters where. */
+static void note_said(struct sim *s, struct actor *a, const uint8_t *p, size_t len,
+                      int *leaves)
+{
+    /* An array, of more than 15 for a submit, then the type: few are worth decoding. */
+    unsigned type = len > 3 && p[0] == 0xdc ? p[3] : len > 1 ? p[1] : 0;
+    struct wf_cursor cur;
+    struct wf_msg m;
+
+    *leaves |= type == WF_MSG_bye;
+    wf_cur_init(&cur, p, len);
+    if (type == WF_MSG_submit && a->conn != NULL && wf_msg_decode(&cur, &m) == 0) {
+        whose_sent(s, a, a->conn->to, &m.u.submit.job);
+    }
+}
+
+static void dial(struct sim *s, struct actor *a, uint64_t way, int leaves)
+{
+    struct host *to = roam_to(s, a, way);
+
+    if (leaves) {
+        roam_left(s, a, way);
+    }
+    if (to != NULL) {
+        a->at = to;
+        net_dial(s, a);
+    }
+}
+
 static void carry_once(struct sim *s, struct actor *a)
 {
     struct wf_effects *fx = &a->fx;
+    int leaves = 0;
 
     if (fx->err != 0 && a->ops->again == NULL) {
         sim_fail(s, "%s: effects failed with %d", a->name, fx->err);
@@ -70,9 +107,18 @@ static void carry_once(struct sim *s, struct actor *a)
         switch (x->kind) {
         case WF_EFFECT_SEND:
             actor_put(a, wf_effect_bytes(fx, x), x->len);
+            if (a->roam.on) {
+                note_said(s, a, wf_effect_bytes(fx, x), x->len, &leaves);
+            }
             break;
         case WF_EFFECT_CONNECT:
-            net_dial(s, a);
+            dial(s, a, x->arg, leaves);
+            break;
+        case WF_EFFECT_TRY:
+            roam_try(s, a, x->arg);
+            break;
+        case WF_EFFECT_UNTRY:
+            roam_untry(s, a);
             break;
         case WF_EFFECT_DISCONNECT:
             flush(s, a);
@@ -100,6 +146,7 @@ static void carry(struct sim *s, struct actor *a)
             return;
         }
     } while (a->ops->again != NULL && a->ops->again(s, a));
+    roam_keep(s, a);
     plan_tick(s, a);
 }
 
@@ -133,6 +180,7 @@ void actor_crash(struct sim *s, struct actor *a)
         clock_drop(&s->clock, a->tick);
         a->tick = NULL;
     }
+    roam_untry(s, a);
     net_cut_all(s, a, percent(&s->clock, 30));
     a->conn = NULL;
     a->up = 0;
@@ -170,9 +218,9 @@ static void read_frame(struct sim *s, struct actor *a, struct conn *conn,
             carry(s, a);
             return;
         }
-        sim_log_msg(s, a->home->name, a->name, &msg);
+        sim_log_msg(s, conn->to->name, a->name, &msg);
         if (e->arg == 0 && !actor_is_port(a)) {
-            history_saw(s, a, &msg, conn->broker_inc);
+            history_saw(s, a, conn, &msg);
         }
         a->ops->msg(s, a, &msg, wf_slice_make(at, (size_t) (cur.p - at)));
         carry(s, a);
@@ -230,6 +278,9 @@ void actor_take(struct sim *s, struct actor *a, struct event *e)
         break;
     case EV_WORK:
         a->ops->work(s, a);
+        break;
+    case EV_TRIAL:
+        roam_take(s, a, e);
         break;
     case EV_RUN:
         a->ops->run(s, a, e->arg);

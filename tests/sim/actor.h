@@ -8,11 +8,14 @@
 
 #include "proto/effects.h"
 #include "tests/sim/local.h"
+#include "tests/sim/roam.h"
 
 struct host;
 struct sim;
 
 enum link_news { LINK_NEWS_UP, LINK_NEWS_DOWN, LINK_NEWS_REFUSED };
+
+struct conn;
 
 /* All called with the actor up and effects clear, and carried out afterwards. */
 struct actor_ops {
@@ -30,6 +33,10 @@ struct actor_ops {
     /* What carrying out the effects has brought on, as a further step: 1 when there was
      * something; NULL: never. */
     int (*again)(struct sim *s, struct actor *a);
+    /* Of one that may roam: what its link is now, NULL when it knows one broker only; and
+     * that the trial has answered, or was refused. */
+    const struct wf_link *(*link_of)(const struct actor *a);
+    void (*tried)(struct sim *s, struct actor *a, int answered);
     void (*start)(struct sim *s, struct actor *a);
     void (*leave)(struct sim *s, struct actor *a); /* say good bye; NULL: never does */
     void (*end)(struct sim *s, struct actor *a);   /* the process is gone */
@@ -41,7 +48,10 @@ struct actor {
     unsigned identity; /* index of who had this key first */
     char name[16];
     unsigned role, tier;
-    struct host *home; /* the broker that it dials */
+    struct host
+        *home; /* the broker that it is enrolled at, and dials if it knows no other */
+    struct host *at; /* the one dialled now or last */
+    struct roam roam;
     struct wf_key key;
     int enrolled; /* its key is in the store when the world begins */
     int up;
@@ -58,6 +68,9 @@ struct actor {
     int forgetful;    /* effects of a step were lost for want of memory: ops->again */
     uint64_t read_us; /* a slow consumer takes so long for each frame */
 };
+
+/* It lives at that broker. */
+void actor_settle(struct actor *a, struct host *h);
 
 /* Begin a process, or end it as by kill -9. */
 void actor_start(struct sim *s, struct actor *a);

@@ -1,5 +1,7 @@
 #include "tests/sim/sim.h"
 
+#include <string.h>
+
 static struct actor *some_actor(struct sim *s)
 {
     return s->actors[below(&s->clock, s->nactors)];
@@ -86,14 +88,18 @@ static void cut_silently(struct sim *s, struct actor *a)
 
 static void part(struct sim *s, struct actor *a)
 {
-    hold(s, &a->parted_until_us, percent(&s->clock, 50) ? SECOND : s->swarm.down_us * 5);
+    uint64_t mean_us = percent(&s->clock, 50) ? SECOND : s->swarm.down_us * 5;
+
+    if (!roam_part(s, a, mean_us)) {
+        hold(s, &a->parted_until_us, mean_us);
+    }
 }
 
 static void slow_down(struct sim *s, struct actor *a)
 {
     unsigned dir = (unsigned) below(&s->clock, 2);
 
-    if (a->conn != NULL) {
+    if (!roam_shift(s, a) && a->conn != NULL) {
         a->conn->slow_until_us[dir] = s->clock.now_us + around(&s->clock, 2 * SECOND);
     }
 }
@@ -349,6 +355,7 @@ void chaos_heal(struct sim *s)
 
         a->paused_until_us = 0;
         a->parted_until_us = 0;
+        memset(a->roam.apart_until_us, 0, sizeof a->roam.apart_until_us);
         a->own.skew_ms = 0;
         a->starved = 0;
         if (a->ops == &rogue_ops || a->identity != a->index) {

@@ -2,9 +2,13 @@
 
 #include "common/check.h"
 #include "tests/sim/draw.h"
+#include "tests/sim/whose.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* After the faults, before a call that was sent elsewhere by a liar is let go. */
+#define PATIENCE_US (60ull * SECOND)
 
 static struct client_call *slot(struct client *c)
 {
@@ -55,7 +59,7 @@ static int submit(struct sim *s, struct client *c, struct hjob *j, int other_wor
                           .hedge = (uint64_t) j->hedge};
     int rc = WEFT_EFULL;
 
-    if (x != NULL) {
+    if (x != NULL && whose_may_submit(c, j)) {
         if (j->need[0] != '\0') {
             const struct wf_label_row row = {wf_slice_of(j->need)};
 
@@ -141,9 +145,13 @@ static void submit_failed(struct sim *s, struct client_call *x)
     case WEFT_ECLOSED:
     case WEFT_ESTORAGE:
         return;
-    case WEFT_ENOENT: /* a node that there is not; else the watch that repairs a submit
+    case WEFT_ENOENT: /* a node that there is not, or data that the broker does not have
+                         to which its owner went; else the watch that repairs a submit
                          found its broker gone */
-        j->code = j->pin[0] != '\0' && !history_holds(s, j) ? x->call.error : 0;
+        j->code = (j->pin[0] != '\0' || (j->good != 0 && j->owner->roam.on)) &&
+                          !history_holds(s, j)
+                      ? x->call.error
+                      : 0;
         return;
     case WEFT_ENOCAP:
     case WEFT_ETOOBIG:
@@ -173,6 +181,7 @@ static void repeated(struct sim *s, const struct client *c, struct client_call *
 
     switch (x->call.error) {
     case 0:
+        j->home = c->a.conn != NULL ? c->a.conn->to : j->home;
         history_repeated(s, j, c->a.conn != NULL ? c->a.conn->broker_inc : 0);
         return;
     case WEFT_ENOENT: /* what it repeats is gone; so it may be itself, of class fast */
@@ -270,17 +279,17 @@ static void submit_new(struct sim *s, struct client *c)
 }
 
 /* Is how it ended still of interest to its owner? */
-static int is_open(const struct sim *s, const struct hjob *j)
+static int is_open(const struct sim *s, const struct client *c, const struct hjob *j)
 {
-    if (j->outcome.inc != 0 || j->code != 0 || j->disputed || j->damaged) {
-        return 0;
+    if (j->outcome.inc != 0 || j->code != 0 || j->disputed || j->damaged ||
+        (j->stolen && c->a.roam.on)) {
+        return 0; /* who asks for a stolen one elsewhere is not told where it is */
     }
     if (history_holds(s, j)) {
         return 1;
     }
     /* Lost with its broker's process, as class fast may be; nobody asked since. */
-    return j->accepted_inc == 0 || j->accepted_inc == j->owner->home->inc ||
-           !j->forgotten;
+    return j->accepted_inc == 0 || j->accepted_inc == j->home->inc || !j->forgotten;
 }
 
 /* Ask for a job to be done again, as a new one. */
@@ -309,7 +318,7 @@ static void repeat_new(struct sim *s, struct client *c, struct hjob *old)
 /* Bring one job on: submit it again, or ask after it. */
 static int follow_up(struct sim *s, struct client *c, struct hjob *j)
 {
-    if (j->held != 0 || !is_open(s, j)) {
+    if (j->held != 0 || !is_open(s, c, j)) {
         return 0;
     }
     /* Who forgot the work has nothing but its id. */
@@ -319,6 +328,8 @@ static int follow_up(struct sim *s, struct client *c, struct hjob *j)
         (void) client_watch(s, c, j, 0);
     } else if (j->retry_of != NULL) {
         repeat(s, c, j);
+    } else if (!whose_may_submit(c, j)) {
+        (void) client_watch(s, c, j, 0); /* whoever is asked may know where it is */
     } else {
         (void) submit(s, c, j, 0);
     }
@@ -393,17 +404,33 @@ static void disturb(struct sim *s, struct client *c)
     }
 }
 
+/* A hostile broker may say that it has a job: who was sent there waits for ever, and in
+ * the end asks again. */
+static void give_up_led(struct client *c)
+{
+    for (unsigned i = 0; i < CLIENT_CALLS; i++) {
+        struct client_call *x = &c->slots[i];
+
+        if (x->used && x->call.led) {
+            let_go(c, x);
+        }
+    }
+}
+
 /* Healed: until every job of its own is known. */
 static void finish_up(struct sim *s, struct client *c)
 {
     int open = c->made < s->swarm.jobs && s->history.njobs < HISTORY_JOBS;
 
     submit_new(s, c);
+    if (s->swarm.rogue_broker && s->clock.now_us > s->healed_us + PATIENCE_US) {
+        give_up_led(c);
+    }
     for (unsigned i = 0; i < s->history.njobs; i++) {
         struct hjob *j = &s->history.jobs[i];
 
         if (j->owner == &c->a) {
-            open |= is_open(s, j);
+            open |= is_open(s, c, j);
             (void) follow_up(s, c, j);
         }
     }
@@ -453,7 +480,7 @@ static void client_link(struct sim *s, struct actor *a, enum link_news news)
         break;
     case LINK_NEWS_REFUSED:
         wf_calls_refused(&c->calls, actor_us(s, &c->a), &a->fx);
-        if (!a->revoked) {
+        if (!a->revoked && (!a->roam.on || a->at == a->home)) {
             sim_fail(s, "%s is refused", a->name);
         }
         break;
@@ -486,6 +513,7 @@ static uint64_t client_wakeup_us(const struct actor *a)
 static void client_start(struct sim *s, struct actor *a)
 {
     struct client *c = CONTAINER_OF(a, struct client, a);
+    struct wf_broker_table brokers;
     struct wf_calls_config cfg;
     int rc;
 
@@ -498,6 +526,7 @@ static void client_start(struct sim *s, struct actor *a)
     cfg.link.retry_max_ms = 500;
     cfg.link.dial_ms = 900;
     cfg.max_calls = CLIENT_CALLS;
+    roam_equip(s, a, &cfg.link, &brokers);
     rc = wf_calls_init(&c->calls, &cfg);
     WF_CHECK(rc == 0);
     c->live = 1;
@@ -534,11 +563,26 @@ static void client_end(struct sim *s, struct actor *a)
     }
 }
 
+static const struct wf_link *client_link_of(const struct actor *a)
+{
+    return &CONTAINER_OF(a, struct client, a)->calls.link;
+}
+
+static void client_tried(struct sim *s, struct actor *a, int answered)
+{
+    struct client *c = CONTAINER_OF(a, struct client, a);
+
+    wf_calls_tried(&c->calls, actor_us(s, a), answered, &a->fx);
+    take_news(s, c);
+}
+
 const struct actor_ops client_ops = {.link = client_link,
                                      .msg = client_msg,
                                      .tick = client_tick,
                                      .wakeup_us = client_wakeup_us,
                                      .work = client_work,
+                                     .link_of = client_link_of,
+                                     .tried = client_tried,
                                      .start = client_start,
                                      .leave = client_leave,
                                      .end = client_end};

@@ -33,7 +33,8 @@ enum event_kind {
     EV_LANE_DOWN,
     EV_LANE_ROOM,
     EV_FAULT,
-    EV_START /* who, or host */
+    EV_START, /* who, or host */
+    EV_TRIAL  /* who, host, arg: a trial of that broker goes on */
 };
 
 struct actor;

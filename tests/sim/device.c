@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/mem.h"
 #include "tests/sim/handlers.h"
+#include "tests/sim/held.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,8 @@ void device_stock(struct sim *s, struct device *d)
 
 void device_do(struct sim *s, struct device *d, struct node_event *ev)
 {
+    uint64_t held;
+
     ev->now_us = actor_us(s, &d->a);
     ev->wall_ms = local_wall_ms(&d->a.own, &s->clock);
     if (d->a.starved != 0) {
@@ -81,11 +84,14 @@ void device_do(struct sim *s, struct device *d, struct node_event *ev)
         (void) wf_mem_fail_after((long) d->a.starved - 1);
         d->a.starved = 0;
     }
+    held = held_before(s, d, ev);
     node_step(d->node, ev, &d->a.fx);
     (void) wf_mem_fail_after(-1);
     node_check(d->node);
+    held_after(s, d, ev, held);
     if (node_link(d->node)->state == WF_LINK_READY) {
         d->cut_us = 0;
+        d->seen_us[d->a.at->index] = actor_us(s, &d->a);
     } else if (d->cut_us == 0) {
         d->cut_us = actor_us(s, &d->a);
     }
@@ -140,6 +146,12 @@ static void check_spool(struct sim *s, const struct device *d)
     }
 }
 
+/* Since when a run is cut off from its broker; 0: it is not. */
+static uint64_t cut_of(const struct device *d, const struct handler *h)
+{
+    return d->cut_us == 0 && d->a.at != h->from ? d->seen_us[h->from->index] : d->cut_us;
+}
+
 /* What is to stop when it is cut off has to. */
 static void check_stops(struct sim *s, struct device *d)
 {
@@ -147,10 +159,11 @@ static void check_stops(struct sim *s, struct device *d)
 
     for (unsigned i = 0; i < DEVICE_RUNS; i++) {
         struct handler *h = &d->runs[i];
+        uint64_t cut_us = h->number != 0 ? cut_of(d, h) : 0;
 
-        if (h->number == 0 || h->killed || h->stop_after_ms == 0 || d->cut_us == 0 ||
+        if (h->killed || h->stop_after_ms == 0 || cut_us == 0 ||
             s->swarm.on[FAULT_AGENT_MEMORY] || /* there may be none for its timer */
-            now_us < d->cut_us + (h->stop_after_ms + 200) * MS) {
+            now_us < cut_us + (h->stop_after_ms + 200) * MS) {
             h->overdue = 0;
         } else if (++h->overdue == 2) {
             sim_fail(s, "%s: a run goes on long after it was to stop", d->a.name);
@@ -180,13 +193,16 @@ static void node_begin(struct sim *s, struct device *d)
 {
     struct node_facts facts = {.arch = "sim", .cpus = 2, .mem = 1u << 30};
     struct node_event ev = {.kind = NODE_FACTS, .facts = &facts};
+    struct wf_broker_table brokers;
     int rc;
 
     d->a.key = d->own_key;
     d->cfg.link.epoch = wf_rng_next(&s->clock.rng);
     d->cfg.link.seed = wf_rng_next(&s->clock.rng);
     d->cfg.seed = wf_rng_next(&s->clock.rng);
+    roam_equip(s, &d->a, &d->cfg.link, &brokers);
     rc = node_new(&d->cfg, &d->node);
+    d->cfg.link.brokers = NULL;
     WF_CHECK(rc == 0);
     d->cut_us = 0;
     restore(s, d);
@@ -487,12 +503,28 @@ int device_is_idle(const struct device *d)
             d->a.revoked); /* nobody acknowledges those */
 }
 
+static const struct wf_link *device_link_of(const struct actor *a)
+{
+    const struct device *d = CONTAINER_OF(a, struct device, a);
+
+    return d->node != NULL ? node_link(d->node) : NULL; /* it joins at home */
+}
+
+static void device_tried(struct sim *s, struct actor *a, int answered)
+{
+    struct node_event ev = {.kind = NODE_LINK_TRIED, .on = answered};
+
+    device_do(s, CONTAINER_OF(a, struct device, a), &ev);
+}
+
 const struct actor_ops device_ops = {.link = device_link,
                                      .msg = device_msg,
                                      .tick = device_tick,
                                      .wakeup_us = device_wakeup_us,
                                      .work = device_work,
                                      .run = device_run,
+                                     .link_of = device_link_of,
+                                     .tried = device_tried,
                                      .effect = device_effect,
                                      .event = device_event,
                                      .again = device_again,

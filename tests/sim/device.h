@@ -20,8 +20,9 @@ struct handler {
     int prints;        /* its result is what it prints */
     unsigned slowness; /* of the tail: times the usual */
     int killed;
-    uint64_t stop_after_ms; /* of being cut off; 0: it goes on */
-    unsigned overdue;       /* looks that found it running after that */
+    const struct host *from; /* the broker that assigned it */
+    uint64_t stop_after_ms;  /* of being cut off from that; 0: it goes on */
+    unsigned overdue;        /* looks that found it running after that */
     struct event *next;
 };
 
@@ -42,6 +43,8 @@ struct device {
     struct spool spool;
     struct shelf shelf;
     uint64_t cut_us; /* by its own clock: no session since; 0: there is one */
+    uint64_t
+        seen_us[SIM_HOSTS]; /* and when the last session with each broker still was */
 };
 
 extern const struct actor_ops device_ops;

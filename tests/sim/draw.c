@@ -10,7 +10,7 @@ static void forget_past(struct hjob *j)
     j->accepted_inc = j->taken_us = 0;
     j->assigned = (struct hassigned){0};
     j->ever_accepted = j->code = j->forgotten = j->held = 0;
-    j->disputed = j->altered = j->damaged = 0;
+    j->disputed = j->altered = j->damaged = j->stolen = 0;
     j->outcome = (struct seen_outcome){0};
 }
 
@@ -62,6 +62,7 @@ static void draw_promise(struct sim *s, struct hjob *j)
         const struct hjob mine = *j;
 
         *j = *other;
+        j->home = mine.home;
         j->index = mine.index;
         j->id = mine.id;
         j->class_ = mine.class_;

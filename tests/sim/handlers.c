@@ -29,7 +29,8 @@ void handlers_begin(struct sim *s, struct device *d, const struct run *r)
 {
     struct handler *h = handler_of(d, 0);
     struct hguest *g;
-    const struct hjob *j = history_known_at(s, d->a.home, &r->key.job, &g);
+    const struct host *from = d->a.roam.on ? roam_host(s, &r->home.key) : d->a.home;
+    const struct hjob *j = history_known_at(s, from, &r->key.job, &g);
 
     if (h == NULL) {
         sim_fail(s, "%s runs more than its slots", d->a.name);
@@ -42,7 +43,7 @@ void handlers_begin(struct sim *s, struct device *d, const struct run *r)
     if (j != NULL && !history_is_doubtful(j)) {
         shelf_check_run(s, d, r, j->good);
     }
-    history_started(s, d->a.home, r);
+    history_started(s, from, r);
     *h = (struct handler){
         .number = r->number,
         .id = r->key.job,
@@ -50,6 +51,7 @@ void handlers_begin(struct sim *s, struct device *d, const struct run *r)
         .attempt = r->shown.attempt,
         .manner = r->payload_len >= 6 && r->payload[4] < MANNERS ? r->payload[4] : 0,
         .prints = d->cfg.caps[r->cap].kind == WF_HANDLER_EXEC,
+        .from = from,
         .stop_after_ms = r->stop_after_ms};
     h->slowness = s->swarm.hedge_pct != 0 && percent(&s->clock, 20) ? 10 : 1;
     d->starts++;

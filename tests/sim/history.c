@@ -60,7 +60,7 @@ int history_holds(const struct sim *s, const struct hjob *j)
 int history_knows(const struct sim *s, const struct hjob *j)
 {
     return history_holds(s, j) ||
-           (j->accepted_inc != 0 && j->accepted_inc == j->owner->home->inc);
+           (j->accepted_inc != 0 && j->accepted_inc == j->home->inc);
 }
 
 struct hjob *history_job(struct sim *s, const struct actor *owner)
@@ -73,7 +73,10 @@ struct hjob *history_job(struct sim *s, const struct actor *owner)
         return NULL;
     }
     j = &h->jobs[h->njobs];
-    *j = (struct hjob){.index = h->njobs++, .owner = owner, .like = j};
+    *j = (struct hjob){.index = h->njobs++,
+                       .owner = owner,
+                       .home = owner->roam.on ? NULL : owner->home,
+                       .like = j};
     noise = wf_rng_next(&s->clock.rng);
     memcpy(j->id.b, &noise, sizeof noise);
     j->id.b[8] = ID_MARK;
@@ -81,15 +84,21 @@ struct hjob *history_job(struct sim *s, const struct actor *owner)
     return j;
 }
 
-struct hjob *history_find(struct sim *s, const struct host *home, const struct wf_id *id)
+struct hjob *history_by_id(struct sim *s, const struct wf_id *id)
 {
     unsigned i = id->b[9];
 
     return id->b[8] == ID_MARK && i < s->history.njobs &&
-                   wf_id_eq(&s->history.jobs[i].id, id) &&
-                   s->history.jobs[i].owner->home == home
+                   wf_id_eq(&s->history.jobs[i].id, id)
                ? &s->history.jobs[i]
                : NULL;
+}
+
+struct hjob *history_find(struct sim *s, const struct host *home, const struct wf_id *id)
+{
+    struct hjob *j = history_by_id(s, id);
+
+    return j != NULL && j->home == home ? j : NULL;
 }
 
 int history_evicts(const struct sim *s)
@@ -223,7 +232,7 @@ static void judge_reused(struct sim *s, const struct hjob *j, const struct wf_ou
                          unsigned index)
 {
     const struct hjob *ran = index < s->history.njobs ? &s->history.jobs[index] : NULL;
-    const struct hjob *other = history_find(s, j->owner->home, &m->reused);
+    const struct hjob *other = history_find(s, j->home, &m->reused);
 
     if (j->reuse_ms == 0) {
         sim_fail(s, "job %u never asked for the result of another", j->index);
@@ -326,7 +335,7 @@ static void note_accepted(struct sim *s, struct hjob *j, uint64_t inc)
 void history_repeated(struct sim *s, struct hjob *j, uint64_t inc)
 {
     note_accepted(s, j, inc);
-    j->damaged |= host_was_old(j->owner->home, inc);
+    j->damaged |= host_was_old(j->home, inc);
 }
 
 static void saw_accepted(struct sim *s, const struct actor *a,
@@ -361,7 +370,7 @@ static void saw_assign(struct sim *s, const struct host *at, const struct wf_ass
         return;
     }
     /* Its home may have begun anew with it, too. */
-    inc += g != NULL ? j->owner->home->inc << 32 : 0;
+    inc += g != NULL && j->home != NULL ? j->home->inc << 32 : 0;
     if (x->inc != inc && (j->class_ == WF_CLASS_FAST || j->disputed)) {
         *x = (struct hassigned){.inc = inc};
     }
@@ -376,17 +385,17 @@ static void saw_assign(struct sim *s, const struct host *at, const struct wf_ass
 }
 
 /* A refusal that denies a job the same process accepted. */
-static void saw_error(struct sim *s, const struct actor *a, const struct wf_error *m,
-                      uint64_t inc)
+static void saw_error(struct sim *s, const struct actor *a, const struct conn *c,
+                      const struct wf_error *m)
 {
-    struct hjob *j = history_find(s, a->home, &m->job);
+    struct hjob *j = history_find(s, c->to, &m->job);
 
     if (j == NULL || !may_see(a, j) || j->disputed) {
         return;
     }
     /* Only its owner hears of it in the order of asking; an audit comes after all. */
     if (m->code == (uint64_t) -WEFT_ENOENT &&
-        (j->accepted_inc == inc || history_holds(s, j)) &&
+        (j->accepted_inc == c->broker_inc || history_holds(s, j)) &&
         (a == j->owner || m->about == WF_MSG_watch) && !history_evicts(s) &&
         !j->damaged) {
         sim_fail(s, "job %u was accepted, and is lost", j->index);
@@ -408,9 +417,10 @@ static void saw_rows(struct sim *s, const struct actor *a, struct wf_rows rows)
 }
 
 /* 1 when the message is about a job that this actor may not see. */
-static int is_foreign(struct sim *s, const struct actor *a, const struct wf_id *id)
+static int is_foreign(struct sim *s, const struct actor *a, const struct conn *c,
+                      const struct wf_id *id)
 {
-    const struct hjob *j = history_find(s, a->home, id);
+    const struct hjob *j = history_find(s, c->to, id);
 
     if (j == NULL || j->disputed || may_see(a, j)) {
         return 0;
@@ -419,34 +429,35 @@ static int is_foreign(struct sim *s, const struct actor *a, const struct wf_id *
     return 1;
 }
 
-static void client_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
-                       uint64_t inc)
+static void client_saw(struct sim *s, const struct actor *a, const struct conn *c,
+                       const struct wf_msg *m)
 {
     struct hjob *j;
 
     switch (m->type) {
     case WF_MSG_accepted:
-        j = history_find(s, a->home, &m->u.accepted.job);
+        j = history_find(s, c->to, &m->u.accepted.job);
         if (j != NULL) {
-            saw_accepted(s, a, &m->u.accepted, j, inc);
+            saw_accepted(s, a, &m->u.accepted, j, c->broker_inc);
         }
         break;
     case WF_MSG_outcome:
-        j = history_find(s, a->home, &m->u.outcome.job);
-        if (j == NULL && a->ops == &client_ops && a->role != WF_ROLE_OPERATOR) {
+        j = history_find(s, c->to, &m->u.outcome.job);
+        if (history_by_id(s, &m->u.outcome.job) == NULL && a->ops == &client_ops &&
+            a->role != WF_ROLE_OPERATOR) {
             sim_fail(s, "%s: an outcome of a job that there is not", a->name);
-        } else if (j != NULL && !j->disputed && !is_foreign(s, a, &j->id)) {
-            saw_outcome(s, &m->u.outcome, j, inc);
+        } else if (j != NULL && !j->disputed && !is_foreign(s, a, c, &j->id)) {
+            saw_outcome(s, &m->u.outcome, j, c->broker_inc);
         }
         break;
     case WF_MSG_output:
-        (void) is_foreign(s, a, &m->u.output.job);
+        (void) is_foreign(s, a, c, &m->u.output.job);
         break;
     case WF_MSG_job_update:
-        (void) is_foreign(s, a, &m->u.job_update.job);
+        (void) is_foreign(s, a, c, &m->u.job_update.job);
         break;
     case WF_MSG_why_info:
-        (void) is_foreign(s, a, &m->u.why_info.job);
+        (void) is_foreign(s, a, c, &m->u.why_info.job);
         break;
     case WF_MSG_job_info:
         saw_rows(s, a, m->u.job_info.job);
@@ -455,7 +466,7 @@ static void client_saw(struct sim *s, const struct actor *a, const struct wf_msg
         saw_rows(s, a, m->u.jobs_page.rows);
         break;
     case WF_MSG_error:
-        saw_error(s, a, &m->u.error, inc);
+        saw_error(s, a, c, &m->u.error);
         break;
     default:
         break;
@@ -491,16 +502,17 @@ static int is_for_transfers(enum wf_type type)
 static int is_for_agents(enum wf_type type)
 {
     return type == WF_MSG_assign || type == WF_MSG_result_ack || type == WF_MSG_stop ||
-           type == WF_MSG_drain || type == WF_MSG_fetch || type == WF_MSG_keep;
+           type == WF_MSG_drain || type == WF_MSG_fetch || type == WF_MSG_keep ||
+           type == WF_MSG_seek;
 }
 
 /* A hostile one: it gets work, and sees nothing of that of others. */
-static void broker_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
-                       uint64_t inc)
+static void broker_saw(struct sim *s, const struct actor *a, const struct conn *c,
+                       const struct wf_msg *m)
 {
     switch (m->type) {
     case WF_MSG_assign:
-        saw_assign(s, a->home, &m->u.assign, inc);
+        saw_assign(s, c->to, &m->u.assign, c->broker_inc);
         break;
     case WF_MSG_accepted:
     case WF_MSG_outcome:
@@ -515,11 +527,11 @@ static void broker_saw(struct sim *s, const struct actor *a, const struct wf_msg
     }
 }
 
-void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
-                 uint64_t inc)
+void history_saw(struct sim *s, const struct actor *a, const struct conn *c,
+                 const struct wf_msg *m)
 {
-    if (host_was_old(a->home, inc)) {
-        saw_old(s, a->home, m);
+    if (host_was_old(c->to, c->broker_inc)) {
+        saw_old(s, c->to, m);
         return;
     }
     if (is_for_all(m->type) && m->type != WF_MSG_error) {
@@ -531,37 +543,19 @@ void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
             sim_fail(s, "%s is an agent and is sent %s", a->name,
                      wf_desc_of(m->type)->name);
         } else if (m->type == WF_MSG_assign) {
-            saw_assign(s, a->home, &m->u.assign, inc);
+            saw_assign(s, c->to, &m->u.assign, c->broker_inc);
         }
         return;
     }
     if (a->role == WF_ROLE_BROKER) {
-        broker_saw(s, a, m, inc);
+        broker_saw(s, a, c, m);
         return;
     }
     if (is_for_agents(m->type)) {
         sim_fail(s, "%s is no agent and is sent %s", a->name, wf_desc_of(m->type)->name);
         return;
     }
-    client_saw(s, a, m, inc);
-}
-
-void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m)
-{
-    struct hjob *j = history_find(s, a->home, &m->job);
-    int is_other =
-        j != NULL && (a != j->owner || m->payload.len < 6 || m->payload.p[5] != 0);
-
-    if (j == NULL || jobs_get(&a->home->core->jobs, &m->job) != NULL) {
-        return;
-    }
-    /* Whoever comes first owns an id: nothing can be said of this job from here on. */
-    if (is_other) {
-        j->disputed = 1;
-    }
-    j->damaged |= a->home->disk.is_old;
-    j->taken_us = s->clock.now_us;
-    j->left_ms = m->deadline_ms;
+    client_saw(s, a, c, m);
 }
 
 struct hkey *history_key(struct sim *s, const struct host *home, const struct wf_key *key)

@@ -19,6 +19,7 @@
 
 struct sim;
 struct actor;
+struct conn;
 struct host;
 struct run;
 
@@ -47,6 +48,7 @@ struct hjob {
     unsigned index;
     struct wf_id id;
     const struct actor *owner;
+    struct host *home; /* the broker that it was sent to; NULL: none yet (whose.h) */
     enum manner manner;
     /* What to submit, always the same. */
     unsigned class_;
@@ -67,6 +69,7 @@ struct hjob {
     int forgotten;     /* the owner kept nothing but the id */
     int held;          /* calls of the owner that are open */
     int disputed;      /* its id was given to other work while no broker knew it */
+    int stolen;        /* a broker that it is not at knows other work by its id */
     int altered;       /* the owner tried its id with another payload */
     int damaged;       /* its records rotted, or it lived on an old copy of the store */
     struct hassigned assigned;
@@ -118,6 +121,9 @@ int history_judge(struct sim *s, struct verdict_counts *ret_counts);
 
 /* A new job of an owner with nothing but an id, or NULL when the world has enough. */
 struct hjob *history_job(struct sim *s, const struct actor *owner);
+
+/* The job with that id; that of that broker. */
+struct hjob *history_by_id(struct sim *s, const struct wf_id *id);
 struct hjob *history_find(struct sim *s, const struct host *home, const struct wf_id *id);
 
 /* May results be dropped by retention in this world? */
@@ -146,12 +152,9 @@ void history_repeated(struct sim *s, struct hjob *j, uint64_t inc);
 size_t history_result(const struct wf_id *id, unsigned index, uint64_t attempt,
                       const struct actor *at, uint8_t *dst, size_t cap);
 
-/* A message reaches an actor, over a connection to process `inc` of the broker. */
-void history_saw(struct sim *s, const struct actor *a, const struct wf_msg *m,
-                 uint64_t inc);
-
-/* A submit is about to reach the broker. */
-void history_submit(struct sim *s, const struct actor *a, const struct wf_submit *m);
+/* A message reaches an actor over that connection. */
+void history_saw(struct sim *s, const struct actor *a, const struct conn *c,
+                 const struct wf_msg *m);
 
 /* The record of a key, made when it is new. */
 struct hkey *history_key(struct sim *s, const struct host *home,

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "tests/sim/abroad.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/whose.h"
 
 #include <string.h>
 
@@ -351,7 +352,7 @@ static void read_frame(struct sim *s, struct host *h, struct conn *c,
         }
         sim_log_msg(s, c->who->name, h->name, &msg);
         if (msg.type == WF_MSG_submit) {
-            history_submit(s, c->who, &msg.u.submit);
+            whose_reached(s, h, c->who, &msg.u.submit);
         }
         oracle_heard(h, &msg, c);
         host_heard(s, h, c, &msg);

@@ -30,12 +30,13 @@ static void on_abort(int sig)
 static int usage(void)
 {
     fprintf(stderr,
-            "usage: weft-sim --seed S [--steps N] [--brokers N] [--verbose]\n"
-            "       weft-sim --seeds A-B [--steps N] [--brokers N] [--twice]\n"
+            "usage: weft-sim --seed S [--steps N] [--brokers N] [--home] [--verbose]\n"
+            "       weft-sim --seeds A-B [--steps N] [--brokers N] [--home] [--twice]\n"
             "                [--until-failure]\n"
             "       weft-sim --bank FILE\n"
             "       weft-sim --canary ...\n"
             "  --brokers        so many in each world (1 to 3), not as the seed says\n"
+            "  --home           nobody roams: each agent and client knows one broker\n"
             "  --twice          live every seed twice: both must be the same history\n"
             "  --until-failure  succeed at the first seed that fails\n");
     return 2;
@@ -47,6 +48,7 @@ static int run(struct sim **s, uint64_t seed, uint64_t steps, uint64_t *ret_hash
 {
     int verbose = (*s)->verbose, canary = (*s)->canary;
     unsigned brokers = (*s)->brokers;
+    int may_roam = (*s)->may_roam;
     int good;
 
     if (sigsetjmp(aborted, 1) == 0) {
@@ -69,6 +71,7 @@ static int run(struct sim **s, uint64_t seed, uint64_t steps, uint64_t *ret_hash
     (*s)->verbose = verbose;
     (*s)->canary = canary;
     (*s)->brokers = brokers;
+    (*s)->may_roam = may_roam;
     return 0;
 }
 
@@ -127,7 +130,8 @@ static int run_range(struct sim **s, const struct options *o)
     return o->until_failure ? failed == 0 : failed != 0;
 }
 
-/* Lines of "seed steps brokers  # what it found". */
+/* Lines of "seed steps brokers  # what it found"; a fourth number, if it is not 0, says
+ * that agents and clients may roam. */
 static int run_bank(struct sim **s, const char *path)
 {
     FILE *f = fopen(path, "r");
@@ -140,10 +144,12 @@ static int run_bank(struct sim **s, const char *path)
     }
     while (fgets(line, sizeof line, f) != NULL) {
         uint64_t seed, steps;
-        unsigned brokers;
+        unsigned brokers, may_roam = 0;
 
-        if (sscanf(line, "%" SCNu64 " %" SCNu64 " %u", &seed, &steps, &brokers) == 3) {
+        if (sscanf(line, "%" SCNu64 " %" SCNu64 " %u %u", &seed, &steps, &brokers,
+                   &may_roam) >= 3) {
             (*s)->brokers = brokers;
+            (*s)->may_roam = may_roam != 0;
             n++;
             failed += !run(s, seed, steps, &hash, 0);
         }
@@ -191,6 +197,8 @@ static int parse(int argc, char **argv, struct options *o, struct sim *s)
             i++;
         } else if (strcmp(argv[i], "--verbose") == 0) {
             s->verbose = 1;
+        } else if (strcmp(argv[i], "--home") == 0) {
+            s->may_roam = 0;
         } else if (strcmp(argv[i], "--twice") == 0) {
             o->twice = 1;
         } else if (strcmp(argv[i], "--until-failure") == 0) {

@@ -1,5 +1,6 @@
 #include "tests/sim/mesh.h"
 
+#include "tests/sim/cast.h"
 #include "tests/sim/sim.h"
 
 #include <stdio.h>
@@ -36,7 +37,7 @@ static void configure(struct sim *s, struct host *h)
     cfg->key = h->key;
     memset(cfg->sign_seed, (int) (0xc0 + h->index), sizeof cfg->sign_seed);
     cfg->heartbeat_ms = 300;
-    cfg->lease_ms = 1000;
+    cfg->lease_ms = s->roams && percent(&s->clock, 50) ? 3000 : 1000;
     cfg->grace_ms = 200 + below(&s->clock, 1500);
     cfg->max_payload = 16u << 10;
     cfg->max_jobs = w->max_jobs;
@@ -120,7 +121,7 @@ static void link_two(struct sim *s, struct host *a, struct host *b)
     p->of = from;
     p->peer = MESH_DIALLED | from->nports++;
     sim_add_actor(s, &p->a, &port_ops, WF_ROLE_BROKER, "link", s->nactors);
-    p->a.home = to;
+    actor_settle(&p->a, to);
     p->a.key = from->key;
     enrol_broker(to, from);
     if (percent(&s->clock, 50)) {

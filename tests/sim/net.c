@@ -53,9 +53,26 @@ struct conn *net_peer(struct net *n, uint32_t peer)
     return peer >= 1 && peer <= n->n ? &n->conns[peer - 1] : NULL;
 }
 
-static uint64_t latency(struct sim *s)
+static uint64_t jitter(struct sim *s)
 {
-    return s->swarm.latency_us + below(&s->clock, s->swarm.jitter_us + 1);
+    return below(&s->clock, s->swarm.jitter_us + 1);
+}
+
+uint64_t net_latency(struct sim *s, const struct actor *a, const struct host *h)
+{
+    return s->swarm.latency_us + a->roam.far_us[h->index] + jitter(s);
+}
+
+static uint64_t latency(struct sim *s, const struct conn *c)
+{
+    return net_latency(s, c->who, c->to);
+}
+
+int net_reaches(const struct sim *s, const struct actor *a, const struct host *h)
+{
+    return h->up && h->paused_until_us <= s->clock.now_us &&
+           a->parted_until_us <= s->clock.now_us &&
+           roam_apart_us(a, h) <= s->clock.now_us;
 }
 
 static struct event *add(struct sim *s, struct conn *c, uint64_t at_us,
@@ -83,7 +100,7 @@ void net_dial(struct sim *s, struct actor *a)
     wf_buf_clear(&out);
     *c = (struct conn){.peer = n->n,
                        .who = a,
-                       .to = a->home,
+                       .to = a->at,
                        .key = a->key,
                        .who_inc = a->inc,
                        .wanted = 1,
@@ -93,7 +110,7 @@ void net_dial(struct sim *s, struct actor *a)
     wf_list_init(&c->line[0]);
     wf_list_init(&c->line[1]);
     a->conn = c;
-    add(s, c, s->clock.now_us + latency(s), EV_DIAL);
+    add(s, c, s->clock.now_us + latency(s, c), EV_DIAL);
 }
 
 void net_on_dial(struct sim *s, struct event *e)
@@ -105,20 +122,19 @@ void net_on_dial(struct sim *s, struct event *e)
     if (!c->here) {
         return;
     }
-    if (!to->up || to->paused_until_us > s->clock.now_us ||
-        a->parted_until_us > s->clock.now_us) {
+    if (!net_reaches(s, a, to)) {
         /* As ZeroMQ does, until told to stop. */
         add(s, c, s->clock.now_us + around(&s->clock, 200 * MS), EV_DIAL);
         return;
     }
     c->wanted = 0;
     if (!core_admits(to->core, &c->key)) {
-        add(s, c, s->clock.now_us + latency(s), EV_REFUSED);
+        add(s, c, s->clock.now_us + latency(s, c), EV_REFUSED);
         return;
     }
     c->let_in = 1;
     c->broker_inc = to->inc;
-    add(s, c, s->clock.now_us + latency(s), EV_UP);
+    add(s, c, s->clock.now_us + latency(s, c), EV_UP);
 }
 
 /* Damage that no decoder may take: a byte that begins no msgpack value, where a message
@@ -167,7 +183,7 @@ static void read_damaged(struct sim *s, const struct wf_buf *frame)
 static void deliver(struct sim *s, struct conn *c, enum net_dir dir,
                     const struct wf_buf *frame, int second)
 {
-    uint64_t at_us = wf_max_u64(s->clock.now_us + latency(s), c->slow_until_us[dir]);
+    uint64_t at_us = wf_max_u64(s->clock.now_us + latency(s, c), c->slow_until_us[dir]);
     struct event *parcel = clock_parcel(&s->clock);
     int rc = wf_buf_put(&parcel->bytes, frame->p, frame->len);
 
@@ -221,7 +237,7 @@ void net_send(struct sim *s, struct conn *c, enum net_dir dir, struct wf_buf *fr
 
 void net_hang_up(struct sim *s, struct conn *c)
 {
-    uint64_t at_us = s->clock.now_us + latency(s);
+    uint64_t at_us = s->clock.now_us + s->swarm.latency_us + jitter(s);
 
     if (c == NULL || !c->here) {
         return;
@@ -232,6 +248,7 @@ void net_hang_up(struct sim *s, struct conn *c)
     if (c->broken || !c->let_in) {
         return;
     }
+    at_us += c->who->roam.far_us[c->to->index];
     if (percent(&s->clock, 30)) {
         c->broken = 1; /* no linger: what was not sent yet never is */
     }
@@ -240,7 +257,7 @@ void net_hang_up(struct sim *s, struct conn *c)
 
 void net_close(struct sim *s, struct conn *c)
 {
-    uint64_t at_us = s->clock.now_us + latency(s);
+    uint64_t at_us = s->clock.now_us + latency(s, c);
 
     c->there = 0;
     c->let_in = 0;

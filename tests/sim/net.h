@@ -52,7 +52,12 @@ void net_reset(struct sim *s);
 
 struct conn *net_peer(struct net *n, uint32_t peer);
 
+/* Dial the broker that the actor is `at`. */
 void net_dial(struct sim *s, struct actor *a);
+
+/* How long something takes now between the two, one way; does it get there? */
+uint64_t net_latency(struct sim *s, const struct actor *a, const struct host *h);
+int net_reaches(const struct sim *s, const struct actor *a, const struct host *h);
 
 /* Hand over a frame; `frame` is emptied. */
 void net_send(struct sim *s, struct conn *c, enum net_dir dir, struct wf_buf *frame);

@@ -176,9 +176,9 @@ void operator_told(struct sim *s, struct client *c, const struct client_call *x)
  */
 
 /* Is there a job that waits for it, for as long as it takes? */
-static int is_waited_for(const struct device *d)
+static int is_waited_for(const struct device *d, const struct host *at)
 {
-    const struct principal *p = registry_key(&d->a.home->core->registry, &d->own_key);
+    const struct principal *p = registry_key(&at->core->registry, &d->own_key);
     const struct wf_list_node *head =
         p != NULL && p->agent != NULL ? &p->agent->attempts : NULL;
 
@@ -191,6 +191,12 @@ static int is_waited_for(const struct device *d)
     return 0;
 }
 
+/* One that roams may be anywhere. */
+static int is_at(const struct device *d, const struct host *h)
+{
+    return d->a.roam.on || d->a.home == h;
+}
+
 /* Devices that an operator left drained; those who are hostile. */
 static int restore(struct sim *s, struct client *c)
 {
@@ -201,7 +207,7 @@ static int restore(struct sim *s, struct client *c)
         struct device *d = &s->devices[i];
         const struct principal *p = registry_key(&home->core->registry, &d->own_key);
 
-        if (d->a.home == home && p != NULL && p->state == WF_KEY_ACTIVE && p->drained &&
+        if (is_at(d, home) && p != NULL && p->state == WF_KEY_ACTIVE && p->drained &&
             p->agent != NULL) {
             set_node(s, c, d, WF_NODE_ACT_UNDRAIN, "");
             busy = 1;
@@ -210,7 +216,7 @@ static int restore(struct sim *s, struct client *c)
     for (unsigned i = 0; i < s->ndevices; i++) {
         struct device *d = &s->devices[i];
 
-        if (d->a.home == home && is_waited_for(d) && d->a.dead &&
+        if (is_at(d, home) && is_waited_for(d, home) && d->a.dead &&
             d->a.identity == d->a.index && d->a.enrolled &&
             core_admits(home->core, &d->own_key)) {
             revoke(s, c, &d->a);
@@ -232,8 +238,8 @@ static int audit(struct sim *s, struct client *c)
     if (c->audited < s->history.njobs) {
         struct hjob *j = &s->history.jobs[c->audited];
 
-        if (j->owner->home != c->a.home || !history_knows(s, j) || j->disputed ||
-            j->damaged || history_evicts(s)) {
+        if (j->home != c->a.home || !history_knows(s, j) || j->disputed || j->damaged ||
+            history_evicts(s)) {
             c->audited++;
         } else if (client_watch(s, c, j, 0) != NULL) {
             s->history.fetched++;

@@ -2,6 +2,8 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "tests/sim/cast.h"
+#include "tests/sim/drill.h"
 #include "tests/sim/mesh.h"
 #include "tests/sim/oracle.h"
 
@@ -19,6 +21,7 @@ struct sim *sim_new(void)
     struct sim *s = wf_calloc(1, sizeof *s);
 
     WF_CHECK(s != NULL);
+    s->may_roam = 1;
     clock_init(&s->clock);
     net_init(&s->net);
     for (unsigned i = 0; i < SIM_HOSTS; i++) {
@@ -106,133 +109,6 @@ void sim_log_msg(const struct sim *s, const char *from, const char *to,
 /* -- setting up ------------------------------------------------------------------------
  */
 
-void sim_add_actor(struct sim *s, struct actor *a, const struct actor_ops *ops,
-                   unsigned role, const char *kind, unsigned number)
-{
-    struct wf_effects fx = a->fx;
-    struct wf_buf frame = a->frame;
-
-    *a = (struct actor){.ops = ops,
-                        .index = s->nactors,
-                        .identity = s->nactors,
-                        .role = role,
-                        .home = &s->hosts[0],
-                        .tier = 1 + (unsigned) below(&s->clock, 3),
-                        .enrolled = 1,
-                        .fx = fx,
-                        .frame = frame};
-    wf_effects_init(&a->fx);
-    wf_buf_init(&a->frame, 4u << 20);
-    (void) snprintf(a->name, sizeof a->name, "%s%u", kind, number);
-    memset(&a->key, (int) (0x10 + s->nactors), sizeof a->key);
-    local_boot(&a->own, &s->clock);
-    if (s->swarm.skewed) {
-        local_set_ppm(&a->own, &s->clock, (int) below(&s->clock, 1001) - 500);
-    }
-    if (s->swarm.slow && percent(&s->clock, 30)) {
-        a->read_us = 1 + below(&s->clock, 100 * MS);
-    }
-    s->actors[s->nactors++] = a;
-}
-
-static void new_device(struct sim *s, struct device *d, unsigned number)
-{
-    struct actor keep = d->a;
-    struct spool spool = d->spool;
-
-    memset(d, 0, sizeof *d);
-    d->a = keep;
-    d->spool = spool;
-    spool_reset(&d->spool);
-    sim_add_actor(s, &d->a, &device_ops, WF_ROLE_AGENT, "agent", number);
-    d->a.home = mesh_home(s);
-    d->own_key = d->a.key;
-    device_draw(s, d, number == 0);
-}
-
-/* A second device with the disk of a first one, as it happens with memory cards. */
-static void add_clone(struct sim *s, const struct device *of)
-{
-    struct device *d = &s->devices[s->ndevices++];
-
-    new_device(s, d, of->a.index - s->devices[0].a.index);
-    d->a.home = of->a.home;
-    d->a.identity = of->a.identity;
-    d->a.enrolled = of->a.enrolled;
-    d->a.key = d->own_key = of->own_key;
-    memcpy(d->a.name, of->a.name, sizeof d->a.name);
-}
-
-/* The first of each broker, so that all data is everywhere to be had in the end. */
-static int is_keeper(const struct sim *s, const struct device *d)
-{
-    for (const struct device *other = s->devices; other < d; other++) {
-        if (other->shelf.keeper && other->a.home == d->a.home) {
-            return 0;
-        }
-    }
-    return d->a.enrolled;
-}
-
-static void add_devices(struct sim *s)
-{
-    s->ndevices = s->swarm.nagents;
-    for (unsigned i = 0; i < s->ndevices; i++) {
-        struct device *d = &s->devices[i];
-
-        new_device(s, d, i);
-        d->a.enrolled = i == 0 || !s->swarm.late_agents || percent(&s->clock, 50);
-        if (d->a.enrolled) {
-            mesh_enrol(d->a.home, &d->a);
-        }
-        shelf_draw(s, d, is_keeper(s, d));
-        device_stock(s, d);
-    }
-    if (s->swarm.clones && s->ndevices < SIM_DEVICES) {
-        add_clone(s, &s->devices[below(&s->clock, s->ndevices)]);
-    }
-}
-
-static void add_clients(struct sim *s)
-{
-    s->nclients = s->swarm.nclients;
-    for (unsigned i = 0; i < s->nclients + s->nhosts; i++) {
-        struct client *c = &s->clients[i];
-        int is_op = i >= s->nclients;
-
-        sim_add_actor(s, &c->a, &client_ops, is_op ? WF_ROLE_OPERATOR : WF_ROLE_CLIENT,
-                      is_op ? "oper" : "client", i);
-        c->made = is_op ? UINT32_MAX : 0;
-        c->audited = 0;
-        c->done = 0;
-        c->a.home = is_op ? &s->hosts[i - s->nclients] : mesh_home(s);
-        mesh_enrol(c->a.home, &c->a);
-    }
-}
-
-static void add_rogues(struct sim *s)
-{
-    const struct {
-        int wanted;
-        unsigned role;
-    } kinds[SIM_ROGUES] = {{s->swarm.rogue_client, WF_ROLE_CLIENT},
-                           {s->swarm.rogue_agent, WF_ROLE_AGENT},
-                           {s->swarm.rogue_broker, WF_ROLE_BROKER}};
-
-    s->nrogues = 0;
-    for (unsigned i = 0; i < SIM_ROGUES; i++) {
-        struct rogue *r = &s->rogues[s->nrogues];
-
-        if (kinds[i].wanted) {
-            rogue_reset(r);
-            sim_add_actor(s, &r->a, &rogue_ops, kinds[i].role, "rogue", i);
-            r->a.home = mesh_home(s);
-            mesh_enrol(r->a.home, &r->a);
-            s->nrogues++;
-        }
-    }
-}
-
 static void set_up(struct sim *s, uint64_t seed)
 {
     s->seed = seed;
@@ -247,13 +123,15 @@ static void set_up(struct sim *s, uint64_t seed)
     net_reset(s);
     lanes_reset(s);
     s->data = goods_wanted(seed);
+    s->roams = s->may_roam && s->nhosts > 1 && roam_wanted(seed);
     swarm_draw(&s->swarm, &s->clock);
+    if (s->roams) {
+        roam_swarm(&s->swarm, &s->clock);
+    }
     s->swarm.rogue_broker = s->nhosts > 1 && !s->swarm.calm && mesh_has_rogue(seed);
     history_begin(s);
     mesh_found(s);
-    add_devices(s);
-    add_clients(s);
-    add_rogues(s);
+    cast_all(s);
     mesh_link(s);
     for (unsigned i = 0; i < s->nhosts; i++) {
         disk_found(s, &s->hosts[i]);
@@ -333,6 +211,7 @@ static uint64_t held_until_us(const struct sim *s, const struct event *e)
     }
     if (e->kind == EV_TO_BROKER || e->kind == EV_TO_ACTOR) {
         until_us = wf_max_u64(until_us, e->who->parted_until_us);
+        until_us = wf_max_u64(until_us, roam_apart_us(e->who, e->conn->to));
     }
     until_us = wf_max_u64(until_us, lanes_parted_until_us(e));
     return until_us > s->clock.now_us ? until_us : 0;
@@ -530,10 +409,11 @@ static void check_end(struct sim *s, const struct host *h)
         sim_fail(s, "a promise was never kept");
     }
     /* Another broker refuses what came when its agents had been given work meanwhile. */
-    if (s->swarm.calm && (c->count.lost_attempts != 0 ||
-                          (c->count.refused_by_agent != 0 && s->nhosts == 1) ||
-                          c->count.superseded != 0 || c->count.bad_messages != 0 ||
-                          c->count.sessions_lost != 0 || c->count.denied != 0)) {
+    if (s->swarm.calm &&
+        (c->count.lost_attempts != 0 ||
+         (c->count.refused_by_agent != 0 && s->nhosts == 1) || c->count.superseded != 0 ||
+         c->count.bad_messages != 0 || (c->count.sessions_lost != 0 && !s->roams) ||
+         c->count.denied != 0)) {
         sim_fail(s, "a calm mesh lost %u, refused %u, superseded %u, sessions %u",
                  (unsigned) c->count.lost_attempts, (unsigned) c->count.refused_by_agent,
                  (unsigned) c->count.superseded, (unsigned) c->count.sessions_lost);
@@ -549,12 +429,28 @@ static void live_until_done(struct sim *s)
     }
 }
 
-/* Let what is under way arrive. */
+static void live_until(struct sim *s, uint64_t until_us)
+{
+    while (s->fail[0] == '\0' && s->clock.now_us < until_us && live(s)) {
+    }
+}
+
+/* What was under way may have brought new work, a repeated submit for one. */
 static void settle(struct sim *s)
 {
-    uint64_t until_us = s->clock.now_us + 3 * SECOND;
+    live_until(s, s->clock.now_us + 3 * SECOND);
+    live_until_done(s);
+}
 
-    while (s->fail[0] == '\0' && s->clock.now_us < until_us && live(s)) {
+static void hold_drill(struct sim *s)
+{
+    struct drill d;
+
+    if (s->fail[0] == '\0' && drill_begin(s, &d)) {
+        live_until(s, d.until_us);
+        drill_end(s, &d);
+        live_until_done(s);
+        settle(s);
     }
 }
 
@@ -590,9 +486,10 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps)
         chaos_heal(s);
     }
     live_until_done(s);
-    /* What was under way may have brought new work, a repeated submit for one. */
     settle(s);
-    live_until_done(s);
+    if (s->roams) {
+        hold_drill(s);
+    }
     if (s->fail[0] == '\0') {
         judge(s);
     }

@@ -23,7 +23,6 @@
 #include "tests/sim/swarm.h"
 
 #define SIM_DEVICES 8
-#define SIM_HOSTS   3
 #define SIM_CLIENTS 6 /* the last are the operators, one of each broker */
 #define SIM_ROGUES  3
 #define SIM_LINKS   3
@@ -37,6 +36,8 @@ struct sim {
     struct host hosts[SIM_HOSTS];
     unsigned nhosts;
     unsigned brokers; /* so many, whatever the seed says; 0: as that says */
+    int may_roam;     /* whether agents and clients do is for the seed to say */
+    int roams;        /* some do, in this world */
     struct history history;
     struct chaos chaos;
     struct gen gen;
@@ -69,11 +70,6 @@ int sim_run(struct sim *s, uint64_t seed, uint64_t steps);
 
 /* End what is left of a world, also one that was left in the middle. */
 void sim_clear(struct sim *s);
-
-/* For those who set it up: one more of them.  It has the world's first broker, until the
- * caller says otherwise. */
-void sim_add_actor(struct sim *s, struct actor *a, const struct actor_ops *ops,
-                   unsigned role, const char *kind, unsigned number);
 
 /* Note the first thing that did not hold. */
 void sim_fail(struct sim *s, const char *fmt, ...) WF_PRINTF(2, 3);

@@ -1,11 +1,12 @@
 """Three sites of real processes: cut one off, reboot it with a wrong clock, heal; kill the
 brokers; let a link flap.  Then ask whether the promises held.
 
-    sites.py BUILD [--cut SECONDS] [--flaps N] [--seed N] [--roam] [--patience SECONDS]
+    sites.py BUILD [--cut SECONDS] [--flaps N] [--seed N] [--stay] [--patience SECONDS]
                    [--keep] [--no-namespaces] [--tap]
 
 Clients submit at each site all the time: what any site can run, what only their own can,
-what only another one can.  Each phase ends with what is to hold by then; the last line is
+what only another one can.  They and the agents turn to other sites when their broker is
+gone, unless they are to stay, or all are on one loopback.  Each phase ends with what is to hold by then; the last line is
 the verdict on what clients and handlers wrote down (weft-check).
 """
 import argparse
@@ -43,8 +44,8 @@ def arguments():
                    help='that the edge site is cut off for (60)')
     p.add_argument('--flaps', type=int, default=10, help='of its uplinks (10)')
     p.add_argument('--seed', type=int, help='of all that is drawn (by the clock)')
-    p.add_argument('--roam', action='store_true',
-                   help='agents and clients may turn to other sites')
+    p.add_argument('--stay', action='store_true',
+                   help='agents and clients may not turn to other sites')
     p.add_argument('--patience', type=int, default=60,
                    help='seconds for what is to hold in the end (60)')
     p.add_argument('--keep', action='store_true', help='keep the folder of the run')
@@ -87,11 +88,14 @@ class Run:
         why = 'not wanted' if self.args.no_namespaces else Namespaces.why_not()
         self.net = SiteLoopback() if why else SiteSpaces()
         self.net.open()
+        # On one loopback a cut between brokers keeps nobody else from anybody.
+        roam = not self.args.stay and not why
         self.mesh = Sites(os.path.abspath(self.args.build), self.tmp, self.net, NAMES,
-                          self.args.roam)
+                          roam)
         sites = self.sites = list(self.mesh.all.values())
         self.edge = self.mesh.all[EDGE]
-        say(f'{self.net.name}{f" ({why})" if why else ""}; sites {" ".join(NAMES)} in {self.tmp}')
+        say(f'{self.net.name}{f" ({why})" if why else ""}; sites {" ".join(NAMES)} in '
+            f'{self.tmp}; agents and clients {"may go to others" if roam else "stay"}')
         for a, b in self.mesh.links():
             a.dial(b)
         for i, site in enumerate(sites):

@@ -259,8 +259,7 @@ int main(int argc, char **argv)
     (void) setrlimit(RLIMIT_NOFILE, &files);
     s.agents = wf_calloc(s.n, sizeof *s.agents);
     if (s.agents == NULL || keys_init() != 0 || wf_loop_init(&s.loop, &err) != 0 ||
-        wf_loop_signals(&s.loop, on_signal, &s, &err) != 0 ||
-        zctx_new(false, &s.zctx) != 0) {
+        wf_loop_signals(&s.loop, on_signal, &s, &err) != 0 || zctx_new(0, &s.zctx) != 0) {
         die("start", err.text);
     }
     s.least = s.n;

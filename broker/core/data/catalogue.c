@@ -13,6 +13,7 @@ int catalogue_init(struct catalogue *t, size_t max, uint64_t seed)
     *t = (struct catalogue){.blobs = wf_map_new(TABLE_MAX, seed),
                             .shares = wf_map_new(TABLE_MAX, seed + 1),
                             .parts = wf_map_new(TABLE_MAX, seed + 2),
+                            .changes = 1,
                             .max = max,
                             .max_shares = max < SHARES_MAX / 2 ? 2 * max : SHARES_MAX,
                             .max_of_agent = max / 2 + 1};

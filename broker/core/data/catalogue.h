@@ -45,6 +45,7 @@ struct catalogue {
     struct wf_map *parts;  /* owned: dataset_share of datasets.h */
     size_t max;            /* blobs that are known from agents alone */
     size_t max_shares, max_of_agent;
+    uint64_t changes; /* how often a dataset came or went, and one */
     uint64_t refused; /* holdings for which there was no room, or that contradict */
 };
 

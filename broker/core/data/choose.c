@@ -58,6 +58,8 @@ static int is_better(const struct rank *a, const struct rank *b)
 static int is_possible(const struct stage *g, const struct agent *a, struct lack *lack,
                        struct rank *ret_rank)
 {
+    int is_away;
+
     if (a->principal->state != WF_KEY_ACTIVE || has_order(g, a)) {
         return 0;
     }
@@ -67,14 +69,16 @@ static int is_possible(const struct stage *g, const struct agent *a, struct lack
         lack->elsewhere++;
         return 0;
     }
-    if (a->session == NULL || a->state != AGENT_UP || !a->holdings_known) {
+    is_away = a->session == NULL || a->state != AGENT_UP || !a->holdings_known;
+    /* Nobody waits for one that may not have it: its label is known from before. */
+    if ((!is_away || a->info_seq != 0) && !residency_allows(g->residency, a)) {
+        lack->outside++;
+        return 0;
+    }
+    if (is_away) {
         /* One that holds nothing does not say what it has. */
         lack->away += a->session == NULL || a->info_seq == 0 || a->data_cap != 0;
         lack->full += a->session != NULL && a->info_seq != 0 && a->data_cap == 0;
-        return 0;
-    }
-    if (!residency_allows(g->residency, a)) {
-        lack->outside++;
         return 0;
     }
     ret_rank->missing = g->total - wf_min_u64(g->total, stage_held(g, a));

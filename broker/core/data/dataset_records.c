@@ -217,6 +217,7 @@ static int replay_head(struct core *c, uint64_t number, const struct wf_dataset_
     d->seq = number;
     d->created_ms = m->created_ms;
     d->home = m->home;
+    d->used_us = c->now_us;
     d->nfiles_said = m->files;
     wf_list_push_back(&c->data.drafts, &d->in_all);
     rc = dataset_set_labels(d, m->labels);

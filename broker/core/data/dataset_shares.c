@@ -162,6 +162,7 @@ int dataset_count(struct catalogue *cat, struct dataset *d)
         }
         return rc;
     }
+    cat->changes++;
     for (i = 0; i < d->nmembers; i++) {
         wf_list_push_back(&d->members[i].blob->members, &d->members[i].of_blob);
     }
@@ -172,6 +173,7 @@ void dataset_uncount(struct catalogue *cat, struct dataset *d)
 {
     struct wf_list_node *n;
 
+    cat->changes++;
     while ((n = wf_list_first(&d->shares)) != NULL) {
         drop_part(cat, CONTAINER_OF(n, struct dataset_share, node));
     }

@@ -70,6 +70,7 @@ struct dataset {
     struct wf_list_node in_pending; /* data.pending: they are not durable yet */
 
     struct wf_key home; /* of a copy (mesh/imports.h); zero: it is at home here */
+    uint64_t used_us;   /* likewise: when it was named last, or a live job had it */
     unsigned said;      /* to other brokers: its place (mesh/names.h) and one; 0: not */
     size_t said_bytes;  /* when it was */
     struct wf_digest listing; /* likewise */

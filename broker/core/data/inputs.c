@@ -68,6 +68,7 @@ static int refuse_input(struct turn *t, int code, const struct wf_input_row *row
     char ref[101]; /* a longer one is cut, for the reader */
 
     wf_slice_str(row->ref, ref, sizeof ref);
+    t->early = code == WEFT_EBUSY; /* a list has to wait for its place */
     refuse(t, code, 0, &t->msg->u.submit.job, import_again_ms(t->c, code),
            "input `%s`: %s", ref, why);
     return code;
@@ -87,6 +88,7 @@ static int find_blob(struct resolving *r, const struct wf_digest *digest,
         return 0;
     }
     if (b == NULL && c->now_us - c->started_us < c->cfg.lease_ms * 1000) {
+        r->t->early = 1; /* agents are on their way */
         refuse(r->t, WEFT_EBUSY, 0, &r->t->msg->u.submit.job, BOOT_RETRY_MS,
                "the broker has just started and waits for its agents");
         return WEFT_EBUSY;

@@ -1,6 +1,7 @@
 /* Datasets: put, removed, pinned, listed. */
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
+#include "broker/core/mesh/lead.h"
 #include "broker/core/mesh/named.h"
 
 #include "common/err.h"
@@ -8,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define DRAFTS_MAX 16u /* of one session */
 
@@ -230,41 +232,116 @@ void on_dataset_put(struct turn *t)
 /* -- removing and pinning --------------------------------------------------------------
  */
 
-/* The owner's, or NULL after a refusal. */
-static struct dataset *own_dataset(struct turn *t, struct wf_slice text, uint64_t req,
-                                   struct wf_data_ref *ret_ref)
+/* It is at home at another broker, which changes it for its owner. */
+static void refuse_away(struct turn *t, uint64_t req, const struct name *x)
 {
-    const int rc = wf_data_ref_parse(text, ret_ref);
-    struct dataset *d = NULL;
+    if (t->s->role != WF_ROLE_OPERATOR && !wf_key_eq(&x->owner, &t->s->principal->key)) {
+        reply_done(t, req, WEFT_EPERM, "the dataset belongs to somebody else");
+    } else {
+        lead_to(t, req, &x->home, "it is at home at");
+    }
+}
+
+/* NAME.<8hex> of another broker. */
+static int is_of_another(const struct core *c, struct wf_slice name)
+{
+    uint8_t home[NAMES_DIGITS];
+    struct wf_slice plain;
+
+    return names_split(name, &plain, home) &&
+           memcmp(home, c->cfg.key.b, sizeof home) != 0;
+}
+
+/* The one that is here by that name; a copy also by the plain one when `copies`.  NULL:
+ * there is none, or it is not to be seen; then *ret_away may say where it is. */
+static struct dataset *find_here(const struct turn *t, const struct wf_data_ref *ref,
+                                 int copies, const struct name **ret_away)
+{
+    const struct datasets *all = &t->c->data.datasets;
+    struct dataset *d =
+        is_of_another(t->c, ref->name) ? dataset_get(all, ref->name, ref->version) : NULL;
+    char as[WF_DATASET_MAX + 1];
     struct named x;
 
-    if (rc == 0 && ret_ref->path.len == 0) {
-        d = dataset_get(&t->c->data.datasets, ret_ref->name, ret_ref->version);
+    *ret_away = NULL;
+    if (d != NULL && dataset_may_see(t->s, d)) {
+        return d;
     }
-    if (d == NULL && rc == 0 &&
-        named_find(t->c, t->s, ret_ref->name, ret_ref->version, &x) == 0 &&
-        x.there != NULL) {
-        reply_done(t, req, WEFT_EPERM, "it is at home at another broker: do that there");
+    if (named_find(t->c, t->s, ref->name, ref->version, &x) != 0) {
         return NULL;
     }
-    if (d == NULL || !dataset_may_see(t->s, d)) {
-        reply_done(t, req, WEFT_ENOENT, "no such dataset; `weft data ls` lists them");
+    if (x.here != NULL) {
+        return x.here;
+    }
+    *ret_away = x.there;
+    if (!copies || names_by_home(x.there->name, &x.there->home, as) != 0) {
         return NULL;
     }
-    if (d->owner != t->s->principal && t->s->role != WF_ROLE_OPERATOR) {
+    d = dataset_get(all, wf_slice_of(as), x.there->version);
+    return d != NULL && wf_key_eq(&d->home, &x.there->home) && dataset_may_see(t->s, d)
+               ? d
+               : NULL;
+}
+
+/* What he put here by that plain name.  It goes first where something is changed: another
+ * broker may say, with his key, that it has an older or a newer one. */
+static struct dataset *find_own(const struct turn *t, const struct wf_data_ref *ref)
+{
+    struct dataset *d = dataset_get(&t->c->data.datasets, ref->name, ref->version);
+
+    return d != NULL && !key_is_set(&d->home) && d->owner == t->s->principal ? d : NULL;
+}
+
+/* The owner's, or NULL after a refusal. */
+static struct dataset *own_dataset(struct turn *t, struct wf_slice text, uint64_t req,
+                                   int copies, struct wf_data_ref *ret_ref)
+{
+    const struct name *away = NULL;
+    struct dataset *d = NULL;
+
+    if (wf_data_ref_parse(text, ret_ref) == 0 && ret_ref->path.len == 0) {
+        d = find_own(t, ret_ref);
+        if (d == NULL) {
+            d = find_here(t, ret_ref, copies, &away);
+        }
+    }
+    if (d == NULL && away != NULL && copies) {
+        reply_done(t, req, WEFT_ENOENT, "nothing of it is here: `weft data stage` first");
+    } else if (d == NULL && away != NULL) {
+        refuse_away(t, req, away);
+    } else if (d == NULL) {
+        reply_done(t, req, WEFT_ENOENT, "no such dataset");
+    } else if (d->owner != t->s->principal && t->s->role != WF_ROLE_OPERATOR) {
         reply_done(t, req, WEFT_EPERM, "the dataset belongs to somebody else");
         return NULL;
     }
     return d;
 }
 
+/* By that name its list is forgotten here, never the dataset removed there. */
+static int is_not_kept(const struct turn *t, struct wf_slice text)
+{
+    struct wf_data_ref ref;
+
+    return wf_data_ref_parse(text, &ref) == 0 && is_of_another(t->c, ref.name) &&
+           dataset_get(&t->c->data.datasets, ref.name, ref.version) == NULL;
+}
+
 void on_dataset_rm(struct turn *t)
 {
     struct core *c = t->c;
     const struct wf_dataset_rm *m = &t->msg->u.dataset_rm;
+    char name[WF_DATASET_MAX + 1];
     struct wf_data_ref ref;
-    struct dataset *d = own_dataset(t, m->dataset, m->req, &ref);
+    struct dataset *d;
 
+    if (is_not_kept(t, m->dataset)) {
+        reply_done(t, m->req, WEFT_ENOENT,
+                   "no list of that dataset is kept here: it itself is removed by its "
+                   "plain name");
+        return;
+    }
+    d = own_dataset(t, m->dataset, m->req, 0, &ref);
     if (d != NULL && c->cfg.durable && c->store_failing) {
         c->count.storage_refused++;
         reply_done(t, m->req, WEFT_ESTORAGE, "the broker's store fails at present");
@@ -273,6 +350,7 @@ void on_dataset_rm(struct turn *t)
     if (d == NULL) {
         return;
     }
+    ref.name = wf_slice_of(wf_slice_str(wf_slice_of(d->name), name, sizeof name));
     do {
         dataset_remove(c, d, t->out);
         d = ref.version == 0 ? dataset_get(&c->data.datasets, ref.name, 0) : NULL;
@@ -284,10 +362,15 @@ void on_data_pin(struct turn *t)
 {
     const struct wf_data_pin *m = &t->msg->u.data_pin;
     struct wf_data_ref ref;
-    const struct dataset *d = own_dataset(t, m->dataset, m->req, &ref);
+    const struct dataset *d;
     char text[WF_TEXT_MAX + 1];
     int n;
 
+    /* Of another broker's what is here is pinned where it is here; the rest there. */
+    if (lead_to_node(t, m->req, m->node)) {
+        return;
+    }
+    d = own_dataset(t, m->dataset, m->req, m->node.len != 0, &ref);
     if (d == NULL) {
         return;
     }

@@ -393,7 +393,7 @@ static int ask_others(struct search *q, const struct wf_locate *m,
     struct job *j = q->job != NULL ? jobs_get(&q->t->c->jobs, &q->job->id) : NULL;
 
     return copies_ask_there(q->t, j, &who) || ask_further(q, m) ||
-           copies_ask(q->t, j, &who, ret_at);
+           copies_ask(q->t, j, q->stage, &who, ret_at);
 }
 
 /* Why none of what was asked for is told. */

@@ -1,6 +1,7 @@
 /* Bringing data to agents: what clients give, and datasets ahead of need. */
 #include "broker/core/data/choose.h"
 #include "broker/core/data/inputs.h"
+#include "broker/core/mesh/lead.h"
 #include "broker/core/place/need.h"
 
 #include "common/err.h"
@@ -241,20 +242,24 @@ void stages_offer(struct core *c, const struct agent *a, struct wf_effects *out)
 /* -- messages --------------------------------------------------------------------------
  */
 
-static int take_dataset(struct turn *t, struct stage *g, const struct wf_stage *m)
+/* 0; 1: its list is on the way, and this turn will be had again; else a refusal, with a
+ * text of its own unless that is NULL. */
+static int take_dataset(struct turn *t, struct stage *g, const struct wf_stage *m,
+                        const char **ret_text)
 {
     struct core *c = t->c;
     struct wf_data_ref ref;
-    const struct dataset *d;
-    int rc = 0;
+    struct dataset *d;
+    int rc;
 
     if (wf_data_ref_parse(m->dataset, &ref) != 0 || ref.path.len != 0) {
         return WEFT_EINVAL;
     }
-    d = dataset_get(&c->data.datasets, ref.name, ref.version);
-    if (d == NULL || !dataset_may_see(t->s, d)) {
-        return WEFT_ENOENT;
+    rc = import_get(t, ref.name, ref.version, &d, ret_text);
+    if (rc != 0) {
+        return rc;
     }
+    (void) wf_str_copy(g->dataset, sizeof g->dataset, d->key);
     for (size_t i = 0; rc == 0 && i < d->nmembers; i++) {
         const struct blob *b = d->members[i].blob;
 
@@ -334,6 +339,7 @@ static struct stage *begin(struct turn *t, const struct wf_stage *m, int *ret_rc
         refuse(t, WEFT_EBUSY, m->req, NULL, 1000, "too much is being staged already");
         return NULL;
     }
+    g->reader = t->s->principal->key;
     *ret_rc = take_terms(g, m);
     return g;
 }
@@ -343,6 +349,7 @@ void on_stage(struct turn *t)
     struct core *c = t->c;
     const struct wf_stage *m = &t->msg->u.stage;
     struct stage *g = stage_of(t->s, m->req);
+    const char *text = NULL;
     int rc = 0;
 
     if (m->end || data_skip_page(t->s, m->req, m->more != 0)) {
@@ -354,6 +361,10 @@ void on_stage(struct turn *t)
     if (g != NULL && g->running) {
         return; /* said twice */
     }
+    if (g == NULL && !m->mine && lead_to_node(t, m->req, m->node)) {
+        data_refuse_pages(t->s, m->req, m->more != 0);
+        return;
+    }
     if (g == NULL) {
         g = begin(t, m, &rc);
         if (g == NULL) {
@@ -361,12 +372,15 @@ void on_stage(struct turn *t)
         }
     }
     if (rc == 0) {
-        rc = m->dataset.len != 0 && m->rows.count == 0 ? take_dataset(t, g, m)
+        rc = m->dataset.len != 0 && m->rows.count == 0 ? take_dataset(t, g, m, &text)
                                                        : take_rows(t, g, m);
+    }
+    if (rc > 0) {
+        return;
     }
     if (rc != 0) {
         data_refuse_pages(t->s, m->req, m->more != 0);
-        end(c, g, rc, "", why_not(rc), t->out);
+        end(c, g, rc, "", text != NULL ? text : why_not(rc), t->out);
         return;
     }
     if (!m->more) {

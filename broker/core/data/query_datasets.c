@@ -168,7 +168,7 @@ static int find_shown(struct turn *t, struct dataset **ret_dataset, const char *
     struct wf_data_ref ref;
     struct dataset *d;
 
-    *ret_text = "no such dataset; `weft data ls` lists them";
+    *ret_text = "no such dataset";
     if (wf_data_ref_parse(q->key, &ref) != 0) {
         return WEFT_ENOENT;
     }

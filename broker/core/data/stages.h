@@ -32,7 +32,9 @@ struct stage {
     char node[WF_NAME_MAX + 1], capability[WF_CAP_NAME_MAX + 1];
     char residency[WF_LABEL_MAX + 1]; /* what was asked for and that of the blobs */
     char what[WF_REF_MAX + 1];
-    struct wf_buf needs_store; /* encoded label_row rows */
+    struct wf_key reader;              /* who asked; */
+    char dataset[WF_DATASET_MAX + 12]; /* for which version, "NAME@VERSION" */
+    struct wf_buf needs_store;         /* encoded label_row rows */
     struct wf_rows needs;
     struct wf_map *set;  /* owned; of blobs by digest */
     struct blob **blobs; /* owned; each counts as used */

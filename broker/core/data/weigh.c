@@ -47,28 +47,6 @@ static void add_holders_of(struct route_input *in, const struct blob *b)
     }
 }
 
-/* Other sites whose filter has it.  One that is wrong is found out when the job is there,
- * and its data comes from here. */
-static void add_site(struct route_input *in, const struct neighbour *x, uint64_t have)
-{
-    if (have != 0 && x->agent->session != NULL && in->nsites < ROUTE_AWAY_MAX) {
-        in->sites[in->nsites++] = (struct route_holder){x->agent->node, have};
-    }
-}
-
-static void add_sites_of(const struct core *c, struct route_input *in,
-                         const struct wf_digest *digest)
-{
-    unsigned looks = LOOKS;
-
-    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
-         n != NULL && looks-- > 0; n = wf_list_next(&c->mesh.neighbours, n)) {
-        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
-
-        add_site(in, x, holds_may(x, digest, in->bytes) ? in->bytes : 0);
-    }
-}
-
 static uint64_t have_of(const struct core *c, const struct wf_digest *digest,
                         const struct agent *a)
 {
@@ -137,7 +115,7 @@ static uint64_t have_of_folder(const struct core *c, const struct folder *f,
     return have_of_all(f, n, have, of);
 }
 
-static uint64_t have_of_site(const struct folder *f, const struct neighbour *x)
+static uint64_t have_of_site(const struct folder *f, const struct site_holds *h)
 {
     size_t n = wf_min_u64(f->n, SAMPLE);
     uint64_t have = 0, of = 0;
@@ -145,24 +123,10 @@ static uint64_t have_of_site(const struct folder *f, const struct neighbour *x)
     for (size_t i = 0; i < n; i++) {
         const struct blob *b = sample(f, i, n);
 
-        have += holds_may(x, &b->digest, b->size) ? b->size : 0;
+        have += holds_may(h, &b->digest, b->size) ? b->size : 0;
         of += b->size;
     }
     return have_of_all(f, n, have, of);
-}
-
-static void add_sites_of_folder(const struct core *c, struct route_input *in,
-                                const struct folder *f)
-{
-    unsigned looks = LOOKS;
-
-    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
-         f->d != NULL && n != NULL && looks-- > 0;
-         n = wf_list_next(&c->mesh.neighbours, n)) {
-        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
-
-        add_site(in, x, x->holds.bits.len != 0 ? have_of_site(f, x) : 0);
-    }
 }
 
 static void add_holders_of_folder(const struct core *c, struct route_input *in,
@@ -193,33 +157,131 @@ static void add_holders_of_folder(const struct core *c, struct route_input *in,
     }
 }
 
+/* -- other sites -----------------------------------------------------------------------
+ *
+ * By what their filters say.  One that is wrong is found out when the job is there, and
+ * its data comes from here.
+ */
+
+/* An input as it is looked for: a blob, or a folder where its digest is zero. */
+struct want {
+    struct wf_digest digest;
+    struct folder folder;
+};
+
+static uint64_t have_there(const struct want *w, uint64_t bytes,
+                           const struct site_holds *h)
+{
+    if (h->bits.len == 0) {
+        return 0;
+    }
+    if (!wf_digest_is_zero(&w->digest)) {
+        return holds_may(h, &w->digest, bytes) ? bytes : 0;
+    }
+    return w->folder.d != NULL ? have_of_site(&w->folder, h) : 0;
+}
+
+static void add_neighbours(const struct core *c, const struct want *w,
+                           struct route_input *in)
+{
+    unsigned looks = LOOKS;
+
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours);
+         n != NULL && looks-- > 0 && in->nsites < ROUTE_AWAY_MAX;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct neighbour *x = CONTAINER_OF(n, struct neighbour, node);
+        const uint64_t have =
+            x->agent->session != NULL ? have_there(w, in->bytes, &x->holds) : 0;
+
+        if (have != 0) {
+            in->sites[in->nsites++] =
+                (struct route_site){.node = x->agent->node, .have = have};
+        }
+    }
+}
+
+/* The place of a node among the sites of an input, nsites when it has none. */
+static unsigned site_at(const struct route_input *in, uint32_t node)
+{
+    unsigned i = 0;
+
+    while (i < in->nsites && in->sites[i].node != node) {
+        i++;
+    }
+    return i;
+}
+
+static void set_site(struct route_input *in, const struct route_site *site)
+{
+    const unsigned i = site_at(in, site->node);
+
+    if (i < in->nsites && site->have == 0) {
+        in->sites[i] = in->sites[--in->nsites];
+    } else if (i < ROUTE_AWAY_MAX && site->have != 0) {
+        in->sites[i] = *site;
+        in->nsites += i == in->nsites;
+    }
+}
+
+/* A job goes to one site: the nearest of those that have most of all that it needs, of
+ * those that a neighbour leads to, itself included. */
+static void add_beyond(const struct core *c, const struct job *j, const struct want *w,
+                       unsigned n, struct route_input *in)
+{
+    const struct beyond *b = &c->mesh.beyond;
+
+    for (unsigned i = 0; i < b->n; i++) {
+        const struct far_site *x = &b->v[i];
+        struct route_site site = {.node = x->via->node, .way_us = x->way_us};
+        uint64_t have[ROUTE_INPUTS_MAX], all = 0, known = 0;
+
+        for (unsigned k = 0; x->via->session != NULL && k < n; k++) {
+            const unsigned at = site_at(&in[k], site.node);
+
+            have[k] = have_there(&w[k], in[k].bytes, &x->holds);
+            all = wf_add_sat(all, have[k]);
+            known = wf_add_sat(known, at < in[k].nsites ? in[k].sites[at].have : 0);
+        }
+        if (all <= known || !beyond_may_run(c, x, j)) {
+            continue;
+        }
+        for (unsigned k = 0; k < n; k++) {
+            site.have = have[k];
+            set_site(&in[k], &site);
+        }
+    }
+}
+
 unsigned inputs_route(const struct core *c, const struct job *j,
                       struct route_input ret[ROUTE_INPUTS_MAX])
 {
+    struct want wants[ROUTE_INPUTS_MAX];
     struct wf_rows rows = j->inputs;
     struct wf_need_row need;
     unsigned n = 0;
 
     while (n < WF_INPUTS_MAX && wf_rows_next(&rows, wf_desc_need_row(), &need)) {
-        struct route_input *in = &ret[n++];
+        struct want *w = &wants[n];
 
-        *in = (struct route_input){.bytes = need.size};
-        if (wf_digest_is_zero(&need.digest)) {
+        *w = (struct want){.digest = need.digest};
+        ret[n] = (struct route_input){.bytes = need.size};
+        if (!wf_digest_is_zero(&need.digest)) {
+            add_holders_of(&ret[n], catalogue_get(&c->data.catalogue, &need.digest));
+        } else if (j->guest == NULL) {
             /* A guest's folder is listed at its home. */
-            const struct folder f =
-                j->guest == NULL ? folder_of(c, &need) : (struct folder){0};
-
-            add_holders_of_folder(c, in, &f);
-            add_sites_of_folder(c, in, &f);
-        } else {
-            add_holders_of(in, catalogue_get(&c->data.catalogue, &need.digest));
-            add_sites_of(c, in, &need.digest);
+            w->folder = folder_of(c, &need);
+            add_holders_of_folder(c, &ret[n], &w->folder);
         }
+        n++;
     }
     if (!wf_digest_is_zero(&j->payload_blob)) {
+        wants[n] = (struct want){.digest = j->payload_blob};
         ret[n] = (struct route_input){.bytes = j->payload_size};
-        add_sites_of(c, &ret[n], &j->payload_blob);
         add_holders_of(&ret[n++], catalogue_get(&c->data.catalogue, &j->payload_blob));
     }
+    for (unsigned i = 0; i < n; i++) {
+        add_neighbours(c, &wants[i], &ret[i]);
+    }
+    add_beyond(c, j, wants, n, ret);
     return n;
 }

@@ -2,6 +2,7 @@
 
 #include "broker/core/jobs/hedge.h"
 #include "broker/core/jobs/ledger.h"
+#include "broker/core/jobs/preempt.h"
 #include "broker/core/jobs/work.h"
 #include "common/err.h"
 
@@ -11,7 +12,7 @@ static const struct {
 } answers[] = {
     [ASKED_NOT] = {0, ""},
     [ASKED_BACK] = {WEFT_ERECALLED, "asked back for another agent"},
-    [ASKED_WAY] = {WEFT_EPREEMPTED, "made way for work of higher priority"},
+    [ASKED_WAY] = {WEFT_EPREEMPTED, "made way for more urgent work"},
     [ASKED_LEAVE] = {WEFT_EDRAIN, "the machine is to be taken away"},
 };
 
@@ -44,20 +45,26 @@ void asked_started(struct core *c, struct job *j)
     }
 }
 
-/* What a machine that goes away gives back of its own accord was asked for by that: it is
- * closed for new work, so the job does not come back to it. */
-static int is_answer(const struct job *j, int code)
+/* What was asked for.  A machine that goes away closes for new work, so that what it
+ * gives back of its own accord does not come back to it; and an agent stops what yields.
+ */
+static unsigned answered(const struct core *c, const struct job *j, int code)
 {
-    return (j->asked != ASKED_NOT && code == answers[j->asked].code) ||
-           (code == WEFT_EDRAIN && j->agent->notice_until_us != 0);
+    if (j->asked != ASKED_NOT && code == answers[j->asked].code) {
+        return j->asked;
+    }
+    if (code == WEFT_EDRAIN && j->agent->notice_until_us != 0) {
+        return ASKED_LEAVE;
+    }
+    return code == WEFT_EPREEMPTED && preempt_yields(c, j) ? ASKED_WAY : ASKED_NOT;
 }
 
 int asked_ended(struct core *c, struct job *j, int code, struct wf_effects *out)
 {
-    unsigned why = code == WEFT_EDRAIN ? ASKED_LEAVE : j->asked;
+    const unsigned why = answered(c, j, code);
     struct agent *a = j->agent;
 
-    if (!is_answer(j, code) || hedge_is_on(j)) {
+    if (why == ASKED_NOT || hedge_is_on(j)) {
         c->count.recalls_lost += j->asked == ASKED_BACK;
         return 0;
     }

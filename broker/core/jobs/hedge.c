@@ -160,6 +160,7 @@ static struct job *make_copy(struct job *j)
     wf_list_init(&copy->in_agent);
     wf_list_init(&copy->in_done);
     wf_list_init(&copy->in_all);
+    wf_list_init(&copy->in_inputs);
     wf_list_init(&copy->watches);
     wf_list_init(&copy->in_ledger);
     wf_list_init(&copy->followers);

@@ -44,6 +44,7 @@ int jobs_init(struct jobs *t, size_t max, size_t max_log, uint64_t seed)
     wf_heap_init(&t->timers, max);
     wf_list_init(&t->done);
     wf_list_init(&t->all);
+    wf_list_init(&t->with_inputs);
     return t->by_id != NULL && t->by_seq != NULL && t->by_like != NULL ? 0 : WEFT_ENOMEM;
 }
 
@@ -68,6 +69,7 @@ static void job_free(struct job *j)
     wf_free(j->data);
     wf_free(j->history);
     wf_free(j->wishes);
+    wf_free(j->forbidden);
     if (j->guest != NULL) {
         wf_list_remove(&j->guest->over);
         wf_free(j->guest);
@@ -117,6 +119,11 @@ void jobs_fini(struct jobs *t)
 struct job *jobs_get(const struct jobs *t, const struct wf_id *id)
 {
     return wf_map_get(t->by_id, id->b, sizeof id->b);
+}
+
+void jobs_expect(const struct jobs *t, const struct wf_id *id)
+{
+    wf_map_expect(t->by_id, id->b, sizeof id->b);
 }
 
 size_t job_bytes(const struct job *j)
@@ -199,11 +206,24 @@ int jobs_add(struct jobs *t, const struct wf_submit *m, const struct job_data *d
     wf_list_init(&j->followers);
     wf_list_init(&j->in_followers);
     wf_list_push_back(&t->all, &j->in_all);
+    wf_list_init(&j->in_inputs);
+    if (j->inputs.count != 0) {
+        wf_list_push_back(&t->with_inputs, &j->in_inputs);
+    }
     j->seq = ++t->next_seq;
     t->live++;
     t->bytes += len + wishes_size(m);
     *ret_job = j;
     return 0;
+}
+
+/* Its inputs are not needed any more. */
+static void leave_inputs(struct jobs *t, struct job *j)
+{
+    if (t->cursor == &j->in_inputs) {
+        t->cursor = wf_list_next(&t->with_inputs, t->cursor);
+    }
+    wf_list_remove(&j->in_inputs);
 }
 
 void job_move(struct jobs *t, struct job *j, unsigned to)
@@ -214,6 +234,7 @@ void job_move(struct jobs *t, struct job *j, unsigned to)
         wf_list_push_back(&t->done, &j->in_done);
         t->live--;
         t->retained++;
+        leave_inputs(t, j);
         guest_leaves(j);
     }
     /* A job is in a ready queue only while QUEUED. */
@@ -286,6 +307,7 @@ static void drop(struct jobs *t, struct job *j)
         (void) wf_map_take(t->by_like, &j->like, sizeof j->like);
     }
     t->bytes -= job_bytes(j);
+    leave_inputs(t, j);
     guest_leaves(j);
     if (j->capability != NULL) {
         j->capability->njobs--;

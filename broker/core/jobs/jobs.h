@@ -34,6 +34,12 @@ struct job_try {
     char reason[96];
 };
 
+/* Where its data may be by what is said of it by now; as of so many changes. */
+struct job_region {
+    uint64_t changes; /* of the catalogue; 0: not known yet */
+    char text[WF_LABEL_MAX + 1];
+};
+
 /* Who wants to hear of a job.  Owned by the job, also linked from its session. */
 struct watch {
     struct wf_list_node of_job;
@@ -80,19 +86,20 @@ struct job {
     uint64_t cost_pusd; /* so far */
     struct agent *flow_from; /* its inputs are coming from there; NULL: they are not */
     int retry_failed;        /* also when the handler fails */
-    int forbidden;           /* an agent was refused its data: place.c */
-    int occupies;            /* the present attempt holds a slot at `agent` */
-    uint8_t asked;           /* enum asked_why: of the present attempt */
-    uint8_t preempted;       /* how often it made way */
-    int confirmed;           /* during a resync: the agent says it holds it */
-    struct agent *agent;     /* of the present or last attempt; NULL: none yet */
-    struct agent *avoid;     /* where it failed last */
-    const char *pin;         /* only on this node; empty: anywhere; in `bytes` */
-    const char *name;        /* for people; in `bytes` */
-    struct wf_list_node in_queue; /* ready queue of its capability */
-    struct wf_list_node in_agent; /* attempts held by `agent` */
-    struct wf_list_node in_done;  /* finished, oldest first */
-    struct wf_list_node in_all;   /* by acceptance */
+    struct job_region *forbidden;  /* owned; NULL: no agent was refused its data */
+    int occupies;                  /* the present attempt holds a slot at `agent` */
+    uint8_t asked;                 /* enum asked_why: of the present attempt */
+    uint8_t preempted;             /* how often it made way */
+    int confirmed;                 /* during a resync: the agent says it holds it */
+    struct agent *agent;           /* of the present or last attempt; NULL: none yet */
+    struct agent *avoid;           /* where it failed last */
+    const char *pin;               /* only on this node; empty: anywhere; in `bytes` */
+    const char *name;              /* for people; in `bytes` */
+    struct wf_list_node in_queue;  /* ready queue of its capability */
+    struct wf_list_node in_agent;  /* attempts held by `agent` */
+    struct wf_list_node in_done;   /* finished, oldest first */
+    struct wf_list_node in_all;    /* by acceptance */
+    struct wf_list_node in_inputs; /* live ones that have inputs */
     struct wf_list_node watches;
     struct wf_heap_node timer;
 
@@ -152,12 +159,14 @@ struct job {
 };
 
 struct jobs {
-    struct wf_map *by_id;     /* owned */
-    struct wf_map *by_seq;    /* those that were read from the store */
-    struct wf_map *by_like;   /* the newest job of each that may be reused */
-    struct wf_heap timers;    /* job.timer */
-    struct wf_list_node done; /* job.in_done */
-    struct wf_list_node all;  /* job.in_all */
+    struct wf_map *by_id;            /* owned */
+    struct wf_map *by_seq;           /* those that were read from the store */
+    struct wf_map *by_like;          /* the newest job of each that may be reused */
+    struct wf_heap timers;           /* job.timer */
+    struct wf_list_node done;        /* job.in_done */
+    struct wf_list_node all;         /* job.in_all */
+    struct wf_list_node with_inputs; /* job.in_inputs */
+    struct wf_list_node *cursor;     /* in these, for who walks them step by step */
     size_t live, retained;
     size_t bytes; /* of payloads, results, output */
     uint64_t next_seq;
@@ -168,6 +177,9 @@ int jobs_init(struct jobs *t, size_t max, size_t max_log, uint64_t seed);
 void jobs_fini(struct jobs *t);
 
 struct job *jobs_get(const struct jobs *t, const struct wf_id *id);
+
+/* It will be asked for soon; see wf_map_expect(). */
+void jobs_expect(const struct jobs *t, const struct wf_id *id);
 
 /* The data that a job needs, as resolved. */
 struct job_data {

@@ -32,6 +32,12 @@ static int has_no_slot(const struct offer *o)
     return o->agent->assigned > o->agent->slots || o->assigned > o->slots;
 }
 
+/* What may be tried once is to have been begun once at most. */
+static int may_be_stopped(const struct job *j)
+{
+    return j->deadline_us == 0 && j->max_tries != 1 && j->preempted < PREEMPT_TIMES;
+}
+
 static int was_asked_often(const struct job *j)
 {
     unsigned n = 0;
@@ -40,6 +46,29 @@ static int was_asked_often(const struct job *j)
         n += j->history[i].code == WEFT_ERECALLED;
     }
     return n >= BACK_TIMES;
+}
+
+uint64_t preempt_begin_ms(const struct core *c, const struct job *j)
+{
+    const uint64_t run_us = score_run(j->work_us, j->agent->speed_pm);
+    uint64_t need_us = PREEMPT_BEGIN_US, left_us;
+
+    if (!c->cfg.preempt || j->deadline_us == 0) {
+        return 0;
+    }
+    need_us = wf_add_sat(need_us, score_mul_div(run_us, PREEMPT_BEGIN_RUNS, 1));
+    left_us = j->deadline_us - wf_min_u64(j->deadline_us, c->now_us);
+    return (left_us - wf_min_u64(left_us, need_us)) / 1000 + 1;
+}
+
+uint64_t preempt_left_ms(const struct core *c, const struct job *j)
+{
+    return (j->deadline_us - wf_min_u64(j->deadline_us, c->now_us)) / 1000 + 1;
+}
+
+int preempt_yields(const struct core *c, const struct job *j)
+{
+    return c->cfg.preempt && may_be_stopped(j);
 }
 
 /* -- what waits -----------------------------------------------------------------------
@@ -108,8 +137,7 @@ static void look_at(struct core *c, const struct job *urgent, const struct offer
             continue;
         }
         ret->first_us = wf_min_u64(ret->first_us, rest_us(c, j));
-        if (!asked_may(j) || !is_below(j, urgent) || j->preempted >= PREEMPT_TIMES ||
-            j->deadline_us != 0) {
+        if (!asked_may(j) || !is_below(j, urgent) || !may_be_stopped(j)) {
             continue;
         }
         loss = worth(c, j, wf_add_sat(ran_us(c, j), PREEMPT_RESTART_US)) >>

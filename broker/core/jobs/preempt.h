@@ -13,10 +13,14 @@
  *
  * How long the runs there still last comes from what such runs took; one that is over its
  * expected time, or of which nothing is known, is taken to be half done.  A job makes way
- * twice at most while it runs, and is left alone when it has a deadline; an agent stops
- * one in PREEMPT_PAUSE_US.  The job goes to the front of its queue, and no attempt is
- * counted (asked.h).  Switched off by the configuration's `preempt`.  The rule follows
- * placement.md 2.6; docs/spec/4-jobs.md, 4.10.
+ * twice at most while it runs, and is left alone when it has a deadline or may be tried
+ * only once; the broker has an agent stop one in PREEMPT_PAUSE_US.  The job goes to the
+ * front of its queue, and no attempt is counted (asked.h).  Work with a deadline pushes
+ * aside work without one, of its priority or below, that its agent runs when it would
+ * have to wait for too long: that the agent does itself, as only it knows when the inputs
+ * are there, and the broker tells with the assignment until when it may wait, and of
+ * which that it may be stopped.  All of it is switched off by the configuration's
+ * `preempt`.  The rule follows placement.md 2.6; docs/spec/4-jobs.md, 4.10.
  */
 #ifndef BROKER_CORE_PREEMPT_H
 #define BROKER_CORE_PREEMPT_H
@@ -29,6 +33,15 @@
 #define PREEMPT_LEAST_US   UINT64_C(1000000)
 #define PREEMPT_RESTART_US UINT64_C(100000)
 #define PREEMPT_PAUSE_US   UINT64_C(30000000)
+/* With less than twice its expected run left, and so much more, it has to begin. */
+#define PREEMPT_BEGIN_RUNS 2u
+#define PREEMPT_BEGIN_US   UINT64_C(300000)
+
+/* What an assignment says: in so many milliseconds it has to begin, 0: whenever that is;
+ * and its result has to be here; and whether it may be stopped for one that has to. */
+uint64_t preempt_begin_ms(const struct core *c, const struct job *j);
+uint64_t preempt_left_ms(const struct core *c, const struct job *j);
+int preempt_yields(const struct core *c, const struct job *j);
 
 /* The job was put to the router, with this result: it waits in its queue, or maybe at
  * the agent that it went to. */

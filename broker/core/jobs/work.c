@@ -54,6 +54,10 @@ void work_send_assign(struct core *c, struct job *j, struct wf_effects *out)
     }
     if (j->agent->neighbour != NULL) {
         guest_terms(c, j, &m);
+    } else {
+        m.begin_ms = preempt_begin_ms(c, j);
+        m.left_ms = m.begin_ms != 0 ? preempt_left_ms(c, j) : 0;
+        m.yields = preempt_yields(c, j) != 0;
     }
     numbers_show(j, &m);
     m.work_us = j->work_us;
@@ -307,8 +311,9 @@ void work_occupy(struct core *c, struct job *j, struct offer *o,
     a->assigned++;
     a->bytes += job_weight(j);
     wf_list_push_back(&a->attempts, &j->in_agent);
+    /* Without an offer it counts to none, until the agent offers that version. */
+    j->ran_version = o != NULL ? o->version : j->version;
     if (o != NULL) {
-        j->ran_version = o->version;
         o->assigned++;
     }
     routes_sent(c, j, row, o != NULL);

@@ -3,6 +3,7 @@
 #include "broker/core/core_int.h"
 #include "broker/core/mesh/gossip.h"
 #include "common/err.h"
+#include "common/fnv.h"
 #include "common/map.h"
 #include "common/mem.h"
 
@@ -102,7 +103,15 @@ static void find_ways(struct atlas *a, struct queue *q)
     }
 }
 
-int atlas_draw(struct atlas *a, const struct core *c)
+static void wipe(struct atlas *a)
+{
+    wf_map_free(a->by_key);
+    wf_free(a->v);
+    *a = (struct atlas){.c = a->c};
+}
+
+/* WEFT_ENOMEM: then it is empty. */
+static int draw(struct atlas *a, const struct core *c)
 {
     struct queue q = {wf_calloc(ATLAS_MAX, sizeof *q.v), 0};
 
@@ -111,7 +120,7 @@ int atlas_draw(struct atlas *a, const struct core *c)
                         .by_key = wf_map_new(ATLAS_MAX, c->cfg.seed)};
     if (q.v == NULL || a->v == NULL || a->by_key == NULL) {
         wf_free(q.v);
-        atlas_fini(a);
+        wipe(a);
         return WEFT_ENOMEM;
     }
     gather(a);
@@ -120,11 +129,53 @@ int atlas_draw(struct atlas *a, const struct core *c)
     return 0;
 }
 
-void atlas_fini(struct atlas *a)
+/* -- keeping it ------------------------------------------------------------------------
+ */
+
+/* Of what it is drawn from: links here come and go without a word from anybody. */
+static uint64_t hash_of(const struct core *c)
 {
-    wf_map_free(a->by_key);
-    wf_free(a->v);
-    *a = (struct atlas){.c = a->c};
+    uint64_t hash = wf_fnv_u64(WF_FNV_START, c->mesh.atlas.changes);
+
+    for (const struct wf_list_node *n = wf_list_first(&c->mesh.neighbours); n != NULL;
+         n = wf_list_next(&c->mesh.neighbours, n)) {
+        const struct agent *x = CONTAINER_OF(n, struct neighbour, node)->agent;
+
+        hash = wf_fnv_u64(hash, 2 * (uint64_t) x->node + (x->session != NULL));
+    }
+    for (unsigned i = 0; i < c->mesh.ndials; i++) {
+        const struct wf_key *key = &c->mesh.dials[i].key;
+
+        hash = wf_fnv_bytes(hash, key->b, sizeof key->b);
+    }
+    return hash | 1;
+}
+
+const struct atlas *atlas_now(struct core *c)
+{
+    struct atlas_kept *kept = &c->mesh.atlas;
+    const uint64_t hash = hash_of(c);
+
+    if (kept->as_of == hash) {
+        return &kept->atlas;
+    }
+    atlas_fini(kept);
+    if (draw(&kept->atlas, c) != 0) {
+        return NULL;
+    }
+    kept->as_of = hash;
+    return &kept->atlas;
+}
+
+void atlas_fini(struct atlas_kept *kept)
+{
+    wipe(&kept->atlas);
+    kept->as_of = 0;
+}
+
+void atlas_changed(struct core *c)
+{
+    c->mesh.atlas.changes++;
 }
 
 /* -- looks at it -----------------------------------------------------------------------

@@ -1,9 +1,10 @@
 /* atlas.h - the brokers that are known here, and the fewest links to each
  *
- * Drawn anew from the neighbours and from what gossip brought (gossip.h); the first place
- * is this broker.  A way leads over links that are up here, then over those that brokers
- * told of.  What nothing leads to is cut off.  Who was revoked has no place.  Bounded by
- * ATLAS_MAX; everything is borrowed from the core and stands until its next step.
+ * Drawn from the neighbours and from what gossip brought (gossip.h), anew when that has
+ * changed; the first place is this broker.  A way leads over links that are up here, then
+ * over those that brokers told of.  What nothing leads to is cut off.  Who was revoked
+ * has no place.  Bounded by ATLAS_MAX; everything is borrowed from the core and stands
+ * until its next step.
  */
 #ifndef BROKER_CORE_MESH_ATLAS_H
 #define BROKER_CORE_MESH_ATLAS_H
@@ -31,9 +32,19 @@ struct atlas {
     unsigned n;
 };
 
-/* WEFT_ENOMEM: then it is empty. */
-int atlas_draw(struct atlas *a, const struct core *c);
-void atlas_fini(struct atlas *a);
+/* The one that is kept. */
+struct atlas_kept {
+    struct atlas atlas;
+    uint64_t as_of;   /* a hash of what it was drawn from; 0: there is none */
+    uint64_t changes; /* of keys, and of what brokers said of themselves, so far */
+};
+
+/* As things are now; NULL: no memory. */
+const struct atlas *atlas_now(struct core *c);
+void atlas_fini(struct atlas_kept *kept);
+
+/* Something of a broker is news that it is drawn from. */
+void atlas_changed(struct core *c);
 
 /* NULL: it is not known. */
 const struct place *atlas_find(const struct atlas *a, const struct wf_key *key);

@@ -7,11 +7,23 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define LOOKS 4096u /* at datasets, for one question */
 
-/* The copy that one of these blobs is of, that the job needs or the session may see. */
-static const struct dataset *copy_of(const struct turn *t, const struct job *job)
+static int is_asked_for(const struct turn *t, const struct dataset *d,
+                        const struct job *job, const struct stage *stage)
+{
+    if (job != NULL) {
+        return inputs_have_dataset(t->c, job, d);
+    }
+    return stage != NULL ? strcmp(stage->dataset, d->key) == 0 : dataset_may_see(t->s, d);
+}
+
+/* The copy that one of these blobs is of, that the job needs, that is staged or that the
+ * session may see. */
+static const struct dataset *copy_of(const struct turn *t, const struct job *job,
+                                     const struct stage *stage)
 {
     struct wf_rows rows = t->msg->u.locate.rows;
     struct wf_digest_row row;
@@ -25,8 +37,7 @@ static const struct dataset *copy_of(const struct turn *t, const struct job *job
             const struct dataset *d = CONTAINER_OF(n, struct member, of_blob)->dataset;
 
             looks--;
-            if (key_is_set(&d->home) && (job != NULL ? inputs_have_dataset(t->c, job, d)
-                                                     : dataset_may_see(t->s, d))) {
+            if (key_is_set(&d->home) && is_asked_for(t, d, job, stage)) {
                 return d;
             }
         }
@@ -70,11 +81,11 @@ static int ask(struct turn *t, const struct elsewhere *at, const struct wf_id *j
     return 1;
 }
 
-int copies_ask(struct turn *t, const struct job *job, const struct wf_locate *who,
-               struct elsewhere *ret_at)
+int copies_ask(struct turn *t, const struct job *job, const struct stage *stage,
+               const struct wf_locate *who, struct elsewhere *ret_at)
 {
     static const struct wf_id none;
-    const struct dataset *d = copy_of(t, job);
+    const struct dataset *d = copy_of(t, job, stage);
     uint8_t digits[NAMES_DIGITS];
     struct elsewhere at = {.reader = t->s->principal->key};
     struct wf_slice plain;
@@ -85,6 +96,8 @@ int copies_ask(struct turn *t, const struct job *job, const struct wf_locate *wh
     at.home = d->home;
     if (job != NULL) {
         at.reader = job->owner->key;
+    } else if (stage != NULL) {
+        at.reader = stage->reader;
     }
     (void) snprintf(at.dataset, sizeof at.dataset, "%.*s@%" PRIu32, (int) plain.len,
                     (const char *) plain.p, d->version);

@@ -11,13 +11,15 @@
 
 struct elsewhere;
 struct job;
+struct stage;
 struct turn;
 
-/* Ask the home of what is located, for `who` (its to, name and region).  1: it was asked,
+/* Ask the home of what is located, for `who` (its to, name and region), which a job
+ * needs or a stage brings (NULL: neither).  1: it was asked,
  * the answer is passed on.  0: it is of no copy, nobody leads there, or the way is
  * through who asks: then that is said in *ret_at. */
-int copies_ask(struct turn *t, const struct job *job, const struct wf_locate *who,
-               struct elsewhere *ret_at);
+int copies_ask(struct turn *t, const struct job *job, const struct stage *stage,
+               const struct wf_locate *who, struct elsewhere *ret_at);
 
 /* The same for a guest whose home has said where to ask.  0: it has not. */
 int copies_ask_there(struct turn *t, struct job *job, const struct wf_locate *who);

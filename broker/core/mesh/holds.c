@@ -12,7 +12,7 @@
 #ifdef WEFT_PLANT_FULL_FILTER
 #define FULL_PCT 100u
 #else
-#define FULL_PCT 60u /* of a neighbour's bits: with more it says nothing */
+#define FULL_PCT 60u /* of a site's bits: with more it says nothing */
 #endif
 #define MOST (WF_HOLDS_MAX * 8 / WF_BLOOM_BITS)
 
@@ -126,20 +126,18 @@ int holds_look(struct core *c, struct wf_holds_fact *ret_fact)
     return 1;
 }
 
-/* -- of neighbours ---------------------------------------------------------------------
+/* -- of other sites --------------------------------------------------------------------
  */
 
-void holds_learn(const struct core *c, struct agent *neighbour)
+void holds_learn(const struct core *c, const struct wf_key *key, struct site_holds *to)
 {
-    struct site_holds *to = &neighbour->neighbour->holds;
     const struct wf_holds_fact *m;
     struct gossip_fact f;
     struct wf_cursor cur;
     struct wf_msg msg;
 
     wf_buf_clear(&to->bits);
-    if (gossip_get(c->word.gossip, &neighbour->principal->key, WF_FACT_HOLDS,
-                   wf_slice_make(NULL, 0), &f) != 0) {
+    if (gossip_get(c->word.gossip, key, WF_FACT_HOLDS, wf_slice_make(NULL, 0), &f) != 0) {
         return;
     }
     wf_cur_init(&cur, f.body.p, f.body.len);
@@ -155,10 +153,8 @@ void holds_learn(const struct core *c, struct agent *neighbour)
     }
 }
 
-int holds_may(const struct neighbour *x, const struct wf_digest *digest, uint64_t size)
+int holds_may(const struct site_holds *h, const struct wf_digest *digest, uint64_t size)
 {
-    const struct site_holds *h = &x->holds;
-
     return h->bits.len != 0 && size >= h->least &&
            wf_bloom_has(h->bits.p, h->bits.len, h->hashes, digest->b);
 }

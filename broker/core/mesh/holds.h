@@ -5,9 +5,10 @@
  * WF_HOLDS_MAX bytes, which is said as a fact.  How often that is follows from what all
  * sites together may say: HOLDS_RATE bytes a second, as if theirs were as large as ours.
  *
- * A neighbour that may have a blob counts as a holder when a job is placed.  When that
- * was wrong, or is so no more, the job is there without its data, and its broker asks
- * ours: that costs time, and nothing else.  docs/spec/9-gossip.md, 9.8.
+ * A site that may have a blob counts as a holder when a job is placed: a neighbour, or
+ * one that a neighbour leads to (beyond.h).  When that was wrong, or is so no more, the
+ * job is there without its data, and its broker asks ours: that costs time, and nothing
+ * else.  docs/spec/9-gossip.md, 9.8.
  */
 #ifndef BROKER_CORE_MESH_HOLDS_H
 #define BROKER_CORE_MESH_HOLDS_H
@@ -20,7 +21,6 @@
 
 struct agent;
 struct core;
-struct neighbour;
 
 /* What we say. */
 struct holds {
@@ -37,17 +37,17 @@ struct holds {
  * bits there is nothing here. */
 int holds_look(struct core *c, struct wf_holds_fact *ret_fact);
 
-/* What a neighbour says. */
+/* What another site says. */
 struct site_holds {
     struct wf_buf bits;
     uint64_t least; /* bytes of a blob that may be in it */
     unsigned hashes;
 };
 
-/* Take over what is known to be said by it. */
-void holds_learn(const struct core *c, struct agent *neighbour);
+/* Take over what is known to be said by the broker with that key. */
+void holds_learn(const struct core *c, const struct wf_key *key, struct site_holds *to);
 
 /* May it have a blob of that size? */
-int holds_may(const struct neighbour *x, const struct wf_digest *digest, uint64_t size);
+int holds_may(const struct site_holds *h, const struct wf_digest *digest, uint64_t size);
 
 #endif

@@ -49,24 +49,20 @@ void imports_fini(struct core *c)
 struct session *import_way(struct core *c, const struct wf_key *home)
 {
     const struct principal *p = registry_key(&c->registry, home);
+    const struct atlas *a;
     const struct place *x;
-    struct session *s = NULL;
-    struct atlas a;
 
     if (p != NULL && p->agent != NULL && p->agent->neighbour != NULL &&
         p->agent->session != NULL) {
         return p->agent->session;
     }
-    if (atlas_draw(&a, c) != 0) {
+    a = atlas_now(c);
+    x = a != NULL ? atlas_find(a, home) : NULL;
+    if (x == NULL || x == a->v || !atlas_reaches(a, x)) {
         return NULL;
     }
-    x = atlas_find(&a, home);
-    if (x != NULL && x != a.v && atlas_reaches(&a, x)) {
-        x = atlas_first(&a, x);
-        s = x->neighbour != NULL ? x->neighbour->session : NULL;
-    }
-    atlas_fini(&a);
-    return s;
+    x = atlas_first(a, x);
+    return x->neighbour != NULL ? x->neighbour->session : NULL;
 }
 
 /* -- who waits -------------------------------------------------------------------------
@@ -103,8 +99,10 @@ static void go_on(struct core *c, struct wf_buf said, struct wf_effects *out)
         }
         if (msg.type == WF_MSG_submit) {
             on_submit(&t);
-        } else {
+        } else if (msg.type == WF_MSG_query) {
             query_dataset(&t);
+        } else if (stage_of(t.s, msg.u.stage.req) != NULL) {
+            on_stage(&t); /* it was not given up meanwhile */
         }
     }
     wf_buf_fini(&said);
@@ -195,6 +193,7 @@ static int finish(struct core *c, struct import *x, struct wf_effects *out)
         return rc;
     }
     x->d = NULL; /* it stands in the tables */
+    d->used_us = c->now_us;
     c->mesh.imports.copies++;
     rc = named_listing(d, &listing);
     if (rc == 0 && !wf_digest_eq(&listing, &x->listing)) {
@@ -288,11 +287,10 @@ static struct import *free_one(struct imports *t)
     return NULL;
 }
 
-/* Room for the files of one more, besides those that are on their way. */
-static int has_room(const struct core *c, uint64_t files)
+int import_has_room(const struct core *c, uint64_t files, uint64_t gone)
 {
     const struct datasets *t = &c->data.datasets;
-    uint64_t taken = t->nfiles;
+    uint64_t taken = t->nfiles - gone;
 
     for (unsigned i = 0; i < IMPORTS_MAX; i++) {
         const struct import *x = &c->mesh.imports.v[i];
@@ -340,8 +338,9 @@ static int begin(struct turn *t, const struct name *name, const char *as,
     if (!named_fact(c, name, &msg, &at_us)) {
         return WEFT_ENOENT;
     }
-    if (c->mesh.imports.copies >= COPIES_MAX || !has_room(c, msg.u.dataset_fact.files)) {
-        return WEFT_EFULL;
+    if (c->mesh.imports.copies >= COPIES_MAX ||
+        !import_has_room(c, msg.u.dataset_fact.files, 0)) {
+        return sweep_want(c, msg.u.dataset_fact.files) ? WEFT_EBUSY : WEFT_EFULL;
     }
     *x = (struct import){.used = 1,
                          .home = name->home,
@@ -392,7 +391,11 @@ static int find_copy(const struct turn *t, const struct name *x, const char *as,
         return 0;
     }
     *ret_dataset = d;
-    return dataset_may_see(t->s, d) ? 0 : WEFT_ENOENT;
+    if (!dataset_may_see(t->s, d)) {
+        return WEFT_ENOENT;
+    }
+    d->used_us = t->c->now_us;
+    return 0;
 }
 
 uint64_t import_again_ms(const struct core *c, int code)
@@ -400,6 +403,13 @@ uint64_t import_again_ms(const struct core *c, int code)
     return code == WEFT_EBUSY                         ? BUSY_MS
            : code == WEFT_ESTORAGE && !c->rolled_back ? STORAGE_RETRY_MS
                                                       : 0;
+}
+
+/* A stage of further pages is not whole yet. */
+static int may_wait(const struct wf_msg *m)
+{
+    return m->type == WF_MSG_submit || m->type == WF_MSG_query ||
+           (m->type == WF_MSG_stage && !m->u.stage.more);
 }
 
 int import_get(struct turn *t, struct wf_slice name, uint32_t version,
@@ -411,8 +421,14 @@ int import_get(struct turn *t, struct wf_slice name, uint32_t version,
     struct import *x;
     int rc;
 
-    *ret_text = "no such dataset; `weft data ls` lists them";
+    *ret_text = "no such dataset";
     if (named_find(c, t->s, name, version, &what) != 0) {
+        struct imports *all = &c->mesh.imports;
+
+        if (named_denied(c, t->s, name, version, all->denied, sizeof all->denied)) {
+            *ret_text = all->denied;
+            return WEFT_EPERM;
+        }
         return WEFT_ENOENT;
     }
     if (what.here == NULL &&
@@ -434,8 +450,7 @@ int import_get(struct turn *t, struct wf_slice name, uint32_t version,
         *ret_text = x->text;
         return rc;
     }
-    if (rc == 0 && (t->msg->type == WF_MSG_submit || t->msg->type == WF_MSG_query) &&
-        wait_for(x, t) == 0) {
+    if (rc == 0 && may_wait(t->msg) && wait_for(x, t) == 0) {
         return 1;
     }
     *ret_text = rc != 0 ? refusal(rc) : "its list is on the way: try again";

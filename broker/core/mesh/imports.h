@@ -4,12 +4,13 @@
  *                  --> at another broker --asked, page by page--> here, as a copy
  *                                                 \-- refused, or no answer --> failed
  *
- * Who names a dataset of another broker (a submit, a query) waits here until its list has
- * come; then what he said is dealt with as if it came now.  The copy is a dataset of the
- * name NAME.<8hex> (names.h) with its home's key, kept like any other, also over a
- * restart, since jobs refer to it.  It counts only when its list is what the home signed
- * for.  Its bytes are asked of its home as long as nobody here has them.  All questions
- * go from broker to broker, the way that the map shows.  docs/spec/5-mesh.md, 5.7.
+ * Who names a dataset of another broker (a submit, a query, a stage) waits here until its
+ * list has come; then what he said is dealt with as if it came now.  The copy is a
+ * dataset of the name NAME.<8hex> (names.h) with its home's key, kept like any other,
+ * also over a restart, since jobs refer to it.  It counts only when its list is what the
+ * home signed for.  Its bytes are asked of its home as long as nobody here has them.  All
+ * questions go from broker to broker, the way that the map shows.
+ * docs/spec/5-mesh.md, 5.7.
  *
  * Bounded: so many at a time, copies, who waits, and bytes of what they said.
  */
@@ -49,6 +50,7 @@ struct import {
 struct imports {
     struct import v[IMPORTS_MAX];
     unsigned copies;
+    char denied[WF_TEXT_MAX + 1]; /* why, of the last that may not be read */
 };
 
 static inline int key_is_set(const struct wf_key *k)
@@ -68,6 +70,10 @@ int import_get(struct turn *t, struct wf_slice name, uint32_t version,
 
 /* When it may be asked for again after that refusal; 0: that does not help. */
 uint64_t import_again_ms(const struct core *c, int code);
+
+/* Room for the files of one more, besides those that are on their way, once so many of
+ * those that are here are gone. */
+int import_has_room(const struct core *c, uint64_t files, uint64_t gone);
 
 /* The neighbour through whom a broker is reached; NULL: nobody leads there now. */
 struct session *import_way(struct core *c, const struct wf_key *home);

@@ -433,3 +433,54 @@ int named_rows(const struct core *c, const struct session *s, size_t *at, uint64
     }
     return 0;
 }
+
+/* -- listed, but not to be read --------------------------------------------------------
+ */
+
+/* The first of that name, whoever may read it; NULL: there is none. */
+static const struct name *first_said(const struct core *c, struct wf_slice name,
+                                     uint32_t version, const uint8_t *home)
+{
+    const struct names *t = &c->word.names;
+
+    for (size_t i = names_first(t, name); i < t->n && wf_slice_is(name, t->v[i]->name);
+         i++) {
+        const struct name *x = t->v[i];
+
+        if ((version == 0 || x->version == version) &&
+            (home == NULL || memcmp(x->home.b, home, NAMES_DIGITS) == 0) &&
+            is_said(c, x)) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
+int named_denied(const struct core *c, const struct session *s, struct wf_slice name,
+                 uint32_t version, char *ret_text, size_t cap)
+{
+    const struct name *x = NULL;
+    uint8_t digits[NAMES_DIGITS];
+    char owner[WF_NAME_MAX + 1], home[WF_NAME_MAX + 1];
+    struct wf_slice plain;
+    struct wf_msg msg;
+    uint64_t at_us;
+
+    if (s->role == WF_ROLE_OPERATOR) {
+        x = first_said(c, name, version, NULL);
+        if (x == NULL && names_split(name, &plain, digits)) {
+            x = first_said(c, plain, version, digits);
+        }
+    }
+    if (x == NULL || !named_fact(c, x, &msg, &at_us)) {
+        return 0;
+    }
+    wf_slice_str(msg.u.dataset_fact.owner_name, owner, sizeof owner);
+    wf_slice_str(site_of(c, &x->home).name, home, sizeof home);
+    (void) snprintf(ret_text, cap,
+                    "it is %s's, of broker %s: its owner may read it here, an operator "
+                    "there",
+                    owner[0] != '\0' ? owner : "somebody",
+                    home[0] != '\0' ? home : "another site");
+    return 1;
+}

@@ -42,6 +42,11 @@ struct named {
 int named_find(const struct core *c, const struct session *s, struct wf_slice name,
                uint32_t version, struct named *ret_named);
 
+/* Is it one that is listed to an operator, though he may not read it?  1, and whose and
+ * where, in a line. */
+int named_denied(const struct core *c, const struct session *s, struct wf_slice name,
+                 uint32_t version, char *ret_text, size_t cap);
+
 /* The newest version of that owner's name that other brokers have; 0: none. */
 uint32_t named_newest(const struct core *c, const struct wf_key *owner,
                       struct wf_slice name);

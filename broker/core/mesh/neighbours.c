@@ -24,6 +24,7 @@ void mesh_init(struct mesh *m)
     wf_list_init(&m->neighbours);
     wf_list_init(&m->over);
     imports_init(&m->imports);
+    beyond_init(&m->beyond);
     wf_buf_init(&m->rows, ROWS_BYTES);
 }
 
@@ -39,6 +40,8 @@ void mesh_fini(struct mesh *m)
         wf_buf_fini(&x->holds.bits);
         wf_free(x);
     }
+    atlas_fini(&m->atlas);
+    beyond_fini(&m->beyond);
     wf_buf_fini(&m->rows);
 }
 
@@ -82,12 +85,22 @@ void mesh_greet(struct core *c, struct session *s, struct wf_effects *out)
     guests_resync(c, a, out);
 }
 
+/* Of a slot-second there: another site tells it, of our own agents the book. */
+static uint64_t price_of(const struct core *c, const struct offer *o)
+{
+    const struct agent *a = o->agent;
+
+    return a->neighbour == NULL ? prices_node(c->pricing.book, a->class_no)
+           : o->price_pusd != 0 ? o->price_pusd
+                                : a->price_pusd;
+}
+
 /* What may run of a capability for that neighbour: at our own agents; where none of them
  * offers it, at those of other neighbours, one broker further.  What these have from
  * others is not told: it could be that neighbour's own, come back in a circle, and work
  * would be sent around for it and refused for ever. */
-static void add_up(const struct capability *cap, const struct agent *to, int ours,
-                   struct wf_cap_row *row)
+static void add_up(const struct core *c, const struct capability *cap,
+                   const struct agent *to, int ours, struct wf_cap_row *row)
 {
     for (const struct wf_list_node *n = wf_list_first(&cap->offers); n != NULL;
          n = wf_list_next(&cap->offers, n)) {
@@ -99,6 +112,8 @@ static void add_up(const struct capability *cap, const struct agent *to, int our
             continue;
         }
         row->version = o->version;
+        row->price_pusd = row->slots == 0 ? price_of(c, o)
+                                          : wf_min_u64(row->price_pusd, price_of(c, o));
         row->slots = wf_min_u64(row->slots + o->slots, WF_RUNS_MAX);
         row->queue = wf_min_u64(row->queue + o->queue, WF_RUNS_MAX);
         row->wall_ms =
@@ -130,9 +145,9 @@ static void offer_versions(struct core *c, const struct capability *cap,
             continue;
         }
         done[ndone++] = version;
-        add_up(cap, to, 1, &row);
+        add_up(c, cap, to, 1, &row);
         if (row.slots == 0) {
-            add_up(cap, to, 0, &row);
+            add_up(c, cap, to, 0, &row);
         }
         if (row.slots != 0) {
             (void) wf_rows_add(&c->mesh.rows, rows, wf_desc_cap_row(), &row);
@@ -188,7 +203,7 @@ static void sum_up_others(const struct core *c, const struct neighbour *to,
 {
     struct wf_rows rows = m->caps;
     struct wf_cap_row row;
-    struct link_seen link;
+    uint32_t dev_us;
 
     while (wf_rows_next(&rows, wf_desc_cap_row(), &row)) {
         m->slots = wf_max_u64(m->slots, row.slots);
@@ -197,11 +212,11 @@ static void sum_up_others(const struct core *c, const struct neighbour *to,
          n = wf_list_next(&c->mesh.neighbours, n)) {
         const struct agent *a = CONTAINER_OF(n, struct neighbour, node)->agent;
 
-        if (a != to->agent && a->session != NULL) {
-            mesh_link_seen(c, a, &link);
-            if (m->hop_us == 0 || link.rtt_us + a->hop_us < m->hop_us) {
-                m->hop_us = link.rtt_us + a->hop_us;
-            }
+        const uint64_t rtt_us =
+            a != to->agent && a->session != NULL ? mesh_rtt_us(c, a, &dev_us) : 0;
+
+        if (rtt_us != 0 && (m->hop_us == 0 || rtt_us + a->hop_us < m->hop_us)) {
+            m->hop_us = rtt_us + a->hop_us;
         }
     }
 }
@@ -375,6 +390,16 @@ void mesh_link_seen(const struct core *c, const struct agent *a,
     }
 }
 
+uint32_t mesh_rtt_us(const struct core *c, const struct agent *a, uint32_t *ret_dev_us)
+{
+    struct link_seen link;
+
+    mesh_link_seen(c, a, &link);
+    *ret_dev_us = (uint32_t) link.jitter_us;
+    return (uint32_t) (link.rtt_us != 0 ? link.rtt_us
+                                        : where_to_us(c, &a->principal->key));
+}
+
 static void tell_link(struct core *c, struct neighbour *x, struct wf_effects *out)
 {
     struct wf_links m = {{0}};
@@ -402,7 +427,10 @@ void mesh_step(struct core *c, struct wf_effects *out)
     mesh_tick_dials(c, out);
     mesh_lanes_step(c, out);
     seek_step(c, out);
+    strays_step(c, out);
     imports_step(c, out);
+    sweep_step(c, out);
+    beyond_step(c);
     if (wf_list_empty(&c->mesh.neighbours)) {
         c->mesh.offers_changed = 0;
         return;
@@ -434,10 +462,11 @@ void mesh_step(struct core *c, struct wf_effects *out)
 
 uint64_t mesh_due_us(const struct core *c)
 {
-    uint64_t due_us =
-        wf_min_u64(mesh_lanes_due_us(c), wf_min_u64(seek_due_us(c), imports_due_us(c)));
+    uint64_t due_us = wf_min_u64(wf_min_u64(mesh_lanes_due_us(c), strays_due_us(c)),
+                                 wf_min_u64(seek_due_us(c), imports_due_us(c)));
     uint64_t jobs = 0;
 
+    due_us = sweep_due(c) ? wf_min_u64(due_us, c->now_us + DATA_TICK_US) : due_us;
     for (unsigned i = 0; i < c->mesh.ndials; i++) {
         due_us = wf_min_u64(due_us, c->mesh.dials[i].link.due_us);
     }

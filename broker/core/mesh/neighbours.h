@@ -11,11 +11,16 @@
 #define BROKER_CORE_MESH_NEIGHBOURS_H
 
 #include "broker/core/mesh/asks.h"
+#include "broker/core/mesh/atlas.h"
+#include "broker/core/mesh/beyond.h"
 #include "broker/core/mesh/dial.h"
 #include "broker/core/mesh/holds.h"
 #include "broker/core/mesh/imports.h"
 #include "broker/core/mesh/meter.h"
 #include "broker/core/mesh/seek.h"
+#include "broker/core/mesh/strays.h"
+#include "broker/core/mesh/sweep.h"
+#include "broker/core/mesh/told.h"
 #include "common/list.h"
 #include "common/rng.h"
 #include "proto/words.h"
@@ -41,11 +46,16 @@ struct neighbour {
     struct meter meter;      /* what the link to it is like */
     uint64_t where_us;       /* of the sample that moved us last: where.h */
     struct site_holds holds; /* which data is there, as its filter says */
+    struct told told;        /* whether it leads to what a job needs */
+    uint64_t offers;         /* hash of what it offers, and when that changed last: */
+    uint64_t offers_us;      /* what it refused before it may take by now */
 };
 
 struct mesh {
     struct seeks seeks;
+    struct strays strays;
     struct imports imports;
+    struct sweep sweep; /* of their copies */
     struct mesh_ask asks[MESH_ASKS];
     uint64_t ask_number;
     struct wf_list_node neighbours; /* owned */
@@ -58,7 +68,9 @@ struct mesh {
     uint64_t idle,
         idle_us; /* jobs that wait for other sites; when they are counted again */
     struct wf_ewma run_us; /* of what runs here */
-    struct wf_buf rows;    /* scratch */
+    struct atlas_kept atlas;
+    struct beyond beyond;
+    struct wf_buf rows; /* scratch */
 };
 
 void mesh_init(struct mesh *m);
@@ -100,6 +112,10 @@ void mesh_came(struct core *c, uint32_t lane, uint64_t bytes);
  */
 void mesh_link_seen(const struct core *c, const struct agent *a,
                     struct link_seen *ret_link);
+
+/* The round trip to a neighbour: as measured, else as coordinates have it; 0: not known.
+ */
+uint32_t mesh_rtt_us(const struct core *c, const struct agent *a, uint32_t *ret_dev_us);
 
 /* The neighbour is asked to take no (or again some) new work: drain of a broker. */
 void mesh_check(const struct core *c);

@@ -3,6 +3,7 @@
 #include "broker/core/core_int.h"
 #include "broker/core/place/routes.h"
 #include "common/err.h"
+#include "common/fnv.h"
 
 #include <string.h>
 
@@ -25,12 +26,28 @@ static int encode(struct core *c, struct wf_rows caps, struct wf_buf *out)
     return rc == 0 ? wf_msg_encode(out, WF_MSG_agent_info, &m) : rc;
 }
 
+/* That how far its agents are is measured again and again is no change. */
+static void note_change(struct neighbour *x, const struct wf_agent_info *m,
+                        uint64_t now_us)
+{
+    uint64_t hash = wf_fnv_bytes(WF_FNV_START, m->caps.p, m->caps.len);
+
+    hash = wf_fnv_u64(wf_fnv_u64(hash, m->slots), m->data_cap);
+    hash = wf_fnv_u64(wf_fnv_u64(hash, m->cpus), m->mem);
+    hash = wf_fnv_bytes(hash, m->class_.p, m->class_.len);
+    if (hash != x->offers) {
+        x->offers = hash;
+        x->offers_us = now_us;
+    }
+}
+
 void offers_heard(struct core *c, struct agent *a, const struct wf_agent_info *m,
                   struct wf_effects *out)
 {
     struct wf_buf *known = &a->neighbour->known;
     struct wf_buf now = WF_BUF_INIT(KNOWN_MAX);
 
+    note_change(a->neighbour, m, c->now_us);
     if (m->caps.count == 0 || !c->cfg.durable || c->store_failing) {
         return;
     }

@@ -91,20 +91,19 @@ void query_map(struct turn *t)
 {
     const struct wf_query *q = &t->msg->u.query;
     const uint64_t limit = q->limit != 0 ? q->limit : WF_PAGE_MAX;
+    const struct atlas *a = atlas_now(t->c);
     struct wf_map_page m = {.req = q->req};
-    struct atlas a;
 
-    if (atlas_draw(&a, t->c) != 0) {
+    if (a == NULL) {
         refuse(t, WEFT_ENOMEM, q->req, NULL, 0, "out of memory");
         return;
     }
     (void) core_rows(t->c, 0);
-    for (uint64_t i = q->after; i < a.n && m.rows.count < limit; i++) {
-        add_row(&a, &a.v[i], t->c, &m.rows);
-        m.more = i + 1 < a.n ? i + 1 : 0;
+    for (uint64_t i = q->after; i < a->n && m.rows.count < limit; i++) {
+        add_row(a, &a->v[i], t->c, &m.rows);
+        m.more = i + 1 < a->n ? i + 1 : 0;
     }
     wf_effects_send(t->out, t->s->peer, WF_MSG_map_page, &m);
-    atlas_fini(&a);
 }
 
 /* -- links between brokers -------------------------------------------------------------
@@ -174,18 +173,17 @@ static int list_told(struct link_list *l, const struct atlas *a, const struct pl
 
 int link_list_brokers(struct link_list *l)
 {
-    struct atlas a;
+    const struct atlas *a = atlas_now(l->c);
     int full = 0;
 
-    if (atlas_draw(&a, l->c) != 0) {
+    if (a == NULL) {
         return WEFT_ENOMEM;
     }
-    for (unsigned i = 1; i < a.n && !full; i++) {
-        full = a.v[i].neighbour != NULL && list_own(l, &a, &a.v[i]);
+    for (unsigned i = 1; i < a->n && !full; i++) {
+        full = a->v[i].neighbour != NULL && list_own(l, a, &a->v[i]);
     }
-    for (unsigned i = 1; i < a.n && !full; i++) {
-        full = list_told(l, &a, &a.v[i]);
+    for (unsigned i = 1; i < a->n && !full; i++) {
+        full = list_told(l, a, &a->v[i]);
     }
-    atlas_fini(&a);
     return 0;
 }

@@ -6,47 +6,85 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WAIT_US    2000000u /* for one more link to be crossed */
-#define PER_SECOND 32u
-#define CREDIT     1000000u /* what a question costs */
+#define WAIT_US 2000000u /* for one more link to be crossed */
+#define CREDIT  1000000u /* what a question costs */
+
+static const struct wf_rows no_runs;
 
 /* -- how many --------------------------------------------------------------------------
  */
 
-static int may_begin(struct core *c)
+/* The share of each kind, of which brokers that ask get no more than what is over half:
+ * so they do not keep our own clients, and strays, from asking.  What is looked through
+ * costs more than what is looked up. */
+static const struct {
+    unsigned places, per_second;
+} shares[SEEK_KINDS] = {[SEEK_ID] = {SEEKS_MAX - 24, 32},
+                        [SEEK_DIGITS_ONLY] = {8, 8},
+                        [SEEK_AGENT] = {16, 16}};
+
+static enum seek_kind kind_of(const struct seek *x)
+{
+    return key_is_set(&x->agent) ? SEEK_AGENT
+           : x->digits != 0      ? SEEK_DIGITS_ONLY
+                                 : SEEK_ID;
+}
+
+/* Does a broker ask? */
+static int is_theirs(const struct seek *x)
+{
+    return x->about == 0 && x->peer != 0;
+}
+
+static int may_begin(struct core *c, enum seek_kind kind, int theirs)
 {
     struct seeks *k = &c->mesh.seeks;
-    const uint64_t most = (uint64_t) PER_SECOND * CREDIT;
-    const uint64_t passed_us = wf_min_u64(c->now_us - k->credit_us, CREDIT);
+    const unsigned per_second = shares[kind].per_second;
+    const uint64_t most = (uint64_t) per_second * CREDIT;
+    const uint64_t passed_us = wf_min_u64(c->now_us - k->credit_us[kind], CREDIT);
 
-    k->credit =
-        k->credit_us == 0 ? most : wf_min_u64(most, k->credit + passed_us * PER_SECOND);
-    k->credit_us = c->now_us;
-    if (k->credit < CREDIT) {
+    k->credit[kind] = k->credit_us[kind] == 0
+                          ? most
+                          : wf_min_u64(most, k->credit[kind] + passed_us * per_second);
+    k->credit_us[kind] = c->now_us;
+    if (k->credit[kind] < CREDIT + (theirs ? most / 2 : 0)) {
         return 0;
     }
-    k->credit -= CREDIT;
+    k->credit[kind] -= CREDIT;
     return 1;
 }
 
-static struct seek *free_one(struct seeks *k)
+/* A place of the share of that kind. */
+static struct seek *free_one(struct seeks *k, enum seek_kind kind, int theirs)
 {
+    struct seek *x = NULL;
+    unsigned taken = 0;
+
     for (unsigned i = 0; i < SEEKS_MAX; i++) {
         if (k->v[i].number == 0) {
-            return &k->v[i];
+            x = x != NULL ? x : &k->v[i];
+        } else {
+            taken += kind_of(&k->v[i]) == kind;
         }
     }
-    return NULL;
+    return taken < shares[kind].places / (theirs ? 2 : 1) ? x : NULL;
 }
 
 /* -- asking ----------------------------------------------------------------------------
  */
 
 /* Ask all neighbours but who asked us. */
-static void ask_all(struct core *c, struct seek *x, unsigned hops, struct wf_effects *out)
+static void ask_all(struct core *c, struct seek *x, unsigned hops, struct wf_rows runs,
+                    struct wf_effects *out)
 {
-    const struct wf_seek m = {
-        .req = x->number, .job = x->job, .hops = hops, .origin = x->origin};
+    const struct wf_seek m = {.req = x->number,
+                              .job = x->job,
+                              .hops = hops,
+                              .origin = x->origin,
+                              .agent = x->agent,
+                              .runs = runs,
+                              .digits = x->digits,
+                              .reader = x->reader};
 
     for (const struct wf_list_node *i = wf_list_first(&c->mesh.neighbours);
          i != NULL && x->left < SEEK_ASKS; i = wf_list_next(&c->mesh.neighbours, i)) {
@@ -59,23 +97,38 @@ static void ask_all(struct core *c, struct seek *x, unsigned hops, struct wf_eff
     }
 }
 
-/* 1 when somebody was asked, 0 when there is nobody, WEFT_EBUSY when too much is asked.
- */
-static int begin(struct core *c, const struct seek *what, unsigned hops,
-                 struct wf_effects *out)
+/* A place for one; NULL: too much is asked.  A broker's by digits has paid when it was
+ * looked for here. */
+static struct seek *take(struct core *c, const struct seek *what, unsigned hops)
 {
-    struct seek *x = free_one(&c->mesh.seeks);
+    const enum seek_kind kind = kind_of(what);
+    const int theirs = is_theirs(what), paid = kind == SEEK_DIGITS_ONLY && theirs;
+    struct seek *x = free_one(&c->mesh.seeks, kind, theirs);
 
-    if (wf_list_empty(&c->mesh.neighbours)) {
-        return 0;
-    }
-    if (x == NULL || !may_begin(c)) {
-        return WEFT_EBUSY;
+    if (x == NULL || (!paid && !may_begin(c, kind, theirs))) {
+        return NULL;
     }
     *x = *what;
     x->number = ++c->mesh.seeks.number;
     x->due_us = c->now_us + WAIT_US * hops;
-    ask_all(c, x, hops, out);
+    return x;
+}
+
+/* 1 when somebody was asked, 0 when there is nobody, WEFT_EBUSY when too much is asked.
+ */
+static int begin(struct core *c, const struct seek *what, unsigned hops,
+                 struct wf_rows runs, struct wf_effects *out)
+{
+    struct seek *x;
+
+    if (wf_list_empty(&c->mesh.neighbours)) {
+        return 0;
+    }
+    x = take(c, what, hops);
+    if (x == NULL) {
+        return WEFT_EBUSY;
+    }
+    ask_all(c, x, hops, runs, out);
     if (x->left == 0) {
         x->number = 0;
     }
@@ -90,7 +143,61 @@ int seek_begin(struct turn *t, const struct wf_id *job, uint64_t req)
                            .about = t->msg->type,
                            .req = req};
 
-    return t->quiet ? 0 : begin(t->c, &x, SEEK_HOPS, t->out);
+    return t->quiet ? 0 : begin(t->c, &x, SEEK_HOPS, no_runs, t->out);
+}
+
+static int digit_of(uint8_t ch)
+{
+    return ch >= '0' && ch <= '9'   ? ch - '0'
+           : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+           : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+                                    : -1;
+}
+
+int seek_begin_digits(struct turn *t, struct wf_slice digits, uint64_t req)
+{
+    struct seek x = {.origin = wf_rng_next(&t->c->cookies),
+                     .digits = digits.len,
+                     .reader = t->s->principal->key,
+                     .peer = t->s->peer,
+                     .about = t->msg->type,
+                     .req = req};
+
+    if (digits.len < SEEK_DIGITS) {
+        return 0;
+    }
+    for (unsigned i = 0; i < digits.len && i < 2 * sizeof x.job.b; i++) {
+        const int d = digit_of(digits.p[i]);
+
+        if (d < 0) {
+            return 0;
+        }
+        x.job.b[i / 2] = (uint8_t) (x.job.b[i / 2] | d << (i % 2 == 0 ? 4 : 0));
+    }
+    return t->quiet ? 0 : begin(t->c, &x, SEEK_HOPS, no_runs, t->out);
+}
+
+int seek_agent(struct core *c, const struct wf_key *agent, struct wf_rows runs,
+               struct wf_effects *out)
+{
+    const struct seek x = {.origin = wf_rng_next(&c->cookies), .agent = *agent};
+
+    return begin(c, &x, SEEK_HOPS, runs, out);
+}
+
+/* It is here: it is asked itself.  0: too much is asked. */
+static int ask_agent(struct core *c, const struct agent *a, const struct seek *what,
+                     struct wf_rows runs, struct wf_effects *out)
+{
+    struct seek *x = take(c, what, 1);
+
+    if (x != NULL) {
+        const struct wf_seek m = {.req = x->number, .agent = x->agent, .runs = runs};
+
+        x->asked[x->left++] = a->session->peer;
+        wf_effects_send(out, a->session->peer, WF_MSG_seek, &m);
+    }
+    return x != NULL;
 }
 
 /* -- answering -------------------------------------------------------------------------
@@ -102,7 +209,7 @@ static void refuse_in_the_end(const struct core *c, const struct seek *x,
 {
     char text[WF_TEXT_MAX + 1] = "no such job here, nor at the brokers that can be asked";
     struct wf_error m = {
-        .code = -WEFT_ENOENT, .about = x->about, .req = x->req, .job = x->job, .at = at};
+        .code = -WEFT_ENOENT, .about = x->about, .req = x->req, .at = at};
     struct wf_broker_row row;
     char name[WF_NAME_MAX + 1];
 
@@ -110,21 +217,53 @@ static void refuse_in_the_end(const struct core *c, const struct seek *x,
         (void) snprintf(text, sizeof text, "no such job here: the broker %s has it",
                         wf_slice_str(row.name, name, sizeof name));
     }
-    if (jobs_get(&c->jobs, &x->job) != NULL) {
+    if (x->digits == 0) {
+        m.job = x->job;
+    }
+    if (x->digits == 0 && jobs_get(&c->jobs, &x->job) != NULL) {
         m.code = -WEFT_EBUSY;
         m.retry_ms = SEEK_AGAIN_MS;
         (void) snprintf(text, sizeof text, "it came while it was looked for: ask again");
+    } else if (x->busy && m.at.count == 0) {
+        m.code = -WEFT_EBUSY;
+        m.retry_ms = SEEK_AGAIN_MS;
+        (void) snprintf(text, sizeof text,
+                        "no such job here, and other brokers had no time to look: ask "
+                        "again");
     }
     m.text = wf_slice_of(text);
     wf_effects_send(out, x->peer, WF_MSG_error, &m);
+}
+
+/* Of an agent; `m` is NULL when it was not found. */
+static void answer_agent(struct core *c, struct seek *x, const struct wf_sought *m,
+                         struct wf_effects *out)
+{
+    struct wf_sought told = {.req = x->req};
+
+    x->number = 0;
+    if (m != NULL) {
+        told.found = 1;
+        told.runs = m->runs;
+    }
+    if (x->peer != 0 && session_get(&c->sessions, x->peer) != NULL) {
+        wf_effects_send(out, x->peer, WF_MSG_sought, &told);
+    } else if (x->peer == 0 && m != NULL) {
+        strays_lost(c, &x->agent, m->runs, out);
+    }
 }
 
 /* It is over. */
 static void answer(struct core *c, struct seek *x, struct wf_rows at,
                    struct wf_effects *out)
 {
-    const struct wf_sought m = {x->req, at};
+    const struct wf_sought m = {
+        .req = x->req, .at = at, .busy = x->busy && at.count == 0};
 
+    if (key_is_set(&x->agent)) {
+        answer_agent(c, x, NULL, out);
+        return;
+    }
     x->number = 0;
     if (session_get(&c->sessions, x->peer) == NULL) {
         return;
@@ -163,20 +302,90 @@ static int was_asked(const struct seeks *k, const struct wf_seek *m)
     return 0;
 }
 
-void on_seek(struct turn *t)
+/* The agent that is sought, when it is here. */
+static const struct agent *agent_here(const struct turn *t)
+{
+    const struct principal *p = registry_key(&t->c->registry, &t->msg->u.seek.agent);
+
+    return p != NULL && p->role == WF_ROLE_AGENT && p->agent != NULL &&
+                   p->agent->session != NULL
+               ? p->agent
+               : NULL;
+}
+
+static int begins(const struct wf_id *id, const struct wf_id *with, unsigned digits)
+{
+    return memcmp(id->b, with->b, digits / 2) == 0 &&
+           (digits % 2 == 0 || (id->b[digits / 2] ^ with->b[digits / 2]) < 0x10);
+}
+
+/* A job of the reader's whose id begins so, among the newest; NULL: there is none. */
+static const struct job *find_digits(const struct core *c, const struct wf_seek *m)
+{
+    const struct wf_list_node *all = &c->jobs.all, *n = all->prev;
+
+    for (unsigned i = 0; i < SEEK_LOOKS && n != all; i++, n = n->prev) {
+        const struct job *j = CONTAINER_OF(n, struct job, in_all);
+
+        if (j->guest == NULL && begins(&j->id, &m->job, (unsigned) m->digits) &&
+            wf_key_eq(&j->owner->key, &m->reader)) {
+            return j;
+        }
+    }
+    return NULL;
+}
+
+/* Is it a job of ours?  1, 0, or WEFT_EBUSY: too much is asked to look. */
+static int find_job(struct core *c, const struct wf_seek *m)
+{
+    const struct job *j;
+
+    if (m->digits != 0 && !may_begin(c, SEEK_DIGITS_ONLY, 1)) {
+        return WEFT_EBUSY;
+    }
+    j = m->digits != 0 ? find_digits(c, m) : jobs_get(&c->jobs, &m->job);
+    return j != NULL && j->guest == NULL;
+}
+
+/* 1: it was found, or is looked for further on; 0: it is nowhere; WEFT_EBUSY: too much is
+ * asked. */
+static int look(struct turn *t)
 {
     const struct wf_seek *m = &t->msg->u.seek;
-    const struct job *j = jobs_get(&t->c->jobs, &m->job);
-    const struct seek x = {
-        .origin = m->origin, .job = m->job, .peer = t->s->peer, .req = m->req};
-    const struct wf_sought no = {.req = m->req};
+    const int for_agent = key_is_set(&m->agent);
+    const struct agent *a = for_agent ? agent_here(t) : NULL;
+    const struct seek x = {.origin = m->origin,
+                           .job = m->job,
+                           .digits = (unsigned) m->digits,
+                           .reader = m->reader,
+                           .agent = m->agent,
+                           .peer = t->s->peer,
+                           .req = m->req};
+    int rc = 0;
 
-    if (j != NULL && j->guest == NULL) {
-        say_ours(t, m->req);
-        return;
+    if (was_asked(&t->c->mesh.seeks, m) || (m->digits != 0 && m->digits < SEEK_DIGITS)) {
+        return 0;
     }
-    if (m->hops < 2 || m->hops > SEEK_HOPS || was_asked(&t->c->mesh.seeks, m) ||
-        begin(t->c, &x, (unsigned) m->hops - 1, t->out) != 1) {
+    if (a != NULL) {
+        return ask_agent(t->c, a, &x, m->runs, t->out) ? 1 : WEFT_EBUSY;
+    }
+    rc = for_agent ? 0 : find_job(t->c, m);
+    if (rc == 1) {
+        say_ours(t, m->req);
+    }
+    return rc != 0 ? rc
+           : m->hops >= 2 && m->hops <= SEEK_HOPS
+               ? begin(t->c, &x, (unsigned) m->hops - 1, m->runs, t->out)
+               : 0;
+}
+
+void on_seek(struct turn *t)
+{
+    struct wf_sought no = {.req = t->msg->u.seek.req};
+    const int rc = look(t);
+
+    if (rc != 1) {
+        no.busy = rc == WEFT_EBUSY;
         wf_effects_send(t->out, t->s->peer, WF_MSG_sought, &no);
     }
 }
@@ -213,7 +422,10 @@ void on_sought(struct turn *t)
         if (x->number != m->req || !answers(x, t->s->peer)) {
             continue;
         }
-        if (is_broker(c, m->at)) {
+        x->busy |= m->busy != 0;
+        if (key_is_set(&x->agent) && m->found) {
+            answer_agent(c, x, m, t->out);
+        } else if (!key_is_set(&x->agent) && is_broker(c, m->at)) {
             answer(c, x, m->at, t->out);
         } else if (x->left == 0) {
             answer(c, x, none, t->out);

@@ -51,29 +51,48 @@ struct wf_slice where_tell(struct where *w, uint8_t room[WHERE_BYTES])
     return wf_slice_make(room, WHERE_BYTES);
 }
 
+/* Between two points; 0: one of them is not sure enough. */
+static uint64_t guess_us(const struct wf_coords *a, const struct wf_coords *b)
+{
+    return a->error <= SURE && b->error <= SURE ? wf_coords_rtt_us(a, b) : 0;
+}
+
 uint64_t where_rtt_us(const struct where *w, const struct wf_site_fact *links)
 {
     struct wf_coords it;
 
-    return w->at.error <= SURE && parse(links->coords, &it) && it.error <= SURE
-               ? wf_coords_rtt_us(&w->at, &it)
-               : 0;
+    return parse(links->coords, &it) ? guess_us(&w->at, &it) : 0;
 }
 
-/* What a neighbour says of itself. */
-static int coords_of(const struct core *c, const struct agent *a, struct wf_coords *ret)
+/* What another broker says of itself. */
+static int coords_of(const struct core *c, const struct wf_key *key,
+                     struct wf_coords *ret)
 {
     struct gossip_fact f;
     struct wf_cursor cur;
     struct wf_msg msg;
 
-    if (gossip_get(c->word.gossip, &a->principal->key, WF_FACT_LINKS,
-                   wf_slice_make(NULL, 0), &f) != 0) {
+    if (gossip_get(c->word.gossip, key, WF_FACT_LINKS, wf_slice_make(NULL, 0), &f) != 0) {
         return 0;
     }
     wf_cur_init(&cur, f.body.p, f.body.len);
     return wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact &&
            parse(msg.u.site_fact.coords, ret);
+}
+
+uint64_t where_to_us(const struct core *c, const struct wf_key *key)
+{
+    struct wf_coords it;
+
+    return coords_of(c, key, &it) ? guess_us(&c->word.where.at, &it) : 0;
+}
+
+uint64_t where_between_us(const struct core *c, const struct wf_key *a,
+                          const struct wf_key *b)
+{
+    struct wf_coords one, other;
+
+    return coords_of(c, a, &one) && coords_of(c, b, &other) ? guess_us(&one, &other) : 0;
 }
 
 static int is_off(const struct where *w)
@@ -110,7 +129,7 @@ int where_look(struct core *c)
 
         mesh_link_seen(c, x->agent, &seen);
         if (x->agent->session != NULL && seen.at_us > x->where_us &&
-            coords_of(c, x->agent, &it)) {
+            coords_of(c, &x->agent->principal->key, &it)) {
             x->where_us = seen.at_us;
             (void) wf_coords_update(&w->at, &it, seen.rtt_us, &w->rng);
         }

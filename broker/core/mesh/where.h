@@ -2,8 +2,8 @@
  *
  * Each round trip to a neighbour that was measured moves ours by what that one says of
  * its own.  They are told with the links (docs/spec/9-gossip.md, 9.10), so that the round
- * trip to a broker without a link can be guessed: for people, placement goes by what is
- * measured.  A peer's word is checked and bounded.
+ * trip can be guessed where nobody measured it: for people, and in placement, where what
+ * was measured comes first.  A peer's word is checked and bounded.
  */
 #ifndef BROKER_CORE_MESH_WHERE_H
 #define BROKER_CORE_MESH_WHERE_H
@@ -31,5 +31,10 @@ struct wf_slice where_tell(struct where *w, uint8_t room[WHERE_BYTES]);
 
 /* From here to who said that of its links; 0: it, or we, cannot tell yet. */
 uint64_t where_rtt_us(const struct where *w, const struct wf_site_fact *links);
+
+/* From here to the broker with that key, and between two others; 0: as above. */
+uint64_t where_to_us(const struct core *c, const struct wf_key *key);
+uint64_t where_between_us(const struct core *c, const struct wf_key *a,
+                          const struct wf_key *b);
 
 #endif

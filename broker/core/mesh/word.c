@@ -108,6 +108,9 @@ static void say_key(struct core *c, const struct principal *p, struct wf_slice s
 
 void word_key(struct core *c, const struct principal *p, struct wf_effects *out)
 {
+    if (p->role == WF_ROLE_BROKER) {
+        atlas_changed(c);
+    }
     if (c->word.speaks && (!p->foreign || p->state == WF_KEY_REVOKED) &&
         registry_key(&c->registry, &p->key) == p) {
         say_key(c, p, wf_slice_make(NULL, 0), out);
@@ -167,6 +170,31 @@ static void say_holds(struct core *c, struct wf_effects *out)
     }
 }
 
+/* Whoever enrolled a broker may not know where it is: its own word counts. */
+static void take_site(struct core *c, const struct wf_key *origin, struct wf_effects *out)
+{
+    struct principal *p = registry_key(&c->registry, origin);
+    struct gossip_fact f;
+    struct wf_cursor cur;
+    struct wf_msg msg;
+
+    if (p == NULL || p->role != WF_ROLE_BROKER || p->state != WF_KEY_ACTIVE ||
+        gossip_get(c->word.gossip, origin, WF_FACT_SITE, wf_slice_make(NULL, 0), &f) !=
+            0) {
+        return;
+    }
+    wf_cur_init(&cur, f.body.p, f.body.len);
+    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_site_fact ||
+        !wf_name_ok(msg.u.site_fact.site) || wf_slice_is(msg.u.site_fact.site, p->site)) {
+        return;
+    }
+    wf_slice_str(msg.u.site_fact.site, p->site, sizeof p->site);
+    if (p->agent != NULL && p->agent->node != ROUTE_NONE) {
+        routes_info(c, p->agent);
+    }
+    (void) core_persist(c, REGISTRY_KEYS, p, out);
+}
+
 /* -- sessions --------------------------------------------------------------------------
  */
 
@@ -192,9 +220,10 @@ void word_opened(struct core *c, struct session *s, struct wf_slice sign,
         return;
     }
     if (s->principal->agent != NULL && s->principal->agent->neighbour != NULL) {
-        holds_learn(c, s->principal->agent);
+        holds_learn(c, &s->principal->key, &s->principal->agent->neighbour->holds);
     }
     say_key(c, s->principal, sign, out);
+    take_site(c, &s->principal->key, out);
     figures_linked(&c->word.figures);
     figures_say(c, out);
 }
@@ -296,6 +325,7 @@ static void take_key(struct core *c, const struct gossip_fact *f, struct wf_effe
         return;
     }
     names_drop_home(&c->word.names, &key); /* its facts are forgotten */
+    atlas_changed(c);
     p = registry_key(&c->registry, &key);
     if (p == NULL || p->state == WF_KEY_REVOKED) {
         return;
@@ -331,19 +361,19 @@ int word_named(const struct core *c, struct wf_slice name, struct wf_key *ret_ke
 /* -- brokers for agents and clients ----------------------------------------------------
  */
 
-static void add_broker(struct wf_buf *b, struct wf_brokers *m, const struct wf_key *key,
-                       const struct wf_site_fact *site)
+void word_addresses(struct wf_buf *b, struct wf_rows *rows, unsigned most,
+                    const struct wf_key *key, const struct wf_site_fact *site)
 {
-    struct wf_rows rows = site->endpoints;
+    struct wf_rows at = site->endpoints;
     struct wf_label_row endpoint;
 
-    while (m->rows.count < 64 && wf_rows_next(&rows, wf_desc_label_row(), &endpoint)) {
+    while (rows->count < most && wf_rows_next(&at, wf_desc_label_row(), &endpoint)) {
         const struct wf_broker_row row = {*key, site->name, site->site, endpoint.text};
         char text[WF_ENDPOINT_MAX + 1];
 
         if (endpoint.text.len < sizeof text &&
             wf_endpoint_ok(wf_slice_str(endpoint.text, text, sizeof text), 0)) {
-            (void) wf_rows_add(b, &m->rows, wf_desc_broker_row(), &row);
+            (void) wf_rows_add(b, rows, wf_desc_broker_row(), &row);
         }
     }
 }
@@ -366,7 +396,7 @@ static void list_brokers(struct core *c, struct wf_buf *b, struct wf_brokers *m)
             wf_cur_init(&cur, f.body.p, f.body.len);
             if (class_ == far && wf_msg_decode(&cur, &msg) == 0 &&
                 msg.type == WF_MSG_site_fact) {
-                add_broker(b, m, f.origin, &msg.u.site_fact);
+                word_addresses(b, &m->rows, 64, f.origin, &msg.u.site_fact);
             }
         }
     }
@@ -425,8 +455,19 @@ static void take_holds(struct core *c, const struct wf_key *origin)
     const struct principal *p = registry_key(&c->registry, origin);
 
     if (p != NULL && p->agent != NULL && p->agent->neighbour != NULL) {
-        holds_learn(c, p->agent);
+        holds_learn(c, origin, &p->agent->neighbour->holds);
     }
+}
+
+/* A broker of before said them with its figures. */
+static int tells_links(const struct gossip_fact *f)
+{
+    struct wf_cursor cur;
+    struct wf_msg msg;
+
+    wf_cur_init(&cur, f->body.p, f->body.len);
+    return wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact &&
+           msg.u.site_fact.links.count != 0;
 }
 
 static void take_news(struct core *c, struct wf_effects *out)
@@ -438,6 +479,11 @@ static void take_news(struct core *c, struct wf_effects *out)
             take_key(c, &f, out);
         } else if (f.kind == WF_FACT_SITE) {
             c->word.brokers_changed = 1;
+            atlas_changed(c);
+            take_site(c, f.origin, out);
+        } else if (f.kind == WF_FACT_LINKS ||
+                   (f.kind == WF_FACT_LOAD && tells_links(&f))) {
+            atlas_changed(c);
         } else if (f.kind == WF_FACT_HOLDS) {
             take_holds(c, f.origin);
         } else if (f.kind == WF_FACT_DATASET) {

@@ -75,6 +75,11 @@ int word_named(const struct core *c, struct wf_slice name, struct wf_key *ret_ke
 /* Tell a session of an agent or client which brokers there are. */
 void word_tell_brokers(struct core *c, const struct session *s, struct wf_effects *out);
 
+/* Rows of broker_row, one for each address of a broker that others can use, until there
+ * are so many. */
+void word_addresses(struct wf_buf *b, struct wf_rows *rows, unsigned most,
+                    const struct wf_key *key, const struct wf_site_fact *site);
+
 void word_step(struct core *c, struct wf_effects *out);
 uint64_t word_due_us(const struct core *c);
 

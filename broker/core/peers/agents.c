@@ -168,6 +168,7 @@ static void set_offers(struct agent *a, const struct wf_agent_info *info,
         o->net = row.net != 0;
         o->warm = row.warm != 0;
         o->hops = (unsigned) row.hops;
+        o->price_pusd = row.price_pusd;
         wf_list_init(&o->peers);
         wf_list_push_back(&c->offers, &o->peers);
         c->noffers++;

@@ -389,6 +389,12 @@ static int is_handlers_fault(int code)
            code == WEFT_ERESOURCE || code == WEFT_ETOOBIG;
 }
 
+/* No attempt anywhere can do better: the job and the command do not go together. */
+static int is_in_vain(int code)
+{
+    return code == WEFT_EINVAL;
+}
+
 /* Who was stopped by a broker that does not know of it any more is not to blame. */
 static enum work_blame blame_of(const struct job *j, int code, const struct wf_result *m)
 {
@@ -442,7 +448,7 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     }
     learn(c, j, code, m);
     work_release(c, j);
-    if (code != 0 &&
+    if (code != 0 && !is_in_vain(code) &&
         (!is_handlers_fault(code) || (j->retry_failed && j->tries + 1 < j->max_tries))) {
         work_retry(c, j, is_handlers_fault(code) ? WEFT_EFAILED : code,
                    reason[0] != '\0' ? reason : wf_err_sentence(code),
@@ -549,7 +555,10 @@ void on_refuse(struct turn *t)
                    t->out);
         return;
     }
-    j->forbidden |= m->code == -WEFT_EPERM;
+    if (m->code == -WEFT_EPERM && j->forbidden == NULL) {
+        j->forbidden = wf_calloc(1, sizeof *j->forbidden);
+        t->c->count.out_of_memory += j->forbidden == NULL;
+    }
     work_retry(t->c, j, m->code != 0 ? -(int) m->code : WEFT_EREFUSED,
                text[0] != '\0' ? text : "the agent refused it",
                blame_of_refusal(t->c, j, m), t->out);

@@ -25,7 +25,8 @@ struct offer {
     unsigned kind;
     uint64_t slots, queue, wall_ms;
     int net, warm;
-    unsigned hops;             /* of a neighbour's: further brokers in between */
+    unsigned hops;             /* of a neighbour's: further brokers in between, */
+    uint64_t price_pusd;       /* and of a slot-second, as it told; 0: as its others */
     uint64_t assigned;         /* attempts there now, as this broker counts */
     struct wf_list_node peers; /* capability.offers */
     uint64_t done, failed;

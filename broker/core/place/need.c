@@ -6,6 +6,16 @@
 
 #include <string.h>
 
+/* Nothing is more or less than what is no number. */
+static int is_comparable(const struct need *n)
+{
+    char text[WF_LABEL_MAX + 1];
+    uint64_t number;
+
+    return n->op == NEED_EQ || n->op == NEED_NE ||
+           wf_parse_size(wf_slice_str(n->value, text, sizeof text), &number) == 0;
+}
+
 int need_parse(struct wf_slice text, struct need *ret_need)
 {
     struct need n = {0};
@@ -37,7 +47,7 @@ int need_parse(struct wf_slice text, struct need *ret_need)
     }
     n.value = wf_slice_make(text.p + at + 1, text.len - at - 1);
     if (!wf_name_ok(n.key) || n.value.len == 0 ||
-        memchr(n.value.p, '=', n.value.len) != NULL) {
+        memchr(n.value.p, '=', n.value.len) != NULL || !is_comparable(&n)) {
         return WEFT_EINVAL;
     }
     *ret_need = n;

@@ -15,7 +15,7 @@ struct need {
     enum need_op op;
 };
 
-/* Take "key=value" apart.  WEFT_EINVAL. */
+/* Take "key=value" apart.  WEFT_EINVAL, also for "key>=word". */
 int need_parse(struct wf_slice text, struct need *ret_need);
 
 /* Does a node's value (NULL: it has none) meet the need? */

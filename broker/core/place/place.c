@@ -2,6 +2,7 @@
 
 #include "broker/core/data/inputs.h"
 #include "broker/core/mesh/guests.h"
+#include "broker/core/mesh/told.h"
 #include "broker/core/place/need.h"
 #include "broker/core/place/routes.h"
 #include "broker/core/place/wishes.h"
@@ -11,21 +12,24 @@
 #define AGENT_FEW   128u
 #define AGENT_BYTES (16u << 20)
 #define REFUSED_US  UINT64_C(10000000)
+#define REFUSED_MAX 7u /* doublings of that */
 
-static int needs_met(const struct job *j, const struct agent *a)
+static int needs_met(const struct core *c, const struct job *j, struct agent *a)
 {
     struct wf_rows rows = j->needs;
     struct wf_label_row row;
     char room[32];
 
-    if (a->neighbour != NULL) {
-        return 1; /* it knows its agents, and refuses at once what none of them meets */
-    }
     while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
         struct need need;
 
-        if (need_parse(row.text, &need) != 0 ||
-            !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
+        if (need_parse(row.text, &need) != 0) {
+            return 0;
+        }
+        /* A neighbour knows its agents, and refuses at once what none of them meets. */
+        if (a->neighbour != NULL
+                ? !told_may_meet(c, a, &need, row.text)
+                : !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
             return 0;
         }
     }
@@ -46,12 +50,19 @@ static int is_refusal(const struct core *c, const struct job_try *try)
 }
 
 /* A site that said that none of its agents may run it is not asked again at once: what it
- * offers may be all further away, at brokers that this job came through. */
-static int refused_lately(const struct core *c, const struct job *j,
-                          const struct agent *a)
+ * offers may be all further away, at brokers that this job came through.  Then it is
+ * asked less and less often, or when it offers something else. */
+int place_refused(const struct core *c, const struct job *j, const struct agent *a)
 {
+    const uint64_t us = REFUSED_US << wf_min_u64(j->spared, REFUSED_MAX);
+
     for (unsigned i = 0; i < j->nhistory; i++) {
-        if (j->history[i].agent == a && is_refusal(c, &j->history[i])) {
+        const struct job_try *try = &j->history[i];
+
+        if (try->agent == a && try->code == WEFT_ENOCAP &&
+            (is_refusal(c, try) ||
+             (c->now_us - try->end_us < us && a->neighbour != NULL &&
+              a->neighbour->offers_us <= try->end_us))) {
             return 1;
         }
     }
@@ -77,16 +88,20 @@ static int has_room(const struct job *j, const struct offer *o)
 }
 
 /* What is said by now of where the data of a job may be that an agent was refused;
- * empty: anywhere.  It takes a look at hundreds of files, but no look at an agent: once
- * for all that are asked. */
-static const char *residency_now(const struct core *c, const struct job *j,
-                                 char room[WF_LABEL_MAX + 1])
+ * empty: anywhere.  It takes a look at hundreds of files, so that it is kept until a
+ * dataset comes or goes. */
+static const char *residency_now(const struct core *c, const struct job *j)
 {
-    if (!j->forbidden) {
+    struct job_region *r = j->forbidden;
+
+    if (r == NULL) {
         return "";
     }
-    inputs_residency(c, j, room);
-    return room;
+    if (r->changes != c->data.catalogue.changes) {
+        r->changes = c->data.catalogue.changes;
+        inputs_residency(c, j, r->text);
+    }
+    return r->text;
 }
 
 /* `now`: residency_now(). */
@@ -114,7 +129,7 @@ static unsigned filter_offer(const struct core *c, const struct job *j, const ch
         (a->neighbour == NULL || is_ours(c, j->pin))) {
         return PLACE_PINNED;
     }
-    if (j->needs.count != 0 && !needs_met(j, a)) {
+    if (j->needs.count != 0 && !needs_met(c, j, o->agent)) {
         return PLACE_NEEDS;
     }
 #ifndef WEFT_PLANT_CAME_FROM
@@ -127,7 +142,7 @@ static unsigned filter_offer(const struct core *c, const struct job *j, const ch
     if (j->wishes != NULL && !wishes_allow(c, j, a)) {
         return PLACE_NEAR;
     }
-    if (agent_is_site(a) && refused_lately(c, j, a)) {
+    if (agent_is_site(a) && place_refused(c, j, a)) {
         return PLACE_AVOIDED;
     }
     if (!has_room(j, o)) {
@@ -138,9 +153,7 @@ static unsigned filter_offer(const struct core *c, const struct job *j, const ch
 
 unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o)
 {
-    char room[WF_LABEL_MAX + 1];
-
-    return filter_offer(c, j, residency_now(c, j, room), o);
+    return filter_offer(c, j, residency_now(c, j), o);
 }
 
 struct asked {
@@ -172,22 +185,28 @@ static unsigned best_offer(const struct asked *x, struct agent *a, struct offer 
     return furthest;
 }
 
+int place_is_meant(struct wf_slice away, const struct agent *a)
+{
+    struct need need;
+    char room[32];
+
+    if (need_parse(away, &need) != 0) {
+        return 0;
+    }
+    if (wf_slice_is(need.key, "node")) {
+        need.key = wf_slice_of("name");
+    }
+    return need_met(&need, agent_attribute(a, need.key, room, sizeof room));
+}
+
 static int is_without(const struct place_ask *ask, const struct agent *a)
 {
     struct wf_rows rows = *ask->without;
     struct wf_label_row row;
-    char room[32];
 
     while (wf_rows_next(&rows, wf_desc_label_row(), &row)) {
-        struct need need;
-
-        if (need_parse(row.text, &need) == 0) {
-            if (wf_slice_is(need.key, "node")) {
-                need.key = wf_slice_of("name");
-            }
-            if (need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
-                return 1;
-            }
+        if (place_is_meant(row.text, a)) {
+            return 1;
         }
     }
     return 0;
@@ -254,8 +273,7 @@ struct offer *place_choose(struct core *c, const struct job *j,
                            const struct place_ask *ask, struct decision *ret)
 {
     struct route_input inputs[ROUTE_INPUTS_MAX];
-    char room[WF_LABEL_MAX + 1];
-    struct asked asked = {c, j, ask, residency_now(c, j, room)};
+    struct asked asked = {c, j, ask, residency_now(c, j)};
     struct route_job rj;
     struct offer *o = NULL;
 
@@ -280,8 +298,7 @@ int place_is_sooner(const struct core *c, const struct job *j, const struct agen
     const struct place_ask ask = {.sure = NULL};
     const struct route_waiting waiting = {.node = there->node, .work_us = j->work_us};
     struct route_input inputs[ROUTE_INPUTS_MAX];
-    char room[WF_LABEL_MAX + 1];
-    struct asked asked = {c, j, &ask, residency_now(c, j, room)};
+    struct asked asked = {c, j, &ask, residency_now(c, j)};
     struct route_job rj;
 
     describe(&asked, inputs, &rj);

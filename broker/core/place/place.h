@@ -25,6 +25,9 @@ struct offer *place_choose(struct core *c, const struct job *j,
 int place_is_sooner(const struct core *c, const struct job *j, const struct agent *there,
                     const struct agent *here, uint64_t least_us);
 
+/* Is it one of those that "node=NAME" or "site=SITE" of a plan take away? */
+int place_is_meant(struct wf_slice away, const struct agent *a);
+
 /* It can go nowhere, because it would be late wherever it could: 1, and how long it would
  * take at the best of these, microseconds. */
 int place_is_late(const struct decision *d, uint64_t *ret_best_us);
@@ -32,6 +35,9 @@ int place_is_late(const struct decision *d, uint64_t *ret_best_us);
 /* How many sites said lately that they cannot run it, of those that are remembered: of
  * WF_TRIES_MAX attempts. */
 unsigned place_refusals(const struct core *c, const struct job *j);
+
+/* This site said that none of its agents may run the job, and is not asked again now. */
+int place_refused(const struct core *c, const struct job *j, const struct agent *a);
 
 /* The first filter that refuses this offer for the job, or PLACE_PASSED. */
 unsigned place_filter(const struct core *c, const struct job *j, const struct offer *o);

@@ -43,6 +43,12 @@ void routes_info_before(struct core *c, const struct agent *a)
     }
 }
 
+/* Of two prices, 0 being none. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 /* Versions of a capability share a place: what is asked of them differs, where they run
  * does not. */
 static void offer_all(struct core *c, struct agent *a)
@@ -58,6 +64,9 @@ static void offer_all(struct core *c, struct agent *a)
                 o.queue += (uint32_t) x->queue;
                 o.assigned += (uint32_t) x->assigned;
                 o.warm |= x->warm;
+                if (a->neighbour != NULL) {
+                    o.price_pusd_s = least(o.price_pusd_s, x->price_pusd);
+                }
             }
         }
         if (routing_offer(c->routing, a->node, a->offers[i].capability->number, &o) !=
@@ -128,12 +137,9 @@ void routes_priced(struct core *c)
 uint32_t routes_rtt(const struct core *c, const struct agent *a, uint32_t *ret_dev_us)
 {
     const struct link_seen *told = links_broker(&a->links);
-    struct link_seen link;
 
     if (a->neighbour != NULL) {
-        mesh_link_seen(c, a, &link);
-        *ret_dev_us = (uint32_t) link.jitter_us;
-        return (uint32_t) link.rtt_us;
+        return mesh_rtt_us(c, a, ret_dev_us);
     }
     if (told != NULL && told->rtt_us != 0 && a->session != NULL &&
         told->at_us >= a->session->began_us) {
@@ -191,6 +197,7 @@ static void count_own(const struct agent *a, struct route_report *r)
         }
         r->own_jobs++;
         r->own_work_us = wf_add_sat(r->own_work_us, j->work_us);
+        r->yielding -= j->deadline_us != 0 && r->yielding != 0;
     }
 }
 
@@ -216,6 +223,7 @@ void routes_load(struct core *c, struct agent *a, const struct wf_ping *m)
         r.jobs = (uint32_t) wf_min_u64(m->jobs, UINT32_MAX);
         r.work_us = m->work_us;
         r.arrived = m->arrived;
+        r.yielding = (uint32_t) wf_min_u64(m->yielding, UINT32_MAX);
     }
     count_own(a, &r);
     routing_report(c->routing, a->node, &r, c->now_us);
@@ -233,6 +241,9 @@ void routes_sent(struct core *c, struct job *j, const struct route_row *row, int
         return; /* counted when it comes */
     }
     routing_sent(c->routing, j->agent->node, number, j->work_us);
+    if (j->deadline_us != 0) {
+        routing_sent_due(c->routing, j->agent->node);
+    }
     if (row != NULL && row->from != ROUTE_NONE) {
         j->flow_from = routes_agent(c, row->from);
         routing_flow(c->routing, row->from, j->agent->node, 1);
@@ -357,6 +368,7 @@ void routes_job(const struct core *c, const struct job *j, struct route_input *i
                               .version = j->version,
                               .size = job_size(j),
                               .goal = j->goal,
+                              .priority = j->priority,
                               .rho_pusd_s = routes_rho(c, j),
                               .client_rtt_us = j->client_rtt_us,
                               .inputs = inputs,

@@ -3,6 +3,7 @@
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/work.h"
 #include "broker/core/mesh/numbers.h"
+#include "broker/core/place/unmet.h"
 #include "broker/core/place/wishes.h"
 
 #include "common/err.h"
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX_MIN 4 /* hex digits of a job id that may stand for it */
+#define PREFIX_MIN 4 /* hex digits of a job id that may stand for it, here */
 
 /* -- node ------------------------------------------------------------------------------
  */
@@ -108,6 +109,15 @@ void query_node(struct turn *t)
 /* -- job -------------------------------------------------------------------------------
  */
 
+/* An operator has no jobs elsewhere: he is none there. */
+static int may_seek(const struct turn *t)
+{
+    const struct wf_query *q = &t->msg->u.query;
+
+    return t->s->role == WF_ROLE_CLIENT && q->key.len >= SEEK_DIGITS &&
+           q->key.len < WF_ID_TEXT - 1;
+}
+
 /* The one job whose id begins with the query's key; NULL after a refusal. */
 static struct job *find_job(struct turn *t)
 {
@@ -141,6 +151,17 @@ static struct job *find_job(struct turn *t)
             }
         }
     }
+    if (n == 0 && found == NULL && may_seek(t)) {
+        rc = seek_begin_digits(t, q->key, q->req);
+        if (rc == WEFT_EBUSY) {
+            refuse(t, rc, q->req, NULL, SEEK_AGAIN_MS,
+                   "no job %s here, and too many are looked for elsewhere: ask again",
+                   text);
+        }
+        if (rc != 0) {
+            return NULL;
+        }
+    }
     if (n > 1) {
         refuse(t, WEFT_EINVAL, q->req, NULL, 0, "%u jobs begin with %s: give more digits",
                n, text);
@@ -148,7 +169,9 @@ static struct job *find_job(struct turn *t)
     }
     if (found == NULL ||
         (t->s->role != WF_ROLE_OPERATOR && found->owner != t->s->principal)) {
-        refuse(t, WEFT_ENOENT, q->req, NULL, 0, "no job %s is kept here", text);
+        refuse(t, WEFT_ENOENT, q->req, NULL, 0, "no job %s is kept here%s", text,
+               q->key.len < SEEK_DIGITS ? "; elsewhere it is looked for by 8 digits"
+                                        : "");
         return NULL;
     }
     return found;
@@ -207,13 +230,29 @@ static void add_data(const struct core *c, const struct job *j, struct wf_job_in
     }
 }
 
+/* Attempts have numbers that are never used twice, those as well that no agent took: what
+ * is left of max_tries they do not tell. */
+static uint64_t uncounted(const struct job *j)
+{
+    const uint64_t seen = numbers_seen(j);
+    uint64_t counted = (uint64_t) j->tries + 1;
+
+    if (j->state == WF_JOB_QUEUED || j->state == WF_JOB_ACCEPTED) {
+        counted = j->tries;
+    } else if (j->state == WF_JOB_FAILED || j->state == WF_JOB_DEAD) {
+        counted = wf_max_u64(j->tries, 1);
+    }
+    return seen - wf_min_u64(counted, seen);
+}
+
 void query_job(struct turn *t)
 {
     struct core *c = t->c;
     const struct job *j = find_job(t);
     struct wf_job_info m;
     struct wf_job_row row;
-    char missing[WF_TEXT_MAX + 1];
+    char missing[WF_TEXT_MAX + 1], what[WF_LABEL_MAX + 1];
+    struct wf_slice need;
 
     if (j == NULL) {
         return;
@@ -229,6 +268,7 @@ void query_job(struct turn *t)
         .log_len = j->log.len,
         .cut = j->cut + j->log_cut,
         .max_attempts = j->max_tries,
+        .uncounted = uncounted(j),
         .wait_us = j->wait_us,
         .needs = j->needs,
         .superseded = j->superseded,
@@ -252,6 +292,12 @@ void query_job(struct turn *t)
     }
     if (m.fetch_total != 0 && m.fetch_done < m.fetch_total &&
         inputs_missing(c, j, missing, sizeof missing)) {
+        m.reason = wf_slice_of(missing);
+    }
+    if (j->state == WF_JOB_QUEUED && unmet_need(c, j, 0, &need)) {
+        (void) snprintf(missing, sizeof missing,
+                        "it waits: no agent that is known meets %s",
+                        wf_slice_str(need, what, sizeof what));
         m.reason = wf_slice_of(missing);
     }
     if (j->deadline_us > c->now_us && !wf_job_is_final(j->state)) {
@@ -327,6 +373,9 @@ void show_decision(struct core *c, const struct decision *d, struct wf_why_info 
 static const char *waits_for(const struct core *c, const struct job *j,
                              const struct decision *d, char *text, size_t cap)
 {
+    char what[WF_LABEL_MAX + 1];
+    struct wf_slice need;
+
     if (j->state != WF_JOB_QUEUED) {
         return "";
     }
@@ -335,6 +384,11 @@ static const char *waits_for(const struct core *c, const struct job *j,
                         (unsigned) ((j->retry_us - c->now_us) / 1000), numbers_next(j),
                         j->nhistory != 0 ? j->history[j->nhistory - 1].reason : "");
         text[wf_utf8_cut(text, strlen(text))] = '\0';
+        return text;
+    }
+    if (unmet_need(c, j, 0, &need)) {
+        (void) snprintf(text, cap, "waits for an agent: none that is known meets %s",
+                        wf_slice_str(need, what, sizeof what));
         return text;
     }
     if (d != NULL && d->filtered[PLACE_FULL] != 0) {

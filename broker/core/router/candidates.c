@@ -148,34 +148,24 @@ static unsigned count_holders(const struct picking *p)
     return n;
 }
 
-/* The same of those around, of which some are looked at; their places are sent for. */
-static unsigned prefetch_around(const struct picking *p, unsigned want)
+/* The same of those around, of which so many are looked at; their places are sent for.
+ * Nobody can predict which they are. */
+static unsigned find_around(struct picking *p, const struct around *x, unsigned want)
 {
     const uint64_t bit = offer_bit(p->job->capability);
-    const struct around *x = p->around;
     unsigned n = 0;
 
-    for (uint32_t i = 0; i < x->n && n < want; i++) {
-        if ((x->offers[i] & bit) != 0) {
-            n++;
-            __builtin_prefetch(p->r->rest[x->v[i]].few);
-            __builtin_prefetch(&p->r->rest[x->v[i]].offers);
-        }
+    for (uint32_t i = 0; i < x->n; i++) {
+        p->around[n] = x->v[i];
+        n += (x->offers[i] & bit) != 0;
+    }
+    p->naround = n;
+    n = n < want ? n : want;
+    for (unsigned i = 0; i < n; i++) {
+        __builtin_prefetch(p->r->rest[p->around[i]].few);
+        __builtin_prefetch(&p->r->rest[p->around[i]].offers);
     }
     return n;
-}
-
-static void add_around(struct picking *p, unsigned want)
-{
-    const uint64_t bit = offer_bit(p->job->capability);
-    const struct around *x = p->around;
-    unsigned end = p->n + want;
-
-    for (uint32_t i = 0; i < x->n && p->n < end; i++) {
-        if ((x->offers[i] & bit) != 0) {
-            add_node(p, x->v[i]);
-        }
-    }
 }
 
 /* From the deck of the capability, into which nodes come by capacity: the first that are
@@ -247,7 +237,7 @@ void picking_begin(struct picking *p, struct routing *r, const struct route_job 
     p->now_us = now_us;
     p->cap = &r->caps[job->capability];
     p->n = 0;
-    p->around = NULL;
+    p->naround = 0;
     memset(p->maybe, 0, sizeof p->maybe);
     if (p->cap->n > r->cfg.sample) {
         near_refresh(r, p->cap, now_us);
@@ -284,8 +274,7 @@ unsigned picking_random(struct picking *p)
     }
     others = (unsigned) wf_min_u64(count_holders(p), HOLDERS_LOOKED * 2);
     if (p->holder != ROUTE_NONE) {
-        p->around = around_of(p->r, p->holder, p->now_us);
-        others += prefetch_around(p, sample / 4);
+        others += find_around(p, around_of(p->r, p->holder, p->now_us), sample / 4);
     }
     add_random(p, p->n + others < sample ? sample - p->n - others : 0);
     return p->n;
@@ -293,11 +282,14 @@ unsigned picking_random(struct picking *p)
 
 unsigned picking_data(struct picking *p)
 {
+    unsigned end;
+
     if (p->cap->n > p->r->cfg.sample) {
         add_holders(p);
     }
-    if (p->around != NULL) {
-        add_around(p, p->r->cfg.sample / 4);
+    end = p->n + p->r->cfg.sample / 4;
+    for (unsigned i = 0; i < p->naround && p->n < end; i++) {
+        add_node(p, p->around[i]);
     }
     return p->n;
 }

@@ -4,9 +4,11 @@
 #include "proto/words.h"
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
-#define FEW          3u   /* runs that tell what is likely; RUN_SAMPLES tell the worst */
-#define LATE_WEIGHT  100u /* of what it is late at worst, in its risk */
-#define FURTHER_MAX  512u /* looked at when nobody of the sample may have it */
+#define FEW          3u /* runs that tell what is likely; RUN_SAMPLES tell the worst */
+#define WAY_US       20000u /* until what has to begin has a slot that another gives up */
+/* What a job is worth that is in time, as a wait. */
+#define LATE_US     UINT64_C(1000000000)
+#define FURTHER_MAX 512u /* looked at when nobody of the sample may have it */
 
 uint64_t route_rho(unsigned goal)
 {
@@ -29,11 +31,61 @@ static struct runtime_key key_of(uint32_t class_, const struct route_job *job)
 struct known {
     uint32_t class_;
     struct run_guess guess;
-    uint64_t warm_us, late_us, try_us; /* UNKNOWN: not asked for yet */
+    uint64_t warm_us, late_us; /* UNKNOWN: not asked for yet, as */
+    struct tail tail;          /* is this then */
 };
 
 #define CLASSES_KEPT 8u
 #define UNKNOWN      UINT64_MAX
+
+/* Nobody can predict which row is the best: the place of each stands below its total, and
+ * keys are compared without a branch.  Totals that do not fit count as equal. */
+#define KEY_BITS 5u
+#define KEY_NONE UINT64_MAX
+#define KEY_MAX  (UINT64_MAX >> KEY_BITS)
+
+static uint64_t key_at(uint64_t total_us, unsigned i)
+{
+    return wf_min_u64(total_us, KEY_MAX - 1) << KEY_BITS | i;
+}
+
+static int place_of(uint64_t key)
+{
+    return key == KEY_NONE ? -1 : (int) (key & ((1u << KEY_BITS) - 1));
+}
+
+_Static_assert(ROUTE_ROWS_MAX <= 1u << KEY_BITS, "all places fit a key");
+
+/* The best and the next best, the first of equal ones.  Where it failed last comes after
+ * every other that has room. */
+struct weighing {
+    uint64_t best, next, last;
+};
+
+static inline void weigh(struct weighing *w, struct route_decision *d, uint32_t avoid,
+                         unsigned i)
+{
+    const int passed = d->rows[i].filter == PLACE_PASSED;
+    const int avoided = d->rows[i].node == avoid;
+    const uint64_t key = key_at(d->rows[i].score.total_us, i);
+    const uint64_t counts = key | (0 - (uint64_t) ((passed ^ 1) | avoided));
+
+    d->passed += (uint32_t) passed;
+    w->next = wf_min_u64(w->next, wf_max_u64(w->best, counts));
+    w->best = wf_min_u64(w->best, counts);
+    w->last = passed & avoided ? key : w->last;
+}
+
+static void choose(struct weighing *w, struct route_decision *d)
+{
+    if (w->best == KEY_NONE) {
+        w->best = w->last;
+    } else if (w->next == KEY_NONE) {
+        w->next = w->last;
+    }
+    d->best = place_of(w->best);
+    d->runner_up = place_of(w->next);
+}
 
 struct deciding {
     const struct routing *r;
@@ -41,7 +93,8 @@ struct deciding {
     uint64_t now_us, rho_pusd_s;
     int occupies;
     struct fetching fetch;
-    struct fetch_plan plans[ROUTE_ROWS_MAX]; /* of the rows */
+    struct fetch_plan plans[ROUTE_ROWS_MAX]; /* of the rows, */
+    struct weighing weighing;                /* which were scored so far */
     unsigned filled;                  /* bit k: there is something in the place k */
     struct known known[CLASSES_KEPT]; /* by the low bits of the class */
 };
@@ -52,7 +105,7 @@ static void learn(struct deciding *x, struct known *k, uint32_t class_)
 
     x->filled |= 1u << class_ % CLASSES_KEPT;
     k->class_ = class_;
-    k->warm_us = k->late_us = k->try_us = UNKNOWN;
+    k->warm_us = k->late_us = UNKNOWN;
     runtimes_guess(x->r->runtimes, &key, &k->guess);
 }
 
@@ -106,49 +159,70 @@ static int is_full(const struct rnode *n, const struct entry *e)
            (n->jobs >= (uint64_t) n->slots + e->queue);
 }
 
-/* How long it takes, there and back to this broker, with a run that so many per mille do
- * not exceed; *kept: what that takes here, once it was asked for. */
-static uint64_t late_us(const struct deciding *x, const struct known *k,
-                        const struct rnode *n, const struct score *s, unsigned pm,
-                        uint64_t *kept)
+/* What nearly all such runs do not exceed, and the distribution. */
+static void learn_late(const struct deciding *x, struct known *k)
 {
-    struct score late = *s;
+    const struct runtime_key key = key_of(k->class_, x->job);
 
-    late.money_us = late.soft_us = late.others_us = 0;
-    late.link_us -= wf_min_u64(late.link_us, x->job->client_rtt_us);
-    if (k->guess.level >= RUN_DECLARED || k->guess.known < FEW) {
-        return late.link_us; /* hardly anything is known of it yet: it may try */
+    if (k->late_us == UNKNOWN) {
+        k->late_us = runtimes_quantile(x->r->runtimes, &key, x->job->late_pm);
+        runtimes_tail(x->r->runtimes, &key, &k->tail);
     }
-    if (k->guess.known < RUN_SAMPLES) {
-        return score_total(&late, 0);
-    }
-    if (*kept == UNKNOWN) {
-        const struct runtime_key key = key_of(k->class_, x->job);
-
-        *kept = runtimes_quantile(x->r->runtimes, &key, pm);
-    }
-    late.link_us += 2 * (uint64_t) n->dev_us;
-    late.run_us = score_run(*kept, n->speed_pm);
-    return score_total(&late, 0);
 }
 
-/* Is it in time there?  Where that is not sure, by how much it is late counts as a risk
- * that outweighs all else. */
+/* All but its run, there and back to this broker.  What has to begin does not wait long
+ * where something makes way for it. */
+static struct score due_score(const struct deciding *x, const struct rnode *n,
+                              const struct score *s)
+{
+    const int has_way = n->yielding != 0 && x->job->priority >= WF_WAY_PRIORITY;
+    struct score due = *s;
+
+    due.money_us = due.soft_us = due.others_us = due.run_us = 0;
+    due.link_us -= wf_min_u64(due.link_us, x->job->client_rtt_us);
+    due.wait_us = has_way ? wf_min_u64(due.wait_us, WAY_US) : due.wait_us;
+    return due;
+}
+
+/* How likely it is late, of which its run decides. */
+static uint64_t late_ppm(const struct route_job *job, const struct known *k,
+                         const struct rnode *n, uint64_t rest_us, uint64_t late_us)
+{
+    if (rest_us >= job->left_us) {
+        return TAIL_ONE;
+    }
+    if (k->tail.of == NULL) {
+        return late_us > job->left_us ? TAIL_ONE : 0;
+    }
+    return tail_above(&k->tail, score_mul_div(job->left_us - rest_us, n->speed_pm, 1000));
+}
+
+/* By how likely it is late there, what it is worth to be in time is at risk. */
 static unsigned due(const struct deciding *x, struct known *k, const struct rnode *n,
                     struct route_row *row)
 {
     const struct route_job *job = x->job;
+    const unsigned least_pm = job->try_pm != 0 ? job->try_pm : job->late_pm;
+    struct score s = due_score(x, n, &row->score);
+    uint64_t rest_us, ppm;
 
-    row->late_us = late_us(x, k, n, &row->score, job->late_pm, &k->late_us);
-    if (row->late_us <= job->left_us) {
-        return row->filter;
+    if (k->guess.level >= RUN_DECLARED || k->guess.known < FEW) {
+        row->late_us = s.link_us; /* hardly anything is known of it yet: it may try */
+        return row->late_us <= job->left_us ? row->filter : PLACE_DEADLINE;
     }
-    if (job->try_pm == 0 ||
-        late_us(x, k, n, &row->score, job->try_pm, &k->try_us) > job->left_us) {
+    if (k->guess.known < RUN_SAMPLES) {
+        row->late_us = score_total(&s, 0) + row->score.run_us;
+        return row->late_us <= job->left_us ? row->filter : PLACE_DEADLINE;
+    }
+    learn_late(x, k);
+    s.link_us += 2 * (uint64_t) n->dev_us;
+    rest_us = score_total(&s, 0);
+    row->late_us = wf_add_sat(rest_us, score_run(k->late_us, n->speed_pm));
+    ppm = late_ppm(job, k, n, rest_us, row->late_us);
+    if (ppm > (1000 - least_pm) * UINT64_C(1000)) {
         return PLACE_DEADLINE;
     }
-    row->score.risk_us = wf_add_sat(
-        row->score.risk_us, score_mul_div(row->late_us - job->left_us, LATE_WEIGHT, 1));
+    row->score.risk_us = wf_add_sat(row->score.risk_us, LATE_US / TAIL_ONE * ppm);
     return row->filter;
 }
 
@@ -174,6 +248,11 @@ static unsigned filter_of(const struct rnode *n, const struct route_job *job,
     return is_full(n, e) ? PLACE_FULL : PLACE_PASSED;
 }
 
+static inline uint64_t price_of(const struct rnode *n, const struct entry *e)
+{
+    return e->price != 0 ? e->price * PRICE_UNIT : n->price_pusd_s;
+}
+
 /* Field by field: all are written, none of them twice. */
 static inline void score_row(struct deciding *x, const struct entry *e,
                              const struct fetch_plan *fetch, struct route_row *row)
@@ -194,14 +273,15 @@ static inline void score_row(struct deciding *x, const struct entry *e,
     row->late_us = 0;
     row->ref = e->ref;
     s->link_us =
-        wf_add_sat(job->client_rtt_us, n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US);
+        wf_add_sat(job->client_rtt_us, (n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US) +
+                                           (uint64_t) fetch->way_us);
     s->wait_us = wait_us(r, e, work_us);
     s->others_us = score_others(s->wait_us);
     s->fetch_us = fetch->us;
     s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
     row->cost_pusd =
-        wf_add_sat(score_mul_div(n->price_pusd_s, s->run_us, 1000000), fetch->pusd);
+        wf_add_sat(score_mul_div(price_of(n, e), s->run_us, 1000000), fetch->pusd);
     s->money_us = score_money(row->cost_pusd, x->rho_pusd_s);
     s->soft_us = s->risk_us = 0;
     if (n->spot) {
@@ -223,50 +303,6 @@ static void score_one(struct deciding *x, const struct entry *e, struct route_ro
     score_row(x, e, &fetch, row);
 }
 
-/* Nobody can predict which row is the best: the place of each stands below its total, and
- * keys are compared without a branch.  Totals that do not fit count as equal. */
-#define KEY_BITS 5u
-#define KEY_NONE UINT64_MAX
-#define KEY_MAX  (UINT64_MAX >> KEY_BITS)
-
-static uint64_t key_at(uint64_t total_us, unsigned i)
-{
-    return wf_min_u64(total_us, KEY_MAX - 1) << KEY_BITS | i;
-}
-
-static int place_of(uint64_t key)
-{
-    return key == KEY_NONE ? -1 : (int) (key & ((1u << KEY_BITS) - 1));
-}
-
-_Static_assert(ROUTE_ROWS_MAX <= 1u << KEY_BITS, "all places fit a key");
-
-/* The best and the next best, the first of equal ones.  Where it failed last comes after
- * every other that has room. */
-static void weigh_all(struct route_decision *d, const struct route_job *job)
-{
-    uint64_t best = KEY_NONE, next = KEY_NONE, last = KEY_NONE;
-
-    for (unsigned i = 0; i < d->nrows; i++) {
-        const int passed = d->rows[i].filter == PLACE_PASSED;
-        const int avoided = d->rows[i].node == job->avoid;
-        const uint64_t key = key_at(d->rows[i].score.total_us, i);
-        const uint64_t counts = key | (0 - (uint64_t) ((passed ^ 1) | avoided));
-
-        d->passed += (uint32_t) passed;
-        next = wf_min_u64(next, wf_max_u64(best, counts));
-        best = wf_min_u64(best, counts);
-        last = passed & avoided ? key : last;
-    }
-    if (best == KEY_NONE) {
-        best = last;
-    } else if (next == KEY_NONE) {
-        next = last;
-    }
-    d->best = place_of(best);
-    d->runner_up = place_of(next);
-}
-
 /* None of the sample will do: the first of some more that does. */
 static void look_further(struct routing *r, struct deciding *x, struct route_decision *d)
 {
@@ -278,7 +314,8 @@ static void look_further(struct routing *r, struct deciding *x, struct route_dec
     for (uint32_t i = 0; i < FURTHER_MAX && i < c->n; i++) {
         score_one(x, &c->v[(at + i) % c->n], row);
         if (row->filter == PLACE_PASSED) {
-            weigh_all(d, x->job);
+            weigh(&x->weighing, d, x->job->avoid, d->nrows - 1);
+            choose(&x->weighing, d);
             return;
         }
     }
@@ -294,6 +331,7 @@ static void begin(struct deciding *x, const struct routing *r,
     x->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
     x->occupies = job->goal == WF_GOAL_THROUGHPUT;
     x->filled = 0;
+    x->weighing = (struct weighing){KEY_NONE, KEY_NONE, KEY_NONE};
 }
 
 static void begin_record(const struct deciding *x, struct route_decision *ret)
@@ -380,6 +418,7 @@ static void score_rows(struct deciding *x, const struct picking *p, unsigned fro
 {
     for (unsigned i = from; i < to; i++) {
         score_row(x, p->v[i], &x->plans[i], &ret->rows[i]);
+        weigh(&x->weighing, ret, x->job->avoid, i);
     }
 }
 
@@ -407,7 +446,7 @@ void routing_decide(struct routing *r, const struct route_job *job, uint64_t now
     score_rows(&x, &p, 0, n, ret);
     fetch_plan_all(&x.fetch, p.nodes + n, ret->nrows - n, x.plans + n);
     score_rows(&x, &p, n, ret->nrows, ret);
-    weigh_all(ret, job);
+    choose(&x.weighing, ret);
     if (ret->passed == 0 && ret->offers > ret->nrows && ret->nrows != 0) {
         look_further(r, &x, ret);
     }

@@ -108,7 +108,8 @@ static int best_part(const struct fetching *f, unsigned input, uint64_t missing,
     return ret->us != UINT64_MAX;
 }
 
-static uint64_t missing_of(const struct route_input *in, uint32_t node)
+/* `further`: where it may go on to, or else at the node itself. */
+static uint64_t missing_of(const struct route_input *in, uint32_t node, int further)
 {
     for (unsigned i = 0; i < in->nholders; i++) {
         if (in->holders[i].node == node) {
@@ -116,7 +117,7 @@ static uint64_t missing_of(const struct route_input *in, uint32_t node)
         }
     }
     for (unsigned i = 0; i < in->nsites; i++) {
-        if (in->sites[i].node == node) {
+        if (in->sites[i].node == node && (further || in->sites[i].way_us == 0)) {
             return in->bytes - wf_min_u64(in->bytes, in->sites[i].have);
         }
     }
@@ -150,7 +151,8 @@ static uint64_t price_of(const struct routing *r, uint32_t holder, uint64_t byte
     return __builtin_mul_overflow(bytes, price, &pusd) ? UINT64_MAX : pusd;
 }
 
-static void plan_several(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
+static void plan_several(const struct fetching *f, uint32_t node, int further,
+                         struct fetch_plan *ret)
 {
     const struct rnode *a = &f->r->nodes[node];
     struct part parts[ROUTE_INPUTS_MAX];
@@ -158,7 +160,7 @@ static void plan_several(const struct fetching *f, uint32_t node, struct fetch_p
     unsigned n = 0;
 
     for (unsigned i = 0; i < f->job->ninputs; i++) {
-        uint64_t missing = missing_of(&f->job->inputs[i], node);
+        uint64_t missing = missing_of(&f->job->inputs[i], node, further);
         struct part p;
 
         if (missing == 0) {
@@ -186,11 +188,38 @@ static void plan_several(const struct fetching *f, uint32_t node, struct fetch_p
     }
 }
 
+/* How far behind the node the site is that has some of it; 0: there is none. */
+static uint32_t way_of(const struct route_job *job, uint32_t node)
+{
+    uint32_t way_us = 0;
+
+    for (unsigned i = 0; i < job->ninputs; i++) {
+        const struct route_input *in = &job->inputs[i];
+
+        for (unsigned k = 0; k < in->nsites; k++) {
+            if (in->sites[k].node == node && in->sites[k].way_us > way_us) {
+                way_us = in->sites[k].way_us;
+            }
+        }
+    }
+    return way_us;
+}
+
+/* What is fetched to the node, or less further on: what takes less. */
 void fetch_plan(const struct fetching *f, uint32_t node, struct fetch_plan *ret)
 {
+    struct fetch_plan there = {.from = ROUTE_NONE, .way_us = way_of(f->job, node)};
+
     *ret = (struct fetch_plan){.from = ROUTE_NONE};
-    if (f->job->ninputs != 0) {
-        plan_several(f, node, ret);
+    if (f->job->ninputs == 0) {
+        return;
+    }
+    plan_several(f, node, 0, ret);
+    if (there.way_us != 0) {
+        plan_several(f, node, 1, &there);
+        if (wf_add_sat(there.us, there.way_us) < ret->us) {
+            *ret = there;
+        }
     }
 }
 
@@ -258,8 +287,12 @@ static void plan_simple(const struct fetching *f, const uint32_t *nodes, unsigne
                         struct fetch_plan *ret)
 {
     const struct route_input *in = &f->job->inputs[0];
-    struct plans x = {.f = f, .nodes = nodes, .n = n};
+    struct plans x; /* of its tables what is there is set below */
 
+    x.f = f;
+    x.nodes = nodes;
+    x.n = n;
+    x.holds = 0;
     for (unsigned i = 0; i < n; i++) {
         x.down_us[i] =
             score_mul_div(in->bytes, SECOND_US, f->r->nodes[nodes[i]].down_share);
@@ -279,11 +312,10 @@ static void plan_simple(const struct fetching *f, const uint32_t *nodes, unsigne
         ret[i].bytes = in->bytes;
         ret[i].us = some ? x.least_us[i] : x.down_us[i];
         ret[i].pusd = some ? price_of(f->r, x.from[i], in->bytes, a) : 0;
+        ret[i].way_us = 0;
     }
     for (; x.holds != 0; x.holds &= x.holds - 1) {
-        const unsigned i = (unsigned) __builtin_ctz(x.holds);
-
-        fetch_plan(f, nodes[i], &ret[i]);
+        ret[__builtin_ctz(x.holds)] = (struct fetch_plan){.from = ROUTE_NONE};
     }
 }
 

@@ -9,6 +9,13 @@
 #define NUMBERS     512u /* drawn for one deck: two tries each */
 #define WHOLE_SLOTS 8u   /* of a site count when candidates are drawn */
 
+/* Rounded up: what costs something is not as the node's. */
+static uint32_t price_of(uint64_t pusd_s)
+{
+    return (uint32_t) wf_min_u64(pusd_s / PRICE_UNIT + (pusd_s % PRICE_UNIT != 0),
+                                 UINT32_MAX);
+}
+
 /* Sites have so many slots that they would be drawn again and again, and hardly ever a
  * free node of this broker's own. */
 static uint32_t weight_of(const struct rnode *n, uint32_t slots)
@@ -31,7 +38,7 @@ static void widen_luck(struct rcap *c, uint32_t weight)
     }
 }
 
-static void weigh_at(struct routing *r, const struct place *p)
+static void weigh_at(struct routing *r, const struct rplace *p)
 {
     struct rcap *c = &r->caps[p->capability];
     const struct entry *e = &c->v[p->at];
@@ -55,10 +62,10 @@ void offers_reweigh(struct routing *r, uint32_t node)
     }
 }
 
-static struct place *place_of(struct rrest *n, uint32_t capability)
+static struct rplace *place_of(struct rrest *n, uint32_t capability)
 {
     for (uint32_t i = 0; i < n->nplaces; i++) {
-        struct place *p = place_at(n, i);
+        struct rplace *p = place_at(n, i);
 
         if (p->capability == capability) {
             return p;
@@ -70,7 +77,7 @@ static struct place *place_of(struct rrest *n, uint32_t capability)
 struct entry *routing_entry(const struct routing *r, uint32_t node, uint32_t capability)
 {
     struct rrest *n = &r->rest[node];
-    const struct place *p =
+    const struct rplace *p =
         (n->offers & offer_bit(capability)) != 0 ? place_of(n, capability) : NULL;
 
     return p != NULL ? &r->caps[capability].v[p->at] : NULL;
@@ -145,7 +152,7 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
         if (reserve(r, n, c) != 0) {
             return WEFT_ENOMEM;
         }
-        *place_at(n, n->nplaces++) = (struct place){capability, c->n};
+        *place_at(n, n->nplaces++) = (struct rplace){capability, c->n};
         n->offers |= offer_bit(capability);
         e = &c->v[c->n++];
         c->near_stale = 1;
@@ -155,6 +162,7 @@ int routing_offer(struct routing *r, uint32_t node, uint32_t capability,
                         .queue = offer->queue,
                         .assigned = offer->assigned,
                         .warm = offer->warm,
+                        .price = price_of(offer->price_pusd_s),
                         .ref = offer->ref};
     weigh_at(r, place_of(n, capability));
     return 0;
@@ -164,7 +172,7 @@ void routing_withdraw(struct routing *r, uint32_t node, uint32_t capability)
 {
     struct rrest *n = &r->rest[node];
     struct rcap *c = &r->caps[capability];
-    struct place *p = place_of(n, capability);
+    struct rplace *p = place_of(n, capability);
 
     if (p == NULL) {
         return;

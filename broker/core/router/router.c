@@ -376,6 +376,7 @@ void routing_report(struct routing *r, uint32_t node, const struct route_report 
     load_report(&n->load, &l, r->cfg.brokers, now_us);
     n->up_told = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
     n->down_told = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
+    r->nodes[node].yielding = (uint8_t) wf_min_u64(report->yielding, UINT8_MAX);
     note_load(r, node);
     note_links(r, node);
 }
@@ -400,6 +401,15 @@ void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
     note_load(r, node);
     if (e != NULL && e->assigned != 0) {
         e->assigned--;
+    }
+}
+
+void routing_sent_due(struct routing *r, uint32_t node)
+{
+    struct rnode *n = &r->nodes[node];
+
+    if (n->jobs > n->slots && n->yielding != 0) {
+        n->yielding--;
     }
 }
 

@@ -82,7 +82,8 @@ struct route_offer {
     uint32_t slots, queue;
     uint32_t assigned; /* by this broker and not ended */
     int warm;
-    void *ref; /* comes back with the decision */
+    uint64_t price_pusd_s; /* where it is not what the node costs; 0: it is */
+    void *ref;             /* comes back with the decision */
 };
 
 /* It offers a capability (a number below max_capabilities); again to change it.
@@ -103,6 +104,9 @@ struct route_report {
     uint32_t own_jobs;
     uint64_t own_work_us;
     uint32_t up_flows, down_flows; /* of whoever sent for them */
+    /* Of those that run, these make way for what would be late, of WF_WAY_PRIORITY or
+     * more, and that is neither waiting there nor on its way. */
+    uint32_t yielding;
 };
 
 void routing_report(struct routing *r, uint32_t node, const struct route_report *report,
@@ -114,6 +118,9 @@ void routing_sent(struct routing *r, uint32_t node, uint32_t capability,
                   uint64_t work_us);
 void routing_ended(struct routing *r, uint32_t node, uint32_t capability,
                    uint64_t work_us, int covered);
+
+/* What was sent there may need that one of those makes way: nobody else counts on it. */
+void routing_sent_due(struct routing *r, uint32_t node);
 
 /* A transfer was promised (by is 1), or is over (-1): both links are shared.  Counts
  * when a report tells of fewer. */
@@ -130,23 +137,31 @@ struct route_holder {
     uint64_t have; /* bytes */
 };
 
+/* A node that is a whole site, and most likely has it, but gives it to nobody. */
+struct route_site {
+    uint32_t node;
+    uint32_t way_us; /* or one has it that far behind it, where the job may go on */
+    uint64_t have;
+};
+
 struct route_input {
     uint64_t bytes;
     unsigned nholders;
     struct route_holder holders[ROUTE_HOLDERS_MAX];
-    unsigned nsites; /* others that most likely have it, but give it to nobody */
-    struct route_holder sites[ROUTE_AWAY_MAX];
+    unsigned nsites;
+    struct route_site sites[ROUTE_AWAY_MAX];
 };
 
 struct route_job {
     uint32_t capability, version;
-    uint64_t size;       /* what may explain its run time: bytes of payload and inputs */
-    unsigned goal;       /* enum wf_goal */
+    uint64_t size; /* what may explain its run time: bytes of payload and inputs */
+    unsigned goal; /* enum wf_goal */
+    unsigned priority;
     uint64_t rho_pusd_s; /* what a second is worth; 0: as the goal */
     uint64_t client_rtt_us;
-    uint64_t left_us; /* until its result has to be here; 0: no deadline */
-    unsigned late_pm; /* it is sure if this quantile of its run is not late, per mille, */
-    unsigned try_pm;  /* and worth a try if this one is not; 0: only when it is sure */
+    uint64_t left_us;  /* until its result has to be here; 0: no deadline */
+    unsigned try_pm;   /* it must be in time so likely, per mille; 0: as late_pm, */
+    unsigned late_pm;  /* which is also the quantile of its run that the record tells */
     uint64_t max_pusd; /* 0: no limit */
     unsigned ninputs;
     const struct route_input *inputs;
@@ -208,11 +223,10 @@ int routing_is_sooner(const struct routing *r, const struct route_job *job,
                       const struct route_waiting *there, uint32_t here, uint64_t least_us,
                       uint64_t now_us);
 
-/* Quantiles of a run.  Where a job is sure to be in time it goes by its score alone; it
- * is taken in where it probably is, and once it was, tried where that is possible.  The
- * risk of being late then counts so that it goes where it is least. */
+/* How likely a job has to be in time, per mille: to be sure, to be taken in, and once it
+ * was, to be tried.  The risk of being late counts in its score. */
 #define ROUTE_SURE_PM     990u
-#define ROUTE_ADMIT_PM    955u
+#define ROUTE_ADMIT_PM    900u
 #define ROUTE_POSSIBLE_PM 100u
 
 /* Expected work, microseconds, of a job of this kind at a node. */

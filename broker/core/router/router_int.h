@@ -38,8 +38,11 @@ struct entry {
     uint32_t slots, queue;
     uint32_t assigned; /* by this broker, not ended */
     int warm;
+    uint32_t price; /* of a slot-second, PRICE_UNIT; 0: the node's */
     void *ref;
 };
+
+#define PRICE_UNIT UINT64_C(1000) /* pusd */
 
 /* The same place of the table, for sampling. */
 struct chance {
@@ -69,7 +72,7 @@ struct rcap {
 };
 
 /* Where a node stands in the table of a capability that it offers. */
-struct place {
+struct rplace {
     uint32_t capability, at;
 };
 
@@ -86,6 +89,8 @@ struct rnode {
     uint32_t speed_pm, rtt_us, dev_us;
     uint32_t site, class_;
     uint8_t tier : 4, used : 1, open : 1, spot : 1, whole : 1;
+    uint8_t yielding; /* runs there, that nothing is to have the slot of yet; as many as
+                         fit */
 
     uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
 } __attribute__((aligned(128)));
@@ -93,9 +98,9 @@ struct rnode {
 /* The rest of it, of the same number: for those that hold data, and when something
  * changes.  Three lines: where it stands, what it gives to others, its load. */
 struct rrest {
-    struct place few[PLACES_FEW]; /* the first nplaces, */
+    struct rplace few[PLACES_FEW]; /* the first nplaces, */
 
-    struct place *more; /* owned; and those behind them */
+    struct rplace *more; /* owned; and those behind them */
     uint32_t nplaces, cap_more;
     uint64_t offers;   /* bit k: some capability whose number is k modulo 64 */
     uint64_t up, down; /* bytes a second */
@@ -105,7 +110,7 @@ struct rrest {
     struct load load;
 } __attribute__((aligned(64)));
 
-static inline struct place *place_at(struct rrest *n, uint32_t i)
+static inline struct rplace *place_at(struct rrest *n, uint32_t i)
 {
     return i < PLACES_FEW ? &n->few[i] : &n->more[i - PLACES_FEW];
 }
@@ -182,7 +187,8 @@ struct picking {
         struct card card[ROUTE_ROWS_MAX];
         uint32_t left[ROUTE_ROWS_MAX + 1]; /* cards in the deck, once so many are taken */
     } hand;                                /* those at random, perhaps too many */
-    const struct around *around;           /* the holder, or NULL */
+    unsigned naround; /* around the holder, most likely offering it */
+    uint32_t around[AROUND_KEPT];
 };
 
 void picking_begin(struct picking *p, struct routing *r, const struct route_job *job,
@@ -236,7 +242,8 @@ uint64_t routing_share(uint64_t rate, uint32_t told, uint32_t own);
 /* X and the bytes and money of it. */
 struct fetch_plan {
     uint64_t us, bytes, pusd;
-    uint32_t from; /* the holder of most of it */
+    uint32_t from;   /* the holder of most of it */
+    uint32_t way_us; /* it goes on to a site that is so far behind that node */
 };
 
 /* What is the same for all candidates of a decision; borrows what it is made of. */

@@ -313,8 +313,16 @@ void runtimes_guess(const struct runtimes *t, const struct runtime_key *key,
 {
     uint64_t mean = 0, dev = 0;
     uint32_t known = 0;
+    const struct cell *c = sized(t, key, &of_key);
+    const enum run_level level = c != NULL ? RUN_BY_SIZE : RUN_BY_KEY;
     struct ladder l;
 
+    /* Nearly always the first level that there is knows enough. */
+    c = c != NULL ? c : find(t, key, CELL_KEY);
+    if (is_enough(c)) {
+        *ret = (struct run_guess){c->mean_x16 / 16, c->dev_x16 / 16, c->n, c->n, level};
+        return;
+    }
     climb(t, key, &l);
     if (l.n == 0) {
         *ret = (struct run_guess){RUN_GUESS_US, RUN_GUESS_US / 2, 0, 0, RUN_GUESSED};
@@ -369,6 +377,22 @@ uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *k
         sum += quantile_of(t, l.rung[i].cell, pm) * l.rung[i].share;
     }
     return (sum + ONE / 2) / ONE;
+}
+
+void runtimes_tail(const struct runtimes *t, const struct runtime_key *key,
+                   struct tail *ret)
+{
+    unsigned most = 0;
+    struct ladder l;
+
+    *ret = (struct tail){0};
+    climb(t, key, &l);
+    for (unsigned i = 1; i < l.n; i++) {
+        most = l.rung[i].share > l.rung[most].share ? i : most;
+    }
+    if (l.n != 0) {
+        tail_of(cells_sketch(&t->cells, l.rung[most].cell), ret);
+    }
 }
 
 uint64_t runtimes_warm_guess(const struct runtimes *t, uint32_t capability,

@@ -19,8 +19,8 @@
  * too few samples.  Whether they explain the time is found out for each key: every sample
  * is first predicted with and without them, and who was nearer lately is believed.
  *
- * The world changes: samples are forgotten by half every hundred or so, at once when a
- * dozen in a row fall on one side of the median, and in any case by half every week.  A
+ * The world changes: samples are forgotten by half every two hundred or so, at once when
+ * a dozen in a row fall on one side of the median, and in any case by half every week.  A
  * run that was cut off is a lower bound: it counts as what those took that lasted longer,
  * or as twice its time if none did (Efron's redistribution to the right, 1967).
  *
@@ -29,6 +29,7 @@
 #ifndef BROKER_CORE_ROUTER_RUNTIMES_H
 #define BROKER_CORE_ROUTER_RUNTIMES_H
 
+#include "broker/core/router/tail.h"
 #include "common/buf.h"
 #include "common/defs.h"
 
@@ -112,6 +113,11 @@ void runtimes_prefetch(const struct runtimes *t, const struct run_seek *seek);
 /* The work that so many per mille (1 to 999) of the runs do not exceed. */
 uint64_t runtimes_quantile(const struct runtimes *t, const struct runtime_key *key,
                            unsigned pm);
+
+/* The distribution that most of it rests on, to be asked until the next sample; that of
+ * nothing, when that is not known. */
+void runtimes_tail(const struct runtimes *t, const struct runtime_key *key,
+                   struct tail *ret);
 
 /* What a cold start takes beyond a warm one there, else of this capability anywhere,
  * else 0. */

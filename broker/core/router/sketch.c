@@ -38,6 +38,14 @@ uint64_t sketch_value(unsigned bin)
     return log2 > 31 ? middle << (log2 - 31) : (middle >> (31 - log2));
 }
 
+uint64_t sketch_low(unsigned bin)
+{
+    const unsigned log2 = bin / SKETCH_OCTAVE + SKETCH_LOG2_MIN;
+    const uint64_t bound = bounds[bin % SKETCH_OCTAVE];
+
+    return log2 > 31 ? bound << (log2 - 31) : bound >> (31 - log2);
+}
+
 /* Of n samples, counted from 1: the lower one of two. */
 static unsigned median_rank(const struct sketch *s)
 {

@@ -3,7 +3,7 @@
  * Counts in bins whose bounds grow by 2^(1/12), so the value that stands for a bin is
  * within 3 % of all that is in it (SKETCH_ERROR_PM).  It covers 64 us to 12 days; what is
  * outside counts as the nearest of these.  When SKETCH_FULL samples are in, all counts
- * are halved, so the last hundred or so are what is told, and the older ones fade: of
+ * are halved, so the last two hundred or so are what is told, and the older ones fade: of
  * each two neighbours one is kept, the lower and the upper in turns, which moves no
  * quantile by more than one rank.  A byte a bin, no allocation.
  *
@@ -20,7 +20,7 @@
 #define SKETCH_LOG2_MIN 6u
 #define SKETCH_LOG2_MAX 40u
 #define SKETCH_BINS     ((SKETCH_LOG2_MAX - SKETCH_LOG2_MIN) * SKETCH_OCTAVE)
-#define SKETCH_FULL     128u
+#define SKETCH_FULL     250u
 #define SKETCH_ERROR_PM 29u /* relative error of a value within the range */
 
 struct sketch {
@@ -58,5 +58,8 @@ void sketch_halve(struct sketch *s);
 /* The bin of a value, and the value that stands for a bin. */
 unsigned sketch_bin(uint64_t us);
 uint64_t sketch_value(unsigned bin);
+
+/* The least value of a bin, and that of SKETCH_BINS the end of the range. */
+uint64_t sketch_low(unsigned bin);
 
 #endif

@@ -11,16 +11,20 @@
 
 struct get_args {
     const char *out;
+    int force;
 };
 
 static const struct opt opts[] = {
     {"out", 'o', OPT_TEXT, "PATH | -", offsetof(struct get_args, out), 0, 0,
      "write it there; - is standard output (default: under its own name, here)"},
+    {"force", 'f', OPT_FLAG, NULL, offsetof(struct get_args, force), 0, 0,
+     "replace files that are there and differ"},
 };
 
 struct getting {
     struct move move; /* first: it is the argument of its own function, too */
     FILE *f;
+    int force;
 };
 
 static int write_out(uint64_t offset, const void *data, size_t len, void *arg)
@@ -72,6 +76,7 @@ static int get(struct cli *cli, struct getting *g, const char *ref, const char *
 
     what.ref = ref;
     what.path = g->f == NULL ? to : NULL;
+    what.keep = !g->force;
     what.write = g->f != NULL ? write_out : NULL;
     what.on_progress = move_on_progress;
     what.arg = g;
@@ -101,7 +106,7 @@ static int get(struct cli *cli, struct getting *g, const char *ref, const char *
 static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct get_args *args = args_;
-    struct getting g = {.f = NULL};
+    struct getting g = {.f = NULL, .force = args->force};
     char *own = NULL;
     int rc;
 
@@ -116,6 +121,8 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
     if (rc == CLI_OK) {
         own = name_of(operands[0]);
         move_init(&g.move, cli, g.f != NULL && cli->out.tty);
+        g.move.exists =
+            "move it away, get it elsewhere with -o, or replace it with --force";
         rc = get(cli, &g, operands[0], args->out != NULL ? args->out : own);
     }
     free(own);
@@ -133,8 +140,9 @@ const struct cmd cmd_data_get = {
         "  weft data get db/db.sql -o - | psql\n"
         "\n"
         "Every chunk is verified.  A get that was broken off goes on with what is in\n"
-        "FILE.part.  --timeout is how long to wait while nobody who has it is there\n"
-        "(default 30s).\n",
+        "FILE.part.  A file that is there and differs stays, and ends the get, unless\n"
+        "--force is given.  --timeout is how long to wait while nobody who has it is\n"
+        "there (default 30s).\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct get_args),
     .min = 1,

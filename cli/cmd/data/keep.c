@@ -24,8 +24,9 @@ static int rm(struct cli *cli, const void *args, int n, char **operands)
         if (code < 0) {
             rc = data_fail(cli, code, operands[i], why);
         } else {
-            cli_note(cli, "%s: removed; what no other dataset and no job needs may go",
-                     operands[i]);
+            cli_note(cli,
+                     "%s: removed%s%s; what no other dataset and no job needs may go",
+                     operands[i], why[0] != '\0' ? " at the broker " : "", why);
         }
     }
     return rc;
@@ -45,8 +46,9 @@ static int pin(struct cli *cli, const struct pin_args *args, int n, char **opera
             rc = data_fail(cli, code, operands[i], why);
         } else {
             cli_note(
-                cli, "%s: %s%s%s", operands[i], on ? "pinned" : "not pinned any more",
-                args->node != NULL ? " at " : "", args->node != NULL ? args->node : "");
+                cli, "%s: %s%s%s%s%s", operands[i], on ? "pinned" : "not pinned any more",
+                args->node != NULL ? " at " : "", args->node != NULL ? args->node : "",
+                why[0] != '\0' ? " at the broker " : "", why);
         }
     }
     return rc;
@@ -67,6 +69,11 @@ const struct cmd cmd_data_rm = {
     .group = "Data",
     .operands = "DATASET...",
     .summary = "Forget datasets: all versions of NAME, or NAME@VERSION",
+    .details =
+        "Its owner can do so from any site; the broker where it is at home removes it, "
+        "and "
+        "is named when it is another one. What he put at the broker that he asks comes "
+        "first.\n",
     .min = 1,
     .max = -1,
     .operand = CMD_DATASET,

@@ -131,6 +131,7 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
 {
     const struct show_args *args = args_;
     uint64_t max = args->max;
+    char why[256] = "";
     int rc = cli_connect(cli);
 
     if (max == UINT64_MAX) {
@@ -146,7 +147,10 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
                              operands[i]);
         }
         if (rc < 0) {
-            return data_fail(cli, rc, operands[i], "");
+            if (rc != WEFT_ENOENT) {
+                (void) weft_failed_text(cli->client, why, sizeof(why));
+            }
+            return data_fail(cli, rc, operands[i], why);
         }
         if (cli->json) {
             print_json(cli, d);

@@ -102,7 +102,11 @@ const struct cmd cmd_data_stage = {
     .details = "  weft data stage maps --to nvr-02 --pin\n"
                "  weft data stage model --to gpu>=1 --copies all\n"
                "\n"
-               "The nodes fetch from each other; what is there already is not moved.\n"
+               "The nodes fetch from each other; what is there already is not moved.  A "
+               "dataset\n"
+               "of any site can be brought to nodes of this one, or to a node of another "
+               "by its\n"
+               "name.\n"
                "--timeout is how long to wait while nothing moves (default: for ever).\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct stage_args),

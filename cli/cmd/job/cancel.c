@@ -19,8 +19,7 @@ static int cancel(struct cli *cli, const char *prefix)
         rc = cli_fail_next(cli, rc, "`weft job show ID` says how it ended",
                            "job %s is over already", job_id8(&id).s);
     } else if (rc < 0) {
-        rc = cli_fail(cli, rc, "job %s%s%s", prefix, future != NULL ? ": " : "",
-                      future != NULL ? weft_future_text(future) : "");
+        rc = job_refused(cli, rc, prefix, future);
     } else {
         cli_note(cli, "cancelled job %s", job_id8(&id).s);
     }

@@ -110,8 +110,7 @@ static int show(struct cli *cli, const struct logs_args *args, const weft_id *id
         rc = cli_await(cli, future, WEFT_UNTIL_DONE);
     }
     if (rc < 0 && (future == NULL || weft_future_outcome(future) == NULL)) {
-        rc = cli_fail(cli, rc, "job %s%s%s", job_id8(id).s, future != NULL ? ": " : "",
-                      future != NULL ? weft_future_text(future) : "");
+        rc = job_refused(cli, rc, job_id8(id).s, future);
     } else {
         rc = CLI_OK;
     }

@@ -44,8 +44,7 @@ static int retry(struct cli *cli, const weft_id *old, weft_id id)
         rc = cli_fail_next(cli, rc, "`weft job wait ID` waits for its end",
                            "job %s is not over", job_id8(old).s);
     } else if (rc < 0) {
-        rc = cli_fail(cli, rc, "job %s%s%s", job_id8(old).s, future != NULL ? ": " : "",
-                      future != NULL ? weft_future_text(future) : "");
+        rc = job_refused(cli, rc, job_id8(old).s, future);
     } else {
         tell(cli, old, weft_future_id(future));
     }

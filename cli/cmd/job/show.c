@@ -62,6 +62,7 @@ static void print_json(struct cli *cli, const struct weft_job_full *job)
     json_uint(&json, "log_len", job->log_len);
     json_uint(&json, "cut", job->cut);
     json_uint(&json, "max_attempts", job->max_attempts);
+    json_uint(&json, "uncounted", job->uncounted);
     json_uint(&json, "wait_us", job->wait_us);
     json_uint(&json, "retry_in_ms", job->retry_in_ms);
     json_uint(&json, "deadline_left_ms", job->deadline_left_ms);
@@ -264,6 +265,22 @@ static void print_rest(struct out *out, const struct weft_job_full *job)
     }
 }
 
+/* Those that no agent took take nothing from what the job may have. */
+static void print_attempt(struct out *out, const struct weft_job_full *job)
+{
+    const uint64_t attempt = job->job.attempt;
+    const uint64_t none = job->uncounted < attempt ? job->uncounted : attempt;
+
+    if (none == 0) {
+        out_pair(out, "attempt", attempt > 1 ? TINT_WARN : TINT_NONE, "%" PRIu64 " of %u",
+                 attempt, job->max_attempts);
+        return;
+    }
+    out_pair(out, "attempt", TINT_WARN,
+             "%" PRIu64 " of %u, beside %" PRIu64 " that no agent took", attempt - none,
+             job->max_attempts, none);
+}
+
 static void print(struct cli *cli, const struct weft_job_full *job)
 {
     struct out *out = &cli->out;
@@ -286,8 +303,7 @@ static void print(struct cli *cli, const struct weft_job_full *job)
     out_pair(out, "priority", TINT_NONE, "%u", row->priority);
     out_pair(out, "if cut off", TINT_NONE, "%s",
              disconnect_text(job->disconnect, job->disconnect_ms).s);
-    out_pair(out, "attempt", row->attempt > 1 ? TINT_WARN : TINT_NONE, "%u of %u",
-             row->attempt, job->max_attempts);
+    print_attempt(out, job);
     out_pair(out, "waited", TINT_NONE, "%s", fmt_us(job->wait_us).s);
     out_pair(out, "ran", TINT_NONE, "%s", fmt_us(row->run_us).s);
     out_pair(out, "payload", TINT_NONE, "%s", fmt_size(job->payload_len).s);

@@ -57,6 +57,11 @@ WEFT_API void weft_close(weft_client *client);
  * name and address, or with why not.  Thread-safe in thread mode. */
 WEFT_API int weft_connected(weft_client *client, char *text, size_t cap);
 
+/* Why the last request failed that gives no future (weft_nodes(), weft_job_show(), ...),
+ * in one line, cut to `cap` with its zero; its length, 0 where the code says it all.  Of
+ * the client: with several threads it may be another one's. */
+WEFT_API size_t weft_failed_text(weft_client *client, char *text, size_t cap);
+
 /* Loop mode.  The descriptor is an epoll descriptor: do not read or write it.
  * weft_timeout_ms() is -1 for no limit.  weft_process() never blocks; 0 or WEFT_EINVAL in
  * thread mode. */

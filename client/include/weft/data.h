@@ -102,23 +102,26 @@ struct weft_get {
     const char *ref; /* "DATASET[@VERSION][/PATH]", or the digest of a blob */
     /* Each file is written to its path with ".part" behind, which is renamed when it is
      * whole; what an earlier get left there is verified and used.  A file that is there
-     * is replaced. */
+     * is replaced, unless `keep` is set. */
     const char *path;
     weft_write_fn *write;
     size_t max; /* most bytes of memory: WEFT_ETOOBIG */
     weft_progress_fn *on_progress;
     void *arg;            /* of `write` and `on_progress` */
     uint64_t patience_ms; /* how long to wait while nobody who has it is there */
+    int keep;             /* a file that is there with other bytes stays: WEFT_EEXIST */
 };
 
 #define WEFT_GET_INIT                                                                    \
     {                                                                                    \
-        sizeof(struct weft_get), NULL, NULL, NULL, (size_t) 1 << 30, NULL, NULL, 30000   \
+        sizeof(struct weft_get), NULL, NULL, NULL, (size_t) 1 << 30, NULL, NULL, 30000,  \
+            0                                                                            \
     }
 
 /* Get data.  WEFT_EINVAL, WEFT_ENOMEM, WEFT_EFULL, WEFT_ECLOSED; through the future:
  * WEFT_ENOENT (no such data, or nobody who has it came in time), WEFT_EPERM,
- * WEFT_EIO (a file), WEFT_ETOOBIG, WEFT_EINVAL (more than one file, and no folder). */
+ * WEFT_EIO (a file), WEFT_EEXIST (`keep`), WEFT_ETOOBIG, WEFT_EINVAL (more than one file,
+ * and no folder). */
 WEFT_API int weft_data_get(weft_client *client, const struct weft_get *get,
                            weft_future **ret_future);
 
@@ -229,7 +232,8 @@ WEFT_API int weft_dataset_put(weft_client *client, const char *name,
                               const struct weft_file *files, size_t nfiles, uint32_t base,
                               int timeout_ms, char **ret_name, char *why, size_t cap);
 
-/* Forget "NAME" (all versions) or "NAME@VERSION"; its blobs may go. */
+/* Forget "NAME" (all versions) or "NAME@VERSION"; its blobs may go.  When another broker
+ * did it, because it is at home there, `why` is that broker's name, else empty. */
 WEFT_API int weft_dataset_rm(weft_client *client, const char *dataset, int timeout_ms,
                              char *why, size_t cap);
 

@@ -127,6 +127,8 @@ struct weft_job_full {
     uint64_t preempted;           /* times that it had to make way for another job */
     enum weft_stand fetch_stands; /* why nothing comes of its data */
     uint64_t fetch_resume_ms;     /* until that is over; 0: not known */
+    uint64_t uncounted;           /* attempts that no agent took: they are none of
+                                     max_attempts */
 };
 
 struct weft_count {
@@ -250,7 +252,7 @@ WEFT_API int weft_node(weft_client *client, const char *name, int timeout_ms,
 WEFT_API int weft_jobs(weft_client *client, const char *filter, size_t max,
                        int timeout_ms, struct weft_job_row **ret_rows, size_t *ret_n);
 
-/* One job by id or by a prefix of at least 4 digits. */
+/* One job by id or by a prefix of at least 4 digits, 8 for a job of another broker. */
 WEFT_API int weft_job_show(weft_client *client, const char *prefix, int timeout_ms,
                            struct weft_job_full **ret_job);
 WEFT_API int weft_job_why(weft_client *client, const char *prefix, int timeout_ms,

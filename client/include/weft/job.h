@@ -123,7 +123,8 @@ struct weft_job {
                           with a reuse_ms, too) that runs, or whose result is no older,
                           will do; 0: run it */
     uint64_t offer_ms; /* how long to offer it to a broker that cannot store it now
-                          (WEFT_ESTORAGE) and says when to come back; 0: not again */
+                          (WEFT_ESTORAGE), or does not know an input of another site yet
+                          (WEFT_EBUSY), and says when to come back; 0: not again */
     const struct weft_input *inputs; /* at most 16 */
     size_t ninputs;
     const char *payload_file;

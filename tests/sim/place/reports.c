@@ -11,6 +11,7 @@ static void report(struct world *w, uint32_t agent)
     w->reports[agent] = (struct report){.at_ns = (int64_t) w->ev.now_ns,
                                         .jobs = h->jobs,
                                         .work_us = h->work_us,
+                                        .yielding = host_free_ways(h),
                                         .arrived = h->arrived,
                                         .up_flows = w->flows.up[node].n,
                                         .down_flows = w->flows.down[node].n};

@@ -107,6 +107,8 @@ void tally_print(struct tally *t, const char *policy, FILE *out)
         t->with_data != 0 ? (double) t->local / (double) t->with_data : 0, 4);
     put(out, "error_p50", t->nexpected != 0, (double) t->error[t->nexpected / 2], 4);
     put(out, "bias_s", t->nexpected != 0, t->bias_s / (double) t->nexpected, 6);
+    (void) fprintf(out, "\"made_way\":%" PRIu64 ",", t->made_way);
+    put(out, "lost_s", 1, t->lost_s, 3);
     (void) fprintf(out, "\"reports\":%" PRIu64 ",\"promised\":%" PRId64 "}\n", t->reports,
                    t->promised);
 }

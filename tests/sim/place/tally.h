@@ -26,6 +26,8 @@ struct tally {
         due_missed; /* with a deadline and not refused; too late or unfinished */
     uint64_t with_data, local;
     double sum_s, bytes, usd;
+    uint64_t made_way; /* runs that were stopped for others, */
+    double lost_s;     /* and how long they had run */
     uint64_t reports;
     int64_t promised; /* transfers that brokers still expect at the end */
 };

@@ -189,6 +189,15 @@ def test_arithmetic(tmp):
                    + [(31000, 500, '', 300)]), 'weft')
     ok(r['refused'] == 1 and r['refused_rightly'] == 1 and r['deadline_jobs'] == 0,
        'what cannot be in time is refused')
+    r = place(lone(tmp, 'way', [], [(10000 + 300 * i, 50, '', 0) for i in range(20)]
+                   + [(20000, 3000, '', 0), (20700, 50, '', 900)]), 'weft')
+    ok(r['made_way'] == 1 and r['deadline_jobs'] == 1 and r['deadline_missed'] == 0,
+       'what is due gets the slot of what has no deadline')
+    ok(r['finished'] == 22 and 0.7 < r['lost_s'] < 1.6,
+       'which begins again when that has ended')
+    r = place(lone(tmp, 'far', [], [(10000 + 300 * i, 50, '', 0) for i in range(20)]
+                   + [(20000, 9000, '', 0), (23500, 50, '', 900)]), 'weft')
+    ok(r['made_way'] == 0 and r['deadline_missed'] == 1, 'but not when it has run for long')
     r = place(lone(tmp, 'long', [], [(10000, 31000, '', 0), (10001, 100, '', 0)]), 'ect')
     ok(r['finished'] == 0 and r['unfinished'] == 2, 'after a minute it is over')
 

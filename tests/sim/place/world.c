@@ -74,13 +74,21 @@ static void hear_ask(void *world, struct event *e)
     struct job *j = CONTAINER_OF(e, struct job, back);
 
     if (host_give_back(w, j)) {
-        events_set(&w->ev, e, w->ev.now_ns + half_ns(w, j), come_back);
+        world_give_back(w, j);
     }
+}
+
+void world_give_back(struct world *w, struct job *j)
+{
+    events_set(&w->ev, &j->back, w->ev.now_ns + half_ns(w, j), come_back);
 }
 
 void world_ask_back(struct world *w, struct job *j)
 {
-    events_set(&w->ev, &j->back, w->ev.now_ns + half_ns(w, j), hear_ask);
+    /* Unless it is on its way anyway. */
+    if (!wf_heap_in(&j->back.node)) {
+        events_set(&w->ev, &j->back, w->ev.now_ns + half_ns(w, j), hear_ask);
+    }
 }
 
 static uint64_t clock_ns(void)
@@ -172,6 +180,7 @@ static int init(struct world *w)
     }
     for (uint32_t a = 0; a < sc->nagents; a++) {
         wf_list_init(&w->hosts[a].queue);
+        wf_list_init(&w->hosts[a].running);
         wf_list_init(&w->hosts[a].replies);
     }
     return w->policy->start != NULL ? w->policy->start(w, &w->self) : 0;

@@ -32,7 +32,7 @@ struct job {
     struct event event;         /* its next step */
     struct event notice;        /* its broker hears that its inputs are there */
     struct event back;          /* it is asked back, and comes */
-    struct wf_list_node queued; /* or among the replies */
+    struct wf_list_node queued; /* or among those that run, or the replies */
     const struct sc_job *spec;
     uint32_t agent;
     uint32_t missing; /* inputs */
@@ -40,6 +40,11 @@ struct job {
     uint64_t
         took_us; /* and of all its time until the client has the result; 0: nothing */
     uint64_t sent_ns, arrived_ns, ready_ns, started_ns, ended_ns;
+    uint64_t begin_ns; /* its broker's, as `yields`: if it has not begun by then, one that
+                          yields makes way for it; 0: never */
+    uint64_t due_ns;   /* its broker's: when its result has to be there */
+    int yields, helped; /* something made way for it */
+    unsigned gave_way;
     uint32_t note; /* the policy's, as all that follow */
     int heard;
     int asked;
@@ -49,13 +54,16 @@ struct job {
 
 /* An agent's side, as it is. */
 struct host {
-    uint32_t busy; /* slots */
-    uint32_t jobs; /* there: fetching, queued or running */
+    uint32_t busy;     /* slots */
+    uint32_t jobs;     /* there: fetching, queued or running, */
+    uint32_t pressing; /* and of those that wait, these have to begin, */
+    uint32_t yielding; /* and of those that run, these yield */
     uint64_t work_us;
     uint32_t air_jobs; /* on their way there */
     uint64_t air_work_us;
-    uint64_t arrived; /* ever */
-    struct wf_list_node queue;
+    uint64_t arrived;  /* ever */
+    uint64_t press_ns; /* nothing makes way before that */
+    struct wf_list_node queue, running;
     struct wf_list_node replies; /* on their way from there */
     struct event report;
 };
@@ -63,7 +71,7 @@ struct host {
 /* What an agent last told, which is the same to all brokers. */
 struct report {
     int64_t at_ns; /* -1: never */
-    uint32_t jobs, up_flows, down_flows;
+    uint32_t jobs, yielding, up_flows, down_flows;
     uint64_t work_us, arrived;
 };
 
@@ -109,6 +117,9 @@ void world_send(struct world *w, struct job *j, uint32_t agent);
  */
 void world_ask_back(struct world *w, struct job *j);
 
+/* A job has left its agent unfinished, and its broker will hear of that. */
+void world_give_back(struct world *w, struct job *j);
+
 /* $ that a second is worth to a job. */
 double world_rho(const struct world *w, const struct sc_job *spec);
 
@@ -117,6 +128,11 @@ double world_rho(const struct world *w, const struct sc_job *spec);
 
 void host_arrive(struct world *w, struct job *j);
 void host_ready(struct world *w, struct job *j);
+
+/* So many runs would make way that nothing is to have the slots of; and one would for
+ * what is expected to run for so long. */
+uint32_t host_free_ways(const struct host *h);
+int host_makes_way(const struct world *w, uint32_t agent, double run_s);
 
 /* It leaves the queue, if it is there: 1. */
 int host_give_back(struct world *w, struct job *j);

@@ -124,6 +124,40 @@ static void test_apart(void)
     close_bed(&b);
 }
 
+/* Through the broker that it is at, the other one asks what it need not wait for. */
+static void test_asked(void)
+{
+    static const uint8_t about[] = {1, 2, 3};
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_seek m = {.req = 7};
+    struct wf_run_row row = {.attempt = 1};
+    struct wf_msg told;
+    struct bed b;
+
+    start_two(&b, &A);
+    assign(&b, 1, 1, 4);
+    assign(&b, 2, 1, 4);
+    fall_over(&b, &B);
+    ends(&b, b.started[0], 0);
+    for (unsigned i = 0; i < sizeof about; i++) {
+        row.job = id_of(about[i]);
+        must(wf_rows_add(&rows, &m.runs, wf_desc_run_row(), &row) == 0);
+    }
+    row = (struct wf_run_row){.job = id_of(2), .attempt = 2};
+    must(wf_rows_add(&rows, &m.runs, wf_desc_run_row(), &row) == 0);
+    hears(&b, WF_MSG_seek, &m);
+    ok(said(&b, WF_MSG_sought, 0, &told) && told.u.sought.req == 7 &&
+           told.u.sought.found && told.u.sought.runs.count == 2,
+       "who asks about attempts hears of those that are not here");
+    must(wf_rows_next(&told.u.sought.runs, wf_desc_run_row(), &row));
+    ok(row.job.b[0] == 3 && row.attempt == 1,
+       "not of one whose result waits, or one that runs");
+    must(wf_rows_next(&told.u.sought.runs, wf_desc_run_row(), &row));
+    ok(row.job.b[0] == 2 && row.attempt == 2, "but of another attempt of such a job");
+    wf_buf_fini(&rows);
+    close_bed(&b);
+}
+
 static void test_notice(void)
 {
     struct node_event ev = {.kind = NODE_NOTICE, .left_ms = 60000};
@@ -375,6 +409,111 @@ static void test_staying(void)
     close_bed(&b);
 }
 
+/* So much later, with a broker that is well; 1 when it took the drain back. */
+static int passes_with(struct bed *b, uint64_t us, int trials)
+{
+    struct node_event tried = {.kind = NODE_LINK_TRIED, .on = trials};
+    const uint64_t until_us = b->now_us + us;
+    const struct wf_ping ping = {.seq = 1};
+    struct wf_msg m;
+    int back = 0;
+
+    while (b->now_us < until_us) {
+        b->now_us += SECOND / 2;
+        happens(b, NODE_TICK);
+        back |= said(b, WF_MSG_drain, 0, &m) && !m.u.drain.on;
+        if (node_link(b->n)->trying != WF_BROKERS_NONE) {
+            step(b, &tried);
+        }
+        hears(b, WF_MSG_ping, &ping);
+        hears(b, WF_MSG_pong,
+              &(struct wf_pong){node_link(b->n)->ping_seq, b->now_us - 50000, 0});
+    }
+    return back;
+}
+
+static int passes(struct bed *b, uint64_t us)
+{
+    return passes_with(b, us, 1);
+}
+
+static void until_draining(struct bed *b)
+{
+    while (!node_counts(b->n).draining) {
+        (void) passes(b, SECOND);
+    }
+}
+
+/* It tries to leave for so long, and no longer. */
+static int gives(struct bed *b, uint64_t us)
+{
+    until_draining(b);
+    return !passes(b, us - 2 * SECOND) && passes(b, 4 * SECOND);
+}
+
+/* A result waits for another broker, and here there is always long work. */
+static void owe_elsewhere(struct bed *b)
+{
+    init_two(b);
+    b->cfg.caps[0].wall_ms = 0;
+    must(node_new(&b->cfg, &b->n) == 0);
+    happens(b, NODE_START);
+    opens(b, &A);
+    assign(b, 1, 1, 4);
+    fall_over(b, &B);
+    ends(b, b->started[0], 0);
+    assign(b, 2, 1, 4);
+    becomes_better(b);
+    must(node_counts(b->n).draining);
+}
+
+static void test_patience(void)
+{
+    struct bed b;
+
+    owe_elsewhere(&b);
+    ok(passes(&b, 31 * SECOND) && !node_counts(b.n).draining,
+       "it cannot leave within half a minute");
+    for (unsigned i = 1; i < 8; i++) {
+        (void) passes(&b, 590 * SECOND);
+        ok(gives(&b, 30 * SECOND << wf_min_u64(i, 5)),
+           i <= 5 ? "time %u it gives its runs twice as long"
+                  : "time %u as long as before",
+           i);
+    }
+    (void) passes(&b, 590 * SECOND);
+    until_draining(&b);
+    (void) passes(&b, 300 * SECOND);
+    ends(&b, b.started[1], 0);
+    ack(&b, 2);
+    must(node_link(b.n)->endpoint == 0);
+    opens(&b, &A);
+    is_int(count(&b, WF_MSG_result), 1, "until the result is where it belongs");
+    close_bed(&b);
+}
+
+/* Patience that one reason used up is not for the next. */
+static void test_patience_anew(void)
+{
+    struct bed b;
+
+    owe_elsewhere(&b);
+    (void) passes(&b, 32 * SECOND);
+    must(gives(&b, 60 * SECOND));
+    (void) passes_with(&b, 1200 * SECOND, 0);
+    ok(gives(&b, 30 * SECOND), "who was gone meanwhile is a reason of its own");
+    must(gives(&b, 60 * SECOND));
+    fall_over(&b, &A);
+    (void) passes(&b, 20 * SECOND);
+    fall_over(&b, &B);
+    ok(gives(&b, 30 * SECOND), "in another session it begins anew");
+    until_draining(&b);
+    fall_over(&b, &A);
+    ok(count(&b, WF_MSG_result) == 1, "the result is told where it belongs");
+    ack(&b, 1);
+    close_bed(&b);
+}
+
 /* A result is as large as its own broker takes, whoever is there when it ends. */
 static void test_large(void)
 {
@@ -415,12 +554,15 @@ static void test_large(void)
 int main(void)
 {
     test_apart();
+    test_asked();
     test_notice();
     test_restart();
     test_takeover();
     test_policy();
     test_leaving();
     test_staying();
+    test_patience();
+    test_patience_anew();
     test_large();
     return done();
 }

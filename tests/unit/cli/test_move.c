@@ -71,6 +71,7 @@ static void test_waits(void)
 {
     struct weft_progress p = {
         .phase = WEFT_MOVING, .node = "n1", .text = "no \033[2J room"};
+    const char *at;
     struct move move;
     struct bed b;
 
@@ -78,8 +79,14 @@ static void test_waits(void)
     move_init(&move, &b.cli, 1);
     move_on_progress(&p, &move);
     move_on_progress(&p, &move);
+    move_tell(&move, move.heard_ms + MOVE_TELL_MS - 1);
     fflush(b.cli.err.f);
-    ok(b.len > 0 && strstr(b.text, "room") == strrchr(b.text, 'r'),
+    ok(b.len == 0, "a short wait is not told");
+    move_tell(&move, move.heard_ms + MOVE_TELL_MS);
+    move_tell(&move, move.heard_ms + 2 * MOVE_TELL_MS);
+    fflush(b.cli.err.f);
+    at = strstr(b.text, "room");
+    ok(at != NULL && strstr(at + 1, "room") == NULL,
        "without a bar what it waits for is told once");
     ok(strchr(b.text, '\033') == NULL, "without what steers a terminal");
     p.text = "";

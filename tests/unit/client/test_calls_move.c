@@ -1,98 +1,5 @@
 /* A client between two brokers: its handles stay, its jobs are where they were sent. */
-#include "tests/unit/client/session.h"
-
-#include "proto/words.h"
-
-/* Which broker speaks. */
-struct who {
-    unsigned way;
-    uint64_t store, shared;
-};
-
-static const struct who A = {0, 11, 0}, B = {1, 12, 0}; /* a store each */
-static const struct who N = {0, 21, 5}, S = {1, 22, 5}; /* one store */
-
-static void greet(struct session *s, const struct who *w)
-{
-    const struct wf_welcome m = {.proto = 1,
-                                 .heartbeat_ms = 60000,
-                                 .lease_ms = 180000,
-                                 .max_payload = 500,
-                                 .store = w->store,
-                                 .shared = w->shared,
-                                 .role = 2};
-
-    must(s->calls.link.endpoint == w->way);
-    wf_effects_clear(&s->out);
-    wf_calls_up(&s->calls, s->now_us, &s->out);
-    session_tell(s, WF_MSG_welcome, &m);
-    must(wf_calls_ready(&s->calls));
-}
-
-static void open_two(struct session *s, const struct who *w)
-{
-    struct wf_calls_config cfg = session_config();
-    struct wf_broker_table t = {0};
-
-    for (unsigned i = 0; i < 2; i++) {
-        struct wf_key k;
-
-        memset(k.b, (int) i + 1, sizeof k.b);
-        must(wf_brokers_give(&t, &k, i == 0 ? "tcp://a:1" : "tcp://b:1") == 0);
-    }
-    cfg.link.brokers = &t;
-    session_init(s, &cfg);
-    wf_calls_start(&s->calls, s->now_us, &s->out);
-    greet(s, w);
-}
-
-/* The connection breaks, and the other broker is there. */
-static void fall_over(struct session *s, const struct who *w)
-{
-    wf_calls_down(&s->calls, s->now_us, &s->out);
-    s->now_us = s->calls.link.due_us;
-    wf_calls_tick(&s->calls, s->now_us, &s->out);
-    greet(s, w);
-}
-
-static void submit(struct session *s, struct wf_call *call, uint8_t x)
-{
-    const struct wf_submit job = session_job(x, "data");
-
-    wf_call_init(call);
-    wf_effects_clear(&s->out);
-    must(wf_calls_submit(&s->calls, s->now_us, call, &job, &s->out) == 0);
-}
-
-static void accept_as(struct session *s, uint8_t x, unsigned class_)
-{
-    const struct wf_accepted a = {.job = session_id(x), .class_ = class_};
-
-    wf_effects_clear(&s->out);
-    session_tell(s, WF_MSG_accepted, &a);
-}
-
-static void accept(struct session *s, uint8_t x)
-{
-    accept_as(s, x, WF_CLASS_DURABLE);
-}
-
-static void outcome(struct session *s, uint8_t x)
-{
-    const struct wf_outcome o = {.job = session_id(x), .state = WF_JOB_OK};
-
-    wf_effects_clear(&s->out);
-    session_tell(s, WF_MSG_outcome, &o);
-}
-
-static void no_news(struct session *s)
-{
-    struct wf_call *call;
-
-    while ((call = wf_calls_news(&s->calls)) != NULL) {
-        call->news = 0;
-    }
-}
+#include "tests/unit/client/two_brokers.h"
 
 static void test_apart(void)
 {
@@ -232,26 +139,6 @@ static void test_deadline(void)
     session_fini(&s);
 }
 
-/* Until it moves back, or for ten minutes. */
-static unsigned live(struct session *s)
-{
-    uint64_t until = s->now_us + UINT64_C(600000000);
-    unsigned way = s->calls.link.endpoint;
-
-    while (s->now_us < until && s->calls.link.endpoint == way) {
-        const struct wf_ping p = {.seq = 1};
-
-        s->now_us = wf_max_u64(s->now_us, wf_calls_due_us(&s->calls));
-        wf_calls_tick(&s->calls, s->now_us, &s->out);
-        session_tell(s, WF_MSG_ping, &p);
-        if (s->calls.link.trying != WF_BROKERS_NONE) {
-            s->now_us += 2000;
-            wf_calls_tried(&s->calls, s->now_us, 1, &s->out);
-        }
-    }
-    return s->calls.link.endpoint;
-}
-
 static void test_going_back(void)
 {
     const struct wf_query q = {.req = 0, .kind = 1};
@@ -356,7 +243,8 @@ static void lead(struct session *s, uint64_t req, unsigned key, const char *endp
                          .about = WF_MSG_query,
                          .req = req,
                          .text = wf_slice_of("another has it")};
-    struct wf_broker_row row = {.endpoint = wf_slice_of(endpoint)};
+    struct wf_broker_row row = {.name = wf_slice_of("other"),
+                                .endpoint = wf_slice_of(endpoint)};
 
     memset(row.key.b, (int) key, sizeof row.key.b);
     must(wf_rows_add(&rows, &e.at, wf_desc_broker_row(), &row) == 0);
@@ -401,17 +289,38 @@ static void test_led(void)
     must(asked.req == done.req);
     session_tell(&s, WF_MSG_done, &done);
     ok(asked.state == WF_CALL_DONE && asked.error == 0, "the other its answer");
+    ok(asked.led && strcmp(asked.led_to, "other") == 0, "and knows from whom");
     no_news(&s);
     wf_call_fini(&watched);
     wf_call_fini(&asked);
     session_fini(&s);
 }
 
-/* It has ended; another one may be asked in its place. */
-static void let_go(struct session *s, struct wf_call *call)
+/* Jobs of many homes, fetched by their ids in turn: none waits for more than it takes to
+ * see that the other broker is there. */
+static void test_led_to_and_fro(void)
 {
-    no_news(s);
-    wf_call_fini(call);
+    static const struct who *const two[] = {&A, &B};
+    struct wf_call watched;
+    struct session s;
+
+    open_two(&s, &A);
+    for (unsigned i = 0; i < 6; i++) {
+        const unsigned to = 1 - i % 2;
+        const struct wf_id id = session_id((uint8_t) (i + 1));
+        const uint64_t from_us = s.now_us;
+
+        wf_call_init(&watched);
+        must(wf_calls_watch(&s.calls, &watched, &id, &s.out) == 0);
+        lead(&s, watched.req, to + 1, to == 0 ? "tcp://a:1" : "tcp://b:1");
+        must(live(&s) == to);
+        ok(s.now_us - from_us < 5000000, "job %u: it goes where it is led at once", i);
+        greet(&s, two[to]);
+        outcome(&s, (uint8_t) (i + 1));
+        must(watched.has_outcome);
+        let_go(&s, &watched);
+    }
+    session_fini(&s);
 }
 
 static void test_led_in_vain(void)
@@ -446,6 +355,99 @@ static void test_led_in_vain(void)
     is_int(asked.error, WEFT_ENOENT, "nobody is sent on twice");
     no_news(&s);
     wf_call_fini(&asked);
+    session_fini(&s);
+}
+
+/* Who is said to have a job never answers. */
+static void test_led_nowhere(void)
+{
+    const struct wf_id id = session_id(1);
+    const struct wf_ping p = {.seq = 1};
+    struct wf_call watched;
+    struct session s;
+    uint64_t from_us;
+
+    open_two(&s, &A);
+    wf_call_init(&watched);
+    must(wf_calls_watch(&s.calls, &watched, &id, &s.out) == 0);
+    lead(&s, watched.req, 3, "tcp://c:1");
+    from_us = s.now_us;
+    while (watched.state == WF_CALL_OPEN &&
+           s.now_us < from_us + 2 * UINT64_C(3600000000)) {
+        s.now_us = wf_max_u64(s.now_us, wf_calls_due_us(&s.calls));
+        wf_calls_tick(&s.calls, s.now_us, &s.out);
+        session_tell(&s, WF_MSG_ping, &p);
+        if (s.calls.link.trying != WF_BROKERS_NONE) {
+            wf_calls_tried(&s.calls, s.now_us, 0, &s.out);
+        }
+        wf_effects_clear(&s.out);
+    }
+    ok(watched.error == WEFT_EUNREACH && s.now_us - from_us >= UINT64_C(3600000000) &&
+           s.now_us - from_us < UINT64_C(3700000000),
+       "a watch is not sent after a broker for ever");
+    no_news(&s);
+    wf_call_fini(&watched);
+    session_fini(&s);
+}
+
+/* Who has the job does not let us in: an operator's key counts where it was enrolled. */
+static void test_led_refused(void)
+{
+    const struct wf_id id = session_id(1), mine = session_id(2);
+    struct wf_call watched, asked, twin, kept;
+    struct session s;
+
+    open_two(&s, &A);
+    submit(&s, &kept, 2);
+    accept(&s, 2);
+    wf_call_init(&watched);
+    wf_call_init(&twin);
+    must(wf_calls_watch(&s.calls, &watched, &id, &s.out) == 0);
+    ask(&s, &asked, UINT64_MAX);
+    lead(&s, watched.req, 3, "tcp://c:1");
+    lead(&s, asked.req, 3, "tcp://c:1");
+    must(wf_calls_watch(&s.calls, &twin, &id, &s.out) == 0);
+    s.now_us = wf_max_u64(s.now_us, wf_calls_due_us(&s.calls));
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    must(s.calls.link.trying == 2);
+    wf_calls_tried(&s.calls, s.now_us, WEFT_EAUTH, &s.out);
+    ok(watched.state == WF_CALL_DONE && watched.error == WEFT_EAUTH &&
+           asked.state == WF_CALL_DONE && asked.error == WEFT_EAUTH,
+       "what a broker has that refuses our key ends with that, at once");
+    is_int(twin.error, WEFT_EAUTH, "all calls about that job");
+    ok(strstr(wf_call_text(&watched), "tcp://c:1") != NULL &&
+           strstr(wf_call_text(&asked), "tcp://c:1") != NULL,
+       "and says whom to ask");
+    is_int(kept.state, WF_CALL_ACCEPTED, "jobs that others have go on");
+    is_int((intmax_t) s.calls.requests, 0, "nothing is asked for any more");
+    let_go(&s, &watched);
+    let_go(&s, &twin);
+    let_go(&s, &asked);
+    ask(&s, &asked, UINT64_MAX);
+    lead(&s, asked.req, 3, "tcp://c:1");
+    ok(asked.error == WEFT_EAUTH && s.calls.requests == 0,
+       "who asks again soon hears it without a trial");
+    let_go(&s, &asked);
+    wf_call_init(&watched);
+    must(wf_calls_watch(&s.calls, &watched, &mine, &s.out) == 0);
+    outcome(&s, 2);
+    ok(kept.has_outcome && watched.has_outcome, "the others get their outcomes");
+    let_go(&s, &watched);
+    wf_call_fini(&kept);
+
+    /* Its own broker is gone meanwhile: the session itself is refused. */
+    s.now_us += UINT64_C(60000000);
+    wf_call_init(&watched);
+    must(wf_calls_watch(&s.calls, &watched, &id, &s.out) == 0);
+    lead(&s, watched.req, 2, "tcp://b:1");
+    wf_calls_down(&s.calls, s.now_us, &s.out);
+    s.now_us = s.calls.link.due_us;
+    wf_calls_tick(&s.calls, s.now_us, &s.out);
+    must(s.calls.link.endpoint == 1);
+    wf_calls_refused(&s.calls, s.now_us, &s.out);
+    is_int(watched.error, WEFT_EAUTH, "so does what a session shows");
+    no_news(&s);
+    wf_call_fini(&watched);
     session_fini(&s);
 }
 
@@ -505,7 +507,10 @@ int main(void)
     test_refused();
     test_fast();
     test_led();
+    test_led_to_and_fro();
     test_led_in_vain();
+    test_led_nowhere();
+    test_led_refused();
     test_doubt();
     return done();
 }

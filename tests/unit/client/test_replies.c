@@ -202,6 +202,36 @@ static void test_offered_again(void)
     session_fini(&s);
 }
 
+/* A broker whose queues are full is not pressed; one that has not heard of an input yet
+ * has only to be asked later. */
+static void test_came_too_early(void)
+{
+    struct wf_error e = {.code = (uint64_t) -WEFT_EBUSY,
+                         .about = WF_MSG_submit,
+                         .job = session_id(1),
+                         .retry_ms = 500,
+                         .again = 1};
+    struct wf_submit job = session_job(1, "payload");
+    struct session s;
+    struct wf_call call;
+
+    setup(&s);
+    wf_call_init(&call);
+    call.offer_ms = 1000;
+    must(wf_calls_submit(&s.calls, s.now_us, &call, &job, &s.out) == 0);
+    wf_effects_clear(&s.out);
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(session_news(&s, &call), 0, "what came too early is not over");
+    pass(&s, 500);
+    is_int(session_count(&s, WF_MSG_submit), 1, "it is offered again");
+    e.again = 0;
+    session_tell(&s, WF_MSG_error, &e);
+    is_int(session_news(&s, &call), WF_NEWS_DONE, "a broker that is full is not pressed");
+    is_int(call.error, WEFT_EBUSY, "its submitter hears of that");
+    forget(&s, &call);
+    session_fini(&s);
+}
+
 static void test_not_offered_again(void)
 {
     struct session s;
@@ -503,6 +533,7 @@ int main(void)
     test_twins();
     test_busy();
     test_offered_again();
+    test_came_too_early();
     test_not_offered_again();
     test_offered_in_a_new_session();
     test_reused();

@@ -18,12 +18,15 @@ static void test_basics(void)
     int v[4];
 
     must(m != NULL);
+    wf_map_expect(m, "a", 1);
     ok(wf_map_get(m, "a", 1) == NULL && wf_map_take(m, "a", 1) == NULL, "empty");
     is_int(wf_map_put(m, "a", 1, &v[0]), 0, "put");
     is_int(wf_map_put(m, "a", 1, &v[1]), WEFT_EEXIST, "once only");
     is_int(wf_map_put(m, "a\0", 2, &v[1]), 0, "keys are bytes");
     is_int(wf_map_put(m, "", 0, &v[2]), 0, "none too");
     is_int(wf_map_put(m, "d", 1, &v[3]), WEFT_EFULL, "full");
+    wf_map_expect(m, "a\0", 2);
+    wf_map_expect(m, "b", 1);
     ok(wf_map_get(m, "a", 1) == &v[0] && wf_map_get(m, "a\0", 2) == &v[1] &&
            wf_map_get(m, "", 0) == &v[2] && wf_map_get(m, "a\0\0", 3) == NULL,
        "get");

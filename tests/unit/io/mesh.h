@@ -115,7 +115,7 @@ __attribute__((unused)) static void mesh_init(struct mesh *m, struct router_opts
     must(wf_loop_init(&m->loop, &err) == 0);
     must(wf_timer_new(&m->loop, mesh_beat, m, &m->beat) == 0);
     mesh_beat(m);
-    must(zctx_new(true, &m->ctx) == 0);
+    must(zctx_new(ZCTX_COMPACT, &m->ctx) == 0);
     must(zap_new(&m->loop, m->ctx, mesh_allow, m, &m->zap, &err) == 0);
     opts.keys = &m->server;
     must(router_new(&m->loop, m->ctx, &opts, &cbs, m, &m->router, &err) == 0);

@@ -47,6 +47,15 @@ static void test_file(void)
     ok(strcmp(got.v[0].endpoint, "tcp://h:1") == 0 && strcmp(got.v[0].name, "b") == 0 &&
            strcmp(got.v[0].site, "lyon") == 0,
        "with all that is known of them");
+    wf_brokers_await(&t, &given, 1);
+    wf_brokers_missed(&t, &given, 300);
+    must(broker_file_save(path, &t, &err) == 0);
+    got = (struct wf_broker_table){0};
+    must(wf_brokers_give(&got, &given, "tcp://given:1") == 0);
+    is_int(broker_file_load(path, &got, &err), 0, "a given one is in it when awaited");
+    ok(got.n == 3 && got.v[0].awaited && !got.v[0].learned && !got.v[1].awaited,
+       "and stays given");
+    ok(got.v[0].missed == 300 && got.v[1].missed == 0, "with how often it was not there");
     must(file_write(path, bad, sizeof bad - 1, 0600, NULL) == 0);
     is_int(broker_file_load(path, &got, &err), WEFT_ECONF, "a damaged file is told");
     got = (struct wf_broker_table){0};
@@ -54,12 +63,12 @@ static void test_file(void)
     is_int(got.n, 0, "and keeps nobody from starting");
 }
 
-static int heard; /* 1 answered, -1 not */
+static int heard; /* 1 answered, -1 not, WEFT_EAUTH refused */
 
 static void on_tried(void *arg, int answered)
 {
     (void) arg;
-    heard = answered ? 1 : -1;
+    heard = answered != 0 ? answered : -1;
 }
 
 static void test_trials(void)
@@ -83,7 +92,7 @@ static void test_trials(void)
     cfg.brokers = &t;
     wf_link_init(&link, &cfg);
     opts.keys = &m.client;
-    must(zctx_new(false, &ctx) == 0);
+    must(zctx_new(0, &ctx) == 0);
     must(roster_new(&m.loop, ctx, &opts, on_tried, NULL, &r, NULL) == 0);
 
     roster_effect(r, &link, &go);
@@ -94,7 +103,7 @@ static void test_trials(void)
     m.deny = true;
     roster_effect(r, &link, &go);
     run_until(&m, heard != 0);
-    is_int(heard, -1, "one that does not take our key does not");
+    is_int(heard, WEFT_EAUTH, "one that does not take our key is told from who is away");
     heard = 0;
     m.deny = false;
     go.arg = 1;

@@ -1,7 +1,10 @@
 #include "common/io/zsock.h"
 #include "tests/lib/tap.h"
 
+#include <dirent.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 
 /* Bursts of random size over several DEALERs into a ROUTER that echoes: the sockets'
  * edge-triggered signal must not be lost, whoever sends when.  `late` makes the ROUTER
@@ -108,7 +111,7 @@ static void run(const char *endpoint, bool late)
     b.late = late;
     b.rng = 7;
     b.end_us = wf_now_us() + 100000000;
-    must(zctx_new(false, &ctx) == 0);
+    must(zctx_new(0, &ctx) == 0);
     must(wf_loop_init(&b.loop, NULL) == 0);
     must(zsock_new(&b.loop, ctx, ZMQ_ROUTER, &opts, &router_cbs, &b, &b.router, NULL) ==
          0);
@@ -175,7 +178,7 @@ static void test_foreign_poll(void)
     unsigned turns = 0, want = 0, whole = 0;
     char pong[8];
 
-    must(zctx_new(false, &ctx) == 0);
+    must(zctx_new(0, &ctx) == 0);
     must(wf_loop_init(&p.loop, NULL) == 0);
     must(zsock_new(&p.loop, ctx, ZMQ_PAIR, &opts, &cbs, &p, &p.ours, NULL) == 0);
     must(zsock_bind(p.ours, "inproc://pair", NULL) == 0);
@@ -207,8 +210,44 @@ static void test_foreign_poll(void)
     zctx_free(&ctx);
 }
 
+/* Threads of this process that are nicer than the first one. */
+static unsigned nicer(void)
+{
+    const int own = getpriority(PRIO_PROCESS, 0);
+    DIR *d = opendir("/proc/self/task");
+    const struct dirent *e;
+    unsigned n = 0;
+
+    must(d != NULL);
+    while ((e = readdir(d)) != NULL) {
+        int tid = atoi(e->d_name);
+
+        n += tid > 0 && getpriority(PRIO_PROCESS, (id_t) tid) > own;
+    }
+    (void) closedir(d);
+    return n;
+}
+
+static void test_bulk_context(void)
+{
+    void *small, *bulk, *sock;
+
+    must(zctx_new(0, &small) == 0);
+    sock = zmq_socket(small, ZMQ_PAIR);
+    must(sock != NULL);
+    is_int(nicer(), 0, "the threads of a context are as others");
+    must(zctx_new(ZCTX_BULK, &bulk) == 0);
+    is_int(nicer(), getpriority(PRIO_PROCESS, 0) < 19 ? 2 : 0,
+           "those of the bulk lane let others go first: I/O and reaper");
+    (void) zmq_close(sock);
+    zctx_free(&small);
+    zctx_free(&bulk);
+    is_int(nicer(), 0, "and end with it");
+}
+
 int main(void)
 {
+    test_bulk_context();
     test_foreign_poll();
     run("tcp://127.0.0.1:*", false);
     run("tcp://127.0.0.1:*", true);

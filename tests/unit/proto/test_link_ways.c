@@ -1,110 +1,7 @@
 /* A link that knows several brokers: whom it dials, tries and moves to. */
-#include "tests/unit/proto/link_bed.h"
-
-#include <string.h>
+#include "tests/unit/proto/ways_bed.h"
 
 #define BEAT SECOND /* of welcome() */
-
-static struct wf_key key_of(unsigned x)
-{
-    struct wf_key k;
-
-    memset(k.b, (int) x, sizeof k.b);
-    return k;
-}
-
-/* Where the owner of the link has unfinished work. */
-static uint8_t work_at;
-
-static int holds(const void *owner, const struct wf_home *home)
-{
-    (void) owner;
-    return work_at != 0 && home->key.b[0] == work_at;
-}
-
-/* So many brokers, with keys 1, 2 and so on. */
-static void init_ways(struct bed *b, unsigned role, unsigned n)
-{
-    struct wf_link_config cfg = bed_config();
-    struct wf_broker_table t = {0};
-
-    for (unsigned i = 1; i <= n; i++) {
-        const struct wf_key k = key_of(i);
-        char endpoint[32];
-
-        (void) snprintf(endpoint, sizeof endpoint, "tcp://h:%u", i);
-        must(wf_brokers_give(&t, &k, endpoint) == 0);
-    }
-    work_at = 0;
-    cfg.role = role;
-    cfg.brokers = &t;
-    cfg.holds = holds;
-    init_with(b, &cfg);
-}
-
-static void opens(struct bed *b)
-{
-    wf_effects_clear(&b->fx);
-    wf_link_up(&b->l, b->now, &b->fx);
-    must(welcome(b) == WF_LINK_OPENED);
-}
-
-/* Answer the ping under way after so long. */
-static void answers(struct bed *b, uint64_t rtt_us)
-{
-    struct wf_msg pong = {.type = WF_MSG_pong,
-                          .u.pong = {.seq = b->l.ping_seq, .time_us = b->now}};
-
-    b->now += rtt_us;
-    (void) offer(b, &pong);
-}
-
-static void measure(struct bed *b, uint64_t rtt_us)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        answers(b, rtt_us);
-    }
-}
-
-static void start_on(struct bed *b, unsigned role, unsigned n, uint64_t rtt_us)
-{
-    init_ways(b, role, n);
-    wf_link_start(&b->l, b->now, &b->fx);
-    opens(b);
-    measure(b, rtt_us);
-}
-
-static int asks(const struct bed *b, enum wf_effect_kind kind, uint64_t arg)
-{
-    for (size_t i = 0; i < b->fx.n; i++) {
-        if (asked(b, i, kind, arg)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* The broker stays well for so long, and trials are answered after so long, or (0) not.
- * The number of trials; stops when there is a better one. */
-static unsigned live(struct bed *b, uint64_t us, uint64_t rtt_us, uint64_t trial_us)
-{
-    uint64_t until = b->now + us;
-    unsigned trials = 0;
-
-    while (b->l.due_us < until && b->l.state == WF_LINK_READY &&
-           b->l.better == WF_BROKERS_NONE) {
-        tick(b, b->l.due_us > b->now ? b->l.due_us - b->now : 0);
-        if (b->l.trying != WF_BROKERS_NONE && b->l.tried_us == b->now) {
-            trials++;
-            b->now += trial_us;
-            wf_link_tried(&b->l, b->now, trial_us != 0, &b->fx);
-        }
-        if (b->l.state == WF_LINK_READY && b->l.ping_seq > b->l.ponged_seq) {
-            answers(b, rtt_us);
-        }
-    }
-    return trials;
-}
 
 static void test_break(void)
 {
@@ -275,66 +172,6 @@ static void test_unsteady(void)
     wf_effects_fini(&b.fx);
 }
 
-static void test_work(void)
-{
-    uint64_t from;
-    struct bed b;
-
-    start_on(&b, WF_ROLE_CLIENT, 2, 800);
-    work_at = 1;
-    wf_link_down(&b.l, b.now, &b.fx);
-    tick(&b, b.l.due_us - b.now);
-    must(b.l.endpoint == 1);
-    opens(&b);
-    measure(&b, 800);
-    from = b.now;
-    (void) live(&b, 3600 * SECOND, 800, 90000);
-    is_int(b.l.better, 0, "the broker that has our work is better, however far");
-    ok(b.now - from < 5 * SECOND, "and soon: it answered twice (%llu us)",
-       (unsigned long long) (b.now - from));
-    work_at = 0;
-    wf_link_move(&b.l, b.now, &b.fx);
-    ok(b.l.state == WF_LINK_READY && b.l.better == WF_BROKERS_NONE,
-       "when it has none any more nobody moves there");
-    work_at = 1;
-    (void) live(&b, 3600 * SECOND, 800, 90000);
-    must(b.l.better == 0);
-    wf_link_move(&b.l, b.now, &b.fx);
-    opens(&b);
-    measure(&b, 90000);
-    (void) live(&b, 1200 * SECOND, 90000, 4 * 800);
-    is_int(b.l.better, WF_BROKERS_NONE, "while it has, no nearer one is");
-    work_at = 0;
-    (void) live(&b, 1200 * SECOND, 90000, 4 * 800);
-    is_int(b.l.better, 1, "afterwards it is");
-    wf_effects_fini(&b.fx);
-
-    start_on(&b, WF_ROLE_AGENT, 2, 90000);
-    work_at = 1;
-    (void) live(&b, 1200 * SECOND, 90000, 4 * 800);
-    is_int(b.l.better, 1, "an agent is not bound: it finishes what it has first");
-    wf_effects_fini(&b.fx);
-}
-
-static void test_dead_work(void)
-{
-    unsigned trials;
-    struct bed b;
-
-    start_on(&b, WF_ROLE_CLIENT, 2, 800);
-    work_at = 1;
-    wf_link_down(&b.l, b.now, &b.fx);
-    tick(&b, b.l.due_us - b.now);
-    opens(&b);
-    measure(&b, 800);
-    trials = live(&b, 600 * SECOND, 800, 0);
-    ok(trials > 200 && trials < 600,
-       "one that is gone is tried by its back-off, up to 3 s (%u in ten minutes)",
-       trials);
-    is_int(b.l.state, WF_LINK_READY, "beside a session that is well");
-    wf_effects_fini(&b.fx);
-}
-
 static void test_nearest_first(void)
 {
     struct bed b;
@@ -381,6 +218,102 @@ static void test_barred(void)
     wf_effects_fini(&b.fx);
 }
 
+/* So many brokers, with as many addresses each, as a message tells them. */
+static struct wf_rows told(struct wf_buf *b, unsigned from, unsigned n, unsigned each)
+{
+    struct wf_rows rows = {NULL, 0, 0};
+
+    wf_buf_clear(b);
+    for (unsigned i = 0; i < n * each; i++) {
+        char endpoint[40];
+        struct wf_broker_row row = {.key = key_of(from + i / each)};
+
+        (void) snprintf(endpoint, sizeof endpoint, "tcp://10.0.%u.1:%u", from + i / each,
+                        7000 + i % each);
+        row.endpoint = wf_slice_of(endpoint);
+        must(wf_rows_add(b, &rows, wf_desc_broker_row(), &row) == 0);
+    }
+    return rows;
+}
+
+static unsigned has(const struct wf_ways *w, unsigned from, unsigned n)
+{
+    unsigned rows = 0;
+
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        rows += wf_ways_is(w, i) && w->brokers.v[i].key.b[0] >= from &&
+                w->brokers.v[i].key.b[0] < from + n;
+    }
+    return rows;
+}
+
+static void await_all(struct wf_ways *w, unsigned from, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct wf_key k = key_of(from + i);
+
+        wf_brokers_await(&w->brokers, &k, 1);
+    }
+}
+
+/* So many are dialled before the one with key 1, which alone is there. */
+static unsigned in_vain(struct wf_ways *w)
+{
+    struct wf_rng rng = {1};
+    uint64_t now_us = SECOND;
+    unsigned last = 0, n = 0;
+
+    for (; n < 100; n++) {
+        unsigned i = wf_ways_pick(w, now_us, last, NULL, NULL);
+
+        if (w->brokers.v[i].key.b[0] == 1) {
+            return n;
+        }
+        now_us += 10 * SECOND;
+        wf_ways_missed(w, i, 0);
+        wf_ways_failed(w, i, now_us, WEFT_EUNREACH, 0, &rng);
+        last = i;
+    }
+    return n;
+}
+
+/* Brokers that waited for an agent and are gone leave room for others. */
+static void test_gone(void)
+{
+    struct wf_buf buf = WF_BUF_INIT(1 << 16);
+    const struct wf_key first = key_of(1);
+    struct wf_broker_table t = {0};
+    struct wf_ways w;
+
+    must(wf_brokers_give(&t, &first, "tcp://h:1") == 0);
+    wf_ways_init(&w, &t, 1, 250, 5000);
+    (void) wf_ways_learn(&w, told(&buf, 50, 2, 8), 0, NULL, NULL);
+    await_all(&w, 50, 2);
+    must(has(&w, 50, 2) == WF_BROKERS_LEARNED);
+    w.v[4].opened = 1;
+    (void) wf_ways_learn(&w, told(&buf, 60, 2, 1), 0, NULL, NULL);
+    ok(has(&w, 50, 2) == 2 && has(&w, 60, 2) == 2,
+       "of each one address stays, and their successors are learned");
+    ok(w.brokers.v[4].key.b[0] == 50 && w.brokers.v[1].key.b[0] != 50,
+       "the one that was of use");
+    t = w.brokers;
+    wf_ways_init(&w, &t, t.n, 250, 5000);
+    is_int(in_vain(&w), 2, "the next process begins with these");
+    t = w.brokers;
+    wf_ways_init(&w, &t, t.n, 250, 5000);
+    w.v[0].rtt_us = 1;
+    is_int(in_vain(&w), 0, "those after it do not");
+
+    (void) wf_ways_learn(&w, told(&buf, 70, 16, 1), 0, NULL, NULL);
+    (void) wf_ways_learn(&w, told(&buf, 70, 16, 1), 0, NULL, NULL);
+    await_all(&w, 70, 16);
+    (void) wf_ways_learn(&w, told(&buf, 90, 16, 1), 0, NULL, NULL);
+    ok(has(&w, 90, 16) == 8 && has(&w, 70, 16) == 8 && has(&w, 50, 2) == 0,
+       "half of what is learned is for others, those missed most go: %u and %u",
+       has(&w, 90, 16), has(&w, 70, 16));
+    wf_buf_fini(&buf);
+}
+
 static void test_learned(void)
 {
     const struct wf_broker_row row = {.key = key_of(7),
@@ -393,7 +326,8 @@ static void test_learned(void)
     must(wf_rows_add(&rows, &m.u.brokers.rows, wf_desc_broker_row(), &row) == 0);
     start_on(&b, WF_ROLE_AGENT, 1, 800);
     is_int(offer(&b, &m), WF_LINK_HANDLED, "a broker tells of another one");
-    ok(wf_ways_is(&b.l.ways, 1) && b.l.ways.brokers.changes == 1, "which is a way more");
+    ok(wf_ways_is(&b.l.ways, 1) && b.l.ways.brokers.changes == 2,
+       "which is a way more, so that it may be awaited at the first");
     ok(live(&b, 60 * SECOND, 800, 2000) == 1 && b.l.ways.v[1].rtt_us == 500,
        "and is measured soon");
     wf_link_down(&b.l, b.now, &b.fx);
@@ -408,76 +342,6 @@ static void test_learned(void)
     ok(!wf_ways_is(&b.l.ways, 1), "who enrols learns of none");
     wf_effects_fini(&b.fx);
     wf_buf_fini(&rows);
-}
-
-/* A broker that has unfinished work is not forgotten because others are nearer. */
-static void test_learned_work(void)
-{
-    struct wf_broker_row row = {.key = key_of(7), .endpoint = wf_slice_of("tcp://h:7")};
-    struct wf_msg m = {.type = WF_MSG_brokers}, other = m;
-    struct wf_buf rows = WF_BUF_INIT(4096);
-    struct bed b;
-
-    must(wf_rows_add(&rows, &m.u.brokers.rows, wf_desc_broker_row(), &row) == 0);
-    start_on(&b, WF_ROLE_CLIENT, 1, 800);
-    (void) offer(&b, &m);
-    must(wf_ways_is(&b.l.ways, 1));
-    work_at = 7;
-    row = (struct wf_broker_row){.key = key_of(8), .endpoint = wf_slice_of("tcp://h:8")};
-    wf_buf_clear(&rows);
-    must(wf_rows_add(&rows, &other.u.brokers.rows, wf_desc_broker_row(), &row) == 0);
-    (void) offer(&b, &other);
-    ok(wf_ways_is(&b.l.ways, 1) && b.l.ways.brokers.v[1].key.b[0] == 7 &&
-           wf_ways_is(&b.l.ways, 2),
-       "where work waits stays in the table, beside those who are told");
-    work_at = 0;
-    (void) offer(&b, &other);
-    ok(!wf_ways_is(&b.l.ways, 1), "and goes when it does not any more");
-    wf_effects_fini(&b.fx);
-    wf_buf_fini(&rows);
-}
-
-/* The store of who was never visited is not known. */
-static void visit(unsigned role)
-{
-    struct bed b;
-
-    start_on(&b, role, 3, 800);
-    b.l.ways.v[0].store = 1;
-    b.l.ways.v[0].shared = 5; /* as its welcome said */
-    b.l.ways.v[1].rtt_us = 100;
-    b.l.ways.v[1].opened = 1;
-    work_at = 1;
-    wf_link_down(&b.l, b.now, &b.fx);
-    tick(&b, b.l.due_us - b.now);
-    is_int(b.l.endpoint, 2, "who may share the dead one's store is dialled first");
-    wf_link_down(&b.l, b.now, &b.fx);
-    tick(&b, b.l.due_us - b.now);
-    must(b.l.endpoint == 1);
-    opens(&b);
-    measure(&b, 800);
-    b.l.ways.v[0].ready_us = UINT64_MAX;
-    (void) live(&b, 60 * SECOND, 800, 90000);
-    is_int(b.l.better, 2, "or visited once it answers");
-    wf_link_move(&b.l, b.now, &b.fx);
-    must(b.l.endpoint == 2);
-    opens(&b);
-    measure(&b, 800);
-    wf_link_down(&b.l, b.now, &b.fx);
-    tick(&b, b.l.due_us - b.now);
-    must(b.l.endpoint == 1);
-    opens(&b);
-    measure(&b, 800);
-    b.l.ways.v[0].ready_us = UINT64_MAX;
-    (void) live(&b, 600 * SECOND, 800, 90000);
-    is_int(b.l.better, WF_BROKERS_NONE, "once: it has another store");
-    wf_effects_fini(&b.fx);
-}
-
-static void test_visit(void)
-{
-    visit(WF_ROLE_CLIENT);
-    visit(WF_ROLE_AGENT);
 }
 
 /* The trial is given up when it lasts too long, and when the session ends. */
@@ -552,13 +416,10 @@ int main(void)
     test_equal();
     test_nearer();
     test_unsteady();
-    test_work();
-    test_dead_work();
     test_nearest_first();
     test_barred();
+    test_gone();
     test_learned();
-    test_learned_work();
-    test_visit();
     test_untried();
     test_stores();
     return done();

@@ -96,6 +96,14 @@ double estimate_run_s(const struct world *w, const struct job *j, uint32_t agent
            scenario_agent(w->sc, agent)->speed;
 }
 
+/* What is about to be late need not wait where something yields. */
+static double wait_s(const struct world *w, const struct job *j, uint32_t agent)
+{
+    return host_makes_way(w, agent, estimate_run_s(w, j, agent))
+               ? 0
+               : exact_load(w, agent).wait_s;
+}
+
 int estimate_late(const struct world *w, const struct job *j, double run_ns)
 {
     const struct sc_job *spec = j->spec;
@@ -107,7 +115,7 @@ int estimate_late(const struct world *w, const struct job *j, double run_ns)
     for (uint32_t i = 0; i < cap->nagents; i++) {
         const uint32_t a = cap->agents[i];
         double took_s = gone_s + scenario_rtt_us(w->sc, broker, w->sc->agents[a]) / 1e6 +
-                        fmax(exact_load(w, a).wait_s, fetch_s(w, j, a, 1)) +
+                        fmax(wait_s(w, j, a), fetch_s(w, j, a, 1)) +
                         run_ns / 1e9 / scenario_agent(w->sc, a)->speed;
 
         if (took_s * 1e9 <= (double) spec->deadline_ns) {

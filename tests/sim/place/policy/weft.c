@@ -23,8 +23,12 @@
 #define RECALL_GAIN_US   50000u
 #define RECALL_PAUSE_NS  (100 * EV_MS)
 #define RECALL_MOVES_MAX 3u
-#define AGENTS_LOOKED    8u
-#define JOBS_LOOKED      8u
+/* As in broker/core/jobs/preempt.h. */
+#define PREEMPT_TIMES      2u
+#define PREEMPT_BEGIN_RUNS 2u
+#define PREEMPT_BEGIN_US   300000u
+#define AGENTS_LOOKED      8u
+#define JOBS_LOOKED        8u
 
 struct weft {
     uint32_t nbrokers, nnodes;
@@ -235,6 +239,7 @@ static void describe(const struct world *w, const struct weft *self,
         .capability = spec->capability,
         .size = size_of(w, spec),
         .goal = self->goals[spec->class_],
+        .priority = WF_WAY_PRIORITY,
         .rho_pusd_s = (uint64_t) (w->opt.rho * 1e12),
         .client_rtt_us =
             scenario_rtt_us(w->sc, w->sc->brokers[spec->broker], spec->client),
@@ -274,6 +279,21 @@ static void describe_all(const struct world *w, const struct weft *self,
     }
 }
 
+/* As in an assignment: when it has to begin, or that it makes way for such a one. */
+static void hurry(const struct world *w, const struct route_job *job,
+                  const struct route_row *row, struct job *j)
+{
+    const uint64_t need_us = row->score.run_us * PREEMPT_BEGIN_RUNS + PREEMPT_BEGIN_US;
+
+    j->yields = job->left_us == 0 && j->gave_way < PREEMPT_TIMES;
+    j->begin_ns = 0;
+    if (job->left_us != 0) {
+        j->begin_ns =
+            w->ev.now_ns + (job->left_us - wf_min_u64(job->left_us, need_us)) * 1000;
+        j->due_ns = w->ev.now_ns + job->left_us * 1000;
+    }
+}
+
 static uint32_t decide(struct world *w, struct weft *self, struct job *j,
                        const struct route_job *job)
 {
@@ -288,6 +308,7 @@ static uint32_t decide(struct world *w, struct weft *self, struct job *j,
     j->work_us = routing_work(r, row->node, job);
     j->took_us = expected_us(&row->score);
     j->note = row->from;
+    hurry(w, job, row, j);
     return row->node;
 }
 
@@ -411,6 +432,9 @@ static void sent(struct world *w, void *arg, struct job *j)
 
     wf_list_push_back(&post_of(w, self, j->spec->broker, j->agent)->sent, &j->sent);
     routing_sent(r, j->agent, j->spec->capability, j->work_us);
+    if (j->spec->deadline_ns != 0) {
+        routing_sent_due(r, j->agent);
+    }
     if (j->note != ROUTE_NONE) {
         routing_flow(r, j->note, j->agent, 1);
         w->tally.promised++;
@@ -427,6 +451,24 @@ static void hear_end(const struct weft *self, struct job *j, int covered)
     }
 }
 
+/* That the last report of the agent does not cover. */
+static uint32_t due_under_way(const struct world *w, const struct weft *self,
+                              uint32_t broker, uint32_t agent)
+{
+    const struct wf_list_node *head = &post_of(w, self, broker, agent)->sent;
+    uint32_t n = 0;
+
+    for (const struct wf_list_node *x = head->prev; x != head; x = x->prev) {
+        const struct job *j = CONTAINER_OF(x, struct job, sent);
+
+        if (j->arrived_ns != 0 && (int64_t) j->arrived_ns <= w->reports[agent].at_ns) {
+            break;
+        }
+        n += j->spec->deadline_ns != 0;
+    }
+    return n;
+}
+
 static void reported(struct world *w, void *arg, uint32_t agent)
 {
     const struct weft *self = arg;
@@ -439,14 +481,16 @@ static void reported(struct world *w, void *arg, uint32_t agent)
     }
     for (uint32_t b = 0; b < self->nbrokers; b++) {
         const struct pair *p = world_pair(w, b, agent);
-        const struct route_report report = {.jobs = r->jobs,
-                                            .work_us = r->work_us,
-                                            .arrived = r->arrived,
-                                            .own_jobs = p->sent - p->came,
-                                            .own_work_us =
-                                                p->sent_work_us - p->came_work_us,
-                                            .up_flows = r->up_flows,
-                                            .down_flows = r->down_flows};
+        const uint32_t due = due_under_way(w, self, b, agent);
+        const struct route_report report = {
+            .jobs = r->jobs,
+            .work_us = r->work_us,
+            .arrived = r->arrived,
+            .own_jobs = p->sent - p->came,
+            .own_work_us = p->sent_work_us - p->came_work_us,
+            .yielding = r->yielding - (uint32_t) wf_min_u64(r->yielding, due),
+            .up_flows = r->up_flows,
+            .down_flows = r->down_flows};
 
         routing_report(self->routers[b], agent, &report, now_us(w));
         recall(w, self, b, agent);

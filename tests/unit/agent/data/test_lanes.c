@@ -376,7 +376,7 @@ static void test_strangers(void)
     void *zctx = NULL;
 
     bed_init(&t);
-    must(zctx_new(false, &zctx) == 0);
+    must(zctx_new(0, &zctx) == 0);
     must(wf_msg_encode(&want, WF_MSG_want, &m) == 0);
     must(uplink_new(&t.loop, zctx, &opts, &cbs, &s, &s.up, NULL) == 0);
     s.bytes = want.p;
@@ -468,7 +468,7 @@ static void test_broker(void)
     char at[128];
 
     bed_init(&t);
-    must(zctx_new(true, &zctx) == 0);
+    must(zctx_new(ZCTX_COMPACT, &zctx) == 0);
     must(zap_new(&t.loop, zctx, bulk_allow, NULL, &zap, NULL) == 0);
     must(router_new(&t.loop, zctx, &opts, &cbs, &k, &k.router, NULL) == 0);
     must(router_bind(k.router, "tcp://127.0.0.1:*", NULL) == 0);

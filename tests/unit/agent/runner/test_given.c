@@ -2,6 +2,7 @@
  *
  * test_given RUNNER WORKER [WORKER.PY]
  */
+#include "agent/exec/given.h"
 #include "tests/unit/agent/runner/mesh.h"
 
 #include <dirent.h>
@@ -112,6 +113,7 @@ static void test_process_inputs(void)
     };
     struct exec_job j = job_of("payload");
     struct wire_start *s;
+    char lacks[EXEC_NAME_MAX + 1];
 
     (void) file(subfolder(tree, "deep"), "leaf", "leaf\n");
     j.inputs = in;
@@ -135,6 +137,10 @@ static void test_process_inputs(void)
     is_str(t.r[3].result, "leaf\na.tree\nempty\nwords\n", "and the environment");
     is_int(exec_start(t.x, 4, boxed_spec("cat", "{input:other}", NULL), &j), WEFT_ENOENT,
            "one that the job does not have is missed before it starts");
+    s = boxed_spec("cat", "{input:words}{input:}", "-i{input:b.c}{input:d}");
+    ok(given_lacks(s, &j, lacks) && strcmp(lacks, "b.c") == 0, "and is named");
+    ok(!given_lacks(boxed_spec("cat", "{input:words}", NULL), &j, lacks),
+       "where there is one");
     if (boxed) {
         start(5,
               boxed_spec("sh", "-c",

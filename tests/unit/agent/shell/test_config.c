@@ -253,6 +253,8 @@ static void mistakes(void)
         "a worker's payload");
     bad("capability\n    name = x@1\n    command = cat {input:a}\n    kind = worker\n",
         "line 3: `command`: a worker hears", "inputs in a worker's command");
+    bad("capability\n    name = x@1\n    command = cat -i{input:}\n",
+        "line 3: `command`: `{input:}` names no input", "an input without a name");
     bad(CAP "    kind = worker\n    result = file\n", "line 5: `result`",
         "a worker's result");
     bad(CAP "    workers = 64\n    concurrency = 1024\n    kind = worker\n",

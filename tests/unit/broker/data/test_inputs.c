@@ -90,6 +90,7 @@ static void refuses(void)
     struct wf_submit m = bed_work(1);
     char wide[3 * 70 + 1] = "";
     uint32_t ann, bob;
+    struct wf_msg told;
     struct bed b;
 
     bed_init(&b);
@@ -107,6 +108,8 @@ static void refuses(void)
     is_int(refusal(&b, bob, "in", hex(1)), WEFT_ENOENT, "nor are its blobs");
     is_int(refusal(&b, ann, "in", hex(77)), WEFT_EBUSY,
            "an unknown blob may be at an agent that comes back after the start");
+    ok(bed_told(&b, ann, WF_MSG_error, 0, &told) && told.u.error.again,
+       "and offered again by who sent it");
     bed_tick(&b, 5 * BED_SECOND);
     ann = bed_hello(&b, ANN, WF_ROLE_CLIENT, 9);
     (void) stock_agent(&b, 1, "one", NULL);

@@ -75,6 +75,13 @@ static int ended(const struct world *w, int code)
     return told(w, &m) && m.over && -(int) m.code == code;
 }
 
+/* A further stage of ann's. */
+static void next(struct world *w, struct wf_stage *m)
+{
+    m->req++;
+    bed_say(&w->b, w->ann, WF_MSG_stage, m);
+}
+
 static void gives(void)
 {
     struct list l = LIST;
@@ -136,11 +143,10 @@ static void by_bytes(void)
     stock_has(&w.b, w.two, 3);
     bed_say(&w.b, w.ann, WF_MSG_stage, &m);
     ok(ordered(&w, w.two) != 0, "where most of it is");
-    m.req++;
     m.capability = wf_slice_of("special");
     bed_offer(&w.b, w.one, "special", 1, 0);
     stock_holds(&w.b, w.one, 1, NULL, MIB);
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ordered(&w, w.one) == 0, "an agent without room is none");
     {
         const struct wf_cap_row row = {
@@ -152,8 +158,7 @@ static void by_bytes(void)
         bed_say(&w.b, w.one, WF_MSG_agent_info, &info);
         wf_buf_fini(&caps);
     }
-    m.req++;
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ordered(&w, w.one) != 0, "rather where the capability is");
     list_fini(&l);
     bed_fini(&w.b);
@@ -170,34 +175,29 @@ static void by_terms(void)
     m.node = wf_slice_of("two");
     bed_say(&w.b, w.ann, WF_MSG_stage, &m);
     ok(ordered(&w, w.two) != 0, "at the node that was named");
-    m.req++;
     m.node = wf_slice_of("ann");
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ended(&w, WEFT_ENOENT) && told(&w, &info) &&
            wf_slice_is(info.text, "no such node, or it is not an agent"),
        "which must be an agent");
-    m.req++;
     m.node = wf_slice_of("");
     list_label(&needs, "disk=fast");
     m.needs = needs.rows;
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ordered(&w, w.one) != 0, "where the needs are met");
-    m.req++;
     m.residency = wf_slice_of("eu");
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ended(&w, WEFT_ENOAGENT) && told(&w, &info) &&
            wf_slice_is(info.text,
                        "the residency of the data forbids every agent that would do"),
        "and the residency");
-    m.req++;
     m.needs = (struct wf_rows){0};
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ordered(&w, w.two) != 0, "here they are");
     list_fini(&needs);
     list_label(&needs, "~~~");
-    m.req++;
     m.needs = needs.rows;
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     ok(ended(&w, WEFT_EINVAL), "a need that is none");
     list_fini(&needs);
     list_fini(&l);
@@ -280,9 +280,8 @@ static void copies(void)
     fetched(&w, w.two, b, 1, WEFT_EIO, 0);
     ok(ended(&w, WEFT_EIO) && ordered(&w, w.one) == 0,
        "the other fails, and the first is not taken twice");
-    m.req++;
     m.copies = 3;
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     a = ordered(&w, w.one);
     b = ordered(&w, w.two);
     fetched(&w, w.one, a, 1, 0, 3 * KIB);
@@ -314,8 +313,7 @@ static void everywhere(void)
     fetched(&w, w.two, b, 1, 0, 3 * KIB);
     ok(ended(&w, 0) && told(&w, &info) && info.nodes == 2 && info.total == 6 * KIB,
        "and it ends, without the one that is away");
-    m.req++;
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     a = ordered(&w, w.one);
     b = ordered(&w, w.two);
     fetched(&w, w.one, a, 1, WEFT_EIO, 0);
@@ -353,8 +351,7 @@ static void failures(void)
         (void) snprintf(name, sizeof name, "a%u", i);
         (void) stock_agent(&w.b, i, name, NULL);
     }
-    m.req++;
-    bed_say(&w.b, w.ann, WF_MSG_stage, &m);
+    next(&w, &m);
     for (unsigned i = 0; i < 3; i++) {
         for (uint32_t peer = 1; peer <= w.b.last_peer; peer++) {
             a = ordered(&w, peer);
@@ -389,6 +386,9 @@ static void agents_go(void)
        "with nobody left it waits");
     bed_tick(&w.b, BED_SECOND);
     ok(!told(&w, &info), "and says so once");
+    m.residency = wf_slice_of("ch");
+    next(&w, &m);
+    ok(ended(&w, WEFT_ENOAGENT), "but not for those that may not have it");
     w.one = bed_hello(&w.b, 1, WF_ROLE_AGENT, 1);
     stock_info(&w.b, w.one, NULL, 1, 1000 * MIB);
     bed_resync(&w.b, w.one);

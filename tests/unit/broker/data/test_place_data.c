@@ -351,6 +351,40 @@ static void narrowed_since(void)
     bed_fini(&b);
 }
 
+/* What an agent was refused is looked at again when a dataset comes or goes, and only
+ * then. */
+static void forbidden_until(void)
+{
+    struct wf_refuse no = {.job = bed_id(1),
+                           .attempt = 1,
+                           .code = (uint64_t) -WEFT_EPERM,
+                           .text = wf_slice_of("residency forbids it")};
+    const struct offer *o;
+    const struct job *j;
+    uint32_t agent, ann;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    agent = stock_agent(&b, 1, "here", "residency=ch");
+    ann = bed_client(&b, ANN, "ann");
+    stock_simple(&b, ann, "all", NULL, 1, 2);
+    stock_submit(&b, ann, 1, "in", "all");
+    j = bed_job(&b, 1);
+    o = agent_offer(j->agent, j->capability, j->ran_version);
+    must(j->state == WF_JOB_ASSIGNED && o != NULL);
+    stock_simple(&b, ann, "more", "residency=eu", 2, 1);
+    is_int(place_filter(b.c, j, o), PLACE_PASSED, "nobody was refused it yet");
+    bed_say(&b, agent, WF_MSG_refuse, &no);
+    is_int(place_filter(b.c, j, o), PLACE_RESIDENCY,
+           "where it was refused it is not put");
+    ok(j->forbidden != NULL && j->forbidden->changes == b.c->data.catalogue.changes,
+       "what was found out is kept");
+    stock_rm(&b, ann, "more");
+    is_int(place_filter(b.c, j, o), PLACE_PASSED, "what is removed forbids it no more");
+    bed_fini(&b);
+}
+
 /* What forbids it stands so far behind in the folder that placement does not see it. */
 static void forbidden_unseen(void)
 {
@@ -396,6 +430,7 @@ int main(void)
     absurd_sizes();
     long_lists();
     narrowed_since();
+    forbidden_until();
     forbidden_unseen();
     return done();
 }

@@ -242,12 +242,61 @@ static void not_too_often(void)
     bed_fini(&s.b);
 }
 
+/* What an agent is told, that makes room by itself for what has to begin. */
+static void tells_the_agent(int preempt)
+{
+    struct wf_submit due = bed_work(2), once = bed_work(3);
+    struct wf_msg m;
+    struct scene s;
+
+    begin(&s, 4, preempt);
+    submit(&s, 1, WF_CLASS_FAST, 4);
+    ok(bed_told(&s.b, s.agent, WF_MSG_assign, 0, &m) &&
+           m.u.assign.yields == (uint64_t) preempt && m.u.assign.begin_ms == 0,
+       "without a deadline it makes way");
+    due.deadline_ms = 5000;
+    bed_say(&s.b, s.client, WF_MSG_submit, &due);
+    ok(bed_told(&s.b, s.agent, WF_MSG_assign, 0, &m) && m.u.assign.yields == 0 &&
+           (preempt ? m.u.assign.begin_ms > 1000 && m.u.assign.begin_ms < 5000 &&
+                          m.u.assign.left_ms > 4900 && m.u.assign.left_ms < 5100
+                    : m.u.assign.begin_ms == 0),
+       "with one it has to begin some time before that");
+    once.max_attempts = 1;
+    bed_say(&s.b, s.client, WF_MSG_submit, &once);
+    ok(bed_told(&s.b, s.agent, WF_MSG_assign, 0, &m) && m.u.assign.yields == 0,
+       "what may be tried once does not make way");
+    bed_fini(&s.b);
+}
+
+/* An agent that made room: the job goes on, but not for ever. */
+static void agent_stops(void)
+{
+    struct scene s;
+
+    begin(&s, 4, 1);
+    submit(&s, 1, WF_CLASS_FAST, 4);
+    for (uint64_t round = 1; round <= 2; round++) {
+        started(&s, 1, round);
+        bed_result(&s.b, s.agent, 1, round, WEFT_EPREEMPTED);
+        ok(bed_state(&s.b, 1) == WF_JOB_ASSIGNED &&
+               bed_job(&s.b, 1)->attempt == round + 1 &&
+               bed_job(&s.b, 1)->preempted == round,
+           "it is placed again at once");
+    }
+    ok(!preempt_yields(s.b.c, bed_job(&s.b, 1)), "it does not yield a third time");
+    started(&s, 1, 3);
+    bed_result(&s.b, s.agent, 1, 3, WEFT_EPREEMPTED);
+    ok(bed_job(&s.b, 1)->retry_us != 0 && bed_job(&s.b, 1)->tries == 0,
+       "and waits when that was not asked");
+    bed_fini(&s.b);
+}
+
 /* The broker that asked is gone: nobody is to blame, but it is not hurried. */
 static void unasked(void)
 {
     struct scene s;
 
-    begin(&s, 0, 1);
+    begin(&s, 0, 0);
     submit(&s, 1, WF_CLASS_FAST, 4);
     started(&s, 1, 1);
     bed_result(&s.b, s.agent, 1, 1, WEFT_EPREEMPTED);
@@ -265,6 +314,9 @@ int main(void)
     takes_what_waits_first();
     waits_for_what_is_started();
     not_too_often();
+    tells_the_agent(1);
+    tells_the_agent(0);
+    agent_stops();
     unasked();
     return done();
 }

@@ -84,6 +84,36 @@ static void limits_what_runs_on(void)
     bed_fini(&b);
 }
 
+/* What an agent came back with is of a version that it does not offer any more. */
+static void keeps_what_is_not_offered(void)
+{
+    const struct wf_cap_row row = {
+        .name = wf_slice_of("echo"), .version = 2, .kind = WF_HANDLER_EXEC, .slots = 4};
+    struct wf_agent_info info = {.seq = 2, .slots = 4, .cpus = 4};
+    struct wf_buf rows = WF_BUF_INIT(1024);
+    struct wf_submit m = durable_work(1);
+    uint32_t client, agent;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    agent = agent_of(&b, 2, "edge", 4);
+    must(wf_rows_add(&rows, &info.caps, wf_desc_cap_row(), &row) == 0);
+    bed_say(&b, agent, WF_MSG_agent_info, &info);
+    m.version = 2;
+    bed_say(&b, client, WF_MSG_submit, &m);
+    sync_all(&b);
+    restart(&b);
+    agent = agent_again(&b, 2, 2, 1, 1, WF_RUN_RUNNING);
+    sync_all(&b);
+    is_int(bed_state(&b, 1), WF_JOB_RUNNING, "a version that is gone runs on");
+    bed_result(&b, agent, 1, 1, 0);
+    sync_all(&b);
+    is_int(bed_state(&b, 1), WF_JOB_OK, "and is not counted off one that is there");
+    wf_buf_fini(&rows);
+    bed_fini(&b);
+}
+
 static void ends_what_takes_brokers_along(void)
 {
     uint32_t client, agent;
@@ -534,6 +564,7 @@ int main(void)
 {
     waits_for_who_may_run_on();
     limits_what_runs_on();
+    keeps_what_is_not_offered();
     ends_what_takes_brokers_along();
     forgets_in_order_of_ends();
     waits_once_for_who_is_gone();

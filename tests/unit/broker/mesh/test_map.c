@@ -287,6 +287,26 @@ static void measures_for_others(void)
     scene_close(&s);
 }
 
+/* Who asks the way to a broker for each blob does not have all of it drawn each time. */
+static void draws_what_changed(void)
+{
+    const struct place *first;
+    const struct atlas *a;
+    struct scene s;
+
+    scene_open(&s);
+    far_speaks(&s);
+    a = atlas_now(s.b.c);
+    is_int(a->n, 2, "the atlas has two brokers");
+    first = a->v;
+    bed_tick(&s.b, 5 * BED_SECOND);
+    ok(atlas_now(s.b.c) == a && a->v == first, "it stands while nothing changes");
+    bed_down(&s.b, s.f.peer);
+    a = atlas_now(s.b.c);
+    ok(a->n == 2 && !atlas_reaches(a, &a->v[1]), "a link that breaks is seen at once");
+    scene_close(&s);
+}
+
 int main(void)
 {
     shows_brokers();
@@ -294,5 +314,6 @@ int main(void)
     shows_links_of_before();
     shows_what_is_cut();
     measures_for_others();
+    draws_what_changed();
     return done();
 }

@@ -132,6 +132,30 @@ static void tells_ours(void)
     close_world(&w);
 }
 
+/* What an operator is listed and may not read. */
+static void says_whose(struct world *w)
+{
+    struct wf_query q = {.req = 4, .kind = WF_QUERY_DATASET, .key = wf_slice_of("his")};
+    char text[WF_TEXT_MAX + 1];
+    struct wf_msg m;
+
+    bed_say(&w->b, w->boss, WF_MSG_query, &q);
+    must(bed_told(&w->b, w->boss, WF_MSG_error, 0, &m));
+    wf_slice_str(m.u.error.text, text, sizeof text);
+    ok(m.u.error.code == (uint64_t) -WEFT_EPERM && strstr(text, "someone's") != NULL,
+       "who asks for one of these is told whose it is");
+    q.key = wf_slice_of("his.07070707");
+    bed_say(&w->b, w->boss, WF_MSG_query, &q);
+    is_int(bed_refusal(&w->b, w->boss), WEFT_EPERM, "by either name");
+    q.key = wf_slice_of("his@2");
+    bed_say(&w->b, w->boss, WF_MSG_query, &q);
+    is_int(bed_refusal(&w->b, w->boss), WEFT_ENOENT, "what there is not is not there");
+    q.key = wf_slice_of("his");
+    bed_say(&w->b, w->ann, WF_MSG_query, &q);
+    is_int(bed_refusal(&w->b, w->ann), WEFT_ENOENT,
+           "nor for a client, who does not see it");
+}
+
 static void lists_theirs(void)
 {
     struct wf_dataset_row row;
@@ -148,6 +172,7 @@ static void lists_theirs(void)
            "a client sees its own wherever they are, and what is public");
     is_str(listed(&w, w.boss), "mine@1 hers@2* hers@1* his@1* open@1*",
            "an operator all of them");
+    says_whose(&w);
     bed_say(&w.b, w.boss, WF_MSG_query,
             &(struct wf_query){.req = 3, .kind = WF_QUERY_DATASETS});
     must(bed_told(&w.b, w.boss, WF_MSG_datasets_page, 0, &m));

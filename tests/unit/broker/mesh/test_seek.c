@@ -175,6 +175,191 @@ static void is_bounded(void)
     bed_fini(&b);
 }
 
+static void ask_digits(struct bed *b, uint32_t peer, const char *digits)
+{
+    bed_say(
+        b, peer, WF_MSG_query,
+        &(struct wf_query){.req = 6, .kind = WF_QUERY_JOB, .key = wf_slice_of(digits)});
+}
+
+/* The first digits of an id will do. */
+static void asks_by_digits(void)
+{
+    uint32_t client, west, east, op;
+    struct wf_broker_row row;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b, &client, &west, &east);
+    bed_submit(&b, client, 1);
+    ask_digits(&b, client, "0101");
+    ok(bed_count(&b, client, WF_MSG_job_info) == 1 && asked(&b, west) == 0,
+       "a job that is here is not looked for elsewhere");
+    ask_digits(&b, client, "aB3d5067e");
+    ok(bed_told(&b, west, WF_MSG_seek, 0, &m) && m.u.seek.digits == 9 &&
+           memcmp(m.u.seek.job.b, "\xab\x3d\x50\x67\xe0\0", 6) == 0 &&
+           m.u.seek.reader.b[0] == 2,
+       "one that is not is, by its digits and its owner");
+    say_sought(&b, east, m.u.seek.req, EAST);
+    ok(bed_told(&b, client, WF_MSG_error, 0, &m) && m.u.error.code == -WEFT_ENOENT &&
+           m.u.error.req == 6 &&
+           wf_rows_next(&m.u.error.at, wf_desc_broker_row(), &row) &&
+           row.key.b[0] == EAST,
+       "who asked is led to the broker that has it");
+    ask_digits(&b, client, "aB3d506");
+    ok(bed_refusal(&b, client) == WEFT_ENOENT && asked(&b, west) == 0,
+       "fewer digits than lists show are not");
+    ask_digits(&b, client, "0101010g");
+    ok(bed_refusal(&b, client) == WEFT_ENOENT && asked(&b, west) == 0,
+       "what are no digits nobody is asked for");
+    bed_enrol(&b, 9, WF_ROLE_OPERATOR, "op");
+    op = bed_hello(&b, 9, WF_ROLE_OPERATOR, 1);
+    ask_digits(&b, op, "abcdabcd");
+    ok(bed_refusal(&b, op) == WEFT_ENOENT && asked(&b, west) == 0,
+       "an operator is told that it is not here: he is none elsewhere");
+    bed_tick(&b, BED_SECOND);
+    for (unsigned i = 0; i < 8; i++) {
+        ask_digits(&b, client, "abcdabcd");
+        must(asked(&b, west) != 0);
+    }
+    ask_digits(&b, client, "abcdabcd");
+    is_int(bed_refusal(&b, client), WEFT_EBUSY, "there are fewer of such questions");
+    watch(&b, client, 2, 5);
+    ok(asked(&b, west) != 0, "which do not keep others from being asked");
+    bed_fini(&b);
+}
+
+/* What a broker that asks is told: 1: it is here, 0: it is not, WEFT_EBUSY. */
+static int has_digits(struct bed *b, uint32_t peer, uint64_t origin, unsigned digits,
+                      uint8_t last, uint8_t reader)
+{
+    struct wf_seek m = {.req = 3, .hops = 1, .origin = origin, .digits = digits};
+    struct wf_msg msg;
+
+    memset(m.job.b, 2, 4);
+    m.job.b[4] = last;
+    m.reader = bed_key(reader);
+    bed_say(b, peer, WF_MSG_seek, &m);
+    must(bed_told(b, peer, WF_MSG_sought, 0, &msg));
+    return msg.u.sought.busy ? WEFT_EBUSY : msg.u.sought.at.count != 0;
+}
+
+static void answers_digits(void)
+{
+    struct wf_seek m = {.req = 3, .hops = 3, .origin = 20, .digits = 8};
+    uint32_t client, west, east;
+    struct wf_msg msg;
+    struct bed b;
+
+    start(&b, &client, &west, &east);
+    bed_submit(&b, client, 2);
+    ok(has_digits(&b, west, 1, 8, 0, 2) == 1 && has_digits(&b, west, 2, 9, 0x00, 2) == 1,
+       "a job of the reader's that begins so is told");
+    ok(has_digits(&b, west, 3, 9, 0x10, 2) == 0, "not one that begins otherwise");
+    ok(has_digits(&b, west, 4, 8, 0, 3) == 0, "nor somebody else's");
+    bed_tick(&b, BED_SECOND);
+    ok(has_digits(&b, west, 5, 7, 0, 2) == 0, "nor by fewer digits");
+    for (unsigned i = 0; i < 4; i++) {
+        must(has_digits(&b, west, 6 + i, 8, 0, 2) == 1);
+    }
+    is_int(has_digits(&b, west, 12, 8, 0, 2), WEFT_EBUSY,
+           "nor more often than jobs may be looked through");
+    memset(m.job.b, 3, 4);
+    bed_say(&b, west, WF_MSG_seek, &m);
+    ok(bed_told(&b, west, WF_MSG_sought, 0, &msg) && msg.u.sought.busy &&
+           bed_count(&b, east, WF_MSG_seek) == 0,
+       "what was not looked for here is not asked of others");
+    ask_digits(&b, client, "03030303");
+    ok(asked(&b, west) != 0, "our own clients may still ask");
+    bed_fini(&b);
+}
+
+/* A broker that had no time to look did not say that it is nowhere. */
+static void passes_on_that_one_was_busy(void)
+{
+    struct wf_seek ask = {.req = 3, .job = bed_id(1), .hops = 3, .origin = 77};
+    uint32_t client, west, east;
+    struct wf_sought busy = {.busy = 1};
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b, &client, &west, &east);
+    watch(&b, client, 1, 5);
+    busy.req = asked(&b, west);
+    bed_say(&b, west, WF_MSG_sought, &busy);
+    say_sought(&b, east, busy.req, 0);
+    ok(bed_told(&b, client, WF_MSG_error, 0, &m) && m.u.error.code == -WEFT_EBUSY &&
+           m.u.error.retry_ms != 0,
+       "who asked is to ask again when one had no time to look");
+    watch(&b, client, 1, 6);
+    busy.req = asked(&b, west);
+    bed_say(&b, west, WF_MSG_sought, &busy);
+    say_sought(&b, east, busy.req, EAST);
+    is_int(bed_refusal(&b, client), WEFT_ENOENT, "unless another one has it");
+    bed_say(&b, west, WF_MSG_seek, &ask);
+    busy.req = asked(&b, east);
+    bed_say(&b, east, WF_MSG_sought, &busy);
+    ok(bed_told(&b, west, WF_MSG_sought, 0, &m) && m.u.sought.busy, "and a broker alike");
+    bed_fini(&b);
+}
+
+/* Each kind of questions has its share, and of that some is for who is at home here. */
+static void shares_are_apart(void)
+{
+    struct wf_seek ask = {.req = 3, .hops = 3, .origin = 100};
+    uint32_t client, west, east;
+    unsigned n = 0, busy = 0;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b, &client, &west, &east);
+    for (unsigned i = 0; i < 60; i++) {
+        ask.origin++;
+        bed_say(&b, west, WF_MSG_seek, &ask);
+        n += asked(&b, east) != 0;
+        busy += bed_told(&b, west, WF_MSG_sought, 0, &m) && m.u.sought.busy;
+    }
+    ok(n == 16 && busy == 44, "of many questions of a neighbour some are passed on");
+    watch(&b, client, 1, 5);
+    ok(asked(&b, west) != 0, "and a client may still ask");
+    ask.agent = bed_key(77);
+    ask.origin++;
+    bed_say(&b, west, WF_MSG_seek, &ask);
+    ok(asked(&b, east) != 0, "and an agent be sought");
+    bed_fini(&b);
+}
+
+/* So many jobs are looked through, the newest first. */
+static void looks_through_the_newest(void)
+{
+    struct wf_submit s = bed_work(2);
+    uint32_t client, west, east;
+    struct bed b;
+
+    bed_init(&b);
+    b.cfg.max_jobs = b.cfg.retain_jobs = 2 * SEEK_LOOKS;
+    b.cfg.lease_ms = 60000;
+    bed_start(&b);
+    (void) bed_agent(&b, 1, "a1", 9);
+    client = bed_client(&b, 2, "c");
+    west = neighbour(&b, WEST, "west");
+    east = neighbour(&b, EAST, "east");
+    bed_say(&b, client, WF_MSG_submit, &s);
+    for (unsigned i = 1; i <= SEEK_LOOKS; i++) {
+        if (i == SEEK_LOOKS) {
+            ok(has_digits(&b, west, 1, 8, 0, 2) == 1, "of the newest jobs each is found");
+        }
+        s.job = bed_id(9);
+        memcpy(s.job.b, &i, sizeof i);
+        bed_say(&b, client, WF_MSG_submit, &s);
+    }
+    must(b.c->jobs.live == SEEK_LOOKS + 1);
+    ok(has_digits(&b, west, 2, 8, 0, 2) == 0, "older ones by their whole ids alone");
+    watch(&b, client, 2, 5);
+    is_int(bed_count(&b, east, WF_MSG_seek), 0, "as ever");
+    bed_fini(&b);
+}
+
 static void stays_private(void)
 {
     uint32_t client, west, east, other;
@@ -195,6 +380,11 @@ int main(void)
     finds_not();
     answers();
     is_bounded();
+    asks_by_digits();
+    answers_digits();
+    passes_on_that_one_was_busy();
+    shares_are_apart();
+    looks_through_the_newest();
     stays_private();
     return done();
 }

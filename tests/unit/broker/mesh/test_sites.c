@@ -28,11 +28,16 @@ static uint32_t broker(struct bed *b, uint8_t key, const char *name)
     return peer;
 }
 
-static void offer(struct bed *b, uint32_t peer, const char *class_, uint64_t slots,
-                  uint64_t speed_pm, uint64_t price_pusd)
+/* `of_it`: what the capability costs there, when that is not the least of all. */
+static void offer_one(struct bed *b, uint32_t peer, const char *cap, const char *class_,
+                      uint64_t slots, uint64_t speed_pm, uint64_t price_pusd,
+                      uint64_t of_it)
 {
-    const struct wf_cap_row row = {
-        .name = wf_slice_of("echo"), .version = 1, .slots = slots, .warm = 1};
+    const struct wf_cap_row row = {.name = wf_slice_of(cap),
+                                   .version = 1,
+                                   .slots = slots,
+                                   .warm = 1,
+                                   .price_pusd = of_it};
     struct wf_buf rows = WF_BUF_INIT(1024);
     struct wf_agent_info m = {.seq = b->now_us,
                               .slots = slots,
@@ -43,6 +48,12 @@ static void offer(struct bed *b, uint32_t peer, const char *class_, uint64_t slo
     must(wf_rows_add(&rows, &m.caps, wf_desc_cap_row(), &row) == 0);
     bed_say(b, peer, WF_MSG_agent_info, &m);
     wf_buf_fini(&rows);
+}
+
+static void offer(struct bed *b, uint32_t peer, const char *class_, uint64_t slots,
+                  uint64_t speed_pm, uint64_t price_pusd)
+{
+    offer_one(b, peer, "echo", class_, slots, speed_pm, price_pusd, 0);
 }
 
 static void prices(struct bed *b)
@@ -91,6 +102,69 @@ static void tells_classes_and_prices(void)
     m = told(&b, home);
     ok(m.class_.len == 0, "agents of several: of none");
     is_int(m.price_pusd, 5000, "and the price is that of the cheapest");
+    bed_fini(&b);
+}
+
+static uint64_t price_of(const struct wf_agent_info *m, const char *cap)
+{
+    struct wf_rows rows = m->caps;
+    struct wf_cap_row row;
+
+    while (wf_rows_next(&rows, wf_desc_cap_row(), &row)) {
+        if (wf_slice_is(row.name, cap)) {
+            return row.price_pusd;
+        }
+    }
+    return UINT64_MAX;
+}
+
+/* A site has cheap nodes and dear ones, which do not run the same. */
+static void tells_what_each_costs(void)
+{
+    struct wf_agent_info m;
+    uint32_t home, one, two;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    prices(&b);
+    home = broker(&b, 7, "home");
+    one = bed_agent(&b, 1, "a1", 1);
+    two = bed_agent(&b, 2, "a2", 1);
+    bed_tick(&b, BED_SECOND / 4);
+    offer_one(&b, one, "echo", "gpu", 1, 1000, 0, 3);
+    bed_tick(&b, BED_SECOND / 4);
+    offer_one(&b, two, "sort", "plain", 1, 1000, 0, 0);
+    m = told(&b, home);
+    is_int(m.price_pusd, 5000, "of two capabilities one is cheap");
+    is_int(price_of(&m, "sort"), 5000, "which it tells");
+    is_int(price_of(&m, "echo"), 90000, "and that the other is not, by its own book");
+    bed_fini(&b);
+}
+
+static void goes_by_what_it_costs(void)
+{
+    struct wf_submit s = bed_work(1);
+    uint32_t mixed, plain, client;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    prices(&b);
+    mixed = broker(&b, DEAR, "mixed");
+    plain = broker(&b, CHEAP, "plain");
+    offer_one(&b, mixed, "echo", "", 4, 1000, 300, 90000000);
+    offer(&b, plain, "plain", 4, 1000, 9000000);
+    client = bed_client(&b, 2, "c");
+    s.goal = WF_GOAL_COST;
+    bed_say(&b, client, WF_MSG_submit, &s);
+    is_int(bed_count(&b, plain, WF_MSG_assign), 1,
+           "what else is cheap at a site makes this no cheaper");
+    offer_one(&b, mixed, "echo", "", 4, 1000, 300, 300);
+    s = bed_work(2);
+    s.goal = WF_GOAL_COST;
+    bed_say(&b, client, WF_MSG_submit, &s);
+    is_int(bed_count(&b, mixed, WF_MSG_assign), 1, "until it is cheap there, too");
     bed_fini(&b);
 }
 
@@ -229,7 +303,9 @@ static void goes_where_agents_are_near(void)
 int main(void)
 {
     tells_classes_and_prices();
+    tells_what_each_costs();
     goes_where_it_is_cheap();
+    goes_by_what_it_costs();
     sees_its_own();
     tells_how_far_agents_are();
     goes_where_agents_are_near();

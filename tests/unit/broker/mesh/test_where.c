@@ -88,9 +88,45 @@ static void moves(void)
     bed_fini(&b);
 }
 
+/* A link that nobody measured yet is as long as both ends' places have it. */
+static void stands_in(void)
+{
+    struct wf_buf body = WF_BUF_INIT(1024);
+    struct wf_site_fact fact = {{0}};
+    const struct wf_key key = bed_key(FAR);
+    const struct agent *a;
+    uint8_t room[WHERE_BYTES];
+    uint32_t dev_us;
+    struct far f;
+    struct bed b;
+
+    bed_init(&b);
+    b.cfg.key = bed_key(200);
+    b.cfg.boot = 1;
+    b.cfg.lease_ms = b.cfg.heartbeat_ms = 3600000;
+    bed_start(&b);
+    far_init(&b, &f);
+    a = registry_key(&b.c->registry, &key)->agent;
+    b.c->word.where.at.error = WF_COORDS_ONE / 10;
+    is_int(mesh_rtt_us(b.c, a, &dev_us), 0, "of a link of which nothing is known");
+    fact.coords = place(30000, room);
+    must(wf_msg_encode(&body, WF_MSG_site_fact, &fact) == 0);
+    must(gossip_say(f.g, WF_FACT_LINKS, none, wf_slice_make(body.p, body.len), b.now_us,
+                    &f.fx) == 0);
+    carry(&b, &f);
+    ok(mesh_rtt_us(b.c, a, &dev_us) / 1000 == 30, "the guess stands in: %u us",
+       (unsigned) mesh_rtt_us(b.c, a, &dev_us));
+    bed_say(&b, f.peer, WF_MSG_ping, &(struct wf_ping){.seq = 1, .rtt_us = 4000});
+    is_int(mesh_rtt_us(b.c, a, &dev_us), 4000, "until a heartbeat tells");
+    wf_buf_fini(&body);
+    far_fini(&f);
+    bed_fini(&b);
+}
+
 int main(void)
 {
     travels();
     moves();
+    stands_in();
     return done();
 }

@@ -91,6 +91,11 @@ static void retries(void)
     is_int(bed_state(&s.b, 2), WF_JOB_FAILED, "as many as that");
     ok(bed_job(&s.b, 2)->code == WEFT_EFAILED && bed_job(&s.b, 2)->attempt == 2,
        "and then says how");
+    m.job = bed_id(4);
+    bed_say(&s.b, s.client, WF_MSG_submit, &m);
+    bed_result(&s.b, s.agent, 4, 1, WEFT_EINVAL);
+    ok(bed_state(&s.b, 4) == WF_JOB_FAILED && bed_job(&s.b, 4)->code == WEFT_EINVAL,
+       "what no attempt can do better ends at once");
     bed_submit(&s.b, s.client, 3);
     for (unsigned i = 1; i <= s.b.cfg.max_attempts; i++) {
         is_int(bed_state(&s.b, 3), WF_JOB_ASSIGNED, "what befell it is tried again");

@@ -34,9 +34,10 @@ static void takes_apart(void)
 
 static void refuses(void)
 {
-    static const char *const bad[] = {
-        "",      "site", "=lyon", "site=", "a!b", "a>4",     "a<4", "a=b=c",
-        "a b=c", "A=c",  "a!=",   "a>=",   "!=b", "site==x", "a!",  "a>"};
+    static const char *const bad[] = {"",    "site",      "=lyon", "site=",   "a!b",
+                                      "a>4", "a<4",       "a=b=c", "a b=c",   "A=c",
+                                      "a!=", "a>=",       "!=b",   "site==x", "a!",
+                                      "a>",  "a>=banana", "a<=4x", "a>=4 "};
     struct need n = {.op = NEED_LE};
     char text[WF_LABEL_MAX + 3] = "key=";
 
@@ -59,8 +60,7 @@ static void is_met(void)
     ok(met("cpus<=4", "4") && met("cpus<=4", "3") && !met("cpus<=4", "5"), "at most");
     ok(met("mem>=2G", "2147483648") && !met("mem>=2G", "2147483647"), "sizes");
     ok(met("cpus>=10", "10") && !met("cpus>=10", "9"), "numbers, not text");
-    ok(!met("cpus>=4", NULL) && !met("cpus>=4", "many") && !met("cpus>=x", "4"),
-       "what is no number fails");
+    ok(!met("cpus>=4", NULL) && !met("cpus>=4", "many"), "what is no number fails");
 }
 
 int main(void)

@@ -80,6 +80,8 @@ static void refuses(void)
        "what is no submit is refused, by its request");
     ok(!plan(&s, &m, "tier=edge") && bed_refusal(&s.b, s.client) == WEFT_EINVAL,
        "only nodes and sites can be away");
+    ok(!plan(&s, &m, "node=nope") && bed_refusal(&s.b, s.client) == WEFT_ENOENT,
+       "and who is known");
     m.capability = wf_slice_of("nobody-has-it");
     ok(!plan(&s, &m, NULL) && bed_told(&s.b, s.client, WF_MSG_error, 0, &e) &&
            e.u.error.req == 7,

@@ -80,6 +80,7 @@ __attribute__((unused)) static struct route_job bed_job(void)
 {
     return (struct route_job){.capability = 1,
                               .goal = WF_GOAL_BALANCED,
+                              .priority = WF_WAY_PRIORITY,
                               .late_pm = ROUTE_SURE_PM,
                               .avoid = ROUTE_NONE,
                               .sure = ROUTE_NONE};

@@ -106,6 +106,34 @@ static void several(void)
     bed_free(&t.b);
 }
 
+/* A site that has it, or one that leads to such a site. */
+static void sites(void)
+{
+    struct trio t;
+
+    trio_new(&t);
+    t.in[0].nsites = 1;
+    t.in[0].sites[0] = (struct route_site){.node = t.a, .have = MB};
+    is_int(plan(&t, t.a).bytes + plan(&t, t.a).us, 0,
+           "a site that has it need not fetch");
+    is_int(plan(&t, t.g).bytes, MB, "others must");
+    t.in[0].sites[0].way_us = 50 * MS;
+    is_int(plan(&t, t.a).way_us, 50 * MS, "one behind it that has it is so much further");
+    is_int(plan(&t, t.a).us, 0, "where it need not be fetched either");
+    t.in[0].sites[0].way_us = 60 * MS;
+    is_int(plan(&t, t.a).us, 55 * MS, "unless that would be there sooner");
+    is_int(plan(&t, t.a).way_us, 0, "and then it goes no further");
+    t.job.ninputs = 2;
+    is_int(plan(&t, t.a).us, 55 * MS, "of two inputs it has one: both, side by side");
+    t.in[1].bytes = t.in[1].holders[0].have = 10 * MB;
+    t.in[1].nsites = 1;
+    t.in[1].sites[0] =
+        (struct route_site){.node = t.a, .way_us = 60 * MS, .have = 9 * MB};
+    is_int(plan(&t, t.a).bytes, MB, "of the larger one it lacks some");
+    is_int(plan(&t, t.a).us, 55 * MS, "which it fetches from here");
+    bed_free(&t.b);
+}
+
 static void money(void)
 {
     struct trio t;
@@ -192,6 +220,7 @@ int main(void)
 {
     links();
     holders();
+    sites();
     several();
     money();
     chosen();

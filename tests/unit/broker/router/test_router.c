@@ -158,7 +158,7 @@ static int node_is_sound(const struct model *m, uint32_t node)
     uint32_t offered = 0;
 
     for (uint32_t i = 0; i < rest->nplaces; i++) {
-        const struct place *p = place_at(rest, i);
+        const struct rplace *p = place_at(rest, i);
         const struct rcap *c = &r->caps[p->capability];
 
         if (p->at >= c->n || c->v[p->at].node != node || c->chances[p->at].node != node ||

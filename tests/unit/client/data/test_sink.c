@@ -194,6 +194,54 @@ static void test_copy(struct folder *f)
            "or not");
 }
 
+static int begin_kept(struct sink *s, struct folder *f, const char *name)
+{
+    must(sink_init(s, folder_path(f, name), SINK_PART, &blob.digest, SIZE) == 0);
+    s->keep = 1;
+    return sink_open(s, NULL);
+}
+
+static void test_kept(struct folder *f)
+{
+    struct wf_err err = {0, ""};
+    struct sink s;
+    uint8_t *bytes;
+    size_t len = 0;
+
+    is_int(begin_kept(&s, f, "kept"), 0, "what is to be kept is not there:");
+    is_int(sink_look(&s, 1, scratch, NULL), 0, "nothing is looked at");
+    is_int(s.have, 0, "and all is to be got");
+    sink_fini(&s);
+    folder_write(f, "kept", SIZE, 9);
+    is_int(begin_kept(&s, f, "kept"), 0, "a file of that length");
+    is_int(sink_look(&s, 1, scratch, NULL), 1, "is looked at in steps");
+    while (sink_look(&s, CHUNK, scratch, &err) == 1) {
+    }
+    ok(s.have == SIZE && s.leaves != NULL, "with the same bytes nothing is to be got");
+    is_int(sink_finish(&s, NULL), 0, "and it is done");
+    sink_fini(&s);
+    ok(!folder_has(f, "kept.part"), "without a part");
+    is_int(sink_find(folder_path(f, "kept"), &blob.digest, SIZE, &err), 1, "it is found");
+    is_int(sink_find(folder_path(f, "none"), &blob.digest, SIZE, &err), 0, "or not");
+    folder_write(f, "kept", SIZE, 8);
+    is_int(begin_kept(&s, f, "kept"), 0, "one with other bytes");
+    is_int(sink_look(&s, UINT64_MAX, scratch, &err), WEFT_EEXIST, "is told apart");
+    ok(strstr(err.text, "/kept is there") != NULL, "and named");
+    sink_fini(&s);
+    is_int(sink_find(folder_path(f, "kept"), &blob.digest, SIZE, &err), WEFT_EEXIST,
+           "by who writes it, too");
+    bytes = folder_read(f, "kept", &len);
+    ok(len == SIZE && bytes[0] != blob.bytes[0] && !folder_has(f, "kept.part"),
+       "it stays, alone");
+    free(bytes);
+    folder_write(f, "kept", SIZE + 1, 9);
+    is_int(begin_kept(&s, f, "kept"), WEFT_EEXIST, "one of another length at once");
+    sink_fini(&s);
+    folder_mkdir(f, "dir");
+    is_int(begin_kept(&s, f, "dir"), WEFT_EEXIST, "and what is no file");
+    sink_fini(&s);
+}
+
 /* A name may be as long as the file system takes it; its part has one, too. */
 static void test_long_name(struct folder *f)
 {
@@ -230,6 +278,7 @@ int main(void)
     test_not_resumed(&f);
     test_two(&f);
     test_wrong(&f);
+    test_kept(&f);
     test_memory();
     test_small(&f);
     test_copy(&f);

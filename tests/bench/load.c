@@ -34,11 +34,14 @@ void load_stamp(uint8_t payload[LOAD_PAYLOAD])
 
 int load_done(struct load *l, uint64_t sent_ns, uint64_t now_ns)
 {
-    if (now_ns >= l->until_ns) {
+    if (now_ns >= l->until_ns && l->hist.n >= l->window) {
         return 0;
     }
     if (now_ns >= l->from_ns) {
         hist_add(&l->hist, now_ns - sent_ns);
+        if (now_ns > l->until_ns) {
+            l->until_ns = now_ns;
+        }
     }
     return 1;
 }

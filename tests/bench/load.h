@@ -2,8 +2,9 @@
  *
  * A system under test sends `window` requests, and one more for each reply for which
  * load_done() or load_reply() says so.  Replies count from after a warm-up until the time
- * is over; then the processes are ended without waiting for the rest.  An echo request
- * carries the time at which it was sent, so measuring it needs no table.
+ * is over, or, on a machine so slow that less came, until a window of them has come; then
+ * the processes are ended without waiting for the rest.  An echo request carries the time
+ * at which it was sent, so measuring it needs no table.
  */
 #ifndef TESTS_BENCH_LOAD_H
 #define TESTS_BENCH_LOAD_H

@@ -1,6 +1,7 @@
 #include "proto/link.h"
 
 #include "common/err.h"
+#include "common/plant.h"
 #include "common/sm.h"
 #include "common/str.h"
 #include "proto/trials.h"
@@ -380,10 +381,10 @@ static void count_visit(struct wf_link *l, uint64_t now_us, unsigned to)
                                           stay_us(l))
                     : 0;
     l->visits = leaves_work ? l->visits + 1 : 0;
-#ifndef WEFT_PLANT_NO_HYSTERESIS
-    l->stay_us = now_us + stay_us(l);
-    wf_ways_visit(&l->ways, to, now_us, VAIN_STAYS * stay_us(l));
-#endif
+    if (!WF_PLANT(NO_HYSTERESIS)) {
+        l->stay_us = now_us + stay_us(l);
+        wf_ways_visit(&l->ways, to, now_us, VAIN_STAYS * stay_us(l));
+    }
 }
 
 void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out)

@@ -1,18 +1,15 @@
 #include "proto/trials.h"
 
 #include "common/err.h"
+#include "common/plant.h"
 #include "proto/words.h"
 
-#define MS       1000u
-#define TRY_MS   30000u
-#define AGAIN_US 1000000u /* after one that spoke for where work waits */
-#define STALE_US 600000000u
-#ifdef WEFT_PLANT_WAITS_FOR_LEASE
-#define SILENT_BEATS 1000u
-#else
-#define SILENT_BEATS 2u
-#endif
-#define TWICE 2u
+#define MS           1000u
+#define TRY_MS       30000u
+#define AGAIN_US     1000000u /* after one that spoke for where work waits */
+#define STALE_US     600000000u
+#define SILENT_BEATS (WF_PLANT(WAITS_FOR_LEASE) ? 1000u : 2u)
+#define TWICE        2u
 /* To connect takes round trips for TCP, the greeting and two of CURVE. */
 #define ROUND_TRIPS 4u
 

@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/str.h"
 
 #include <stdio.h>
@@ -74,9 +75,9 @@ static void hold(struct node_blob *b, struct wf_effects *out)
 {
     int want = b->here && !wf_list_empty(&b->uses);
 
-#ifdef WEFT_PLANT_INPUT_UNHELD
-    want = b->held;
-#endif
+    if (WF_PLANT(INPUT_UNHELD)) {
+        want = b->held;
+    }
     if (want != b->held && b->here) {
         wf_effects_add(out, want ? WF_EFFECT_BLOB_HOLD : WF_EFFECT_BLOB_RELEASE, 0, 0,
                        &b->digest, sizeof b->digest, NULL);

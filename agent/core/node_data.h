@@ -19,6 +19,7 @@
 #define AGENT_CORE_NODE_DATA_H
 
 #include "agent/core/node_int.h"
+#include "common/plant.h"
 
 #define NODE_BLOBS_MAX     (1u << 20) /* known of */
 #define NODE_USES_MAX      (1u << 20) /* over all sets */
@@ -161,11 +162,7 @@ struct node_data {
 
 static inline int node_blob_whole(const struct node_blob *b)
 {
-#ifdef WEFT_PLANT_INPUT_EARLY
-    return b->here;
-#else
-    return b->here && b->have == b->size;
-#endif
+    return b->here && (WF_PLANT(INPUT_EARLY) || b->have == b->size);
 }
 
 struct node_blob *node_blob_get(const struct node_data *d,

@@ -13,6 +13,8 @@
  */
 #include "agent/core/node_int.h"
 
+#include "common/plant.h"
+
 /* A broker that died is taken over within two; then each heartbeat counts. */
 #define CLAIM_LEASES 4u
 #define CLAIM_MAX_US 30000000u /* between two */
@@ -28,9 +30,9 @@
 
 int node_is_ours(const struct node *n, const struct run *r)
 {
-#ifdef WEFT_PLANT_RUNS_OF_ANYBODY
-    return 1;
-#endif
+    if (WF_PLANT(RUNS_OF_ANYBODY)) {
+        return 1;
+    }
     return wf_home_same_broker(&r->home, &n->home);
 }
 
@@ -61,9 +63,9 @@ int node_holds(const void *owner, const struct wf_home *home)
 
 static int has_runs(const struct node *n, const struct wf_home *home)
 {
-#ifdef WEFT_PLANT_LEAVES_WITH_RUNS
-    return 0;
-#endif
+    if (WF_PLANT(LEAVES_WITH_RUNS)) {
+        return 0;
+    }
     return (node_holds(n, home) & WF_HOLDS_ALONE) != 0;
 }
 
@@ -147,7 +149,6 @@ void node_on_seek(struct node *n, const struct wf_seek *m, struct wf_effects *ou
 /* -- going ------------------------------------------------------------------------------
  */
 
-#ifdef WEFT_PLANT_RUNS_DROPPED
 static void drop_others(struct node *n, struct wf_effects *out)
 {
     struct run *r;
@@ -159,13 +160,12 @@ static void drop_others(struct node *n, struct wf_effects *out)
         }
     }
 }
-#endif
 
 void node_move_opened(struct node *n, struct wf_effects *out)
 {
-#ifdef WEFT_PLANT_RUNS_DROPPED
-    drop_others(n, out);
-#endif
+    if (WF_PLANT(RUNS_DROPPED)) {
+        drop_others(n, out);
+    }
     n->moving = 0;
     n->move_fails = 0;
     n->claim_wait_us = n->link.heartbeat_us;

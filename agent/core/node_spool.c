@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/plant.h"
 
 #include <string.h>
 
@@ -145,9 +146,9 @@ static const struct wf_list_node *wanting(const struct node *n)
 
 static int wants_spool(const struct node *n)
 {
-#ifdef WEFT_PLANT_SPOOL_LOST
-    return 0;
-#endif
+    if (WF_PLANT(SPOOL_LOST)) {
+        return 0;
+    }
     return n->cfg.spool_bytes != 0 && !wf_list_empty(wanting(n));
 }
 

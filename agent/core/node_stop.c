@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/plant.h"
 
 #include <stdio.h>
 
@@ -27,14 +28,12 @@ static uint64_t wall_of(const struct node *n, const struct run *r)
 /* When being cut off ends a run, which counts from when its broker was last heard. */
 static uint64_t cut_due_us(const struct node *n, const struct run *r)
 {
-#ifdef WEFT_PLANT_STOP_AFTER_IGNORED
-    return UINT64_MAX;
-#endif
-#ifdef WEFT_PLANT_ANY_BROKER_COUNTS
-    if (node_is_open(n)) {
+    if (WF_PLANT(STOP_AFTER_IGNORED)) {
         return UINT64_MAX;
     }
-#endif
+    if (WF_PLANT(ANY_BROKER_COUNTS) && node_is_open(n)) {
+        return UINT64_MAX;
+    }
     return r->stop_after_ms == 0 || (node_is_open(n) && node_is_ours(n, r))
                ? UINT64_MAX
                : wf_add_sat(r->cut_us,

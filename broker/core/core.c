@@ -2,7 +2,7 @@
 #include "broker/core/jobs/reclaim.h"
 #include "broker/core/jobs/replay.h"
 #include "broker/core/jobs/work.h"
-#include "broker/core/mesh/folders.h"
+#include "broker/core/mesh/data/folders.h"
 #include "broker/core/mesh/guests.h"
 
 #include "common/check.h"

@@ -1,5 +1,6 @@
 #include "client/core/homes.h"
 
+#include "common/plant.h"
 #include "proto/words.h"
 
 /* How long who has the store may not know a job, before it is believed.  A broker that is
@@ -67,9 +68,9 @@ int wf_homes_take(struct wf_homes *h, struct wf_call *call, const struct wf_call
         }
         h->v[call->home - 1].n++;
     }
-#ifdef WEFT_PLANT_SENT_ANYWHERE
-    return 1;
-#endif
+    if (WF_PLANT(SENT_ANYWHERE)) {
+        return 1;
+    }
     return wf_homes_here(h, call);
 }
 
@@ -130,9 +131,9 @@ int wf_homes_hold(const struct wf_homes *h, const struct wf_home *home)
 {
     int held = 0;
 
-#ifdef WEFT_PLANT_CALLS_LEFT_BEHIND
-    return 0;
-#endif
+    if (WF_PLANT(CALLS_LEFT_BEHIND)) {
+        return 0;
+    }
     for (unsigned i = 0; i < WF_HOMES_MAX; i++) {
         if (h->v[i].n == 0 || !is_of(h, i, home)) {
             continue;

@@ -1,5 +1,5 @@
 /* bench-data SYSTEM [--mib N] [--seconds S]: bytes from one process to another */
-#include "tests/bench/data.h"
+#include "tests/bench/data/data.h"
 
 static const struct bench_system systems[] = {
     {"weft-direct", data_weft_direct, NULL},

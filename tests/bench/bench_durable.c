@@ -3,7 +3,7 @@
  * The scratch folder, below $TMPDIR, must be on a disk.  weft-fast is the same as weft
  * with jobs that are kept in memory only, to tell what durability costs.
  */
-#include "tests/bench/durable.h"
+#include "tests/bench/durable/durable.h"
 
 #define TOUCH_BYTES ((size_t) 2 << 30)
 

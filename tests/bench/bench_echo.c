@@ -1,5 +1,5 @@
 /* bench-echo SYSTEM [--window N] [--seconds S]: echo jobs through one system */
-#include "tests/bench/echo.h"
+#include "tests/bench/echo/echo.h"
 
 #ifdef HAVE_GEARMAN
 #define GEARMAN(fn) fn, NULL

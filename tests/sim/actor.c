@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "tests/sim/whose.h"
+#include "tests/sim/roam/whose.h"
 
 #define AGAIN_MAX 1000u
 

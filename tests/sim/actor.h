@@ -8,7 +8,7 @@
 
 #include "proto/effects.h"
 #include "tests/sim/local.h"
-#include "tests/sim/roam.h"
+#include "tests/sim/roam/roam.h"
 
 struct host;
 struct sim;

@@ -2,7 +2,7 @@
 
 #include "common/check.h"
 #include "tests/sim/draw.h"
-#include "tests/sim/whose.h"
+#include "tests/sim/roam/whose.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "common/check.h"
 #include "common/mem.h"
 #include "tests/sim/handlers.h"
-#include "tests/sim/held.h"
+#include "tests/sim/roam/held.h"
 
 #include <stdio.h>
 #include <string.h>

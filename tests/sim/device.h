@@ -6,7 +6,7 @@
 #include "proto/join.h"
 #include "tests/sim/actor.h"
 #include "tests/sim/data/shelf.h"
-#include "tests/sim/spool.h"
+#include "tests/sim/disk/spool.h"
 
 #define DEVICE_RUNS   32
 #define DEVICE_OUTPUT 2048u /* bytes of stdout that a run may have */

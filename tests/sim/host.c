@@ -4,7 +4,7 @@
 #include "common/mem.h"
 #include "tests/sim/abroad.h"
 #include "tests/sim/oracle.h"
-#include "tests/sim/whose.h"
+#include "tests/sim/roam/whose.h"
 
 #include <string.h>
 

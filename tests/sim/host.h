@@ -7,7 +7,7 @@
 #define TESTS_SIM_HOST_H
 
 #include "broker/core/core_int.h"
-#include "tests/sim/disk.h"
+#include "tests/sim/disk/disk.h"
 #include "tests/sim/lite.h"
 #include "tests/sim/local.h"
 #include "tests/sim/port.h"

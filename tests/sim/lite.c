@@ -2,8 +2,8 @@
 #include "common/check.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "tests/sim/disk/vfs.h"
 #include "tests/sim/sim.h"
-#include "tests/sim/vfs.h"
 
 #include <stdio.h>
 #include <string.h>

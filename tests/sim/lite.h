@@ -3,8 +3,8 @@
 #define TESTS_SIM_LITE_H
 
 #include "broker/store/driver.h"
-#include "tests/sim/disk.h"
-#include "tests/sim/sectors.h"
+#include "tests/sim/disk/disk.h"
+#include "tests/sim/disk/sectors.h"
 
 struct host;
 

@@ -11,7 +11,7 @@
 #ifndef TESTS_SIM_ROGUE_H
 #define TESTS_SIM_ROGUE_H
 
-#include "broker/core/mesh/sign.h"
+#include "broker/core/mesh/gossip/sign.h"
 #include "proto/link.h"
 #include "tests/sim/actor.h"
 

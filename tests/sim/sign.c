@@ -1,7 +1,7 @@
 /* Signatures of facts for a world of one process, in place of those of libsodium: a world
  * makes and verifies thousands, of some 60 us each.  Nobody in a world knows how these
  * are made but the cores; what real ones are worth is tested on their own. */
-#include "broker/core/mesh/sign.h"
+#include "broker/core/mesh/gossip/sign.h"
 
 #include "common/fnv.h"
 

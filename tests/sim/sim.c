@@ -3,9 +3,9 @@
 #include "common/check.h"
 #include "common/mem.h"
 #include "tests/sim/cast.h"
-#include "tests/sim/drill.h"
 #include "tests/sim/mesh.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/roam/drill.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 #include "broker/core/data/inputs.h"
 
-#include "broker/core/mesh/folders.h"
+#include "broker/core/mesh/data/folders.h"
 
 #include "common/err.h"
 

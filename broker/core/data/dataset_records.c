@@ -3,7 +3,7 @@
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/replay.h"
-#include "broker/core/mesh/named.h"
+#include "broker/core/mesh/data/named.h"
 
 #include "common/err.h"
 #include "common/log.h"

@@ -1,8 +1,8 @@
 /* Datasets: put, removed, pinned, listed. */
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
+#include "broker/core/mesh/data/named.h"
 #include "broker/core/mesh/lead.h"
-#include "broker/core/mesh/named.h"
 
 #include "common/err.h"
 #include "proto/name.h"

@@ -1,7 +1,7 @@
 /* Who holds what, and who may fetch it. */
 #include "broker/core/data/inputs.h"
 
-#include "broker/core/mesh/copies.h"
+#include "broker/core/mesh/data/copies.h"
 #include "broker/core/mesh/guests.h"
 #include "common/err.h"
 #include "common/log.h"

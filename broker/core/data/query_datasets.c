@@ -1,8 +1,8 @@
 /* Datasets: listed, and shown with their files and where they are. */
 #include "broker/core/data/inputs.h"
 
-#include "broker/core/mesh/folders.h"
-#include "broker/core/mesh/named.h"
+#include "broker/core/mesh/data/folders.h"
+#include "broker/core/mesh/data/named.h"
 
 #include "common/err.h"
 #include "proto/name.h"

@@ -10,6 +10,7 @@
 #include "common/check.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/plant.h"
 
 #include <stdio.h>
 
@@ -349,14 +350,12 @@ void hedge_number(struct job *j)
     if (j->wishes != NULL) {
         j->wishes->hedged.due_us = 0;
         j->wishes->hedged.wanted = 0;
-#ifndef WEFT_PLANT_COPY_NUMBER
-        if (j->wishes->hedged.last > numbers_last(j)) {
+        if (!WF_PLANT(COPY_NUMBER) && j->wishes->hedged.last > numbers_last(j)) {
             j->attempt = j->wishes->hedged.last;
             j->numbers = 1;
             /* On record with the copy, whose numbers it was to take. */
             j->reserved = (uint32_t) wf_max_u64(j->reserved, j->attempt);
         }
-#endif
     }
 }
 

@@ -9,6 +9,7 @@
 #include "broker/core/place/place.h"
 #include "broker/core/place/wishes.h"
 #include "common/err.h"
+#include "common/plant.h"
 #include "proto/name.h"
 
 #include <inttypes.h>
@@ -209,10 +210,12 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
 static int has_room(struct core *c, const struct wf_submit *m,
                     const struct job_data *data, struct wf_effects *out)
 {
-#ifndef WEFT_PLANT_UNBOUNDED
     size_t more = (size_t) m->payload.len + m->needs.len + data->inputs.len +
                   m->node.len + m->name.len + data->residency.len + 3 + wishes_size(m);
 
+    if (WF_PLANT(UNBOUNDED)) {
+        return 1;
+    }
     if (c->stopping || c->jobs.live >= c->cfg.max_jobs || more > c->cfg.max_bytes) {
         return 0;
     }
@@ -220,7 +223,6 @@ static int has_room(struct core *c, const struct wf_submit *m,
         work_retain(c, more, out);
         return c->jobs.bytes <= c->cfg.max_bytes - more;
     }
-#endif
     return 1;
 }
 
@@ -263,9 +265,9 @@ static int add_job(struct turn *t, const struct wf_submit *m, const struct job_d
 void submit_begin(struct core *c, struct job *j, struct wf_effects *out)
 {
     ledger_write(c, j, LEDGER_JOB);
-#ifdef WEFT_PLANT_ACK_BEFORE_SYNC
-    work_accept(c, j, out);
-#endif
+    if (WF_PLANT(ACK_BEFORE_SYNC)) {
+        work_accept(c, j, out);
+    }
     if (j->class_ == WF_CLASS_FAST) {
         work_accept(c, j, out);
     }
@@ -334,12 +336,10 @@ void on_submit(struct turn *t)
     const struct wf_submit *m = &t->msg->u.submit;
     struct job *j = jobs_get(&c->jobs, &m->job);
 
-#ifdef WEFT_PLANT_DEDUP_LOST
-    if (j != NULL && wf_job_is_final(j->state) && !j->occupies) {
+    if (WF_PLANT(DEDUP_LOST) && j != NULL && wf_job_is_final(j->state) && !j->occupies) {
         jobs_forget(&c->jobs, j);
         j = NULL;
     }
-#endif
     if (j != NULL) {
         resubmit(t, j, m);
         return;

@@ -5,6 +5,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plant.h"
 
 #include <string.h>
 
@@ -205,10 +206,10 @@ void promises_break(struct core *c, uint64_t lsn, struct wf_effects *out)
 void promises_failed(struct core *c, uint64_t lsn, struct wf_effects *out)
 {
     c->count.store_errors++;
-#ifdef WEFT_PLANT_FORGET_ON_ERROR
-    promises_durable(c, c->lsn, out);
-    return;
-#endif
+    if (WF_PLANT(FORGET_ON_ERROR)) {
+        promises_durable(c, c->lsn, out);
+        return;
+    }
     ledger_failed(c, lsn, out);
     promises_break(c, lsn, out);
     if (!c->store_failing) {

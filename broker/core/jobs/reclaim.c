@@ -9,6 +9,7 @@
 #include "broker/core/mesh/numbers.h"
 #include "common/err.h"
 #include "common/mem.h"
+#include "common/plant.h"
 
 #include <stdlib.h>
 
@@ -63,11 +64,11 @@ static void reclaim_end(struct core *c, struct wf_effects *out)
             continue;
         }
         j->unclaimed = 0;
-#ifdef WEFT_PLANT_RESTART_REASSIGN
-        j->attempt = j->reserved - 1;
-        work_place(c, j, out);
-        continue;
-#endif
+        if (WF_PLANT(RESTART_REASSIGN)) {
+            j->attempt = j->reserved - 1;
+            work_place(c, j, out);
+            continue;
+        }
         if (j->agent != NULL && j->state == WF_JOB_QUEUED) {
             /* It ran there, and is gone with it, or with this broker. */
             job_move(&c->jobs, j, WF_JOB_ASSIGNED);

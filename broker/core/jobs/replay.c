@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/str.h"
 
 #include <stdio.h>
@@ -91,9 +92,9 @@ static void set_accepted(struct core *c, struct job *j, uint64_t wall_ms)
 {
     j->accepted_ms = wall_ms;
     j->accepted_us = c->now_us - since_us(c, wall_ms);
-#ifdef WEFT_PLANT_DEADLINE_RESET
-    j->accepted_us = c->now_us;
-#endif
+    if (WF_PLANT(DEADLINE_RESET)) {
+        j->accepted_us = c->now_us;
+    }
 }
 
 static void move_watches(struct wf_list_node *to, struct job *j)
@@ -290,12 +291,12 @@ static int replay_attempt(struct core *c, struct wf_slice record)
         return 0;
     }
     j->attempt = j->reserved = (uint32_t) m->attempt;
-#ifndef WEFT_PLANT_NUMBERS_FORGOTTEN
-    j->numbers = (uint32_t) m->numbers;
-#endif
-#ifdef WEFT_PLANT_RESTART_REASSIGN
-    j->attempt--;
-#endif
+    if (!WF_PLANT(NUMBERS_FORGOTTEN)) {
+        j->numbers = (uint32_t) m->numbers;
+    }
+    if (WF_PLANT(RESTART_REASSIGN)) {
+        j->attempt--;
+    }
     j->tries = (unsigned) m->tries;
     j->crashes = (unsigned) m->crashes;
     j->lost = (unsigned) m->lost;

@@ -4,6 +4,7 @@
 #include "broker/core/jobs/work.h"
 #include "common/err.h"
 #include "common/fnv.h"
+#include "common/plant.h"
 
 #include <string.h>
 
@@ -18,18 +19,16 @@ static uint64_t hash_of(const struct core *c, const struct job *j)
     h = wf_fnv_bytes(h, &j->version, sizeof j->version);
     h = wf_fnv_bytes(h, j->payload_blob.b, sizeof j->payload_blob.b);
     h = wf_fnv_bytes(h, j->inputs.p, j->inputs.len);
-#ifdef WEFT_PLANT_REUSE_ANY
-    payload.len = 0;
-#endif
+    if (WF_PLANT(REUSE_ANY)) {
+        payload.len = 0;
+    }
     return wf_fnv_bytes(h, payload.p, payload.len);
 }
 
 static int is_like(const struct job *a, const struct job *b)
 {
     return a->owner == b->owner && a->capability == b->capability &&
-#ifndef WEFT_PLANT_REUSE_ANY
-           wf_slice_eq(job_payload(a), job_payload(b)) &&
-#endif
+           (WF_PLANT(REUSE_ANY) || wf_slice_eq(job_payload(a), job_payload(b))) &&
            a->version == b->version &&
            wf_slice_eq(wf_slice_of(a->pin), wf_slice_of(b->pin)) &&
            wf_digest_eq(&a->payload_blob, &b->payload_blob) &&

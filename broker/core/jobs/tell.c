@@ -5,6 +5,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "proto/words.h"
 
 void work_tell_state(const struct core *c, const struct job *j, struct wf_effects *out)
@@ -85,11 +86,10 @@ void work_tell_outcome(struct core *c, struct job *j, struct wf_effects *out)
     if (j->submitter != 0 && session_get(&c->sessions, j->submitter) != NULL) {
         work_send_outcome(j, j->submitter, out);
     }
-#ifdef WEFT_PLANT_WRONG_SESSION
-    if (j->submitter != 0 && session_get(&c->sessions, j->submitter ^ 1) != NULL) {
+    if (WF_PLANT(WRONG_SESSION) && j->submitter != 0 &&
+        session_get(&c->sessions, j->submitter ^ 1) != NULL) {
         work_send_outcome(j, j->submitter ^ 1, out);
     }
-#endif
     while ((n = wf_list_first(&j->watches)) != NULL) {
         struct watch *w = CONTAINER_OF(n, struct watch, of_job);
 

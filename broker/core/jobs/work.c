@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/str.h"
 #include "proto/words.h"
 
@@ -94,9 +95,9 @@ static void assign(struct core *c, struct job *j, struct offer *o,
 /* May it be assigned as far as its records go? */
 static int is_reserved(const struct core *c, const struct job *j)
 {
-#ifdef WEFT_PLANT_NO_RESERVE
-    return 1;
-#endif
+    if (WF_PLANT(NO_RESERVE)) {
+        return 1;
+    }
     return j->class_ != WF_CLASS_DURABLE ||
            (ledger_settled(c, j) && numbers_next(j) <= j->reserved);
 }
@@ -413,9 +414,9 @@ void work_finish(struct core *c, struct job *j, const struct work_end *end,
     }
     if (j->class_ == WF_CLASS_DURABLE) {
         ledger_write(c, j, LEDGER_OUTCOME);
-#ifdef WEFT_PLANT_OUTCOME_BEFORE_SYNC
-        work_tell_outcome(c, j, out);
-#endif
+        if (WF_PLANT(OUTCOME_BEFORE_SYNC)) {
+            work_tell_outcome(c, j, out);
+        }
     } else {
         work_tell_outcome(c, j, out);
         reuse_finished(c, j, out);

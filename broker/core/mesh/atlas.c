@@ -1,7 +1,7 @@
 #include "broker/core/mesh/atlas.h"
 
 #include "broker/core/core_int.h"
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "common/err.h"
 #include "common/fnv.h"
 #include "common/map.h"

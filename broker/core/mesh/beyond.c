@@ -1,7 +1,7 @@
 #include "broker/core/mesh/beyond.h"
 
 #include "broker/core/core_int.h"
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "broker/core/mesh/guests.h"
 #include "broker/core/mesh/where.h"
 

@@ -11,7 +11,7 @@
 #ifndef BROKER_CORE_MESH_BEYOND_H
 #define BROKER_CORE_MESH_BEYOND_H
 
-#include "broker/core/mesh/holds.h"
+#include "broker/core/mesh/data/holds.h"
 
 #define BEYOND_MAX 32u
 

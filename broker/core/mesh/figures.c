@@ -1,7 +1,7 @@
 #include "broker/core/mesh/figures.h"
 
 #include "broker/core/core_int.h"
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "broker/core/place/routes.h"
 
 #define ROWS_MAX  32u

@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/fnv.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/str.h"
 
 #include <string.h>
@@ -90,9 +91,9 @@ struct wf_id guest_id(const struct wf_key *owner, const struct wf_id *job,
     uint64_t half[2] = {wf_fnv_u64(WF_FNV_START, 1), wf_fnv_u64(WF_FNV_START, 2)};
     struct wf_id id;
 
-#ifdef WEFT_PLANT_GUEST_NUMBER
-    attempt = 0;
-#endif
+    if (WF_PLANT(GUEST_NUMBER)) {
+        attempt = 0;
+    }
     for (unsigned i = 0; i < 2; i++) {
         half[i] = wf_fnv_bytes(half[i], owner->b, sizeof owner->b);
         half[i] = wf_fnv_bytes(half[i], job->b, sizeof job->b);
@@ -122,9 +123,9 @@ static struct session *home_of(const struct job *j)
 
 static struct wf_rows path_of(const struct job *j)
 {
-#ifdef WEFT_PLANT_PATH_LOST
-    return (struct wf_rows){0};
-#endif
+    if (WF_PLANT(PATH_LOST)) {
+        return (struct wf_rows){0};
+    }
     return j->guest != NULL ? j->guest->path : (struct wf_rows){0};
 }
 
@@ -257,9 +258,9 @@ static unsigned run_state(const struct job *j)
 /* An outcome that is not safe yet is told when it is. */
 static int is_told(const struct core *c, const struct job *j)
 {
-#ifdef WEFT_PLANT_GUEST_BEFORE_SYNC
-    return wf_job_is_final(j->state);
-#endif
+    if (WF_PLANT(GUEST_BEFORE_SYNC)) {
+        return wf_job_is_final(j->state);
+    }
     return wf_job_is_final(j->state) && ledger_settled(c, j);
 }
 
@@ -267,15 +268,16 @@ void guests_drop(struct core *c, struct wf_effects *out)
 {
     struct wf_list_node *n, *next;
 
-#ifdef WEFT_PLANT_GUEST_FORGOTTEN
-    for (n = wf_list_first(&c->jobs.all); n != NULL; n = wf_list_next(&c->jobs.all, n)) {
-        struct job *j = CONTAINER_OF(n, struct job, in_all);
+    if (WF_PLANT(GUEST_FORGOTTEN)) {
+        for (n = wf_list_first(&c->jobs.all); n != NULL;
+             n = wf_list_next(&c->jobs.all, n)) {
+            struct job *j = CONTAINER_OF(n, struct job, in_all);
 
-        if (j->guest != NULL && is_told(c, j)) {
-            guest_let_go(c, j);
+            if (j->guest != NULL && is_told(c, j)) {
+                guest_let_go(c, j);
+            }
         }
     }
-#endif
     for (n = wf_list_first(&c->mesh.over); n != NULL; n = next) {
         next = wf_list_next(&c->mesh.over, n);
         work_drop(c, CONTAINER_OF(n, struct guest, over)->of, out);
@@ -291,9 +293,9 @@ static void list_guests(const struct core *c, const struct agent *owner, int end
         const struct job *j = CONTAINER_OF(n, struct job, in_all);
         struct wf_run_row row;
 
-#ifdef WEFT_PLANT_RESYNC_WITHOUT_GUESTS
-        continue;
-#endif
+        if (WF_PLANT(RESYNC_WITHOUT_GUESTS)) {
+            continue;
+        }
         if (j->guest != NULL && j->owner == owner->principal && !j->guest->acked &&
             wf_job_is_final(j->state) == ended && rows->count < WF_RUNS_MAX) {
             row = (struct wf_run_row){j->guest->job, j->guest->attempt, run_state(j)};
@@ -362,12 +364,10 @@ void guest_give_back(struct core *c, struct job *j, int code, const char *why,
 
     /* While the link is down it ends with that code, which result says later. */
     j->guest->back = home_of(j) != NULL;
-#ifdef WEFT_PLANT_BACK_BEFORE_SYNC
-    if (j->guest->back) {
+    if (WF_PLANT(BACK_BEFORE_SYNC) && j->guest->back) {
         tell_refusal(home_of(j), j, code, why, numbers_left(j), out);
         guest_let_go(c, j);
     }
-#endif
     work_finish(c, j, &end, out);
 }
 
@@ -413,9 +413,9 @@ void guests_revoked(struct core *c, const struct principal *home, struct wf_effe
                                  .code = WEFT_EREVOKED,
                                  .reason = "the key of its broker was revoked"};
 
-#ifdef WEFT_PLANT_GUESTS_OF_REVOKED
-    return;
-#endif
+    if (WF_PLANT(GUESTS_OF_REVOKED)) {
+        return;
+    }
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
         struct job *j = CONTAINER_OF(n, struct job, in_all);

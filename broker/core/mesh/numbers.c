@@ -3,6 +3,7 @@
 #include "broker/core/mesh/guests.h"
 #include "broker/core/peers/agents.h"
 #include "broker/core/place/wishes.h"
+#include "common/plant.h"
 
 uint32_t numbers_last(const struct job *j)
 {
@@ -11,9 +12,9 @@ uint32_t numbers_last(const struct job *j)
 
 uint32_t numbers_next(const struct job *j)
 {
-#ifdef WEFT_PLANT_NUMBERS_AGAIN
-    return j->attempt + 1;
-#endif
+    if (WF_PLANT(NUMBERS_AGAIN)) {
+        return j->attempt + 1;
+    }
     return numbers_last(j) + 1;
 }
 

@@ -3,9 +3,10 @@
 
 #include "broker/core/jobs/submit.h"
 #include "broker/core/jobs/work.h"
-#include "broker/core/mesh/folders.h"
+#include "broker/core/mesh/data/folders.h"
 #include "broker/core/place/place.h"
 #include "common/err.h"
+#include "common/plant.h"
 #include "common/str.h"
 
 #include <string.h>
@@ -21,9 +22,9 @@ static void refuse_guest(struct turn *t, int code, const char *text)
                                 .left = m->numbers};
 
     t->c->count.guests_refused++;
-#ifdef WEFT_PLANT_GUEST_UNANSWERED
-    return;
-#endif
+    if (WF_PLANT(GUEST_UNANSWERED)) {
+        return;
+    }
     wf_effects_send(t->out, t->s->peer, WF_MSG_refuse, &r);
 }
 
@@ -150,12 +151,11 @@ void on_assign(struct turn *t)
         refuse_guest(t, WEFT_ESTORAGE, "the broker's store went back in time");
         return;
     }
-#ifndef WEFT_PLANT_CAME_FROM
-    if (guest_path_has(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX) {
+    if (!WF_PLANT(CAME_FROM) &&
+        (guest_path_has(m->path, t->c->cfg.name) || m->path.count >= WF_HOPS_MAX)) {
         refuse_guest(t, WEFT_ENOCAP, "it came through here, or too far");
         return;
     }
-#endif
     rc = take_guest(t, m, &id, &why);
     if (rc != 0) {
         refuse_guest(t, rc, why);
@@ -197,9 +197,9 @@ void on_result_ack(struct turn *t)
     const struct wf_result_ack *m = &t->msg->u.result_ack;
     struct job *j = guest_of(t, &m->job, m->attempt);
 
-#ifdef WEFT_PLANT_GUEST_STAYS
-    return;
-#endif
+    if (WF_PLANT(GUEST_STAYS)) {
+        return;
+    }
     if (j != NULL && wf_job_is_final(j->state)) {
         if (wf_digest_is_zero(&j->blob)) {
             guest_let_go(t->c, j);

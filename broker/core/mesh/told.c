@@ -1,7 +1,7 @@
 #include "broker/core/mesh/told.h"
 
 #include "broker/core/core_int.h"
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "common/str.h"
 #include "proto/words.h"
 

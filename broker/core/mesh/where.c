@@ -1,7 +1,7 @@
 #include "broker/core/mesh/where.h"
 
 #include "broker/core/core_int.h"
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 
 #define SURE     (WF_COORDS_ONE / 2) /* of an error: with more nothing is guessed */
 #define MOVED    8u /* it is told when it is off by this part of itself, */

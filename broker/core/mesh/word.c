@@ -2,8 +2,8 @@
 
 #include "broker/core/core_int.h"
 #include "broker/core/mesh/classes.h"
-#include "broker/core/mesh/gossip.h"
-#include "broker/core/mesh/named.h"
+#include "broker/core/mesh/data/named.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "broker/core/place/routes.h"
 #include "common/err.h"
 #include "common/fnv.h"

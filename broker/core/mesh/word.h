@@ -11,9 +11,9 @@
 #ifndef BROKER_CORE_MESH_WORD_H
 #define BROKER_CORE_MESH_WORD_H
 
+#include "broker/core/mesh/data/holds.h"
 #include "broker/core/mesh/figures.h"
-#include "broker/core/mesh/holds.h"
-#include "broker/core/mesh/names.h"
+#include "broker/core/mesh/gossip/names.h"
 #include "broker/core/mesh/where.h"
 #include "proto/effects.h"
 #include "proto/words.h"

@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/str.h"
 
 #include <string.h>
@@ -247,11 +248,11 @@ static struct job *present(const struct turn *t, const struct wf_id *id, uint64_
     struct job *j = jobs_get(&t->c->jobs, id);
     struct agent *a = speaker(t);
 
-#ifdef WEFT_PLANT_NO_FENCE
-    return j != NULL && a != NULL && !wf_job_is_final(j->state) && j->agent != NULL
-               ? j
-               : NULL;
-#endif
+    if (WF_PLANT(NO_FENCE)) {
+        return j != NULL && a != NULL && !wf_job_is_final(j->state) && j->agent != NULL
+                   ? j
+                   : NULL;
+    }
     return j != NULL && a != NULL && j->agent == a && j->attempt == attempt && j->occupies
                ? j
                : NULL;
@@ -489,9 +490,9 @@ void on_result(struct turn *t)
             }
         }
     }
-#ifdef WEFT_PLANT_RESULT_ACK_BEFORE_SYNC
-    safe = 1;
-#endif
+    if (WF_PLANT(RESULT_ACK_BEFORE_SYNC)) {
+        safe = 1;
+    }
     if (safe) {
         wf_effects_send_lazy(t->out, t->s->peer, WF_MSG_result_ack, &ack);
     } else {

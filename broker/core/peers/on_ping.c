@@ -2,7 +2,7 @@
  * on our behalf. */
 #include "broker/core/core_int.h"
 
-#include "broker/core/mesh/folders.h"
+#include "broker/core/mesh/data/folders.h"
 #include "common/err.h"
 
 #define PROBE_US       5000000u /* when an answer is not waited for any more */

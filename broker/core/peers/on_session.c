@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plant.h"
 #include "common/str.h"
 #include "proto/name.h"
 
@@ -530,9 +531,9 @@ void on_sessions_tick(struct core *c, struct wf_effects *out)
         struct agent *a = CONTAINER_OF(n, struct agent, grace);
 
         wf_heap_remove(&c->agents.graces, n);
-#ifdef WEFT_PLANT_LOST_LEASE
-        continue;
-#endif
+        if (WF_PLANT(LOST_LEASE)) {
+            continue;
+        }
         agent_move(a, AGENT_OFFLINE, c->now_us);
         routes_open(c, a);
         set_up(c, a, 0, out);

@@ -6,6 +6,7 @@
 #include "broker/core/place/need.h"
 #include "broker/core/place/routes.h"
 #include "broker/core/place/wishes.h"
+#include "common/plant.h"
 
 /* An agent that comes to a long queue may be sent all that it holds at once: no more than
  * the bus queues for one peer, which would be cut as too slow, again and again. */
@@ -132,13 +133,11 @@ static unsigned filter_offer(const struct core *c, const struct job *j, const ch
     if (j->needs.count != 0 && !needs_met(c, j, o->agent)) {
         return PLACE_NEEDS;
     }
-#ifndef WEFT_PLANT_CAME_FROM
-    if (j->guest != NULL && a->neighbour != NULL &&
+    if (!WF_PLANT(CAME_FROM) && j->guest != NULL && a->neighbour != NULL &&
         (j->owner == a->principal || j->guest->path.count >= WF_HOPS_MAX ||
          guest_path_has(j->guest->path, a->principal->name))) {
         return PLACE_CAME_FROM;
     }
-#endif
     if (j->wishes != NULL && !wishes_allow(c, j, a)) {
         return PLACE_NEAR;
     }

@@ -4,6 +4,7 @@
 #include "broker/core/place/wishes.h"
 #include "common/check.h"
 #include "common/err.h"
+#include "common/plant.h"
 
 #define ERROR_SHIFT  6
 #define ERROR_PM_MAX 100000u
@@ -174,10 +175,10 @@ void routes_measured(struct core *c, const struct agent *a)
     struct route_links l = {0};
 
     l.rtt_us = routes_rtt(c, a, &l.dev_us);
-#ifndef WEFT_PLANT_NO_HOP
     /* What is sent to another site goes on from there. */
-    l.rtt_us += a->neighbour != NULL && l.rtt_us != 0 ? a->hop_us : 0;
-#endif
+    if (!WF_PLANT(NO_HOP)) {
+        l.rtt_us += a->neighbour != NULL && l.rtt_us != 0 ? a->hop_us : 0;
+    }
     l.to_broker[0] = distance_entry(l.rtt_us);
     rates_of(c, a, &l);
     routing_measured(c->routing, a->node, &l);

@@ -1,6 +1,7 @@
 /* One decision: filters, scores, the best. */
 #include "broker/core/router/router_int.h"
 
+#include "common/plant.h"
 #include "proto/words.h"
 
 #define RTT_GUESS_US 50000u /* nothing measured: it loses against any near one */
@@ -231,11 +232,9 @@ static unsigned filter_of(const struct rnode *n, const struct route_job *job,
 {
     unsigned f = PLACE_PASSED;
 
-#ifndef WEFT_PLANT_SKIP_FILTER
-    if (job->filter != NULL) {
+    if (!WF_PLANT(SKIP_FILTER) && job->filter != NULL) {
         f = job->filter(job->arg, e->node, e->ref, &row->score.soft_us);
     }
-#endif
     if (f != PLACE_PASSED) {
         return f;
     }

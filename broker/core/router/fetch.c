@@ -1,6 +1,8 @@
 /* X: how long a node would fetch what it lacks of a job's inputs, and what that costs. */
 #include "broker/core/router/router_int.h"
 
+#include "common/plant.h"
+
 #define WINDOW_BYTES UINT64_C(8000000) /* of one flow under way */
 #define SECOND_US    UINT64_C(1000000)
 
@@ -46,9 +48,9 @@ static uint64_t time_of(uint64_t bytes, uint64_t rtt_us, uint64_t link_us)
     const uint64_t window_us = score_mul_div(bytes, rtt_us + 1, WINDOW_BYTES);
     const uint64_t bytes_us = wf_max_u64(link_us, window_us);
 
-#ifdef WEFT_PLANT_FETCH_SIGN
-    return way_us - wf_min_u64(way_us, bytes_us);
-#endif
+    if (WF_PLANT(FETCH_SIGN)) {
+        return way_us - wf_min_u64(way_us, bytes_us);
+    }
     return wf_add_sat(way_us, bytes_us);
 }
 

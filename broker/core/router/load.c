@@ -1,5 +1,7 @@
 #include "broker/core/router/load.h"
 
+#include "common/plant.h"
+
 void load_init(struct load *l)
 {
     *l = (struct load){.others = LOAD_ONE};
@@ -56,9 +58,9 @@ void load_ended(struct load *l, uint64_t work_us, int covered)
 
 struct route_load load_view(const struct load *l)
 {
-#ifdef WEFT_PLANT_STALE_LOAD
-    return (struct route_load){l->jobs, l->work_us};
-#endif
+    if (WF_PLANT(STALE_LOAD)) {
+        return (struct route_load){l->jobs, l->work_us};
+    }
     return (struct route_load){
         l->jobs + ((uint64_t) l->own_jobs * l->others + LOAD_ONE / 2) / LOAD_ONE,
         wf_add_sat(l->work_us,

@@ -2,6 +2,7 @@
 
 #include "broker/core/router/lines.h"
 #include "common/err.h"
+#include "common/plant.h"
 
 #include <string.h>
 
@@ -421,9 +422,9 @@ static void add_flows(uint32_t *flows, int by)
 
 void routing_flow(struct routing *r, uint32_t holder, uint32_t getter, int by)
 {
-#ifdef WEFT_PLANT_NO_FLOWS
-    return;
-#endif
+    if (WF_PLANT(NO_FLOWS)) {
+        return;
+    }
     add_flows(&r->rest[holder].up_own, by);
     add_flows(&r->rest[getter].down_own, by);
     note_links(r, getter);

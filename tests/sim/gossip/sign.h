@@ -1,13 +1,13 @@
 /* sign.h - signatures, or sums in their place
  *
- * Stands in for broker/core/mesh/sign.c.  A thousand brokers in one process have no time
- * for a thousand times the signatures of one; a sum over the same bytes is compared
- * instead.  How often is counted either way.
+ * Stands in for broker/core/mesh/gossip/sign.c.  A thousand brokers in one process have
+ * no time for a thousand times the signatures of one; a sum over the same bytes is
+ * compared instead.  How often is counted either way.
  */
 #ifndef TESTS_SIM_GOSSIP_SIGN_H
 #define TESTS_SIM_GOSSIP_SIGN_H
 
-#include "broker/core/mesh/sign.h"
+#include "broker/core/mesh/gossip/sign.h"
 
 void sign_real(int yes);
 

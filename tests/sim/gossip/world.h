@@ -9,7 +9,7 @@
 #ifndef TESTS_SIM_GOSSIP_WORLD_H
 #define TESTS_SIM_GOSSIP_WORLD_H
 
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "common/heap.h"
 #include "tests/sim/gossip/site.h"
 #include "tests/sim/links/matrix.h"

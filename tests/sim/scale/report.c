@@ -1,6 +1,6 @@
 #include "tests/sim/scale/report.h"
 
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "tests/sim/scale/world.h"
 
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "broker/core/place/routes.h"
 #include "common/check.h"
 #include "common/err.h"

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_BROKER_MESH_FAR_H
 #define TESTS_UNIT_BROKER_MESH_FAR_H
 
-#include "broker/core/mesh/gossip.h"
+#include "broker/core/mesh/gossip/gossip.h"
 #include "tests/unit/broker/bed.h"
 
 #define FAR 7 /* the other broker's key */

@@ -7,8 +7,8 @@
 #ifndef TESTS_UNIT_BROKER_MESH_NET_H
 #define TESTS_UNIT_BROKER_MESH_NET_H
 
-#include "broker/core/mesh/gossip.h"
-#include "broker/core/mesh/sign.h"
+#include "broker/core/mesh/gossip/gossip.h"
+#include "broker/core/mesh/gossip/sign.h"
 #include "common/rng.h"
 #include "tests/lib/tap.h"
 

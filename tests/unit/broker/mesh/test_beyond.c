@@ -1,7 +1,7 @@
 /* Data at sites behind a neighbour: where jobs go for it, and how far away that is. */
 #include "broker/core/mesh/beyond.h"
 
-#include "broker/core/mesh/sign.h"
+#include "broker/core/mesh/gossip/sign.h"
 #include "broker/core/mesh/where.h"
 #include "common/bloom.h"
 #include "common/fnv.h"

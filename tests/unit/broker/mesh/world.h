@@ -6,7 +6,7 @@
 #ifndef TESTS_UNIT_BROKER_MESH_WORLD_H
 #define TESTS_UNIT_BROKER_MESH_WORLD_H
 
-#include "broker/core/mesh/named.h"
+#include "broker/core/mesh/data/named.h"
 #include "tests/unit/broker/data/stock.h"
 #include "tests/unit/broker/mesh/far.h"
 

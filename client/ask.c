@@ -45,13 +45,10 @@ static int explain(struct weft_future *f, const struct ask *how, int rc)
 
 static int read_answer(struct weft_future *f, enum wf_type want, struct wf_msg *ret_msg)
 {
-    struct wf_cursor cur;
-
-    if (!f->call.has_reply) {
-        return WEFT_EPROTO;
-    }
-    wf_cur_init(&cur, f->call.bytes.p, f->call.bytes.len);
-    return wf_msg_decode(&cur, ret_msg) == 0 && ret_msg->type == want ? 0 : WEFT_EPROTO;
+    return f->call.has_reply
+               ? wf_msg_read(wf_slice_make(f->call.bytes.p, f->call.bytes.len), want,
+                             ret_msg)
+               : WEFT_EPROTO;
 }
 
 uint64_t ask_deadline_us(int timeout_ms)

@@ -282,8 +282,7 @@ int weft_future_wait(weft_future *f, enum weft_until until, int64_t timeout_ms)
     int rc;
 
     if (timeout_ms >= 0) {
-        until_us = wf_add_sat(
-            wf_now_us(), wf_min_u64((uint64_t) timeout_ms, UINT64_MAX / 1000) * 1000);
+        until_us = wf_add_sat(wf_now_us(), wf_us_of_ms((uint64_t) timeout_ms));
     }
     client_lock(f->client);
     rc = future_wait(f, until, until_us);

@@ -33,4 +33,10 @@ static inline uint64_t wf_add_sat(uint64_t a, uint64_t b)
     return b > UINT64_MAX - a ? UINT64_MAX : a + b;
 }
 
+/* Milliseconds as microseconds, or UINT64_MAX. */
+static inline uint64_t wf_us_of_ms(uint64_t ms)
+{
+    return ms > UINT64_MAX / 1000 ? UINT64_MAX : ms * 1000;
+}
+
 #endif

@@ -348,6 +348,14 @@ int wf_msg_decode(struct wf_cursor *c, struct wf_msg *ret_msg)
     return 0;
 }
 
+int wf_msg_read(struct wf_slice bytes, enum wf_type type, struct wf_msg *ret_msg)
+{
+    struct wf_cursor c;
+
+    wf_cur_init(&c, bytes.p, bytes.len);
+    return wf_msg_decode(&c, ret_msg) == 0 && ret_msg->type == type ? 0 : WEFT_EPROTO;
+}
+
 int wf_rows_next(struct wf_rows *rows, const struct wf_desc *rec, void *ret_row)
 {
     struct wf_cursor c;

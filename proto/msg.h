@@ -165,6 +165,10 @@ int wf_msg_encode(struct wf_buf *out, enum wf_type type, const void *body);
  * use unless 0. */
 int wf_msg_decode(struct wf_cursor *c, struct wf_msg *ret_msg);
 
+/* The message that `bytes` begin with: 0; WEFT_EPROTO: it is malformed, or none of that
+ * type.  It borrows from `bytes`. */
+int wf_msg_read(struct wf_slice bytes, enum wf_type type, struct wf_msg *ret_msg);
+
 /* Append one row to `store` and count it in `rows`, which borrows from `store`: a store
  * for each list, both empty at first, and left alone until the message is encoded. */
 int wf_rows_add(struct wf_buf *store, struct wf_rows *rows, const struct wf_desc *rec,

@@ -288,7 +288,7 @@ void node_plan_age(struct node *n, struct run *r)
 {
     uint64_t most_ms = n->cfg.spool_age_ms;
     uint64_t left_ms = most_ms > r->old_ms ? most_ms - r->old_ms : 0;
-    uint64_t due_us = wf_add_sat(r->ended_us, wf_min_u64(left_ms, UINT64_MAX / MS) * MS);
+    uint64_t due_us = wf_add_sat(r->ended_us, wf_us_of_ms(left_ms));
 
     if (most_ms == 0) {
         due_us = UINT64_MAX;

@@ -36,8 +36,7 @@ static uint64_t cut_due_us(const struct node *n, const struct run *r)
     }
     return r->stop_after_ms == 0 || (node_is_open(n) && node_is_ours(n, r))
                ? UINT64_MAX
-               : wf_add_sat(r->cut_us,
-                            wf_min_u64(r->stop_after_ms, UINT64_MAX / MS) * MS);
+               : wf_add_sat(r->cut_us, wf_us_of_ms(r->stop_after_ms));
 }
 
 void node_plan(struct node *n, struct run *r)
@@ -173,8 +172,7 @@ void node_noticed(struct node *n, uint64_t left_ms, struct wf_effects *out)
 {
     struct wf_list_node *x, *next;
 
-    left_ms = wf_min_u64(wf_max_u64(left_ms, 1), UINT64_MAX / MS);
-    n->gone_us = wf_add_sat(n->now_us, left_ms * MS);
+    n->gone_us = wf_add_sat(n->now_us, wf_us_of_ms(wf_max_u64(left_ms, 1)));
     node_tell_info(n, out);
     /* What is another broker's cannot be given back to this one. */
     for (x = wf_list_first(&n->runs.waiting); x != NULL; x = next) {

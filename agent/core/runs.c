@@ -126,11 +126,10 @@ int runs_add(struct runs *t, const struct wf_assign *m, unsigned cap, uint64_t n
     r->yields = m->yields != 0;
     r->due_us = UINT64_MAX;
     if (m->left_ms != 0) {
-        r->due_us = wf_add_sat(now_us, wf_min_u64(m->left_ms, UINT64_MAX / 1000) * 1000);
+        r->due_us = wf_add_sat(now_us, wf_us_of_ms(m->left_ms));
     }
     if (m->begin_ms != 0) {
-        r->begin_us =
-            wf_add_sat(now_us, wf_min_u64(m->begin_ms, UINT64_MAX / 1000) * 1000);
+        r->begin_us = wf_add_sat(now_us, wf_us_of_ms(m->begin_ms));
     }
     r->stop_after_ms = m->stop_after_ms;
     if (!wf_id_is_zero(&m->origin) && m->number != 0) {

@@ -96,8 +96,7 @@ int run_new(struct run_env *e, const struct wire_start *s, struct run **ret_run)
     r->begun_us = e->now_us;
     r->due_us = s->limits.wall_ms == 0
                     ? UINT64_MAX
-                    : wf_add_sat(e->now_us,
-                                 wf_min_u64(s->limits.wall_ms, UINT64_MAX / 1000) * 1000);
+                    : wf_add_sat(e->now_us, wf_us_of_ms(s->limits.wall_ms));
     r->done = (struct wire_done){.run = s->run, .code = -1};
     exact = cg->pids || (!e->host->root && (r->sp.sandboxed || e->host->userns));
     r->sampled =

@@ -291,8 +291,7 @@ int wf_calls_offer_later(struct wf_calls *c, struct wf_call *call, uint64_t now_
     const uint64_t at_us = later(now_us, after_ms);
 
     if (call->offer_us == 0) {
-        call->offer_us =
-            wf_add_sat(now_us, wf_min_u64(call->offer_ms, UINT64_MAX / MS) * MS);
+        call->offer_us = wf_add_sat(now_us, wf_us_of_ms(call->offer_ms));
     }
     if (at_us > call->offer_us || at_us >= call->deadline_us) {
         return WEFT_ETIMEOUT;

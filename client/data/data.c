@@ -175,11 +175,10 @@ void data_settle(struct data *d)
 static void send_locate(struct data *d, const struct wf_effects *fx,
                         const struct wf_effect *x)
 {
-    struct wf_cursor cur;
     struct wf_msg msg;
 
-    wf_cur_init(&cur, wf_effect_bytes(fx, x), x->len);
-    if (wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_locate) {
+    if (wf_msg_read(wf_slice_make(wf_effect_bytes(fx, x), x->len), WF_MSG_locate, &msg) ==
+        0) {
         msg.u.locate.req |= WF_REQ_FOREIGN;
         wf_effects_send(client_out(d->client), 0, WF_MSG_locate, &msg.u.locate);
     }

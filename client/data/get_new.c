@@ -154,10 +154,8 @@ int weft_outcome_fetch(weft_future *job, const struct weft_get *get,
 
 static uint64_t until(int64_t timeout_ms)
 {
-    return timeout_ms < 0
-               ? UINT64_MAX
-               : wf_add_sat(wf_now_us(),
-                            wf_min_u64((uint64_t) timeout_ms, UINT64_MAX / 1000) * 1000);
+    return timeout_ms < 0 ? UINT64_MAX
+                          : wf_add_sat(wf_now_us(), wf_us_of_ms((uint64_t) timeout_ms));
 }
 
 /* Locked; what is there of the result, for the user. */

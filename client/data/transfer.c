@@ -179,7 +179,6 @@ void transfer_asked(struct transfer *t, int rc)
 int transfer_answer(struct transfer *t, enum wf_type want, struct wf_msg *ret_msg)
 {
     const struct wf_call *call = &t->inner->call;
-    struct wf_cursor cur;
 
     if (call->state != WF_CALL_DONE) {
         return 0;
@@ -188,8 +187,8 @@ int transfer_answer(struct transfer *t, enum wf_type want, struct wf_msg *ret_ms
         transfer_end(t, call->error, wf_call_text(call));
         return -1;
     }
-    wf_cur_init(&cur, call->bytes.p, call->bytes.len);
-    if (!call->has_reply || wf_msg_decode(&cur, ret_msg) != 0 || ret_msg->type != want) {
+    if (!call->has_reply ||
+        wf_msg_read(wf_slice_make(call->bytes.p, call->bytes.len), want, ret_msg) != 0) {
         transfer_end(t, WEFT_EPROTO, "the broker answered with something else");
         return -1;
     }

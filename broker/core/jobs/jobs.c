@@ -476,11 +476,10 @@ void job_set_terms(struct job *j, const struct wf_submit *m, unsigned default_tr
     j->max_tries = (unsigned) (m->max_attempts != 0 ? m->max_attempts : default_tries);
     j->disconnect = (unsigned) m->disconnect;
     j->disconnect_ms = m->disconnect_ms;
-    j->reuse_us = wf_min_u64(m->reuse_ms, UINT64_MAX / 1000) * 1000;
+    j->reuse_us = wf_us_of_ms(m->reuse_ms);
     j->goal = (unsigned) m->goal;
     if (m->deadline_ms != 0) {
-        j->deadline_us = wf_add_sat(j->accepted_us,
-                                    wf_min_u64(m->deadline_ms, UINT64_MAX / 1000) * 1000);
+        j->deadline_us = wf_add_sat(j->accepted_us, wf_us_of_ms(m->deadline_ms));
     }
 }
 

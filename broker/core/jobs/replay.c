@@ -35,13 +35,10 @@ static uint64_t seq_of(struct wf_slice record)
 static int take(struct wf_slice record, size_t skip, enum wf_type type,
                 struct wf_msg *ret_msg)
 {
-    struct wf_cursor cur;
-
-    if (record.len < skip) {
-        return WEFT_EPROTO;
-    }
-    wf_cur_init(&cur, record.p + skip, record.len - skip);
-    return wf_msg_decode(&cur, ret_msg) == 0 && ret_msg->type == type ? 0 : WEFT_EPROTO;
+    return record.len < skip
+               ? WEFT_EPROTO
+               : wf_msg_read(wf_slice_make(record.p + skip, record.len - skip), type,
+                             ret_msg);
 }
 
 static uint64_t since_us(const struct core *c, uint64_t wall_ms)

@@ -287,8 +287,8 @@ void work_started(struct core *c, struct job *j)
     j->started_us = c->now_us;
     j->agent->running++;
     if (wall_ms != 0) {
-        wall_ms = wf_min_u64(wf_add_sat(wall_ms, OVERDUE_SLACK_MS), UINT64_MAX / 1000);
-        j->overdue_us = wf_add_sat(c->now_us, wall_ms * 1000);
+        j->overdue_us =
+            wf_add_sat(c->now_us, wf_us_of_ms(wf_add_sat(wall_ms, OVERDUE_SLACK_MS)));
     }
     job_move(&c->jobs, j, WF_JOB_RUNNING);
 }

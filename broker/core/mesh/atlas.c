@@ -198,14 +198,10 @@ int atlas_fact(const struct atlas *a, const struct wf_key *key, unsigned kind,
                struct wf_site_fact *ret_fact, uint64_t *ret_age_ms)
 {
     struct gossip_fact f;
-    struct wf_cursor cur;
     struct wf_msg msg;
 
-    if (gossip_get(a->c->word.gossip, key, kind, wf_slice_make(NULL, 0), &f) != 0) {
-        return 0;
-    }
-    wf_cur_init(&cur, f.body.p, f.body.len);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_site_fact) {
+    if (gossip_get(a->c->word.gossip, key, kind, wf_slice_make(NULL, 0), &f) != 0 ||
+        wf_msg_read(f.body, WF_MSG_site_fact, &msg) != 0) {
         return 0;
     }
     *ret_fact = msg.u.site_fact;
@@ -226,12 +222,11 @@ struct wf_slice atlas_name(const struct atlas *a, const struct wf_key *key,
 {
     const struct principal *p = registry_key(&a->c->registry, key);
     struct wf_site_fact site;
-    uint64_t age_ms;
 
     if (wf_key_eq(key, &a->c->cfg.key)) {
         return wf_slice_of(a->c->cfg.name);
     }
-    if (atlas_fact(a, key, WF_FACT_SITE, &site, &age_ms) && site.name.len != 0) {
+    if (word_site(a->c, key, &site) && site.name.len != 0) {
         return wf_slice_of(wf_slice_str(site.name, room, WF_NAME_MAX + 1));
     }
     return p != NULL ? wf_slice_of(p->name) : wf_slice_make(NULL, 0);

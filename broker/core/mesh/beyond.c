@@ -175,24 +175,17 @@ int beyond_may_run(const struct core *c, const struct far_site *x, const struct 
 {
     const unsigned came = j->guest != NULL ? j->guest->path.count : 0;
     char name[WF_NAME_MAX + 1];
-    struct gossip_fact f;
-    struct wf_cursor cur;
+    struct wf_site_fact site;
     struct wf_cap_row row;
-    struct wf_msg msg;
 
-    if (came + x->hops >= WF_HOPS_MAX || gossip_get(c->word.gossip, &x->key, WF_FACT_SITE,
-                                                    wf_slice_make(NULL, 0), &f) != 0) {
+    if (came + x->hops >= WF_HOPS_MAX || !word_site(c, &x->key, &site)) {
         return 0;
     }
-    wf_cur_init(&cur, f.body.p, f.body.len);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_site_fact) {
-        return 0;
-    }
-    wf_slice_str(msg.u.site_fact.name, name, sizeof name);
+    wf_slice_str(site.name, name, sizeof name);
     if (j->guest != NULL && guest_path_has(j->guest->path, name)) {
         return 0;
     }
-    while (wf_rows_next(&msg.u.site_fact.caps, wf_desc_cap_row(), &row)) {
+    while (wf_rows_next(&site.caps, wf_desc_cap_row(), &row)) {
         if (row.hops == 0 && row.slots != 0 &&
             wf_slice_is(row.name, j->capability->name) &&
             (j->version == 0 || j->version == row.version)) {

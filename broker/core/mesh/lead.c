@@ -8,26 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What it says of itself, which borrows; empty when nothing is known. */
-static struct wf_site_fact site_of(const struct core *c, const struct wf_key *broker)
-{
-    struct gossip_fact f;
-    struct wf_cursor cur;
-    struct wf_msg msg;
-
-    if (gossip_get(c->word.gossip, broker, WF_FACT_SITE, wf_slice_make(NULL, 0), &f) ==
-        0) {
-        wf_cur_init(&cur, f.body.p, f.body.len);
-        if (wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact) {
-            return msg.u.site_fact;
-        }
-    }
-    return (struct wf_site_fact){{0}};
-}
-
 void lead_to(struct turn *t, uint64_t req, const struct wf_key *broker, const char *what)
 {
-    const struct wf_site_fact site = site_of(t->c, broker);
+    struct wf_site_fact site;
     struct wf_error m = {
         .code = (uint64_t) -WEFT_ENOENT, .about = t->msg->type, .req = req};
     char text[WF_TEXT_MAX + 1], name[WF_NAME_MAX + 1], digits[17];
@@ -35,6 +18,7 @@ void lead_to(struct turn *t, uint64_t req, const struct wf_key *broker, const ch
     struct wf_broker_row row;
     struct wf_rows at;
 
+    (void) word_site(t->c, broker, &site);
     wf_hex(digits, broker->b, 8);
     word_addresses(core_rows(t->c, 3), &m.at, 8, broker, &site);
     at = m.at;

@@ -64,15 +64,13 @@ void offers_heard(struct core *c, struct agent *a, const struct wf_agent_info *m
 int offers_replay(struct core *c, struct agent *a, struct wf_slice record)
 {
     struct wf_slice told;
-    struct wf_cursor cur;
     struct wf_msg msg;
     int rc = mesh_neighbour(c, a);
 
     if (rc != 0 || registry_known(record, &told) != 0 || told.len == 0) {
         return rc;
     }
-    wf_cur_init(&cur, told.p, told.len);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_agent_info) {
+    if (wf_msg_read(told, WF_MSG_agent_info, &msg) != 0) {
         return WEFT_EPROTO;
     }
     rc = wf_buf_put(&a->neighbour->known, told.p, told.len);

@@ -2,6 +2,7 @@
 
 #include "broker/core/core_int.h"
 #include "common/err.h"
+#include "common/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,12 +147,16 @@ int seek_begin(struct turn *t, const struct wf_id *job, uint64_t req)
     return t->quiet ? 0 : begin(t->c, &x, SEEK_HOPS, no_runs, t->out);
 }
 
-static int digit_of(uint8_t ch)
+/* The id that begins with them, the rest zeros: 1, or 0 when they are none. */
+static int id_of_digits(struct wf_slice digits, struct wf_id *ret_id)
 {
-    return ch >= '0' && ch <= '9'   ? ch - '0'
-           : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
-           : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
-                                    : -1;
+    char hex[2 * sizeof ret_id->b + 1];
+    size_t n = wf_min_u64(digits.len, sizeof hex - 1);
+
+    memset(hex, '0', sizeof hex - 1);
+    hex[sizeof hex - 1] = '\0';
+    memcpy(hex, digits.p, n);
+    return wf_unhex(ret_id->b, sizeof ret_id->b, hex, &n) == 0 && n == sizeof ret_id->b;
 }
 
 int seek_begin_digits(struct turn *t, struct wf_slice digits, uint64_t req)
@@ -163,16 +168,8 @@ int seek_begin_digits(struct turn *t, struct wf_slice digits, uint64_t req)
                      .about = t->msg->type,
                      .req = req};
 
-    if (digits.len < SEEK_DIGITS) {
+    if (digits.len < SEEK_DIGITS || !id_of_digits(digits, &x.job)) {
         return 0;
-    }
-    for (unsigned i = 0; i < digits.len && i < 2 * sizeof x.job.b; i++) {
-        const int d = digit_of(digits.p[i]);
-
-        if (d < 0) {
-            return 0;
-        }
-        x.job.b[i / 2] = (uint8_t) (x.job.b[i / 2] | d << (i % 2 == 0 ? 4 : 0));
     }
     return t->quiet ? 0 : begin(t->c, &x, SEEK_HOPS, no_runs, t->out);
 }

@@ -29,13 +29,10 @@ static int brokers_may(const struct core *c, const struct need *need)
 {
     struct gossip_at at = {0, 0};
     struct gossip_fact f;
-    struct wf_cursor cur;
     struct wf_msg msg;
 
     while (gossip_next(c->word.gossip, WF_FACT_SITE, &at, &f)) {
-        wf_cur_init(&cur, f.body.p, f.body.len);
-        if (!is_here(c, f.origin) && wf_msg_decode(&cur, &msg) == 0 &&
-            msg.type == WF_MSG_site_fact &&
+        if (!is_here(c, f.origin) && wf_msg_read(f.body, WF_MSG_site_fact, &msg) == 0 &&
             meets(need, msg.u.site_fact.site, WF_TIER_NONE)) {
             return 1;
         }
@@ -47,7 +44,6 @@ static int agents_may(const struct core *c, const struct need *need)
 {
     struct gossip_at at = {0, 0};
     struct gossip_fact f;
-    struct wf_cursor cur;
     struct wf_msg msg;
     struct wf_key key;
     unsigned looks = 0;
@@ -56,9 +52,9 @@ static int agents_may(const struct core *c, const struct need *need)
         if (looks++ == TOLD_KEYS) {
             return 1;
         }
-        wf_cur_init(&cur, f.body.p, f.body.len);
-        if (f.key.len != sizeof key.b || wf_msg_decode(&cur, &msg) != 0 ||
-            msg.type != WF_MSG_key_fact || msg.u.key_fact.role != WF_ROLE_AGENT ||
+        if (f.key.len != sizeof key.b ||
+            wf_msg_read(f.body, WF_MSG_key_fact, &msg) != 0 ||
+            msg.u.key_fact.role != WF_ROLE_AGENT ||
             msg.u.key_fact.state != WF_KEY_ACTIVE) {
             continue;
         }

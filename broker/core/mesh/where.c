@@ -69,14 +69,11 @@ static int coords_of(const struct core *c, const struct wf_key *key,
                      struct wf_coords *ret)
 {
     struct gossip_fact f;
-    struct wf_cursor cur;
     struct wf_msg msg;
 
-    if (gossip_get(c->word.gossip, key, WF_FACT_LINKS, wf_slice_make(NULL, 0), &f) != 0) {
-        return 0;
-    }
-    wf_cur_init(&cur, f.body.p, f.body.len);
-    return wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact &&
+    return gossip_get(c->word.gossip, key, WF_FACT_LINKS, wf_slice_make(NULL, 0), &f) ==
+               0 &&
+           wf_msg_read(f.body, WF_MSG_site_fact, &msg) == 0 &&
            parse(msg.u.site_fact.coords, ret);
 }
 

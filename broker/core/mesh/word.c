@@ -63,13 +63,9 @@ static int word_of(const struct core *c, const struct wf_key *key,
 {
     struct gossip_fact f;
     struct wf_msg msg;
-    struct wf_cursor cur;
 
-    if (c->word.gossip == NULL || gossip_key(c->word.gossip, key, &f) != 0) {
-        return WEFT_ENOENT;
-    }
-    wf_cur_init(&cur, f.body.p, f.body.len);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_key_fact) {
+    if (c->word.gossip == NULL || gossip_key(c->word.gossip, key, &f) != 0 ||
+        wf_msg_read(f.body, WF_MSG_key_fact, &msg) != 0) {
         return WEFT_ENOENT;
     }
     *ret_fact = msg.u.key_fact;
@@ -170,25 +166,34 @@ static void say_holds(struct core *c, struct wf_effects *out)
     }
 }
 
+int word_site(const struct core *c, const struct wf_key *broker,
+              struct wf_site_fact *ret_fact)
+{
+    struct gossip_fact f;
+    struct wf_msg msg;
+
+    if (gossip_get(c->word.gossip, broker, WF_FACT_SITE, wf_slice_make(NULL, 0), &f) !=
+            0 ||
+        wf_msg_read(f.body, WF_MSG_site_fact, &msg) != 0) {
+        *ret_fact = (struct wf_site_fact){{0}};
+        return 0;
+    }
+    *ret_fact = msg.u.site_fact;
+    return 1;
+}
+
 /* Whoever enrolled a broker may not know where it is: its own word counts. */
 static void take_site(struct core *c, const struct wf_key *origin, struct wf_effects *out)
 {
     struct principal *p = registry_key(&c->registry, origin);
-    struct gossip_fact f;
-    struct wf_cursor cur;
-    struct wf_msg msg;
+    struct wf_site_fact site;
 
     if (p == NULL || p->role != WF_ROLE_BROKER || p->state != WF_KEY_ACTIVE ||
-        gossip_get(c->word.gossip, origin, WF_FACT_SITE, wf_slice_make(NULL, 0), &f) !=
-            0) {
+        !word_site(c, origin, &site) || !wf_name_ok(site.site) ||
+        wf_slice_is(site.site, p->site)) {
         return;
     }
-    wf_cur_init(&cur, f.body.p, f.body.len);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_site_fact ||
-        !wf_name_ok(msg.u.site_fact.site) || wf_slice_is(msg.u.site_fact.site, p->site)) {
-        return;
-    }
-    wf_slice_str(msg.u.site_fact.site, p->site, sizeof p->site);
+    wf_slice_str(site.site, p->site, sizeof p->site);
     if (p->agent != NULL && p->agent->node != ROUTE_NONE) {
         routes_info(c, p->agent);
     }
@@ -391,11 +396,8 @@ static void list_brokers(struct core *c, struct wf_buf *b, struct wf_brokers *m)
             const unsigned class_ = wf_key_eq(f.origin, &c->cfg.key) ? 0
                                     : p != NULL && p->agent != NULL  ? 1
                                                                      : 2;
-            struct wf_cursor cur;
 
-            wf_cur_init(&cur, f.body.p, f.body.len);
-            if (class_ == far && wf_msg_decode(&cur, &msg) == 0 &&
-                msg.type == WF_MSG_site_fact) {
+            if (class_ == far && wf_msg_read(f.body, WF_MSG_site_fact, &msg) == 0) {
                 word_addresses(b, &m->rows, 64, f.origin, &msg.u.site_fact);
             }
         }
@@ -462,11 +464,9 @@ static void take_holds(struct core *c, const struct wf_key *origin)
 /* A broker of before said them with its figures. */
 static int tells_links(const struct gossip_fact *f)
 {
-    struct wf_cursor cur;
     struct wf_msg msg;
 
-    wf_cur_init(&cur, f->body.p, f->body.len);
-    return wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact &&
+    return wf_msg_read(f->body, WF_MSG_site_fact, &msg) == 0 &&
            msg.u.site_fact.links.count != 0;
 }
 

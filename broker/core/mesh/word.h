@@ -72,6 +72,11 @@ struct principal *word_adopt(struct core *c, const struct wf_key *key, int any,
 int word_named(const struct core *c, struct wf_slice name, struct wf_key *ret_key,
                struct wf_key *ret_home);
 
+/* What a broker says of itself, which borrows: 1; 0: nothing is known, and *ret_fact is
+ * empty. */
+int word_site(const struct core *c, const struct wf_key *broker,
+              struct wf_site_fact *ret_fact);
+
 /* Tell a session of an agent or client which brokers there are. */
 void word_tell_brokers(struct core *c, const struct session *s, struct wf_effects *out);
 

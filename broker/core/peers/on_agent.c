@@ -329,7 +329,7 @@ void on_fetching(struct turn *t)
     if (j != NULL && j->state == WF_JOB_ASSIGNED) {
         j->fetch_done = wf_min_u64(m->bytes, m->total);
         j->fetch_total = m->total;
-        j->fetch_left_us = wf_min_u64(m->left_ms, UINT64_MAX / 1000) * 1000;
+        j->fetch_left_us = wf_us_of_ms(m->left_ms);
         j->fetch_us = t->c->now_us;
         j->fetch_stands = (uint8_t) m->stands;
         j->fetch_resume_us =

@@ -85,11 +85,10 @@ static void set_spare(struct estimates *e, uint64_t number)
 static int decode(struct subject *s, struct wf_slice record)
 {
     const struct run_names names = {s, name_of, number_of};
-    struct wf_cursor cur;
     struct wf_msg msg;
 
-    wf_cur_init(&cur, record.p + 8, record.len - 8);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_estimate_rec) {
+    if (wf_msg_read(wf_slice_make(record.p + 8, record.len - 8), WF_MSG_estimate_rec,
+                    &msg) != 0) {
         return WEFT_EPROTO;
     }
     return runtimes_decode(s->c->runtimes, &names, msg.u.estimate_rec.data.p,

@@ -107,13 +107,10 @@ void on_plan(struct turn *t)
     const struct wf_plan *m = &t->msg->u.plan;
     char text[WF_LABEL_MAX + 8];
     struct wf_slice what;
-    struct wf_cursor cur;
     struct wf_msg inner;
     struct job *j;
 
-    wf_cur_init(&cur, m->submit.p, m->submit.len);
-    if (wf_msg_decode(&cur, &inner) != 0 || inner.type != WF_MSG_submit ||
-        !are_sound(m->without)) {
+    if (wf_msg_read(m->submit, WF_MSG_submit, &inner) != 0 || !are_sound(m->without)) {
         refuse(t, WEFT_EINVAL, m->req, NULL, 0,
                "a plan is a submit, and node=NAME or site=SITE to do without");
         return;

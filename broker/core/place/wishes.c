@@ -12,7 +12,6 @@
 /* What one job more or less of its group there is worth. */
 #define SPREAD_US   500000u
 #define GROUP_LOOKS 64u
-#define MS          UINT64_C(1000)
 
 size_t wishes_size(const struct wf_submit *m)
 {
@@ -187,13 +186,13 @@ uint64_t wishes_unmet_us(const struct core *c, const struct job *j, const struct
 
         if (need_parse(weight.text, &need) == 0 &&
             !need_met(&need, agent_attribute(a, need.key, room, sizeof room))) {
-            us = wf_add_sat(us, wf_min_u64(weight.ms, UINT64_MAX / MS) * MS);
+            us = wf_add_sat(us, wf_us_of_ms(weight.ms));
         }
     }
     rows = w->nears;
     while (wf_rows_next(&rows, wf_desc_near_row(), &near)) {
         if (near.ms != 0 && !is_met(c, &near, a)) {
-            us = wf_add_sat(us, wf_min_u64(near.ms, UINT64_MAX / MS) * MS);
+            us = wf_add_sat(us, wf_us_of_ms(near.ms));
         }
     }
     if (w->spread == WF_SPREAD) {

@@ -129,15 +129,11 @@ void holds_learn(const struct core *c, const struct wf_key *key, struct site_hol
 {
     const struct wf_holds_fact *m;
     struct gossip_fact f;
-    struct wf_cursor cur;
     struct wf_msg msg;
 
     wf_buf_clear(&to->bits);
-    if (gossip_get(c->word.gossip, key, WF_FACT_HOLDS, wf_slice_make(NULL, 0), &f) != 0) {
-        return;
-    }
-    wf_cur_init(&cur, f.body.p, f.body.len);
-    if (wf_msg_decode(&cur, &msg) != 0 || msg.type != WF_MSG_holds_fact) {
+    if (gossip_get(c->word.gossip, key, WF_FACT_HOLDS, wf_slice_make(NULL, 0), &f) != 0 ||
+        wf_msg_read(f.body, WF_MSG_holds_fact, &msg) != 0) {
         return;
     }
     m = &msg.u.holds_fact;

@@ -147,15 +147,6 @@ void named_say_all(struct core *c, struct wf_effects *out)
 /* -- what others say -------------------------------------------------------------------
  */
 
-static int read_fact(const struct gossip_fact *f, struct wf_msg *ret_msg)
-{
-    struct wf_cursor cur;
-
-    wf_cur_init(&cur, f->body.p, f->body.len);
-    return f->body.len != 0 && wf_msg_decode(&cur, ret_msg) == 0 &&
-           ret_msg->type == WF_MSG_dataset_fact;
-}
-
 void named_heard(struct core *c, const struct gossip_fact *f)
 {
     struct wf_msg msg;
@@ -165,7 +156,7 @@ void named_heard(struct core *c, const struct gossip_fact *f)
     }
     if (f->body.len == 0) {
         names_drop(&c->word.names, f->origin, f->key);
-    } else if (!read_fact(f, &msg) ||
+    } else if (wf_msg_read(f->body, WF_MSG_dataset_fact, &msg) != 0 ||
                names_take(&c->word.names, f->origin, f->key, &msg.u.dataset_fact) != 0) {
         names_drop(&c->word.names, f->origin, f->key);
         c->count.names_refused++;
@@ -179,7 +170,7 @@ int named_fact(const struct core *c, const struct name *x, struct wf_msg *ret_ms
 
     if (gossip_get(c->word.gossip, &x->home, WF_FACT_DATASET,
                    wf_slice_make(x->id.b, sizeof x->id.b), &f) != 0 ||
-        !read_fact(&f, ret_msg)) {
+        wf_msg_read(f.body, WF_MSG_dataset_fact, ret_msg) != 0) {
         return 0;
     }
     *ret_at_us = f.at_us;
@@ -202,7 +193,8 @@ static int may_read(const struct core *c, const struct session *s, const struct 
     return (x->is_public || wf_key_eq(&x->owner, &s->principal->key)) && is_said(c, x);
 }
 
-/* The first by the rule that the session may read; NULL: there is none. */
+/* The first by the rule that the session may read, or, if that is NULL, whoever may;
+ * NULL: there is none. */
 static const struct name *find_there(const struct core *c, const struct session *s,
                                      struct wf_slice name, uint32_t version,
                                      const uint8_t *home)
@@ -215,7 +207,7 @@ static const struct name *find_there(const struct core *c, const struct session 
 
         if ((version == 0 || x->version == version) &&
             (home == NULL || memcmp(x->home.b, home, NAMES_DIGITS) == 0) &&
-            may_read(c, s, x)) {
+            (s != NULL ? may_read(c, s, x) : is_said(c, x))) {
             return x;
         }
     }
@@ -370,22 +362,6 @@ static void labels_text(struct wf_rows rows, char *dst, size_t cap)
     }
 }
 
-/* What its home says of itself, if that is known; it borrows. */
-static struct wf_site_fact site_of(const struct core *c, const struct wf_key *home)
-{
-    struct gossip_fact f;
-    struct wf_cursor cur;
-    struct wf_msg msg;
-
-    if (gossip_get(c->word.gossip, home, WF_FACT_SITE, wf_slice_make(NULL, 0), &f) == 0) {
-        wf_cur_init(&cur, f.body.p, f.body.len);
-        if (wf_msg_decode(&cur, &msg) == 0 && msg.type == WF_MSG_site_fact) {
-            return msg.u.site_fact;
-        }
-    }
-    return (struct wf_site_fact){{0}};
-}
-
 /* 0, or what wf_rows_add() says. */
 static int add_row(const struct core *c, const struct session *s, size_t i,
                    struct wf_buf *store, struct wf_rows *rows)
@@ -400,7 +376,7 @@ static int add_row(const struct core *c, const struct session *s, size_t i,
     if (!named_fact(c, x, &msg, &at_us)) {
         return 0;
     }
-    site = site_of(c, &x->home);
+    (void) word_site(c, &x->home, &site);
     wf_hex(digits, x->home.b, 8);
     labels_text(msg.u.dataset_fact.labels, labels, sizeof labels);
     row = (struct wf_dataset_row){
@@ -437,46 +413,29 @@ int named_rows(const struct core *c, const struct session *s, size_t *at, uint64
 /* -- listed, but not to be read --------------------------------------------------------
  */
 
-/* The first of that name, whoever may read it; NULL: there is none. */
-static const struct name *first_said(const struct core *c, struct wf_slice name,
-                                     uint32_t version, const uint8_t *home)
-{
-    const struct names *t = &c->word.names;
-
-    for (size_t i = names_first(t, name); i < t->n && wf_slice_is(name, t->v[i]->name);
-         i++) {
-        const struct name *x = t->v[i];
-
-        if ((version == 0 || x->version == version) &&
-            (home == NULL || memcmp(x->home.b, home, NAMES_DIGITS) == 0) &&
-            is_said(c, x)) {
-            return x;
-        }
-    }
-    return NULL;
-}
-
 int named_denied(const struct core *c, const struct session *s, struct wf_slice name,
                  uint32_t version, char *ret_text, size_t cap)
 {
     const struct name *x = NULL;
     uint8_t digits[NAMES_DIGITS];
     char owner[WF_NAME_MAX + 1], home[WF_NAME_MAX + 1];
+    struct wf_site_fact site;
     struct wf_slice plain;
     struct wf_msg msg;
     uint64_t at_us;
 
     if (s->role == WF_ROLE_OPERATOR) {
-        x = first_said(c, name, version, NULL);
+        x = find_there(c, NULL, name, version, NULL);
         if (x == NULL && names_split(name, &plain, digits)) {
-            x = first_said(c, plain, version, digits);
+            x = find_there(c, NULL, plain, version, digits);
         }
     }
     if (x == NULL || !named_fact(c, x, &msg, &at_us)) {
         return 0;
     }
     wf_slice_str(msg.u.dataset_fact.owner_name, owner, sizeof owner);
-    wf_slice_str(site_of(c, &x->home).name, home, sizeof home);
+    (void) word_site(c, &x->home, &site);
+    wf_slice_str(site.name, home, sizeof home);
     (void) snprintf(ret_text, cap,
                     "it is %s's, of broker %s: its owner may read it here, an operator "
                     "there",

@@ -21,11 +21,9 @@ int keys_above(const struct wf_key_fact *a, const struct wf_key *by_a,
 
 int keys_read(struct wf_slice body, struct wf_key_fact *ret_fact)
 {
-    struct wf_cursor c;
     struct wf_msg m;
 
-    wf_cur_init(&c, body.p, body.len);
-    if (wf_msg_decode(&c, &m) != 0 || m.type != WF_MSG_key_fact) {
+    if (wf_msg_read(body, WF_MSG_key_fact, &m) != 0) {
         return WEFT_EPROTO;
     }
     *ret_fact = m.u.key_fact;

@@ -112,12 +112,31 @@ static const char *past_article(const char *text)
                                             : text;
 }
 
+/* On stderr as well: what is on stdout may be half of a document. */
+static void report_json(struct cli *cli, int code, const char *next, const char *detail)
+{
+    struct json json;
+
+    json_begin(&json, cli->err.f, "error");
+    json_text(&json, "error", weft_errname(code));
+    json_text(&json, "text", weft_strerror(code));
+    json_text(&json, "detail", *detail != '\0' ? detail : NULL);
+    json_text(&json, "next", *next != '\0' ? next : NULL);
+    json_int(&json, "exit", cli_exit_of(code));
+    json_end(&json);
+}
+
 static int report(struct cli *cli, int code, const char *next, const char *detail)
 {
     char *clean = text_clean(detail);
     int same = strcmp(past_article(clean), past_article(weft_strerror(code))) == 0;
 
     fflush(cli->out.f);
+    if (cli->json) {
+        report_json(cli, code, next, same ? "" : clean);
+        free(clean);
+        return cli_exit_of(code);
+    }
     out_print(&cli->err, TINT_BAD, "error %s", weft_errname(code));
     fprintf(cli->err.f, ": %s%s%s\n", weft_strerror(code),
             *clean != '\0' && !same ? ": " : "", same ? "" : clean);

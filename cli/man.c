@@ -93,7 +93,8 @@ void help_man(FILE *f)
         "Submits jobs to a mesh of agents and shows what happens in it. Standard output "
         "is data, standard error is chatter. Tables on a terminal; tabs between the "
         "cells and no header when piped; JSON with a versioned schema with "
-        "\\fB\\-\\-json\\fR. Job ids may be cut to any prefix of at least 4 digits that "
+        "\\fB\\-\\-json\\fR, errors among them (one line on standard error: error, text, "
+        "detail, next, exit). Job ids may be cut to any prefix of at least 4 digits that "
         "is unique, 8 for jobs of another broker. Times are 500ms, 30s, 5m, 1h30m; sizes "
         "512, 64k, 10M.\n"
         ".SH OPTIONS\nThese go with every command.\n",

@@ -46,6 +46,11 @@ run weft errors busy
 like "$out" '^name.EBUSY' "errors knows names"
 run weft errors 16 --json
 ok "and writes JSON" is_json "$out"
+run weft status --json
+is "$rc" 5 "an error has its exit status with --json"
+ok "and is JSON as well" is_json "$err"
+like "$err" '"schema":"weft.error.v1","error":"ENOENT".*"next":".*weft ctx add.*"exit":5' "with its name and the next step"
+is "$out" "" "nothing on stdout"
 run weft errors EBSUY
 like "$err" 'did you mean EBUSY' "and guesses"
 weft man > "$tmp/weft.1"

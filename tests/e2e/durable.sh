@@ -79,6 +79,9 @@ run weft run fails --data x --id 00112233445566778899aabbccddee02
 kill_broker
 run weft jobs --state failed
 like "$out" '00112233' "what failed is listed after a crash"
+run weft job logs 00112233445566778899aabbccddee02
+is "$rc $out" "0 " "what it printed is not kept over a crash"
+like "$err" '^-- nothing printed, or not kept: .* until it restarts --$' "and that is said"
 run weft job retry 00112233445566778899aabbccddee02
 is "$rc" 0 "it can be repeated"
 run weft job retry ffffffffffffffffffffffffffffffff

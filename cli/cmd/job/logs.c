@@ -113,6 +113,10 @@ static int show(struct cli *cli, const struct logs_args *args, const weft_id *id
         rc = job_refused(cli, rc, job_id8(id).s, future);
     } else {
         rc = CLI_OK;
+        if (reader.attempt == 0 && !args->follow) {
+            cli_note(cli, "-- nothing printed, or not kept: a broker keeps the end of it "
+                          "in memory, until it restarts --");
+        }
     }
     weft_future_free(future);
     return rc;

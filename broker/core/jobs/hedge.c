@@ -273,7 +273,7 @@ int hedge_started(struct turn *t, struct agent *a)
     if (copy->state == WF_JOB_ASSIGNED) {
         work_started(c, copy);
         routes_fetched(c, copy);
-        copy->started_us -= wf_min_u64(m->ago_us, c->now_us - copy->accepted_us);
+        work_ran(c, copy, m->ago_us);
         (void) job_plan(&c->jobs, copy);
     }
     return 1;

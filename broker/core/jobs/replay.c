@@ -332,6 +332,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->agent = p != NULL ? p->agent : NULL;
     j->wait_us = m->wait_us;
     j->run_us = m->run_us;
+    j->started_us = j->attempt != 0 ? j->accepted_us + j->wait_us : 0;
     j->cut = m->cut;
     j->reused = m->reused;
     j->tries = (unsigned) m->tries;

@@ -293,6 +293,15 @@ void work_started(struct core *c, struct job *j)
     job_move(&c->jobs, j, WF_JOB_RUNNING);
 }
 
+void work_ran(struct core *c, struct job *j, uint64_t run_us)
+{
+    const uint64_t age_us = wf_min_u64(run_us, c->now_us - j->accepted_us);
+
+    if (age_us > c->now_us - j->started_us) {
+        j->started_us = wf_max_u64(c->now_us - age_us, 1);
+    }
+}
+
 void work_came_back(struct core *c, struct job *j)
 {
     j->cut_us = 0;

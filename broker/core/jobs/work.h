@@ -53,6 +53,9 @@ void work_again(struct core *c, struct job *j, int code, const char *reason,
 /* The present attempt runs, from now. */
 void work_started(struct core *c, struct job *j);
 
+/* It has for so long, says its agent, which may have begun before we heard of it. */
+void work_ran(struct core *c, struct job *j, uint64_t run_us);
+
 /* Its agent was cut off and still holds it: its limits count again. */
 void work_came_back(struct core *c, struct job *j);
 

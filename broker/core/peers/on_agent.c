@@ -263,14 +263,17 @@ void on_started(struct turn *t)
     const struct wf_started *m = &t->msg->u.started;
     struct job *j = present(t, &m->job, m->attempt);
 
-    if (hedge_started(t, speaker(t)) || j == NULL || j->state != WF_JOB_ASSIGNED) {
+    if (hedge_started(t, speaker(t)) || j == NULL) {
+        return;
+    }
+    if (j->state != WF_JOB_ASSIGNED) {
+        work_ran(t->c, j, m->ago_us); /* said again, after a restart or a move */
         return;
     }
     asked_started(t->c, j);
     work_started(t->c, j);
     routes_fetched(t->c, j);
-    /* An agent announces a run when it has lasted a little; its word is bounded. */
-    j->started_us -= wf_min_u64(m->ago_us, t->c->now_us - j->accepted_us);
+    work_ran(t->c, j, m->ago_us);
     (void) job_plan(&t->c->jobs, j);
     /* So that an attempt that takes its site down is counted after the crash. */
     ledger_write(t->c, j, LEDGER_ATTEMPT);
@@ -438,8 +441,8 @@ static void conclude(struct turn *t, struct job *j, const struct wf_result *m)
     learn_rate(c, j->agent, m);
     if (j->state == WF_JOB_ASSIGNED) {
         work_started(c, j);
-        j->started_us = c->now_us - wf_min_u64(m->run_us, c->now_us - j->accepted_us);
     }
+    work_ran(c, j, m->run_us);
     end.wait_us = j->started_us - j->accepted_us;
     numbers_ended(j, m);
     routes_pay(c, j, m);

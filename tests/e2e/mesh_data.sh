@@ -53,14 +53,13 @@ run weft -C a data put "$tmp/large" --name large --to store
 is "$rc" 0 "a large file at a"
 run weft -C b data put "$tmp/large" --name large
 is "$rc" 0 "the same at b"
-# goes_to NODE: the next such job would go there.
-goes_to() {
+# goes_to_data NODE: the next such job would go there, where nothing is to be fetched.
+goes_to_data() {
     weft -C a plan hash --input x=large --json > "$tmp/plan" 2> "$tmp/plan.err" &&
-        like_node "$1"
-}
-like_node() {
-    python3 -c 'import json, sys
-sys.exit(json.load(open(sys.argv[1]))["node"] != sys.argv[2])' "$tmp/plan" "$1"
+        python3 -c 'import json, sys
+plan = json.load(open(sys.argv[1]))
+bytes = {row["node"]: row["fetch_bytes"] for row in plan["candidates"]}
+sys.exit(plan["node"] != sys.argv[2] or bytes[sys.argv[2]] != 0)' "$tmp/plan" "$1"
 }
 # runs_at NODE: such a job ends well, there.
 runs_at() {
@@ -71,7 +70,7 @@ runs_at() {
     run weft -C a why "$job"
     like "$out" "^>.$1.*chosen" "$3"
 }
-await "a to hear what b holds" goes_to b
+await "a to hear what b holds" goes_to_data b
 runs_at b "a job goes to the data" "at the other site, though an idle agent is nearer"
 like "$out" 'near.*data' "which would have had to fetch it"
 

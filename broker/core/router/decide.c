@@ -275,10 +275,11 @@ static inline void score_row(struct deciding *x, const struct entry *e,
         wf_add_sat(job->client_rtt_us, (n->rtt_us != 0 ? n->rtt_us : RTT_GUESS_US) +
                                            (uint64_t) fetch->way_us);
     s->wait_us = wait_us(r, e, work_us);
-    s->others_us = score_others(s->wait_us);
     s->fetch_us = fetch->us;
     s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
+    s->others_us =
+        score_others(wf_max_u64(s->wait_us, s->fetch_us), s->run_us, work_us, n->crowd);
     row->cost_pusd =
         wf_add_sat(score_mul_div(price_of(n, e), s->run_us, 1000000), fetch->pusd);
     s->money_us = score_money(row->cost_pusd, x->rho_pusd_s);

@@ -172,8 +172,24 @@ static void note_load(struct routing *r, uint32_t node)
 
     n->jobs = (uint32_t) wf_min_u64(view.jobs, UINT32_MAX);
     n->wait_us = score_wait(view.jobs, view.work_us, n->slots, n->speed_pm);
+    n->crowd = crowd_of(&r->rest[node].crowd, n->wait_us);
     n->reported_us = load->reported_us;
     note_idle(r, node);
+}
+
+/* After a report, which came so long after the one before. */
+static void note_crowd(struct routing *r, uint32_t node, uint64_t past_us)
+{
+    const struct rnode *n = &r->nodes[node];
+    struct rrest *rest = &r->rest[node];
+    const struct route_load view = load_view(&rest->load);
+    const struct crowd_report report = {
+        .wait_us = score_wait(view.jobs, view.work_us, n->slots, n->speed_pm),
+        .jobs = rest->load.jobs,
+        .work_us = rest->load.work_us,
+        .past_us = past_us};
+
+    crowd_report(&rest->crowd, &report);
 }
 
 static void note_links(struct routing *r, uint32_t node)
@@ -373,8 +389,10 @@ void routing_report(struct routing *r, uint32_t node, const struct route_report 
                                   .arrived = report->arrived,
                                   .own_jobs = report->own_jobs,
                                   .own_work_us = report->own_work_us};
+    const uint64_t before_us = n->load.reported_us != 0 ? n->load.reported_us : now_us;
 
     load_report(&n->load, &l, r->cfg.brokers, now_us);
+    note_crowd(r, node, now_us - wf_min_u64(now_us, before_us));
     n->up_told = (uint32_t) wf_min_u64(report->up_flows, FLOWS_MAX);
     n->down_told = (uint32_t) wf_min_u64(report->down_flows, FLOWS_MAX);
     r->nodes[node].yielding = (uint8_t) wf_min_u64(report->yielding, UINT8_MAX);

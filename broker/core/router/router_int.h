@@ -6,6 +6,7 @@
 #ifndef BROKER_CORE_ROUTER_ROUTER_INT_H
 #define BROKER_CORE_ROUTER_ROUTER_INT_H
 
+#include "broker/core/router/crowd.h"
 #include "broker/core/router/distance.h"
 #include "broker/core/router/filters.h"
 #include "broker/core/router/pairs.h"
@@ -91,6 +92,7 @@ struct rnode {
     uint8_t tier : 4, used : 1, open : 1, spot : 1, whole : 1;
     uint8_t yielding; /* runs there, that nothing is to have the slot of yet; as many as
                          fit */
+    uint16_t crowd;   /* of wait_us, by crowd_of() */
 
     uint16_t to_broker[ROUTE_BROKERS_MAX] __attribute__((aligned(64)));
 } __attribute__((aligned(128)));
@@ -108,6 +110,7 @@ struct rrest {
     uint32_t site_next, site_prev;                 /* ring of its site's nodes */
 
     struct load load;
+    struct crowd crowd;
 } __attribute__((aligned(64)));
 
 static inline struct rplace *place_at(struct rrest *n, uint32_t i)

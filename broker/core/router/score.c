@@ -1,7 +1,6 @@
 #include "broker/core/router/score.h"
 
-#define SECOND_US  UINT64_C(1000000)
-#define OTHERS_PCT 150u /* measured: 100 to 200 do about as well */
+#define SECOND_US UINT64_C(1000000)
 
 uint64_t score_mul_div_wide(uint64_t a, uint64_t b, uint64_t c)
 {
@@ -36,9 +35,14 @@ uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t sp
     return score_mul_div(score_mul_div(work_us, jobs - slots + 1, jobs), 1000, power);
 }
 
-uint64_t score_others(uint64_t wait_us)
+uint64_t score_others_wide(uint64_t before_us, uint64_t run_us, uint64_t work_us,
+                           uint32_t crowd)
 {
-    return score_mul_div(wait_us, OTHERS_PCT, 100);
+    const uint64_t later_us =
+        score_mul_div(work_us, (uint64_t) crowd * OTHERS_CROWD, CROWD_ONE);
+
+    return wf_add_sat(wf_add_sat(score_mul_div(before_us, OTHERS_BEFORE, 1), run_us),
+                      later_us);
 }
 
 uint64_t score_risk(uint64_t hazard, uint64_t busy_us)

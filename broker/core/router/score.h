@@ -5,9 +5,10 @@
  * DESIGN section 6: L link, Q wait, X fetch, C warm-up, R run, S risk of losing a spot
  * node, M money, O others, P soft preferences that are not met.  max, not sum: inputs are
  * fetched and handlers warmed while a job queues.  Who queues makes those wait that come
- * after it, about as long as it waits itself: without O money and data are saved at the
- * expense of others (measured in docs/PLACEMENT.md).  A job that is placed for throughput
- * pays for the link that it occupies as well: T + X.  Microseconds, lower is better.
+ * after it; so does who uses a link, holds a slot, or adds its work to a queue that
+ * stands: without O money and data are saved at the expense of others (measured in
+ * docs/PLACEMENT.md).  A job that is placed for throughput pays for the link that it
+ * occupies as well: T + X.  Microseconds, lower is better.
  *
  * Pure functions of their arguments, in saturating integers: the same terms give the same
  * score on every machine, so a decision can be checked from its explanation.
@@ -15,7 +16,7 @@
 #ifndef BROKER_CORE_ROUTER_SCORE_H
 #define BROKER_CORE_ROUTER_SCORE_H
 
-#include "common/defs.h"
+#include "broker/core/router/crowd.h"
 
 struct score {
     uint64_t link_us, wait_us, fetch_us, warm_us, run_us, risk_us, money_us, soft_us;
@@ -59,8 +60,25 @@ static inline uint64_t score_total(const struct score *s, int occupies)
  * does speed_pm / 1000 of work a second. */
 uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t speed_pm);
 
-/* O: of so long a wait. */
-uint64_t score_others(uint64_t wait_us);
+#define OTHERS_BEFORE  3u /* measured, as is the next: docs/PLACEMENT.md */
+#define OTHERS_CROWD   20u
+#define OTHERS_BITS    60u
+#define OTHERS_WORK_US (UINT64_C(1) << 42) /* with any crowd, it fits */
+
+/* The same where a time is longer than any is. */
+uint64_t score_others_wide(uint64_t before_us, uint64_t run_us, uint64_t work_us,
+                           uint32_t crowd);
+
+/* O: of what takes so long, after so long in a queue or over links; and of so much work
+ * where there is such a crowd (crowd.h). */
+static inline uint64_t score_others(uint64_t before_us, uint64_t run_us, uint64_t work_us,
+                                    uint16_t crowd)
+{
+    return (before_us | run_us) >> OTHERS_BITS == 0 && work_us < OTHERS_WORK_US
+               ? before_us * OTHERS_BEFORE + run_us +
+                     work_us * crowd * OTHERS_CROWD / CROWD_ONE
+               : score_others_wide(before_us, run_us, work_us, crowd);
+}
 
 /* R: the time of so much work there. */
 static inline uint64_t score_run(uint64_t work_us, uint32_t speed_pm)

@@ -40,6 +40,24 @@ static void runs(void)
     ok(score_run(1000, 0) == UINT64_MAX, "and at none");
 }
 
+static void others_wait(void)
+{
+    is_int(score_others(0, 0, 1000, 0), 0, "who is gone at once is in nobody's way");
+    is_int(score_others(0, 1000, 700, 0), 1000, "who runs holds a slot");
+    is_int(score_others(500, 1000, 700, 0), 2500, "who queues or fetches counts thrice");
+    is_int(score_others(500, 1000, 700, CROWD_ONE), 2500 + 20 * 700,
+           "where a usual run stands in the queue, twenty come after it");
+    is_int(score_others(500, 1000, 1400, CROWD_ONE / 2), 2500 + 20 * 700,
+           "as where half of one does, for twice the work");
+    ok(score_others(1, 1, OTHERS_WORK_US - 1, UINT16_MAX) ==
+           score_others_wide(1, 1, OTHERS_WORK_US - 1, UINT16_MAX),
+       "what nearly is too much is told alike");
+    ok(score_others(UINT64_MAX, 1, 1, 1) == UINT64_MAX &&
+           score_others(1, UINT64_MAX, 1, 1) == UINT64_MAX &&
+           score_others(1, 1, UINT64_MAX, UINT16_MAX) == UINT64_MAX,
+       "and no longer than any time is");
+}
+
 static void risks(void)
 {
     /* Once a day, and a job of an hour: one in 24 loses half an hour. */
@@ -62,6 +80,7 @@ int main(void)
     adds_up();
     waits();
     runs();
+    others_wait();
     risks();
     pays();
     return done();

@@ -112,6 +112,7 @@ static struct seek *take(struct core *c, const struct seek *what, unsigned hops)
     *x = *what;
     x->number = ++c->mesh.seeks.number;
     x->due_us = c->now_us + WAIT_US * hops;
+    c->mesh.seeks.look_us = wf_min_u64(c->mesh.seeks.look_us, x->due_us);
     return x;
 }
 
@@ -438,6 +439,9 @@ void seek_step(struct core *c, struct wf_effects *out)
 {
     const struct wf_rows none = {0};
 
+    if (c->mesh.seeks.look_us > c->now_us) {
+        return;
+    }
     for (unsigned i = 0; i < SEEKS_MAX; i++) {
         struct seek *x = &c->mesh.seeks.v[i];
 
@@ -445,6 +449,7 @@ void seek_step(struct core *c, struct wf_effects *out)
             answer(c, x, none, out);
         }
     }
+    c->mesh.seeks.look_us = seek_due_us(c);
 }
 
 uint64_t seek_due_us(const struct core *c)

@@ -53,6 +53,7 @@ struct seek {
 struct seeks {
     struct seek v[SEEKS_MAX];
     uint64_t number;
+    uint64_t look_us; /* nothing is due before: seek_step() is part of each step */
     /* Of each kind: questions that may be begun, as of when. */
     uint64_t credit[SEEK_KINDS], credit_us[SEEK_KINDS];
 };

@@ -35,6 +35,12 @@ static void forget(struct core *c, struct import *x)
     wf_buf_init(&x->waiting, WAITING_MAX);
 }
 
+static void set_due(struct core *c, struct import *x, uint64_t due_us)
+{
+    x->due_us = due_us;
+    c->mesh.imports.look_us = wf_min_u64(c->mesh.imports.look_us, due_us);
+}
+
 void imports_fini(struct core *c)
 {
     for (unsigned i = 0; i < IMPORTS_MAX; i++) {
@@ -143,7 +149,7 @@ static void fail(struct core *c, struct import *x, int code, const char *text,
     x->req = 0;
     (void) snprintf(x->text, sizeof x->text, "%s", text);
     x->text[wf_utf8_cut(x->text, strlen(x->text))] = '\0';
-    x->due_us = c->now_us + FAILED_US;
+    set_due(c, x, c->now_us + FAILED_US);
     go_on(c, take_waiting(x), out);
 }
 
@@ -170,7 +176,7 @@ static int ask(struct core *c, struct import *x, uint64_t after, struct wf_effec
                               .req = (uint64_t) (x - c->mesh.imports.v),
                               .query = 1};
     x->req = m.req = slot->number;
-    x->due_us = c->now_us + PAGE_US;
+    set_due(c, x, c->now_us + PAGE_US);
     wf_effects_send(out, way->peer, WF_MSG_query, &m);
     return 0;
 }
@@ -260,7 +266,7 @@ void import_displaced(struct core *c, uint64_t n, uint64_t req)
 
     if (x != NULL && x->used && x->req == req) {
         x->req = 0;
-        x->due_us = c->now_us;
+        set_due(c, x, c->now_us);
     }
 }
 
@@ -500,6 +506,9 @@ int import_serve(struct turn *t)
 
 void imports_step(struct core *c, struct wf_effects *out)
 {
+    if (c->mesh.imports.look_us > c->now_us) {
+        return;
+    }
     for (unsigned i = 0; i < IMPORTS_MAX; i++) {
         struct import *x = &c->mesh.imports.v[i];
 
@@ -515,6 +524,7 @@ void imports_step(struct core *c, struct wf_effects *out)
             fail(c, x, WEFT_EUNREACH, "its broker did not answer", out);
         }
     }
+    c->mesh.imports.look_us = imports_due_us(c);
 }
 
 uint64_t imports_due_us(const struct core *c)

@@ -49,6 +49,7 @@ struct import {
 
 struct imports {
     struct import v[IMPORTS_MAX];
+    uint64_t look_us; /* nothing is due before: imports_step() is part of each step */
     unsigned copies;
     char denied[WF_TEXT_MAX + 1]; /* why, of the last that may not be read */
 };

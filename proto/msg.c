@@ -79,6 +79,9 @@ const struct wf_desc *wf_desc_at(size_t i)
     return NULL;
 }
 
+/* Of msgpack, what is read and written here without a call. */
+enum { EMPTY_ARRAY = 0x90, EMPTY_STR = 0xa0 };
+
 /* -- encoding --------------------------------------------------------------------------
  */
 
@@ -112,10 +115,20 @@ static int pack_field(struct wf_buf *out, const struct wf_field *f, const uint8_
     return WEFT_EINVAL;
 }
 
+/* Ids, keys and digests are multiples of eight bytes. */
+static inline int are_zero(const uint8_t *at, size_t len)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < len && v == 0; i += sizeof v) {
+        memcpy(&v, at + i, sizeof v);
+    }
+    return v == 0;
+}
+
 /* Numbers first: they are what most messages end with. */
 static inline int is_default(const struct wf_field *f, const uint8_t *at)
 {
-    static const uint8_t zero[WF_KEY_SIZE];
     uint64_t v;
 
     if (f->kind == WF_KIND_U) {
@@ -129,7 +142,7 @@ static inline int is_default(const struct wf_field *f, const uint8_t *at)
     case WF_KIND_ID:
     case WF_KIND_KEY:
     case WF_KIND_DIG:
-        return memcmp(at, zero, f->max) == 0;
+        return are_zero(at, f->max);
     case WF_KIND_L:
         return ((const struct wf_rows *) (const void *) at)->count == 0;
     default:
@@ -149,20 +162,37 @@ static unsigned fields_said(const struct wf_desc *d, const void *body)
     return (unsigned) (end - d->fields);
 }
 
-/* A small number, as most are, is one byte: 1 when it was one and is written. */
+/* A small number, an empty text or an empty list, as most are, is one byte: 1 when it was
+ * one and is written. */
 static inline int pack_small(struct wf_buf *out, const struct wf_field *f,
                              const uint8_t *at)
 {
     uint64_t v;
+    uint8_t byte;
 
-    if (f->kind != WF_KIND_U || out->len >= out->cap || out->err != 0) {
+    if (out->len >= out->cap || out->err != 0) {
         return 0;
     }
-    memcpy(&v, at, sizeof v);
-    if (v > 0x7f || v > f->max) {
+    if (f->kind == WF_KIND_U) {
+        memcpy(&v, at, sizeof v);
+        if (v > 0x7f || v > f->max) {
+            return 0;
+        }
+        byte = (uint8_t) v;
+    } else if (f->kind == WF_KIND_S) {
+        if (((const struct wf_slice *) (const void *) at)->len != 0) {
+            return 0;
+        }
+        byte = EMPTY_STR;
+    } else if (f->kind == WF_KIND_L) {
+        if (((const struct wf_rows *) (const void *) at)->count != 0) {
+            return 0;
+        }
+        byte = EMPTY_ARRAY;
+    } else {
         return 0;
     }
-    out->p[out->len++] = (uint8_t) v;
+    out->p[out->len++] = byte;
     return 1;
 }
 
@@ -304,6 +334,23 @@ static int take_field(struct wf_cursor *c, const struct wf_field *f, uint8_t *at
     return take_bytes(c, f, at);
 }
 
+/* An empty text or an empty list, as most are: 1 when it was one and is taken. */
+static inline int take_small(struct wf_cursor *c, const struct wf_field *f, uint8_t *at)
+{
+    if (c->p == c->end) {
+        return 0;
+    }
+    if (f->kind == WF_KIND_S && *c->p == EMPTY_STR) {
+        *(struct wf_slice *) (void *) at = (struct wf_slice){++c->p, 0};
+        return 1;
+    }
+    if (f->kind == WF_KIND_L && *c->p == EMPTY_ARRAY) {
+        *(struct wf_rows *) (void *) at = (struct wf_rows){++c->p, 0, 0};
+        return 1;
+    }
+    return 0;
+}
+
 /* Missing trailing fields stay zero, surplus ones are skipped. */
 static int take_fields(struct wf_cursor *c, const struct wf_desc *d, uint32_t given,
                        void *ret)
@@ -312,12 +359,16 @@ static int take_fields(struct wf_cursor *c, const struct wf_desc *d, uint32_t gi
     for (uint32_t i = 0; i < given; i++) {
         if (i >= d->nfields) {
             wf_cur_skip(c);
-        } else if (take_field(c, &d->fields[i], (uint8_t *) ret + d->fields[i].offset) !=
-                   0) {
-            return WEFT_EPROTO;
-        }
-        if (c->err != 0) {
-            return WEFT_EPROTO;
+            if (c->err != 0) {
+                return WEFT_EPROTO;
+            }
+        } else {
+            const struct wf_field *f = &d->fields[i];
+            uint8_t *at = (uint8_t *) ret + f->offset;
+
+            if (!take_small(c, f, at) && take_field(c, f, at) != 0) {
+                return WEFT_EPROTO;
+            }
         }
     }
     return 0;

@@ -32,18 +32,50 @@ int wf_pack_uint(struct wf_buf *out, uint64_t v)
     return out->err;
 }
 
+/* The head of `len` bytes of content and room for these, in one piece.  `tag` is that of
+ * a length of one byte; those of two and four follow it. */
+static uint8_t *begin(struct wf_buf *out, uint8_t tag, uint32_t len)
+{
+    const unsigned wide = len <= 0xff ? 0 : len <= 0xffff ? 1 : 2;
+    const size_t digits = (size_t) 1 << wide;
+    uint8_t *at = wf_buf_extend(out, 1 + digits + len);
+
+    if (at == NULL) {
+        return NULL;
+    }
+    *at++ = (uint8_t) (tag + wide);
+    for (size_t i = digits; i != 0; i--) {
+        *at++ = (uint8_t) (len >> (8 * (i - 1)));
+    }
+    return at;
+}
+
+/* Strings and bytes are most of what is written: without the packer, which asks for room
+ * a second time. */
 int wf_pack_str(struct wf_buf *out, const void *p, uint32_t len)
 {
-    msgpack_packer pk = packer(out);
+    uint8_t *at;
 
-    (void) msgpack_pack_str(&pk, len);
-    return wf_buf_put(out, p, len);
+    if (len < 32) {
+        at = wf_buf_extend(out, 1 + (size_t) len);
+        if (at != NULL) {
+            *at++ = (uint8_t) (0xa0 | len);
+        }
+    } else {
+        at = begin(out, 0xd9, len);
+    }
+    if (at != NULL && len != 0) {
+        memcpy(at, p, len);
+    }
+    return out->err;
 }
 
 int wf_pack_bin(struct wf_buf *out, const void *p, uint32_t len)
 {
-    msgpack_packer pk = packer(out);
+    uint8_t *at = begin(out, 0xc4, len);
 
-    (void) msgpack_pack_bin(&pk, len);
-    return wf_buf_put(out, p, len);
+    if (at != NULL && len != 0) {
+        memcpy(at, p, len);
+    }
+    return out->err;
 }

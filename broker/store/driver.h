@@ -104,6 +104,11 @@ struct store_driver {
      * or the disk lost what was durable. */
     int (*commit)(void *db, struct store_row *rows, struct wf_err *err);
 
+    /* After each commit that made its rows durable, and after that was told: work that
+     * nobody waits for, NULL when there is none.  What it cannot do now it does after a
+     * later one. */
+    void (*rest)(void *db);
+
     /* About once a second while the broker runs, NULL when there is nothing to do: tell
      * that we live, read what others wrote, claim what dead brokers left. */
     int (*poll)(void *db, store_row_fn *fn, void *arg, struct wf_err *err);

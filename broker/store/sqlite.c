@@ -349,8 +349,10 @@ static int connect_again(struct sqlite *s, struct wf_err *err)
 
 /* Copy the log into the database once it is long; it begins anew with the next commit.
  * What was committed is durable either way: after a failure it grows on for a while. */
-static void checkpoint(struct sqlite *s)
+static void checkpoint(void *db)
 {
+    struct sqlite *s = db;
+
     if (s->frames < s->checkpoint) {
         return;
     }
@@ -390,7 +392,6 @@ static int commit(void *db, struct store_row *rows, struct wf_err *err)
     s->facts = f;
     sqlite_mark_put(s, 0);
     WF_FAILPOINT("store.mark.after");
-    checkpoint(s);
     return 0;
 }
 
@@ -551,5 +552,9 @@ static int open_db(const struct store_options *o, void **ret_db,
     return 0;
 }
 
-const struct store_driver store_sqlite = {
-    .name = "sqlite", .open = open_db, .load = load, .commit = commit, .close = close_db};
+const struct store_driver store_sqlite = {.name = "sqlite",
+                                          .open = open_db,
+                                          .load = load,
+                                          .commit = commit,
+                                          .rest = checkpoint,
+                                          .close = close_db};

@@ -212,6 +212,9 @@ static int write_rows(struct writer *w)
         join(&n->batch, &w->held);
         w->retry_us = 0;
         tell(w, NEWS_DURABLE);
+        if (w->s->driver->rest != NULL) {
+            w->s->driver->rest(w->s->db);
+        }
         return 0;
     }
     /* They stay in front, and are tried again with whatever came meanwhile. */

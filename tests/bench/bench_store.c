@@ -133,6 +133,7 @@ static void driver(unsigned batch)
         if (store_sqlite.commit(db, rows, &err) != 0) {
             die(err.text);
         }
+        store_sqlite.rest(db);
         now = wf_now_us();
         hist_add(&h, now - t);
     }

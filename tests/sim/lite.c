@@ -234,6 +234,9 @@ int lite_commit(struct sim *s, struct host *h, size_t from, size_t to)
     }
     vfs_use(&h->lite.disk, &s->clock);
     rc = store_sqlite.commit(h->lite.db, rows, &err);
+    if (rc == 0) {
+        store_sqlite.rest(h->lite.db);
+    }
     free_rows(rows);
     if (rc != 0) {
         sim_log(s, "store", "commit fails: %d %s", rc, err.text);

@@ -120,6 +120,7 @@ __attribute__((unused)) static void files_commit(void *db, struct batch *b,
     struct wf_err err = {0};
 
     must(store_sqlite.commit(db, b->first, &err) == 0);
+    store_sqlite.rest(db);
     for (const struct store_row *r = b->first; r != NULL; r = r->next) {
         model_apply(m, r);
     }

@@ -474,6 +474,9 @@ static int survive(long nth, long n)
         add(&b, STORE_EVENTS, b.lsn + 1, "some value", 10);
         while (store_sqlite.commit(db, b.first, &err) != 0 && tries++ < 100) {
         }
+        if (tries < 100) {
+            store_sqlite.rest(db);
+        }
         for (const struct store_row *r = b.first; r != NULL; r = r->next) {
             model_apply(&model, r);
         }

@@ -151,8 +151,10 @@ struct node_data {
 
     /* node_lanes.c */
     int lane_asked, lane_up; /* the broker's */
-    int lane_pull;           /* pull wants it */
-    uint64_t lane_us;        /* give does not ask for it before */
+    struct wf_home
+        lane_home;    /* whose it is: the last one that there was a session with */
+    int lane_pull;    /* pull wants it */
+    uint64_t lane_us; /* give does not ask for it before */
     struct wf_backoff lane_pause;
     struct wf_rng rng;
 };

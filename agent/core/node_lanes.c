@@ -1,6 +1,7 @@
 /* The lane to the broker is one for pull and give: it is open while pull asked for it or
  * a ticket is alive.  So pull's wishes about it are taken out of the effects, and one for
- * both is put in.
+ * both is put in.  A session with another broker ends it: nobody there knows the tickets
+ * of this one.
  */
 #include "agent/core/node_data.h"
 
@@ -15,6 +16,7 @@ static void wish(struct node *n, enum wf_effect_kind kind, struct wf_effects *ou
     memset(&broker, 0, sizeof broker);
     n->data->lane_asked = open;
     n->data->lane_up = 0;
+    n->data->lane_home = n->home;
     wf_effects_add(out, kind, WF_LANE_BROKER, 0, &broker, open ? sizeof broker : 0, NULL);
 }
 
@@ -41,12 +43,38 @@ static unsigned take_wishes(struct node_data *d, size_t first, struct wf_effects
     return seen;
 }
 
+/* It is no more: both open it again when they need it. */
+static void lose(struct node *n, struct wf_effects *out)
+{
+    struct node_data *d = n->data;
+
+    d->lane_asked = d->lane_up = 0;
+    d->lane_us = n->now_us + wf_backoff_next(&d->lane_pause, &d->rng) * 1000;
+    wf_give_lane_down(d->give, n->now_us, WF_LANE_BROKER, out);
+    if (d->lane_pull) {
+        d->lane_pull = 0;
+        wf_pull_lane_down(d->pull, n->now_us, WF_LANE_BROKER, out);
+    }
+}
+
+static int is_of_another(const struct node *n)
+{
+    return n->data->lane_asked && node_is_open(n) &&
+           !wf_home_same_broker(&n->data->lane_home, &n->home);
+}
+
 void node_lanes_after(struct node *n, size_t first, struct wf_effects *out)
 {
     struct node_data *d = n->data;
     unsigned seen = take_wishes(d, first, out);
-    int wanted = d->lane_pull || wf_give_tickets(d->give) != 0;
+    int wanted;
 
+    if (is_of_another(n)) {
+        wish(n, WF_EFFECT_LANE_CLOSE, out);
+        lose(n, out);
+        seen = 0;
+    }
+    wanted = d->lane_pull || wf_give_tickets(d->give) != 0;
     if ((seen & CLOSED) != 0 && d->lane_asked && !d->lane_up) {
         wish(n, WF_EFFECT_LANE_CLOSE, out); /* pull has waited long enough for it */
     }
@@ -89,17 +117,8 @@ static void broker_up(struct node *n, struct wf_effects *out)
 
 static void broker_down(struct node *n, struct wf_effects *out)
 {
-    struct node_data *d = n->data;
-
-    if (!d->lane_asked) {
-        return;
-    }
-    d->lane_asked = d->lane_up = 0;
-    d->lane_us = n->now_us + wf_backoff_next(&d->lane_pause, &d->rng) * 1000;
-    wf_give_lane_down(d->give, n->now_us, WF_LANE_BROKER, out);
-    if (d->lane_pull) {
-        d->lane_pull = 0;
-        wf_pull_lane_down(d->pull, n->now_us, WF_LANE_BROKER, out);
+    if (n->data->lane_asked) {
+        lose(n, out);
     }
 }
 

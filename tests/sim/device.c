@@ -91,6 +91,7 @@ void device_do(struct sim *s, struct device *d, struct node_event *ev)
     held_after(s, d, ev, held);
     if (node_link(d->node)->state == WF_LINK_READY) {
         d->cut_us = 0;
+        d->broker = d->a.at;
         d->seen_us[d->a.at->index] = actor_us(s, &d->a);
     } else if (d->cut_us == 0) {
         d->cut_us = actor_us(s, &d->a);
@@ -205,6 +206,7 @@ static void node_begin(struct sim *s, struct device *d)
     d->cfg.link.brokers = NULL;
     WF_CHECK(rc == 0);
     d->cut_us = 0;
+    d->broker = NULL;
     restore(s, d);
     if (d->shelf.on) {
         shelf_list(s, d);

@@ -42,7 +42,8 @@ struct device {
     uint64_t starts;
     struct spool spool;
     struct shelf shelf;
-    uint64_t cut_us; /* by its own clock: no session since; 0: there is one */
+    uint64_t cut_us;     /* by its own clock: no session since; 0: there is one */
+    struct host *broker; /* of its session, or of the last; NULL: there was none */
     uint64_t
         seen_us[SIM_HOSTS]; /* and when the last session with each broker still was */
 };

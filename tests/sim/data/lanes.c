@@ -107,7 +107,7 @@ static void open_of_device(struct sim *s, struct device *d, const struct wf_effe
     l->end[0].d = d;
     l->end[0].inc = d->a.inc;
     if (to.endpoint[0] == '\0') {
-        l->end[1].h = d->a.at;
+        l->end[1].h = d->broker;
     } else {
         l->end[1].d = device_at(s, to.endpoint);
     }

@@ -154,8 +154,70 @@ static void pull_gives_up_a_lane(void)
     close_world(&w);
 }
 
+static void init_two(struct world *w)
+{
+    static struct wf_broker_table t;
+    const struct wf_key a = key_of(0xa), b = key_of(0xb);
+
+    init_world(w, 1, 0);
+    t = (struct wf_broker_table){0};
+    must(wf_brokers_give(&t, &a, "tcp://a:1") == 0);
+    must(wf_brokers_give(&t, &b, "tcp://b:1") == 0);
+    w->b.cfg.link.brokers = &t;
+}
+
+/* The connection breaks, and the next one is made: to which broker? */
+static unsigned fall_over(struct world *w)
+{
+    cut_world(w);
+    back_world(w);
+    return node_link(w->b.n)->endpoint;
+}
+
+static void goes_with_the_session(void)
+{
+    struct world w;
+    unsigned was;
+
+    init_two(&w);
+    start_world(&w);
+    was = node_link(w.b.n)->endpoint;
+    w.mute = 1;
+    order(&w, (struct wf_fetch){.req = 1}, one, 1);
+    settle(&w);
+    must(w.opens == 1);
+    must(fall_over(&w) != was);
+    is_int(w.closes, 1, "a session with another broker closes the lane of the first");
+    w.mute = 0;
+    order(&w, (struct wf_fetch){.req = 2}, one, 1);
+    pass(&w, 20000);
+    ok(w.opens == 2 && w.blobs[6].map == world_all(&w.blobs[6]),
+       "what is fetched comes over a lane to that one");
+    pass(&w, 60000);
+    must(w.closes == 2);
+    put(&w, 0);
+    grant(&w, 5, 1, 0);
+    settle(&w);
+    must(w.opens == 3);
+    must(fall_over(&w) == was);
+    grant(&w, 6, 1, 0);
+    pass(&w, 5000);
+    ok(w.closes == 3 && w.opens == 4, "so does what is given");
+    close_world(&w);
+
+    open_world(&w, 1, 0);
+    w.mute = 1;
+    order(&w, (struct wf_fetch){.req = 1}, one, 1);
+    settle(&w);
+    cut_world(&w);
+    back_world(&w);
+    is_int(w.closes, 0, "at the same broker transfers go on");
+    close_world(&w);
+}
+
 int main(void)
 {
+    goes_with_the_session();
     gives();
     shares_the_lane();
     pull_gives_up_a_lane();

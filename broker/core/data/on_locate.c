@@ -1,6 +1,7 @@
 /* Who holds what, and who may fetch it. */
 #include "broker/core/data/inputs.h"
 
+#include "broker/core/jobs/hedge.h"
 #include "broker/core/mesh/data/copies.h"
 #include "broker/core/mesh/guests.h"
 #include "common/err.h"
@@ -318,6 +319,12 @@ static int find_set(struct search *q, const struct wf_locate *m)
     return q->set != NULL && dataset_may_read(q->set, &m->reader);
 }
 
+/* An attempt of it, or a copy, is there. */
+static int is_at(const struct job *j, const struct agent *a)
+{
+    return (j->occupies && j->agent == a) || hedge_is_at(j, a);
+}
+
 /* As what it asks: for an attempt that it holds or a job of its own, or by our order. */
 static int find_reason(struct search *q, const struct wf_locate *m)
 {
@@ -332,7 +339,7 @@ static int find_reason(struct search *q, const struct wf_locate *m)
         if (key_is_set(&m->home)) {
             return find_set(q, m);
         }
-        q->job = j != NULL && j->occupies && j->agent == s->principal->agent
+        q->job = j != NULL && is_at(j, s->principal->agent)
                      ? j
                      : guest_of(q->t, &m->job, m->attempt);
         return q->job != NULL;
@@ -346,7 +353,7 @@ static int find_reason(struct search *q, const struct wf_locate *m)
                      : NULL;
         return 1;
     }
-    q->job = j != NULL && j->occupies && j->agent == s->principal->agent ? j : NULL;
+    q->job = j != NULL && is_at(j, s->principal->agent) ? j : NULL;
     q->stage = o != NULL && o->state == ORDER_SENT && o->agent == s->principal->agent
                    ? o->stage
                    : NULL;

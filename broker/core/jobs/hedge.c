@@ -29,6 +29,13 @@ int hedge_is_on(const struct job *j)
     return j->original != NULL || copy_of(j) != NULL;
 }
 
+int hedge_is_at(const struct job *j, const struct agent *a)
+{
+    const struct job *copy = copy_of(j);
+
+    return copy != NULL && copy->agent == a;
+}
+
 /* The copy of a job with this number, if it is at that agent; else NULL. */
 static struct job *copy_at(const struct job *j, const struct agent *a, uint64_t attempt)
 {

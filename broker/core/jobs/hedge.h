@@ -32,6 +32,9 @@
 /* A copy is out. */
 int hedge_is_on(const struct job *j);
 
+/* A copy of it is at that agent. */
+int hedge_is_at(const struct job *j, const struct agent *a);
+
 /* The present attempt runs: when would a copy be due? */
 void hedge_plan(struct core *c, struct job *j);
 

@@ -354,8 +354,41 @@ static void elsewhere(void)
     bed_fini(&s.b);
 }
 
+/* Where something is, for job 1: 0, or the code of the answer. */
+static int locate(struct scene *s, uint32_t peer)
+{
+    struct wf_buf store = WF_BUF_INIT(256);
+    const struct wf_digest_row row = {.size = 1};
+    struct wf_locate m = {.req = 1, .job = bed_id(1)};
+    struct wf_msg told;
+
+    must(wf_rows_add(&store, &m.rows, wf_desc_digest_row(), &row) == 0);
+    bed_say(&s->b, peer, WF_MSG_locate, &m);
+    wf_buf_fini(&store);
+    must(bed_told(&s->b, peer, WF_MSG_located, 0, &told));
+    return -(int) told.u.located.code;
+}
+
+static void copy_fetches(void)
+{
+    struct scene s;
+
+    begin(&s, WF_CLASS_FAST);
+    is_int(locate(&s, s.other), WEFT_EPERM,
+           "who has no attempt is not told who has data");
+    is_int(locate(&s, s.first), 0, "who has one is");
+    pass(&s, 2);
+    must(hedge_is_on(bed_job(&s.b, 1)));
+    is_int(locate(&s, s.other), 0, "and so is who has the copy");
+    is_int(locate(&s, s.first), 0, "beside the first");
+    bed_result(&s.b, s.other, 1, 2, WEFT_EFAILED);
+    is_int(locate(&s, s.other), WEFT_EPERM, "as long as it has it");
+    bed_fini(&s.b);
+}
+
 int main(void)
 {
+    copy_fetches();
     copy_wins();
     first_wins();
     one_is_lost();

@@ -337,6 +337,19 @@ static int is_final(int error)
     return is_refusal(error) || error == WEFT_EVERSION || error == WEFT_EPERM;
 }
 
+int wf_ways_refused(const struct wf_ways *w, const struct wf_home *home)
+{
+    for (unsigned i = 0; i < w->brokers.n; i++) {
+        const struct wf_home there = wf_ways_home(w, i);
+
+        if (wf_ways_is(w, i) && is_refusal(w->v[i].error) &&
+            wf_home_same_broker(&there, home)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int wf_ways_barred(const struct wf_ways *w)
 {
     int code = 0, open = 0;

@@ -108,6 +108,9 @@ void wf_ways_measured(struct wf_ways *w, unsigned i, uint64_t now_us, uint64_t r
 /* `i` is nearer than `than` by more than what measuring may err: a quarter, and 2 ms. */
 int wf_ways_nearer(const struct wf_ways *w, unsigned i, unsigned than);
 
+/* That broker refused our key when it was last asked: 1; else, or not known, 0. */
+int wf_ways_refused(const struct wf_ways *w, const struct wf_home *home);
+
 /* Whom to reach is known, and nobody of those lets us in: why, or 0. */
 int wf_ways_barred(const struct wf_ways *w);
 

@@ -238,6 +238,11 @@ static inline int node_input_known(const struct node_input *in)
     return wf_list_empty(&in->listing);
 }
 
+/* An attempt that has not run goes back to the broker that assigned it; to one that is
+ * away as a result to come. */
+void node_inputs_return(struct node *n, struct run *r, int code, const char *text,
+                        struct wf_effects *out);
+
 /* Does a run wait for it? */
 int node_input_waits(const struct node_input *in);
 void node_input_look(struct node *n, struct node_input *in, struct wf_effects *out);

@@ -370,9 +370,8 @@ static struct run *first_waiting(const struct node_input *in)
     return NULL;
 }
 
-/* To the broker that assigned it; one that is away has a result to come. */
-static void give_back(struct node *n, struct run *r, int code, const char *text,
-                      struct wf_effects *out)
+void node_inputs_return(struct node *n, struct run *r, int code, const char *text,
+                        struct wf_effects *out)
 {
     n->data->refused++;
     if (node_is_ours(n, r)) {
@@ -389,7 +388,7 @@ static void fail(struct node *n, struct node_input *in, struct wf_effects *out)
 
     in->failing = 1;
     while ((r = first_waiting(in)) != NULL) {
-        give_back(n, r, in->set.code, in->set.text, out);
+        node_inputs_return(n, r, in->set.code, in->set.text, out);
     }
     in->failing = 0;
     in->set.code = 0;
@@ -430,9 +429,9 @@ void node_input_look(struct node *n, struct node_input *in, struct wf_effects *o
             continue;
         }
         if (files_of(rd) > NODE_RUN_FILES_MAX + 1) {
-            give_back(n, rd->run, WEFT_ETOOBIG,
-                      "its inputs have more files than a node takes for one job: 100000",
-                      out);
+            node_inputs_return(
+                n, rd->run, WEFT_ETOOBIG,
+                "its inputs have more files than a node takes for one job: 100000", out);
             next = wf_list_first(&in->ties); /* it may have had the next tie, too */
             continue;
         }

@@ -89,16 +89,30 @@ static void tell(struct node *n, struct run_data *rd, const struct stands *s,
     rd->told_stands = (enum wf_stand) m.stands;
 }
 
-/* Whether it has been looked for in vain for long enough; while no broker is there that
- * assigned it, nobody can say. */
+/* Its broker is there. */
+static int is_attended(const struct node *n, const struct run_data *rd)
+{
+    return node_is_open(n) && node_is_ours(n, rd->run);
+}
+
+/* What may be in vain.  While no broker is there that assigned it, nobody can say, unless
+ * that one refuses our key: then it tells nobody any more who has it. */
+static enum wf_stand vain_of(const struct node *n, const struct run_data *rd,
+                             const struct stands *s)
+{
+    if (!is_attended(n, rd)) {
+        return wf_ways_refused(&n->link.ways, &rd->run->home) ? WF_STAND_FORBIDDEN
+                                                              : WF_STAND_NONE;
+    }
+    return s->why == WF_STAND_FORBIDDEN || s->why == WF_STAND_NOWHERE ? s->why
+                                                                      : WF_STAND_NONE;
+}
+
+/* Whether it has been looked for in vain for long enough. */
 static int is_in_vain(struct node *n, struct run_data *rd, const struct stands *s)
 {
     uint64_t patience_ms = n->cfg.data_patience_ms;
-    const enum wf_stand vain =
-        (s->why == WF_STAND_FORBIDDEN || s->why == WF_STAND_NOWHERE) && node_is_open(n) &&
-                node_is_ours(n, rd->run)
-            ? s->why
-            : WF_STAND_NONE;
+    const enum wf_stand vain = vain_of(n, rd, s);
 
     if (vain != rd->vain || (vain == WF_STAND_NOWHERE && have_of(rd) != rd->told_have)) {
         rd->vain = vain;
@@ -117,14 +131,19 @@ static void give_up(struct node *n, struct run_data *rd, const struct stands *s,
     const int forbidden = s->why == WF_STAND_FORBIDDEN;
     char text[WF_TEXT_MAX + 1];
 
+    if (!is_attended(n, rd)) {
+        node_inputs_return(
+            n, rd->run, WEFT_ELOST,
+            "its broker refuses this node's key, and its data was not here", out);
+        return;
+    }
     (void) snprintf(text, sizeof text, "%s%s: %s", s->name != NULL ? "input " : "payload",
                     s->name != NULL ? s->name : "",
                     !forbidden              ? "nobody who can be reached has it"
                     : s->refusal[0] != '\0' ? s->refusal
                                             : "the broker does not let it be fetched");
     text[wf_utf8_cut(text, strlen(text))] = '\0';
-    n->data->refused++;
-    node_refuse_run(n, rd->run, forbidden ? WEFT_EPERM : WEFT_EUNREACH, text, out);
+    node_inputs_return(n, rd->run, forbidden ? WEFT_EPERM : WEFT_EUNREACH, text, out);
 }
 
 /* Look after one that waits; it may be gone then. */

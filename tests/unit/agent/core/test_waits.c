@@ -125,6 +125,46 @@ static void waits_for_its_broker(void)
     close_world(&w);
 }
 
+static void waits_for_nobody_who_refuses(void)
+{
+    const struct wf_bye bye = {(uint64_t) -WEFT_EREVOKED, wf_slice_of("revoked")};
+    struct node_event refused = {.kind = NODE_LINK_REFUSED};
+    struct world w;
+
+    open_world(&w, 1, 4);
+    w.blobs[7].listed = 0;
+    assign_with(&w, 1, 7, "");
+    settle(&w);
+    say(&w, WF_MSG_bye, &bye);
+    pass(&w, 5000);
+    is_int(node_counts(w.b.n).waiting, 1, "a key that is revoked ends no wait at once");
+    pass(&w, 15000);
+    ok(node_counts(w.b.n).waiting == 0 && node_counts(w.b.n).finished == 0 &&
+           node_data_counts(w.b.n).lists == 0,
+       "but soon: nobody tells any more who has it");
+    is_int(node_data_counts(w.b.n).refused, 1, "it is counted");
+    close_world(&w);
+
+    open_world(&w, 1, 4);
+    w.blobs[7].listed = 0;
+    assign_with(&w, 1, 7, "");
+    settle(&w);
+    cut_world(&w);
+    for (int i = 0; i < 200 && node_link(w.b.n)->state != WF_LINK_DIALLING; i++) {
+        pass(&w, 100);
+    }
+    must(node_link(w.b.n)->state == WF_LINK_DIALLING && node_counts(w.b.n).waiting == 1);
+    act(&w, &refused);
+    pass(&w, 1000);
+    is_int(node_counts(w.b.n).waiting, 1, "nor does one that is not known");
+    forget(&w);
+    back_world(&w);
+    w.blobs[7].listed = 1;
+    pass(&w, 30000);
+    is_int(w.b.nstarted, 1, "if it is soon, nothing is lost");
+    close_world(&w);
+}
+
 static void says_until_when(void)
 {
     struct wf_fetching m;
@@ -151,6 +191,7 @@ int main(void)
     says_that_it_is_forbidden();
     counts_from_the_last_byte();
     waits_for_its_broker();
+    waits_for_nobody_who_refuses();
     says_until_when();
     return done();
 }

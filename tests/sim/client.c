@@ -211,8 +211,10 @@ static void ended(struct sim *s, struct client *c, struct client_call *x)
         submit_failed(s, x);
     }
     if (x->call.error == WEFT_ENOENT && x->job != NULL && x->job->retry_of != NULL &&
-        !history_holds(s, x->job)) {
-        x->job->code = WEFT_ENOENT; /* retention took it, or the broker's end */
+        x->job->held == x->keeps && !history_holds(s, x->job)) {
+        /* Retention took it, or the broker's end; it is not one that is still asked
+         * for. */
+        x->job->code = WEFT_ENOENT;
     }
     if (x->call.error == WEFT_EREVOKED || x->call.error == WEFT_EAUTH) {
         c->a.dead |= c->a.revoked;

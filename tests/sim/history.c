@@ -232,7 +232,8 @@ static void judge_reused(struct sim *s, const struct hjob *j, const struct wf_ou
                          unsigned index)
 {
     const struct hjob *ran = index < s->history.njobs ? &s->history.jobs[index] : NULL;
-    const struct hjob *other = history_find(s, j->home, &m->reused);
+    const struct hjob *other =
+        history_by_id(s, &m->reused); /* it may be elsewhere since */
 
     if (j->reuse_ms == 0) {
         sim_fail(s, "job %u never asked for the result of another", j->index);
@@ -288,6 +289,7 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
     int is_dropped = s->swarm.on[FAULT_MEMORY] && m->code == (uint64_t) -WEFT_ERESULT;
 
     s->history.outcomes++;
+    s->ended_us = was->inc == 0 ? s->clock.now_us : s->ended_us;
     if (!wf_job_is_final((unsigned) m->state) ||
         ((m->code == 0) != (m->state == WF_JOB_OK) && !is_dropped)) {
         sim_fail(s, "job %u: outcome %u with code %u", j->index, now.state, now.code);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define HEAL_LIMIT_US (240ull * SECOND) /* for each broker there is */
+#define ENDS_US       (60ull * SECOND) /* a job that ends gives the others so much longer */
 #define STILL_MAX     100000u
 
 struct sim *sim_new(void)
@@ -115,7 +116,7 @@ static void set_up(struct sim *s, uint64_t seed)
     s->nhosts = s->brokers != 0 ? s->brokers : mesh_size(seed);
     s->healed = 0;
     s->fail[0] = '\0';
-    s->replays = 0;
+    s->replays = s->ended_us = 0;
     s->verdict = (struct verdict_counts){0};
     s->nactors = 0;
     s->chaos = (struct chaos){0};
@@ -414,16 +415,26 @@ static void check_end(struct sim *s, const struct host *h)
          (c->count.refused_by_agent != 0 && s->nhosts == 1) || c->count.superseded != 0 ||
          c->count.bad_messages != 0 || (c->count.sessions_lost != 0 && !s->roams) ||
          c->count.denied != 0)) {
-        sim_fail(s, "a calm mesh lost %u, refused %u, superseded %u, sessions %u",
+        sim_fail(s,
+                 "a calm mesh lost %u, refused %u, superseded %u, bad %u, sessions %u, "
+                 "denied %u",
                  (unsigned) c->count.lost_attempts, (unsigned) c->count.refused_by_agent,
-                 (unsigned) c->count.superseded, (unsigned) c->count.sessions_lost);
+                 (unsigned) c->count.superseded, (unsigned) c->count.bad_messages,
+                 (unsigned) c->count.sessions_lost, (unsigned) c->count.denied);
     }
+}
+
+/* Where a broker has room for one job, others wait until its deadline has passed. */
+static int takes_too_long(const struct sim *s)
+{
+    return s->clock.now_us > s->healed_us + s->nhosts * HEAL_LIMIT_US &&
+           s->clock.now_us > s->ended_us + ENDS_US;
 }
 
 static void live_until_done(struct sim *s)
 {
     while (s->fail[0] == '\0' && !all_is_done(s)) {
-        if (!live(s) || s->clock.now_us > s->healed_us + s->nhosts * HEAL_LIMIT_US) {
+        if (!live(s) || takes_too_long(s)) {
             say_what_is_left(s);
         }
     }
@@ -447,7 +458,9 @@ static void hold_drill(struct sim *s)
     struct drill d;
 
     if (s->fail[0] == '\0' && drill_begin(s, &d)) {
-        live_until(s, d.until_us);
+        while (s->fail[0] == '\0' && s->clock.now_us < d.until_us && live(s)) {
+            drill_watch(s, &d);
+        }
         drill_end(s, &d);
         live_until_done(s);
         settle(s);

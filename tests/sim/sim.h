@@ -54,6 +54,7 @@ struct sim {
     unsigned nactors;
     int healed;
     uint64_t healed_us;
+    uint64_t ended_us; /* when a job was last heard of for the first time to be over */
     uint64_t replays;
     struct verdict_counts verdict; /* of this world; all 0 where it is not asked for */
     char fail[200];                /* what did not hold; empty: nothing */

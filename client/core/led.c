@@ -5,6 +5,7 @@
 #include "common/str.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Who is said to have a job may be gone for good, or it may be a lie. */
 #define LED_US      (UINT64_C(3600) * 1000000)
@@ -76,6 +77,16 @@ int wf_led_on(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
         end_if_refused(c, now_us, call);
     }
     return known;
+}
+
+void wf_led_along(struct wf_calls *c, struct wf_call *call, const struct wf_call *twin)
+{
+    if (call->kind == WF_CALL_WATCH && !call->led && twin->led_us != 0 &&
+        wf_calls_watch_later(c, call, twin->led_us, 0) == 0) {
+        call->led = 1;
+        call->led_us = twin->led_us;
+        memcpy(call->led_to, twin->led_to, sizeof call->led_to);
+    }
 }
 
 void wf_led_refused(struct wf_calls *c, unsigned way)

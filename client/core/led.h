@@ -16,6 +16,10 @@
 int wf_led_on(struct wf_calls *c, uint64_t now_us, struct wf_call *call,
               struct wf_rows at);
 
+/* A watch waits for where `twin` is, a call about the same job: if that one was led
+ * there, no longer than it. */
+void wf_led_along(struct wf_calls *c, struct wf_call *call, const struct wf_call *twin);
+
 /* The broker at the end of this way refused our key. */
 void wf_led_refused(struct wf_calls *c, unsigned way);
 

@@ -1,6 +1,7 @@
 #include "client/core/send.h"
 
 #include "client/core/data.h"
+#include "client/core/led.h"
 
 #define MS 1000u
 
@@ -18,11 +19,16 @@ static const struct wf_call *twin_of(struct wf_calls *c, const struct wf_call *c
 static int may_send(struct wf_calls *c, struct wf_call *call)
 {
     const struct wf_call *twin = call->home == 0 ? twin_of(c, call) : NULL;
+    int here;
 
     if (c->leaving && call->home == 0 && twin == NULL) {
         return 0; /* but a twin's home knows the job, and may end it meanwhile */
     }
-    return wf_homes_take(&c->homes, call, twin);
+    here = wf_homes_take(&c->homes, call, twin);
+    if (!here && twin != NULL) {
+        wf_led_along(c, call, twin);
+    }
+    return here;
 }
 
 static void send_watch(struct wf_calls *c, struct wf_call *call, struct wf_effects *out)

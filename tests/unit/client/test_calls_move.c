@@ -363,7 +363,7 @@ static void test_led_nowhere(void)
 {
     const struct wf_id id = session_id(1);
     const struct wf_ping p = {.seq = 1};
-    struct wf_call watched;
+    struct wf_call watched, again;
     struct session s;
     uint64_t from_us;
 
@@ -371,8 +371,12 @@ static void test_led_nowhere(void)
     wf_call_init(&watched);
     must(wf_calls_watch(&s.calls, &watched, &id, &s.out) == 0);
     lead(&s, watched.req, 3, "tcp://c:1");
+    wf_call_init(&again);
+    must(wf_calls_watch(&s.calls, &again, &id, &s.out) == 0);
+    ok(again.led && strcmp(again.led_to, "other") == 0,
+       "who asks for the job once more waits for the same broker");
     from_us = s.now_us;
-    while (watched.state == WF_CALL_OPEN &&
+    while ((watched.state == WF_CALL_OPEN || again.state == WF_CALL_OPEN) &&
            s.now_us < from_us + 2 * UINT64_C(3600000000)) {
         s.now_us = wf_max_u64(s.now_us, wf_calls_due_us(&s.calls));
         wf_calls_tick(&s.calls, s.now_us, &s.out);
@@ -385,7 +389,9 @@ static void test_led_nowhere(void)
     ok(watched.error == WEFT_EUNREACH && s.now_us - from_us >= UINT64_C(3600000000) &&
            s.now_us - from_us < UINT64_C(3700000000),
        "a watch is not sent after a broker for ever");
+    is_int(again.error, WEFT_EUNREACH, "nor is the second one");
     no_news(&s);
+    wf_call_fini(&again);
     wf_call_fini(&watched);
     session_fini(&s);
 }

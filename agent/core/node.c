@@ -99,6 +99,7 @@ static void refuse(struct node *n, const struct wf_assign *m, int code, const ch
     const struct wf_refuse r = {m->job, m->attempt, (uint64_t) -code, wf_slice_of(text)};
 
     n->refused++;
+    node_move_refused(n);
     node_send(n, out, WF_MSG_refuse, &r);
 }
 

@@ -69,6 +69,9 @@ void node_on_seek(struct node *n, const struct wf_seek *m, struct wf_effects *ou
 void node_move_opened(struct node *n, struct wf_effects *out);
 void node_move_cut(struct node *n);
 
+/* An attempt was given back: if we are leaving, not before the broker knows that. */
+void node_move_refused(struct node *n);
+
 /* In each step, before it is seen whether the session has ended. */
 void node_move_after(struct node *n, struct wf_effects *out);
 uint64_t node_move_due_us(const struct node *n);

@@ -7,7 +7,8 @@
  *
  * An agent that leaves because another broker is better takes no new work, ends what it
  * has, and says bye.  What the broker assigned before it heard of that is refused: the
- * pong of a later ping comes after all of it, and is waited for.  When that takes too
+ * pong of a later ping comes after all of it, and is waited for, and after a refusal once
+ * more, which a connection that is hung up might take with it.  When that takes too
  * long it stays; but where something waits for it, a result that it has or its word that
  * it has none, it gives its runs more time whenever it tries again, up to 16 minutes.
  */
@@ -205,6 +206,13 @@ static void begin(struct node *n, struct wf_effects *out)
         n->now_us, wf_max_u64(patience_us(n), DRAIN_BEATS * n->link.heartbeat_us));
     n->move_seq = n->link.ping_seq + 1;
     node_send(n, out, WF_MSG_drain, &m);
+}
+
+void node_move_refused(struct node *n)
+{
+    if (n->moving) {
+        n->move_seq = n->link.ping_seq + 1;
+    }
 }
 
 /* Take work again. */

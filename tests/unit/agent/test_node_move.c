@@ -321,8 +321,8 @@ static void becomes_better(struct bed *b)
     }
 }
 
-/* The next ping is answered. */
-static void beats(struct bed *b)
+/* The next ping is on its way; and is answered. */
+static void pings(struct bed *b)
 {
     uint64_t seq = node_link(b->n)->ping_seq;
 
@@ -330,7 +330,18 @@ static void beats(struct bed *b)
         b->now_us = wf_max_u64(b->now_us, node_wakeup_us(b->n));
         happens(b, NODE_TICK);
     }
-    hears(b, WF_MSG_pong, &(struct wf_pong){seq + 1, b->now_us - 50000, 0});
+}
+
+static void is_answered(struct bed *b)
+{
+    hears(b, WF_MSG_pong,
+          &(struct wf_pong){node_link(b->n)->ping_seq, b->now_us - 50000, 0});
+}
+
+static void beats(struct bed *b)
+{
+    pings(b);
+    is_answered(b);
 }
 
 static void test_leaving(void)
@@ -344,12 +355,15 @@ static void test_leaving(void)
     becomes_better(&b);
     ok(said(&b, WF_MSG_drain, 0, &m) && m.u.drain.on && count(&b, WF_MSG_bye) == 0,
        "an idle agent that goes to a nearer broker says so first");
+    pings(&b);
     assign(&b, 1, 1, 4);
     ok(count(&b, WF_MSG_refuse) == 1 && count(&b, WF_MSG_bye) == 0,
        "and gives back what was under way to it");
+    is_answered(&b);
+    is_int(count(&b, WF_MSG_bye), 0, "which has to arrive before it leaves");
     beats(&b);
     ok(count(&b, WF_MSG_bye) == 1 && did(&b, WF_EFFECT_CONNECT, 1),
-       "until the broker has answered a later ping");
+       "so the broker answers one more ping");
     opens(&b, &B);
     ok(!node_counts(b.n).draining, "and takes work there");
     close_bed(&b);

@@ -249,10 +249,11 @@ static int audit(struct sim *s, struct client *c)
     return c->audited < s->history.njobs;
 }
 
+/* For more than an answer to idle questions, of which there may always be one. */
 static int is_waiting(const struct client *c)
 {
     for (unsigned i = 0; i < CLIENT_CALLS; i++) {
-        if (c->slots[i].used) {
+        if (c->slots[i].used && c->slots[i].asked != WF_MSG_query) {
             return 1;
         }
     }

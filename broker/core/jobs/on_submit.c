@@ -71,9 +71,32 @@ static int check_offered(struct turn *t, const struct wf_submit *m)
     return WEFT_ENOCAP;
 }
 
+/* What it takes of the memory for jobs. */
+static uint64_t size_of(const struct wf_submit *m, const struct job_data *data)
+{
+    return (uint64_t) m->payload.len + m->needs.len + data->inputs.len + m->node.len +
+           m->name.len + data->residency.len + 3 + wishes_size(m);
+}
+
 /* 0, or the code of the refusal that was sent. */
+static int check_size(struct turn *t, const struct wf_submit *m,
+                      const struct job_data *data)
+{
+    const uint64_t most = t->c->cfg.max_bytes;
+
+    if (size_of(m, data) <= most) {
+        return 0;
+    }
+    /* Trying again would not help: it fits into no state of the table. */
+    refuse(t, WEFT_ETOOBIG, 0, &m->job, 0, "this broker holds %u bytes of all jobs",
+           (unsigned) wf_min_u64(most, UINT32_MAX));
+    return WEFT_ETOOBIG;
+}
+
+/* Likewise. */
 static int check_submit(struct turn *t, const struct wf_submit *m)
 {
+    static const struct job_data unresolved;
     struct core *c = t->c;
     struct wf_key elsewhere;
 
@@ -92,12 +115,7 @@ static int check_submit(struct turn *t, const struct wf_submit *m)
         refuse(t, WEFT_EINVAL, 0, &m->job, 0, "a payload is inline or a blob, not both");
         return WEFT_EINVAL;
     }
-    if ((uint64_t) m->payload.len + m->needs.len + m->node.len + m->name.len + 3 +
-            wishes_size(m) >
-        c->cfg.max_bytes) {
-        /* Trying again would not help: it fits into no state of the table. */
-        refuse(t, WEFT_ETOOBIG, 0, &m->job, 0, "this broker holds %u bytes of all jobs",
-               (unsigned) wf_min_u64(c->cfg.max_bytes, UINT32_MAX));
+    if (check_size(t, m, &unresolved) != 0) {
         return WEFT_ETOOBIG;
     }
     if (!wishes_are_sound(m)) {
@@ -210,8 +228,7 @@ static void resubmit(struct turn *t, struct job *j, const struct wf_submit *m)
 static int has_room(struct core *c, const struct wf_submit *m,
                     const struct job_data *data, struct wf_effects *out)
 {
-    size_t more = (size_t) m->payload.len + m->needs.len + data->inputs.len +
-                  m->node.len + m->name.len + data->residency.len + 3 + wishes_size(m);
+    size_t more = (size_t) size_of(m, data);
 
     if (WF_PLANT(UNBOUNDED)) {
         return 1;
@@ -320,6 +337,9 @@ int submit_prepare(struct turn *t, const struct wf_submit *m,
             return rc;
         }
         data.residency = wf_slice_of(residency);
+    }
+    if (check_size(t, m, &data) != 0) {
+        return WEFT_ETOOBIG;
     }
     rc = has_room(c, m, &data, t->out) ? add_job(t, m, &data, ret_job) : WEFT_EFULL;
     if (rc != 0) {

@@ -419,8 +419,29 @@ static void forbidden_unseen(void)
     bed_fini(&b);
 }
 
+/* What inputs are resolved to takes room as well. */
+static void too_large(void)
+{
+    struct bed b;
+    uint32_t ann;
+
+    bed_init(&b);
+    b.cfg.max_bytes = 40;
+    bed_start(&b);
+    ann = bed_client(&b, ANN, "ann");
+    stock_has(&b, stock_agent(&b, 1, "one", NULL), 1);
+    stock_simple(&b, ann, "pics", NULL, 1, 1);
+    bed_submit(&b, ann, 1);
+    must(bed_job(&b, 1) != NULL);
+    stock_submit(&b, ann, 2, "in", "pics");
+    is_int(bed_refusal(&b, ann), WEFT_ETOOBIG,
+           "what never fits is not told to come again");
+    bed_fini(&b);
+}
+
 int main(void)
 {
+    too_large();
     holder_wins();
     rates();
     full_holder();

@@ -73,6 +73,7 @@ struct wf_call {
     uint64_t retry_ms; /* goes with `error` */
     uint64_t rtt_us;   /* of a ping */
     uint64_t req;      /* never 0 once open: the order of asking */
+    uint64_t sent;     /* a job: the order in which those were sent last */
     uint64_t deadline_us; /* UINT64_MAX: none */
     uint64_t skip;
     size_t held;     /* what the table counts for it while not accepted: bytes + 1 */

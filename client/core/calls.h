@@ -40,6 +40,7 @@ struct wf_calls {
     struct wf_call *follower; /* of the broker's events; NULL: none */
     size_t n, pending, pending_bytes, requests;
     uint64_t last_req;
+    uint64_t sends;    /* of jobs */
     uint64_t late;     /* messages about nothing that is open */
     int leaving;       /* what is of no broker yet is not sent here */
     uint64_t leave_us; /* until then, once the link has a reason to go; 0: it has none */

@@ -12,8 +12,8 @@ static int wire_error(uint64_t code)
     return code != 0 ? -(int) code : WEFT_EPROTO;
 }
 
-/* Submits of one id are answered in the order of asking; one that waits to be offered
- * again was answered. */
+/* Submits of one id are answered in the order in which they were sent; one that waits to
+ * be offered again was answered. */
 static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id *id)
 {
     struct wf_call *oldest = NULL, *call;
@@ -21,7 +21,7 @@ static struct wf_call *oldest_open_submit(struct wf_calls *c, const struct wf_id
     for (call = wf_calls_by_id(c, id); call != NULL; call = wf_calls_same_id(call)) {
         if (call->kind == WF_CALL_SUBMIT && call->state == WF_CALL_OPEN && !call->waits &&
             !call->holds && wf_homes_here(&c->homes, call) &&
-            (oldest == NULL || call->req < oldest->req)) {
+            (oldest == NULL || call->sent < oldest->sent)) {
             oldest = call;
         }
     }

@@ -76,6 +76,7 @@ static void send_submit(struct wf_calls *c, uint64_t now_us, struct wf_call *cal
         }
         s->deadline_ms = (call->deadline_us - now_us + MS - 1) / MS;
     }
+    call->sent = ++c->sends;
     wf_effects_send(out, 0, WF_MSG_submit, s);
     if (call->flags & (WF_CALL_OUTPUT | WF_CALL_UPDATES)) {
         send_watch(c, call, out);

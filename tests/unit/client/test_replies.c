@@ -251,6 +251,43 @@ static void test_not_offered_again(void)
     session_fini(&s);
 }
 
+/* Two calls with one id, and other work; the second one is offered again first. */
+static void test_answers_in_order(void)
+{
+    struct wf_error e = {.code = (uint64_t) -WEFT_EBUSY,
+                         .about = WF_MSG_submit,
+                         .job = session_id(1),
+                         .retry_ms = 500,
+                         .again = 1};
+    const struct wf_submit job = session_job(1, "this"), other = session_job(1, "that");
+    struct wf_call first, second;
+    struct session s;
+    struct wf_msg msg;
+
+    setup(&s);
+    wf_call_init(&first);
+    wf_call_init(&second);
+    first.offer_ms = second.offer_ms = 10000;
+    must(wf_calls_submit(&s.calls, s.now_us, &first, &job, &s.out) == 0);
+    must(wf_calls_submit(&s.calls, s.now_us, &second, &other, &s.out) == 0);
+    wf_effects_clear(&s.out);
+    session_tell(&s, WF_MSG_error, &e);
+    e.retry_ms = 100;
+    session_tell(&s, WF_MSG_error, &e);
+    pass(&s, 100);
+    must(session_sent(&s, WF_MSG_submit, 0, &msg));
+    ok(wf_slice_is(msg.u.submit.payload, "that"),
+       "what may come sooner is offered sooner");
+    pass(&s, 400);
+    is_int(session_count(&s, WF_MSG_submit), 2, "the other one after it");
+    accept(&s, 1);
+    ok(second.state == WF_CALL_ACCEPTED && first.state == WF_CALL_OPEN,
+       "the first answer is for what was sent first");
+    forget(&s, &first);
+    forget(&s, &second);
+    session_fini(&s);
+}
+
 /* A session that opens again is a reason to try at once; the deadline holds. */
 static void test_offered_in_a_new_session(void)
 {
@@ -535,6 +572,7 @@ int main(void)
     test_offered_again();
     test_came_too_early();
     test_not_offered_again();
+    test_answers_in_order();
     test_offered_in_a_new_session();
     test_reused();
     test_gone();

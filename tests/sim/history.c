@@ -326,6 +326,7 @@ static void saw_outcome(struct sim *s, const struct wf_outcome *m, struct hjob *
 
 static void note_accepted(struct sim *s, struct hjob *j, uint64_t inc)
 {
+    j->unkept = 0;
     j->accepted_inc = inc;
     j->ever_accepted = 1;
     if (s->history.verdict != NULL && !j->disputed) {
@@ -395,6 +396,7 @@ static void saw_error(struct sim *s, const struct actor *a, const struct conn *c
     if (j == NULL || !may_see(a, j) || j->disputed) {
         return;
     }
+    j->unkept |= m->code == (uint64_t) -WEFT_ESTORAGE && m->about == WF_MSG_submit;
     /* Only its owner hears of it in the order of asking; an audit comes after all. */
     if (m->code == (uint64_t) -WEFT_ENOENT &&
         (j->accepted_inc == c->broker_inc || history_holds(s, j)) &&

@@ -68,10 +68,12 @@ struct hjob {
     int code;          /* refused for good */
     int forgotten;     /* the owner kept nothing but the id */
     int held;          /* calls of the owner that are open */
-    int disputed;      /* its id was given to other work while no broker knew it */
-    int stolen;        /* a broker that it is not at knows other work by its id */
-    int altered;       /* the owner tried its id with another payload */
-    int damaged;       /* its records rotted, or it lived on an old copy of the store */
+    int unkept; /* its home took it back because the store failed: the record may be there
+                 */
+    int disputed; /* its id was given to other work while no broker knew it */
+    int stolen;   /* a broker that it is not at knows other work by its id */
+    int altered;  /* the owner tried its id with another payload */
+    int damaged;  /* its records rotted, or it lived on an old copy of the store */
     struct hassigned assigned;
     struct seen_outcome outcome;
 };

@@ -8,6 +8,20 @@ int whose_is_at(const struct host *h, const struct hjob *j)
                  : disk_has_job(&h->disk, &j->id);
 }
 
+/* It asks another broker for it: what it submits goes there as well. */
+static int asks_elsewhere(const struct client *c, const struct hjob *j)
+{
+    for (unsigned i = 0; i < CLIENT_CALLS; i++) {
+        const struct client_call *x = &c->slots[i];
+
+        if (x->used && x->job == j && x->call.home != 0 &&
+            !wf_homes_here(&c->calls.homes, &x->call)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int whose_may_submit(const struct client *c, const struct hjob *j)
 {
     const struct host *here =
@@ -15,8 +29,8 @@ int whose_may_submit(const struct client *c, const struct hjob *j)
             ? c->a.conn->to
             : NULL;
 
-    return !c->a.roam.on || j->home == NULL || j->home == here ||
-           !whose_is_at(j->home, j);
+    return !c->a.roam.on || j->home == NULL ||
+           (j->home == here && !asks_elsewhere(c, j)) || !whose_is_at(j->home, j);
 }
 
 /* What was known of it was of the broker before. */
@@ -26,6 +40,7 @@ static void move(struct sim *s, struct hjob *j, struct host *to)
         j->damaged = 1; /* the one before may have it again, or the other way round */
     }
     j->home = to;
+    j->unkept = 0;
     j->accepted_inc = 0;
     j->assigned = (struct hassigned){0};
     if (j->class_ == WF_CLASS_FAST) {
@@ -49,7 +64,12 @@ void whose_sent(struct sim *s, const struct actor *a, struct host *to,
     if (j == NULL || j->owner != a || j->home == to) {
         return;
     }
-    if (j->home != NULL && whose_is_at(j->home, j) && !j->damaged && !j->disputed) {
+    if (j->home != NULL && j->unkept && whose_is_at(j->home, j)) {
+        /* A power cut came before it was written that it is not to be there.  That run
+         * and this one know nothing of each other. */
+        j->disputed = 1;
+    } else if (j->home != NULL && whose_is_at(j->home, j) && !j->damaged &&
+               !j->disputed) {
         sim_fail(s, "job %u is sent to %s while %s has it", j->index, to->name,
                  j->home->name);
     }

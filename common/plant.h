@@ -22,7 +22,7 @@ enum wf_plant {
 extern enum wf_plant wf_planted;
 #define WF_PLANT(upper) (wf_planted == WF_PLANT_##upper)
 #else
-#define WF_PLANT(upper) (0 && WF_PLANT_##upper)
+#define WF_PLANT(upper) (WF_PLANT_##upper == WF_PLANT_NONE)
 #endif
 
 #endif

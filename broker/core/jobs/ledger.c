@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/plant.h"
 
 #include <string.h>
 
@@ -381,7 +382,7 @@ void ledger_taken(struct core *c, uint64_t lsn, struct wf_effects *out)
         struct job *j = CONTAINER_OF(n, struct job, in_ledger);
 
         next = wf_list_next(&c->pending, n);
-        if (!j->told && j->first_lsn == lsn) {
+        if (!WF_PLANT(TAKEN_IGNORED) && !j->told && j->first_lsn == lsn) {
             c->count.conflicts++;
             undo(c, j, WEFT_EBUSY, STORAGE_RETRY_MS,
                  "another broker of this site has this job: ask it, or wait until it is "

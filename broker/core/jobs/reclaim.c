@@ -36,6 +36,10 @@ static void wait_for_keeper(struct core *c, struct job *j)
 
 static void wake(struct core *c, struct job *j, struct wf_effects *out)
 {
+    if (j->agent != NULL && wf_key_eq(&j->agent->principal->key, &c->cfg.key)) {
+        j->agent =
+            NULL; /* it was a guest here, of the broker that we took it over from */
+    }
     if (j->state == WF_JOB_ACCEPTED && j->unclaimed) {
         job_move(&c->jobs, j, WF_JOB_QUEUED);
     }
@@ -52,6 +56,7 @@ static void wake(struct core *c, struct job *j, struct wf_effects *out)
 static void reclaim_end(struct core *c, struct wf_effects *out)
 {
     c->reclaim_us = 0;
+    guests_orphaned(c, NULL, out);
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all), *next; n != NULL;
          n = next) {
         struct job *j = CONTAINER_OF(n, struct job, in_all);
@@ -136,7 +141,7 @@ void reclaim_begin(struct core *c, struct wf_effects *out)
         next = wf_list_next(&c->jobs.all, n);
         wake(c, CONTAINER_OF(n, struct job, in_all), out);
     }
-    guests_revoked(c, NULL, out);
+    guests_orphaned(c, NULL, out);
     if (c->jobs.live == 0) {
         return;
     }

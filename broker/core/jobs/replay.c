@@ -55,7 +55,8 @@ static struct job *job_numbered(const struct core *c, uint64_t seq)
 
 struct principal *replay_owner(struct core *c, const struct wf_key *key)
 {
-    struct principal p = {.key = *key, .role = WF_ROLE_CLIENT, .state = WF_KEY_REVOKED};
+    struct principal p = {
+        .key = *key, .role = WF_ROLE_CLIENT, .state = WF_KEY_REVOKED, .unknown = 1};
     struct principal *entry = registry_key(&c->registry, key);
 
     if (entry != NULL) {
@@ -179,6 +180,7 @@ static int replay_guest(struct core *c, struct job *j, const struct wf_job_rec *
         return rc;
     }
     c->jobs.bytes += j->guest->size;
+    j->guest->taken_over = c->loaded;
     if (m->disconnect == WF_STOP_AFTER) {
         /* There is no link yet: the resync of its broker ends that. */
         j->guest->stop_after_ms = m->disconnect_ms;
@@ -375,13 +377,38 @@ static void forget_revoked(struct core *c, const struct principal *p)
     }
 }
 
+/* An agent that is here was drained or undrained at another broker, or that one's record
+ * went over an order of ours: the agent is to know what counts. */
+static void follow_drain(struct core *c, const struct principal *p, int was_drained,
+                         struct wf_effects *out)
+{
+    const struct wf_drain m = {(uint64_t) p->drained};
+
+    if (p->drained != was_drained && p->agent != NULL && p->agent->session != NULL &&
+        p->role == WF_ROLE_AGENT) {
+        wf_effects_send(out, p->agent->session->peer, WF_MSG_drain, &m);
+        work_feed(c, p->agent, out);
+    }
+}
+
+/* A key that is revoked stays so, whatever is read of it: another broker may have written
+ * its record without having heard of that yet, and we ourselves just before. */
+static void stay_revoked(struct core *c, struct principal *p, struct wf_effects *out)
+{
+    if (!WF_PLANT(REVIVED_KEY) && p->state != WF_KEY_REVOKED) {
+        registry_set_state(&c->registry, p, WF_KEY_REVOKED);
+        (void) core_persist(c, REGISTRY_KEYS, p, out);
+    }
+}
+
 /* An enrolled agent is a node from the start: it is shown as offline until it comes. */
-static int replay_principal(struct core *c, const struct broker_event *ev)
+static int replay_principal(struct core *c, const struct broker_event *ev,
+                            struct wf_effects *out)
 {
     struct principal *p;
     struct agent *a;
     struct wf_key key;
-    int rc;
+    int was_drained, was_revoked, rc;
 
     if (ev->record.len == sizeof key.b) {
         /* Another broker dropped it. */
@@ -394,17 +421,27 @@ static int replay_principal(struct core *c, const struct broker_event *ev)
         }
         return 0;
     }
+    if (ev->record.len < sizeof key.b) {
+        return WEFT_EPROTO;
+    }
+    memcpy(key.b, ev->record.p, sizeof key.b);
+    p = registry_key(&c->registry, &key);
+    was_drained = p != NULL && p->drained;
+    was_revoked = c->loaded && p != NULL && p->state == WF_KEY_REVOKED && !p->unknown;
     rc = registry_replay(&c->registry, ev->table, ev->record);
     if (rc != 0) {
         return rc;
     }
-    memcpy(key.b, ev->record.p, sizeof key.b);
     p = registry_key(&c->registry, &key);
+    if (p != NULL && was_revoked) {
+        stay_revoked(c, p, out);
+    }
     if (p != NULL) {
         forget_revoked(c, p);
     }
     if (p != NULL && p->agent != NULL) {
         routes_open(c, p->agent);
+        follow_drain(c, p, was_drained, out);
     }
     if (ev->table == REGISTRY_KEYS && p != NULL && role_runs(p->role) &&
         p->agent == NULL && agents_need(&c->agents, p, &a) == 0) {
@@ -441,7 +478,7 @@ void replay_record(struct core *c, const struct broker_event *ev, struct wf_effe
     switch (ev->table) {
     case REGISTRY_KEYS:
     case REGISTRY_TOKENS:
-        rc = replay_principal(c, ev);
+        rc = replay_principal(c, ev, out);
         break;
     case LEDGER_JOBS:
         rc = replay_job(c, ev->record, out);

@@ -407,11 +407,40 @@ void guests_cut(struct core *c, const struct agent *owner)
     }
 }
 
-void guests_revoked(struct core *c, const struct principal *home, struct wf_effects *out)
+/* A broker that was taken over had it from us: our job has its next attempt when that one
+ * is missed, and nobody else asks for this one. */
+static int is_own(const struct core *c, const struct job *j)
 {
-    const struct work_end end = {.state = WF_JOB_CANCELLED,
-                                 .code = WEFT_EREVOKED,
-                                 .reason = "the key of its broker was revoked"};
+    return wf_key_eq(&j->owner->key, &c->cfg.key);
+}
+
+/* Its home was taken over by us, and with it the job whose attempt it is, which is about
+ * to get the next one. */
+static int is_at_home(const struct core *c, const struct job *j)
+{
+    const struct job *of = jobs_get(&c->jobs, &j->guest->job);
+
+    return of != NULL && of->guest == NULL && of->unclaimed;
+}
+
+/* It was another broker's guest, and its home has no link to us: nobody asks for it, nor
+ * will. */
+static int is_stranded(struct job *j)
+{
+    const int was = j->guest->taken_over;
+
+    j->guest->taken_over = 0;
+    return was && home_of(j) == NULL;
+}
+
+void guests_orphaned(struct core *c, const struct principal *home, struct wf_effects *out)
+{
+    const struct work_end revoked = {.state = WF_JOB_CANCELLED,
+                                     .code = WEFT_EREVOKED,
+                                     .reason = "the key of its broker was revoked"};
+    const struct work_end own = {.state = WF_JOB_CANCELLED,
+                                 .code = WEFT_ELOST,
+                                 .reason = "the broker that it was at is gone"};
 
     if (WF_PLANT(GUESTS_OF_REVOKED)) {
         return;
@@ -420,14 +449,22 @@ void guests_revoked(struct core *c, const struct principal *home, struct wf_effe
          n = wf_list_next(&c->jobs.all, n)) {
         struct job *j = CONTAINER_OF(n, struct job, in_all);
 
-        if (j->guest == NULL || j->owner->state != WF_KEY_REVOKED ||
-            (home != NULL && j->owner != home)) {
+        const struct work_end *end = &revoked;
+
+        if (j->guest == NULL || (home != NULL && j->owner != home)) {
             continue;
+        }
+        if (j->owner->state != WF_KEY_REVOKED) {
+            if (WF_PLANT(TAKEN_GUESTS_STAY) ||
+                (!is_own(c, j) && !is_at_home(c, j) && !is_stranded(j))) {
+                continue;
+            }
+            end = &own;
         }
         guest_let_go(c, j);
         if (!wf_job_is_final(j->state)) {
-            work_stop(j, end.code, out);
-            work_finish(c, j, &end, out);
+            work_stop(j, end->code, out);
+            work_finish(c, j, end, out);
         }
     }
 }

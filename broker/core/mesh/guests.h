@@ -34,6 +34,7 @@ struct guest {
     uint32_t numbers;       /* 0: its broker does not tell, they see ours */
     struct elsewhere data;  /* where its data is to be asked for, as its home says */
     int acked;              /* its outcome was recorded there */
+    int taken_over;         /* from its broker, while we run; until its home is missed */
     int back;               /* its home is told that it was not done here, no result */
     size_t counted;         /* bytes, for the bound on its broker's; 0: not any more */
     uint32_t told_peer;     /* the session that heard its outcome; 0: none */
@@ -100,8 +101,12 @@ void guests_resync(struct core *c, struct agent *owner, struct wf_effects *out);
  * back. */
 void guests_cut(struct core *c, const struct agent *owner);
 
-/* The key of their broker (NULL: of any) was revoked: they end, and are forgotten. */
-void guests_revoked(struct core *c, const struct principal *home, struct wf_effects *out);
+/* They end, and are forgotten: the key of their broker (NULL: of any) was revoked; or
+ * they came from this very broker, and were taken over with the one that they went to; or
+ * that of which they are attempts was taken over with the broker that they came from; or
+ * they were taken over, and a lease later their home has no link to us. */
+void guests_orphaned(struct core *c, const struct principal *home,
+                     struct wf_effects *out);
 
 /* It waits, or it is placed: its home hears of it when that takes too long. */
 void guest_waits(struct core *c, struct job *j);

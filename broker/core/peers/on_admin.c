@@ -129,7 +129,7 @@ void key_revoked(struct core *c, struct principal *p, const struct session *but,
     if (p->agent != NULL && p->agent->session == NULL) {
         work_lose(c, p->agent, 1, "its key was revoked", out);
     }
-    guests_revoked(c, p, out);
+    guests_orphaned(c, p, out);
 }
 
 static void revoke(struct turn *t, struct principal *p, uint64_t req)

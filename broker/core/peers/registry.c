@@ -282,7 +282,11 @@ int registry_replay(struct registry *r, unsigned table, struct wf_slice record)
     old = wf_map_get(map_of(r, table), p.key.b, sizeof p.key.b);
     if (old != NULL) {
         count(r, old, -1);
+        /* What is not in the record is of this process. */
         p.agent = old->agent;
+        p.guests = old->guests;
+        p.guest_bytes = old->guest_bytes;
+        p.claimed_rollback = old->claimed_rollback;
         *old = p;
         count(r, old, 1);
         return 0;

@@ -23,6 +23,7 @@ struct principal {
     uint64_t created_ms, seen_ms; /* wall clock */
     uint64_t expires_ms;          /* tokens only */
     int foreign;                  /* enrolled at another broker, and seen here */
+    int unknown;                  /* there are jobs of this key, and no record of it */
     int drained;                  /* by an operator: survives restarts */
     int up;               /* an agent that is connected, or was at the last word */
     int claimed_rollback; /* that the store went back in time: it is heard once */

@@ -1,4 +1,5 @@
 /* What a broker makes of the records of another one that died, read while it runs. */
+#include "broker/core/mesh/guests.h"
 #include "tests/unit/broker/shelf.h"
 
 static struct shelf dead;
@@ -204,8 +205,226 @@ static void adopts_without_its_owner(void)
     bed_fini(&b);
 }
 
+/* -- keys that another broker wrote ----------------------------------------------------
+ */
+
+static struct principal *key_of(const struct bed *b, uint8_t key)
+{
+    const struct wf_key k = bed_key(key);
+
+    return registry_key(&b->c->registry, &k);
+}
+
+/* Another broker writes this of a key. */
+static void hear(struct bed *b, const struct principal *p)
+{
+    struct broker_event ev = {.kind = BROKER_RECORD, .table = REGISTRY_KEYS};
+    struct wf_buf record = WF_BUF_INIT(4096);
+
+    must(wf_buf_put(&record, p->key.b, sizeof p->key.b) == 0 &&
+         registry_record(p, &record) == 0);
+    ev.record = wf_slice_make(record.p, record.len);
+    bed_step(b, &ev);
+    wf_buf_fini(&record);
+}
+
+static void keeps_revoked_keys_out(void)
+{
+    struct principal was;
+    uint64_t lsn;
+    struct bed b;
+
+    start(&b);
+    (void) client_of(&b, 1, "app");
+    was = *key_of(&b, 1);
+    registry_set_state(&b.c->registry, key_of(&b, 1), WF_KEY_REVOKED);
+    hear(&b, &was);
+    lsn = put(&b);
+    ok(!core_admits(b.c, &was.key),
+       "who has not heard that a key is revoked does not let "
+       "it in again");
+    ok(lsn != 0, "and what it wrote is written over");
+    bed_durable(&b, lsn);
+    hear(&b, key_of(&b, 1));
+    is_int(put(&b), 0, "once");
+    restart(&b);
+    ok(!core_admits(b.c, &was.key), "so that it stays out");
+    bed_fini(&b);
+}
+
+static void hands_on_orders_to_drain(void)
+{
+    struct principal was;
+    uint32_t agent;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b);
+    agent = agent_of(&b, 2, "edge", 1);
+    was = *key_of(&b, 2);
+    hear(&b, &was);
+    is_int(bed_count(&b, agent, WF_MSG_drain), 0, "an agent hears of no other changes");
+    was.drained = 1;
+    hear(&b, &was);
+    ok(bed_told(&b, agent, WF_MSG_drain, 0, &m) && m.u.drain.on == 1,
+       "one that was drained at another broker is told here");
+    was.drained = 0;
+    hear(&b, &was);
+    ok(bed_told(&b, agent, WF_MSG_drain, 0, &m) && m.u.drain.on == 0,
+       "and when it is over");
+    bed_fini(&b);
+}
+
+/* -- guests ----------------------------------------------------------------------------
+ */
+
+#define HOME 7
+
+static uint32_t home_of(struct bed *b)
+{
+    uint32_t peer;
+
+    bed_enrol(b, HOME, WF_ROLE_BROKER, "home");
+    keep_key(b, HOME);
+    peer = bed_hello(b, HOME, WF_ROLE_BROKER, 1);
+    bed_resync(b, peer);
+    sync_all(b);
+    return peer;
+}
+
+static void give(struct bed *b, uint32_t home, uint8_t id)
+{
+    const struct wf_assign m = {.job = bed_id(id),
+                                .attempt = 1,
+                                .seq = 1,
+                                .capability = wf_slice_of("echo"),
+                                .version = 1,
+                                .payload = wf_slice_of("ping"),
+                                .priority = 4,
+                                .class_ = WF_CLASS_DURABLE,
+                                .origin = bed_id(id),
+                                .number = 1,
+                                .numbers = 16};
+
+    bed_say(b, home, WF_MSG_assign, &m);
+    sync_all(b);
+}
+
+static struct job *guest_at(const struct bed *b, uint8_t id)
+{
+    const struct wf_key home = bed_key(HOME);
+    const struct wf_id job = bed_id(id), guest = guest_id(&home, &job, 1);
+
+    return jobs_get(&b->c->jobs, &guest);
+}
+
+static void counts_guests_whatever_it_hears(void)
+{
+    uint32_t home;
+    struct bed b;
+
+    start(&b);
+    (void) agent_of(&b, 2, "edge", 1);
+    home = home_of(&b);
+    give(&b, home, 1);
+    is_int(key_of(&b, HOME)->guests, 1, "a neighbour has a guest");
+    hear(&b, key_of(&b, HOME));
+    is_int(key_of(&b, HOME)->guests, 1,
+           "also when its key was written by another broker");
+    bed_fini(&b);
+}
+
+static void keeps_guests_of_neighbours(void)
+{
+    uint32_t home, agent;
+    struct bed b;
+
+    start(&b);
+    (void) agent_of(&b, 2, "edge", 1);
+    home = home_of(&b);
+    give(&b, home, 1);
+    die(&b, 7);
+    home = home_of(&b);
+    agent = agent_of(&b, 3, "other", 1);
+    adopt_all(&b);
+    for (unsigned i = 0; i < 10; i++) {
+        live_on(&b, home, 1);
+        live_on(&b, agent, 1);
+    }
+    ok(guest_at(&b, 1) != NULL && guest_at(&b, 1)->state == WF_JOB_ASSIGNED,
+       "a guest whose home is linked to us goes on");
+    bed_fini(&b);
+}
+
+static void leaves_guests_that_nobody_asks_for(void)
+{
+    uint32_t home, agent;
+    struct bed b;
+
+    start(&b);
+    (void) agent_of(&b, 2, "edge", 1);
+    home = home_of(&b);
+    give(&b, home, 1);
+    die(&b, 7);
+    bed_enrol(&b, HOME, WF_ROLE_BROKER, "home");
+    agent = agent_of(&b, 3, "other", 1);
+    adopt_all(&b);
+    ok(guest_at(&b, 1) != NULL, "a guest whose home has no link to us is kept at first");
+    live_on(&b, agent, 60);
+    ok(guest_at(&b, 1) == NULL, "and then forgotten");
+    bed_fini(&b);
+}
+
+static void leaves_its_own_guests(void)
+{
+    uint32_t home, agent;
+    struct bed b;
+
+    start(&b);
+    (void) agent_of(&b, 2, "edge", 1);
+    home = home_of(&b);
+    give(&b, home, 1);
+    die(&b, 7);
+    b.c->cfg.key = bed_key(HOME);
+    (void) home_of(&b);
+    agent = agent_of(&b, 3, "other", 1);
+    adopt_all(&b);
+    live_on(&b, agent, 60);
+    ok(guest_at(&b, 1) == NULL, "what was our own job's attempt there is nobody's guest");
+    bed_fini(&b);
+}
+
+/* Its job was taken over by the very broker that the attempt was given to. */
+static void waits_for_no_guest_of_its_own(void)
+{
+    uint32_t client, agent;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 1);
+    submit_kept(&b, client, 1);
+    die(&b, 7);
+    b.c->cfg.key = bed_key(2); /* that was we */
+    bed_enrol(&b, 2, WF_ROLE_AGENT, "edge");
+    keep_key(&b, 2);
+    hear(&b, key_of(&b, 2));
+    agent = agent_of(&b, 3, "other", 1);
+    adopt_all(&b);
+    live_on(&b, agent, 60);
+    is_int(bed_job(&b, 1)->attempt, 2, "what was to be kept for us is tried again");
+    bed_fini(&b);
+}
+
 int main(void)
 {
+    keeps_revoked_keys_out();
+    hands_on_orders_to_drain();
+    counts_guests_whatever_it_hears();
+    keeps_guests_of_neighbours();
+    leaves_guests_that_nobody_asks_for();
+    leaves_its_own_guests();
+    waits_for_no_guest_of_its_own();
     adopts_what_an_agent_here_kept();
     adopts_what_an_agent_here_has();
     adopts_what_is_submitted_again();

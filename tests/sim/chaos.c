@@ -114,7 +114,10 @@ static void pause_broker(struct sim *s, struct actor *a)
     struct host *h = some_host(s);
 
     (void) a;
-    hold(s, &h->paused_until_us, percent(&s->clock, 70) ? 300 * MS : 3 * SECOND);
+    hold(s, &h->paused_until_us,
+         percent(&s->clock, 70)  ? 300 * MS
+         : h->joint.base != NULL ? 8 * SECOND /* it is taken over meanwhile */
+                                 : 3 * SECOND);
     h->awake_us = h->paused_until_us;
 }
 

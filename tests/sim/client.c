@@ -155,6 +155,9 @@ static void submit_failed(struct sim *s, struct client_call *x)
         return;
     case WEFT_ENOCAP:
     case WEFT_ETOOBIG:
+        if (history_holds(s, j) && s->shares) {
+            return; /* by a broker that does not know that the other one has it */
+        }
         if (history_holds(s, j)) {
             sim_fail(s, "job %u was accepted, and is refused with %d", j->index,
                      x->call.error);
@@ -324,9 +327,12 @@ static int follow_up(struct sim *s, struct client *c, struct hjob *j)
         return 0;
     }
     /* Who forgot the work has nothing but its id. */
-    if (history_knows(s, j) &&
-        (j->retry_of != NULL || (j->forgotten && history_holds(s, j)) ||
-         percent(&s->clock, 70))) {
+    if (s->shares && percent(&s->clock, 20)) {
+        /* The broker that is here may have been told that another one has it. */
+        (void) client_watch(s, c, j, 0);
+    } else if (history_knows(s, j) &&
+               (j->retry_of != NULL || (j->forgotten && history_holds(s, j)) ||
+                percent(&s->clock, 70))) {
         (void) client_watch(s, c, j, 0);
     } else if (j->retry_of != NULL) {
         repeat(s, c, j);

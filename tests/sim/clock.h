@@ -34,7 +34,8 @@ enum event_kind {
     EV_LANE_ROOM,
     EV_FAULT,
     EV_START, /* who, or host */
-    EV_TRIAL  /* who, host, arg: a trial of that broker goes on */
+    EV_TRIAL, /* who, host, arg: a trial of that broker goes on */
+    EV_POLL   /* host: it looks what others left in the store that it shares */
 };
 
 struct actor;

@@ -3,6 +3,7 @@
 #include "common/check.h"
 #include "tests/sim/abroad.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/roam/whose.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,7 +99,7 @@ struct hjob *history_find(struct sim *s, const struct host *home, const struct w
 {
     struct hjob *j = history_by_id(s, id);
 
-    return j != NULL && j->home == home ? j : NULL;
+    return j != NULL && j->home != NULL && whose_is_one(j, home) ? j : NULL;
 }
 
 int history_evicts(const struct sim *s)
@@ -401,7 +402,7 @@ static void saw_error(struct sim *s, const struct actor *a, const struct conn *c
     if (m->code == (uint64_t) -WEFT_ENOENT &&
         (j->accepted_inc == c->broker_inc || history_holds(s, j)) &&
         (a == j->owner || m->about == WF_MSG_watch) && !history_evicts(s) &&
-        !j->damaged) {
+        !j->damaged && joint_must_know(c->to, &j->id)) {
         sim_fail(s, "job %u was accepted, and is lost", j->index);
     }
     if (m->code == (uint64_t) -WEFT_ECONFLICT && !j->altered) {
@@ -507,7 +508,7 @@ static int is_for_agents(enum wf_type type)
 {
     return type == WF_MSG_assign || type == WF_MSG_result_ack || type == WF_MSG_stop ||
            type == WF_MSG_drain || type == WF_MSG_fetch || type == WF_MSG_keep ||
-           type == WF_MSG_seek;
+           type == WF_MSG_seek || type == WF_MSG_claimed;
 }
 
 /* A hostile one: it gets work, and sees nothing of that of others. */

@@ -1,6 +1,7 @@
 #include "tests/sim/sim.h"
 
 #include "common/check.h"
+#include "common/err.h"
 #include "common/mem.h"
 #include "tests/sim/abroad.h"
 #include "tests/sim/oracle.h"
@@ -30,7 +31,9 @@ void host_fini(struct host *h)
 
 void host_reset(struct sim *s, struct host *h)
 {
-    h->inc = h->old = 0;
+    h->inc = (uint64_t) h->index << 20; /* a process has one number, wherever it is */
+    h->old = 0;
+    h->power = 0;
     h->own = (struct local){0};
     h->paused_until_us = 0;
     h->starved = 0;
@@ -208,6 +211,14 @@ void host_step(struct sim *s, struct host *h, struct broker_event *ev)
     }
 }
 
+static void plan_poll(struct sim *s, struct host *h, uint64_t in_us)
+{
+    struct event *e = clock_add(&s->clock, s->clock.now_us + in_us, EV_POLL);
+
+    e->host = h;
+    e->inc = h->inc;
+}
+
 struct reader {
     struct sim *s;
     struct host *h;
@@ -241,6 +252,7 @@ void host_start(struct sim *s, struct host *h)
     h->cfg.epoch = wf_rng_next(&s->clock.rng);
     h->cfg.seed = wf_rng_next(&s->clock.rng);
     h->cfg.durable = 1;
+    h->cfg.shared = h->joint.base != NULL;
     h->cfg.store_id = h->disk.facts.id;
     h->cfg.boot = h->disk.facts.boot;
     h->cfg.lsn = h->disk.facts.lsn;
@@ -259,6 +271,9 @@ void host_start(struct sim *s, struct host *h)
         sim_fail(s, "%s does not read its own records", h->name);
     }
     host_step(s, h, &loaded);
+    if (h->up && h->joint.base != NULL) {
+        plan_poll(s, h, 0);
+    }
     if (h->up) {
         oracle_keys(s, h);
         h->awake_us = wf_max_u64(s->clock.now_us, h->paused_until_us);
@@ -361,9 +376,25 @@ static void read_frame(struct sim *s, struct host *h, struct conn *c,
     }
 }
 
+/* Jobs that were not written, because another broker has their ids. */
+static void tell_taken(struct sim *s, struct host *h, size_t from)
+{
+    const size_t to = h->disk.safe;
+    const uint64_t inc = h->inc;
+
+    for (size_t i = from; i < to && h->up && h->inc == inc; i++) {
+        struct broker_event ev = {.kind = BROKER_TAKEN, .lsn = h->disk.records[i].lsn};
+
+        if (h->disk.records[i].taken) {
+            host_step(s, h, &ev);
+        }
+    }
+}
+
 static void on_synced(struct sim *s, struct host *h)
 {
     struct broker_event ev = {.kind = BROKER_DURABLE};
+    const size_t from = h->disk.safe;
     int rc = disk_committed(s, h, &ev.lsn);
 
     if (rc < 0) {
@@ -372,6 +403,12 @@ static void on_synced(struct sim *s, struct host *h)
         return;
     }
     ev.kind = rc > 0 ? BROKER_DURABLE : BROKER_STORE_ERROR;
+    if (rc > 0 && h->joint.base != NULL) {
+        tell_taken(s, h, from);
+    }
+    if (!h->up) {
+        return;
+    }
     host_step(s, h, &ev);
     if (rc > 0 && percent(&s->clock, 3)) {
         oracle_replay(s, h);
@@ -379,6 +416,57 @@ static void on_synced(struct sim *s, struct host *h)
     if (rc > 0 && h->lite.on && h->up && percent(&s->clock, 2)) {
         lite_examine(s, h);
     }
+}
+
+/* Rows of a poll, on their way from the store's thread. */
+struct found {
+    struct wf_buf bytes;
+};
+
+struct found_head {
+    unsigned table;
+    uint32_t len;
+};
+
+static void find_row(void *arg, unsigned table, struct wf_slice record)
+{
+    struct found *f = arg;
+    const struct found_head head = {table, record.len};
+    int rc = wf_buf_put(&f->bytes, &head, sizeof head);
+
+    rc = rc == 0 ? wf_buf_put(&f->bytes, record.p, record.len) : rc;
+    WF_CHECK(rc == 0);
+}
+
+static void take_found(struct sim *s, struct host *h, const struct found *f)
+{
+    struct reader r = {s, h};
+    const uint64_t inc = h->inc;
+
+    for (size_t at = 0; at < f->bytes.len && h->up && h->inc == inc;) {
+        struct found_head head;
+
+        memcpy(&head, f->bytes.p + at, sizeof head);
+        at += sizeof head;
+        take_record(&r, head.table, wf_slice_make(f->bytes.p + at, head.len));
+        at += head.len;
+    }
+}
+
+static void on_poll(struct sim *s, struct host *h)
+{
+    struct found f = {WF_BUF_INIT(64u << 20)};
+    int rc = joint_poll(s, h, find_row, &f);
+
+    if (rc == WEFT_ESTATE) {
+        sim_log(s, h->name, "is fenced");
+        host_crash(s, h, 0);
+        start_later(s, h);
+    } else {
+        plan_poll(s, h, SECOND);
+        take_found(s, h, &f);
+    }
+    wf_buf_fini(&f.bytes);
 }
 
 void host_take(struct sim *s, struct host *h, struct event *e)
@@ -412,6 +500,10 @@ void host_take(struct sim *s, struct host *h, struct event *e)
     }
     if (e->kind == EV_SYNCED) {
         on_synced(s, h);
+        return;
+    }
+    if (e->kind == EV_POLL) {
+        on_poll(s, h);
         return;
     }
     if (e->lane != NULL) {

@@ -11,6 +11,7 @@
 #include "tests/sim/lite.h"
 #include "tests/sim/local.h"
 #include "tests/sim/port.h"
+#include "tests/sim/shared/joint.h"
 
 struct sim;
 
@@ -24,6 +25,7 @@ struct host {
     struct core_config cfg;
     struct disk disk;
     struct lite lite;
+    struct joint joint;
     struct port ports[HOST_PORTS];
     unsigned nports;
     int up;

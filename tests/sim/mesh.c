@@ -30,7 +30,8 @@ static void configure(struct sim *s, struct host *h)
 
     core_config_init(cfg);
     (void) snprintf(cfg->name, sizeof cfg->name, "%s", h->name);
-    (void) snprintf(cfg->site, sizeof cfg->site, "s%u", h->index + 1);
+    (void) snprintf(cfg->site, sizeof cfg->site, "s%u",
+                    h->joint.base != NULL ? 1 : h->index + 1);
     (void) snprintf(cfg->endpoints[0], sizeof cfg->endpoints[0], "tcp://broker:7070");
     cfg->nendpoints = 1;
     cfg->bulk_port = s->data ? 7071 : 0;
@@ -38,6 +39,10 @@ static void configure(struct sim *s, struct host *h)
     memset(cfg->sign_seed, (int) (0xc0 + h->index), sizeof cfg->sign_seed);
     cfg->heartbeat_ms = 300;
     cfg->lease_ms = s->roams && percent(&s->clock, 50) ? 3000 : 1000;
+    if (h->joint.base != NULL) {
+        cfg->lease_ms = 3000; /* they look for each other once a second */
+        cfg->site_grace_ms = 10000;
+    }
     cfg->grace_ms = 200 + below(&s->clock, 1500);
     cfg->max_payload = 16u << 10;
     cfg->max_jobs = w->max_jobs;

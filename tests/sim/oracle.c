@@ -45,7 +45,8 @@ void oracle_step(struct sim *s, const struct host *h)
 {
     const struct core *c = h->core;
 
-    if (core_live_jobs(c) > h->cfg.max_jobs && !h->disk.rotten) {
+    /* What it takes over it takes whatever the room. */
+    if (core_live_jobs(c) > h->cfg.max_jobs && !h->disk.rotten && h->joint.base == NULL) {
         sim_fail(s, "%zu live jobs, of at most %u", core_live_jobs(c),
                  (unsigned) h->cfg.max_jobs);
     }
@@ -176,20 +177,19 @@ static void check_promise(struct sim *s, const struct host *h, const struct conn
     switch (m->type) {
     case WF_MSG_accepted:
         if (m->u.accepted.class_ == WF_CLASS_DURABLE &&
-            !disk_has_job(&h->disk, &m->u.accepted.job)) {
+            !disk_has_job(h, &m->u.accepted.job)) {
             sim_fail(s, "a job is told accepted before it is on stable storage");
         }
         break;
     case WF_MSG_outcome:
         j = jobs_get(t, &m->u.outcome.job);
-        if (j != NULL && j->class_ == WF_CLASS_DURABLE &&
-            !disk_has_outcome(&h->disk, &j->id)) {
+        if (j != NULL && j->class_ == WF_CLASS_DURABLE && !disk_has_outcome(h, &j->id)) {
             sim_fail(s, "an outcome is told before it is on stable storage");
         }
         break;
     case WF_MSG_result_ack:
         j = jobs_get(t, &m->u.result_ack.job);
-        if (is_taken(j, &m->u.result_ack, by) && !disk_has_outcome(&h->disk, &j->id)) {
+        if (is_taken(j, &m->u.result_ack, by) && !disk_has_outcome(h, &j->id)) {
             sim_fail(s, "a result is acknowledged before it is on stable storage");
         }
         break;
@@ -197,8 +197,7 @@ static void check_promise(struct sim *s, const struct host *h, const struct conn
         hold(s, by, &m->u.result.job, m->u.result.attempt, 1);
         guest = guest_id(by, &m->u.result.job, m->u.result.attempt);
         j = jobs_get(t, &guest);
-        if (j != NULL && j->class_ == WF_CLASS_DURABLE &&
-            !disk_has_outcome(&h->disk, &guest)) {
+        if (j != NULL && j->class_ == WF_CLASS_DURABLE && !disk_has_outcome(h, &guest)) {
             sim_fail(s, "the result of a guest is told before it is on stable storage");
         }
         break;
@@ -210,7 +209,7 @@ static void check_promise(struct sim *s, const struct host *h, const struct conn
         guest = guest_id(by, &m->u.refuse.job, m->u.refuse.attempt);
         j = jobs_get(t, &guest);
         if (j != NULL && j->guest != NULL && j->class_ == WF_CLASS_DURABLE &&
-            !disk_has_outcome(&h->disk, &guest)) {
+            !disk_has_outcome(h, &guest)) {
             sim_fail(s, "a guest is given back before it is on stable storage that it is "
                         "over");
         }
@@ -288,6 +287,7 @@ void oracle_deadlines(struct sim *s, const struct host *h)
         const struct hjob *j = history_find(s, h, &b->id);
 
         if (j != NULL && !wf_job_is_final(b->state) && can_judge_time(s, j) &&
+            joint_must_know(h, &j->id) &&
             s->clock.now_us > deadline_us(j, 600) + LATE_US) {
             sim_fail(s, "job %u lives on past its deadline", j->index);
         }
@@ -354,8 +354,8 @@ void oracle_replay(struct sim *s, struct host *h)
     struct core_config cfg = h->cfg;
     int rc;
 
-    if (!h->up || !disk_is_still(&h->disk) || !core_is_settled(h->core) ||
-        h->disk.rotten || s->swarm.on[FAULT_MEMORY]) {
+    if (!h->up || !disk_is_still(h) || !core_is_settled(h->core) || h->disk.rotten ||
+        s->swarm.on[FAULT_MEMORY]) {
         /* What rotted is known until the next start.  A deletion that found no memory
          * leaves a job behind that is over. */
         return;
@@ -367,7 +367,7 @@ void oracle_replay(struct sim *s, struct host *h)
     rc = core_new(&cfg, &r.core);
     WF_CHECK(rc == 0);
     wf_effects_init(&r.fx);
-    disk_walk(&h->disk, h->disk.safe, take_record, &r);
+    disk_read(h, take_record, &r);
     if (core_bad_records(r.core) != 0) {
         sim_fail(s, "%u records cannot be read back",
                  (unsigned) core_bad_records(r.core));

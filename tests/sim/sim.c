@@ -24,6 +24,7 @@ struct sim *sim_new(void)
     WF_CHECK(s != NULL);
     s->may_roam = 1;
     clock_init(&s->clock);
+    base_init(&s->base);
     net_init(&s->net);
     for (unsigned i = 0; i < SIM_HOSTS; i++) {
         host_init(&s->hosts[i], &s->clock);
@@ -58,6 +59,7 @@ void sim_free(struct sim *s)
     for (unsigned i = 0; i < SIM_DEVICES; i++) {
         spool_fini(&s->devices[i].spool);
     }
+    base_fini(&s->base);
     net_fini(&s->net);
     clock_fini(&s->clock);
     wf_free(s);
@@ -124,10 +126,15 @@ static void set_up(struct sim *s, uint64_t seed)
     net_reset(s);
     lanes_reset(s);
     s->data = goods_wanted(seed);
-    s->roams = s->may_roam && s->nhosts > 1 && roam_wanted(seed);
+    s->shares = s->may_roam && s->nhosts > 1 && joint_wanted(seed);
+    s->data = s->data && !s->shares; /* who has the data may be where the job is not */
+    s->roams = s->shares || (s->may_roam && s->nhosts > 1 && roam_wanted(seed));
     swarm_draw(&s->swarm, &s->clock);
     if (s->roams) {
         roam_swarm(&s->swarm, &s->clock);
+    }
+    if (s->shares) {
+        joint_swarm(s);
     }
     s->swarm.rogue_broker = s->nhosts > 1 && !s->swarm.calm && mesh_has_rogue(seed);
     history_begin(s);
@@ -327,16 +334,16 @@ static void log_job(const struct sim *s, const struct host *h, const struct job 
 {
     char id[WF_ID_TEXT];
 
-    sim_log(
-        s, h->name,
-        "%s %s %s attempt %u of %u at %s, occupies %d, queued %d, timer %d, ledger %d, "
-        "dirty %u, lsn %llu, unclaimed %d, follows %d",
-        j->guest != NULL ? "guest" : "job", wf_id_text(&j->id, id),
-        wf_job_state_name(j->state), j->attempt, j->reserved,
-        j->agent != NULL ? j->agent->principal->name : "-", j->occupies,
-        !wf_list_empty(&j->in_queue), wf_heap_in(&j->timer),
-        !wf_list_empty(&j->in_ledger), j->dirty, (unsigned long long) j->lsn,
-        j->unclaimed, j->leader != NULL);
+    sim_log(s, h->name,
+            "%s %s of %s %s attempt %u of %u at %s, occupies %d, queued %d, timer %d, "
+            "ledger %d, "
+            "dirty %u, lsn %llu, unclaimed %d, follows %d",
+            j->guest != NULL ? "guest" : "job", wf_id_text(&j->id, id), j->owner->name,
+            wf_job_state_name(j->state), j->attempt, j->reserved,
+            j->agent != NULL ? j->agent->principal->name : "-", j->occupies,
+            !wf_list_empty(&j->in_queue), wf_heap_in(&j->timer),
+            !wf_list_empty(&j->in_ledger), j->dirty, (unsigned long long) j->lsn,
+            j->unclaimed, j->leader != NULL);
 }
 
 static void say_host(const struct sim *s, const struct host *h)

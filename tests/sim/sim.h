@@ -35,6 +35,8 @@ struct sim {
     struct net net;
     struct host hosts[SIM_HOSTS];
     unsigned nhosts;
+    struct base base; /* of brokers that share a store */
+    int shares;       /* the first two do, in this world */
     unsigned brokers; /* so many, whatever the seed says; 0: as that says */
     int may_roam;     /* whether agents and clients do is for the seed to say */
     int roams;        /* some do, in this world */

@@ -35,6 +35,7 @@ void disk_reset(struct sim *s, struct host *h)
     d->facts = (struct store_facts){.id = wf_rng_next(&s->clock.rng) | 1};
     wf_buf_clear(&d->bytes);
     lite_reset(s, h, s->swarm.on_sqlite);
+    joint_reset(s, h);
 }
 
 /* -- reading ---------------------------------------------------------------------------
@@ -146,6 +147,9 @@ int disk_open(struct sim *s, struct host *h)
     if (h->lite.on) {
         return lite_open(s, h);
     }
+    if (h->joint.base != NULL) {
+        return joint_open(s, h);
+    }
     if (d->failing) {
         return WEFT_EIO;
     }
@@ -159,8 +163,21 @@ int disk_load(struct sim *s, struct host *h, store_row_fn *fn, void *arg)
     if (h->lite.on) {
         return lite_load(s, h, fn, arg);
     }
-    disk_walk(&h->disk, h->disk.safe, fn, arg);
+    if (h->joint.base != NULL) {
+        joint_load(s, h, fn, arg);
+        return 0;
+    }
+    disk_read(h, fn, arg);
     return 0;
+}
+
+void disk_read(struct host *h, store_row_fn *fn, void *arg)
+{
+    if (h->joint.base != NULL) {
+        joint_walk(h, fn, arg);
+    } else {
+        disk_walk(&h->disk, h->disk.safe, fn, arg);
+    }
 }
 
 /* -- writing ---------------------------------------------------------------------------
@@ -192,6 +209,8 @@ void disk_found(struct sim *s, struct host *h)
         rc = rc == 0 ? lite_commit(s, h, 0, d->n) : rc;
         WF_CHECK(rc == 0);
         lite_crash(h, 0);
+    } else if (h->joint.base != NULL) {
+        joint_found(h);
     }
     d->safe = d->n;
 }
@@ -242,9 +261,16 @@ int disk_committed(struct sim *s, struct host *h, uint64_t *ret_lsn)
     d->commit = NULL;
     d->batch = d->batch != 0 ? d->batch : d->asked;
     WF_CHECK(d->safe < d->batch && d->batch <= d->n);
-    rc = h->lite.on ? lite_commit(s, h, d->safe, d->batch) : d->failing ? WEFT_EIO : 0;
+    rc = h->lite.on              ? lite_commit(s, h, d->safe, d->batch)
+         : h->joint.base != NULL ? joint_commit(s, h, d->safe, d->batch)
+         : d->failing            ? WEFT_EIO
+                                 : 0;
     if (h->lite.on && h->lite.disk.off) {
         note_try(d);
+        return -1;
+    }
+    if (rc == WEFT_ESTATE) {
+        sim_log(s, h->name, "is fenced");
         return -1;
     }
     if (rc != 0) {
@@ -269,12 +295,17 @@ void disk_crash(struct sim *s, struct host *h, int power)
     if (d->commit != NULL) {
         clock_drop(&s->clock, d->commit);
         d->commit = NULL;
-        if (!h->lite.on && d->batch != 0) {
+        if (h->joint.base != NULL) {
+            joint_crash(s, h);
+        } else if (!h->lite.on && d->batch != 0) {
             note_try(d);
         }
     }
     if (h->lite.on) {
         lite_crash(h, power);
+    } else if (h->joint.base != NULL) {
+        d->n = d->safe;
+        d->ntried = 0;
     } else {
         which = (unsigned) below(&s->clock, d->ntried + 1);
         d->safe = which < d->ntried ? d->tried[which] : d->safe;
@@ -404,15 +435,21 @@ static const struct record *job_of(const struct disk *d, const struct wf_id *id)
     return NULL;
 }
 
-int disk_has_job(const struct disk *d, const struct wf_id *id)
+int disk_has_job(const struct host *h, const struct wf_id *id)
 {
-    return job_of(d, id) != NULL;
+    return h->joint.base != NULL ? base_job(h->joint.base, id) != NULL
+                                 : job_of(&h->disk, id) != NULL;
 }
 
-int disk_has_outcome(const struct disk *d, const struct wf_id *id)
+int disk_has_outcome(const struct host *h, const struct wf_id *id)
 {
-    const struct record *job = job_of(d, id), *r;
+    const struct disk *d = &h->disk;
+    const struct record *job, *r;
 
+    if (h->joint.base != NULL) {
+        return base_has_outcome(h->joint.base, id);
+    }
+    job = job_of(d, id);
     if (job == NULL) {
         return 0;
     }
@@ -420,7 +457,8 @@ int disk_has_outcome(const struct disk *d, const struct wf_id *id)
     return r != NULL && r->len > 8;
 }
 
-int disk_is_still(const struct disk *d)
+int disk_is_still(const struct host *h)
 {
-    return d->safe == d->n && d->commit == NULL;
+    return h->disk.safe == h->disk.n && h->disk.commit == NULL &&
+           (h->joint.base == NULL || joint_is_still(h));
 }

@@ -5,7 +5,8 @@
  * tried again each second.  A crash keeps what is safe, and maybe the batch under way.
  *
  * Most worlds go by this log alone.  In some the real SQLite driver writes each batch to
- * simulated sectors (lite.h), and the log says what must come back from there.
+ * simulated sectors (lite.h), and the log says what must come back from there.  In others
+ * two brokers write their logs into one database (joint.h).
  */
 #ifndef TESTS_SIM_DISK_DISK_H
 #define TESTS_SIM_DISK_DISK_H
@@ -25,6 +26,7 @@ struct record {
     uint64_t lsn;
     size_t at, len; /* in bytes: key, then value */
     int rotten;     /* its sum is wrong: it is put aside when it is read */
+    int taken;      /* another broker has this job's id: it was not written */
 };
 
 struct disk {
@@ -74,7 +76,10 @@ int disk_load(struct sim *s, struct host *h, store_row_fn *fn, void *arg);
 /* The rows that the log has up to record `n`, in order of table and key. */
 void disk_walk(struct disk *d, size_t n, store_row_fn *fn, void *arg);
 
-/* A hash of those rows, whatever their order. */
+/* The rows that a process would read that begins now. */
+void disk_read(struct host *h, store_row_fn *fn, void *arg);
+
+/* A hash of those rows of the log, whatever their order. */
 uint64_t disk_hash(struct disk *d, size_t n);
 
 void disk_append(struct host *h, unsigned table, uint64_t lsn, const void *p, size_t len);
@@ -83,7 +88,8 @@ void disk_append(struct host *h, unsigned table, uint64_t lsn, const void *p, si
 void disk_sync(struct sim *s, struct host *h);
 
 /* EV_SYNCED: a commit ends.  1: all up to *ret_lsn is safe; 0: from *ret_lsn on it is
- * not; -1: the machine or the process ended in the middle of it. */
+ * not; -1: the machine or the process ended in the middle of it, or has to end because
+ * another one took its place. */
 int disk_committed(struct sim *s, struct host *h, uint64_t *ret_lsn);
 
 /* The process ends; `power`: the machine with it. */
@@ -98,11 +104,12 @@ void disk_copy(struct host *h);
 void disk_put_old(struct host *h);
 void disk_put_real(struct host *h);
 
-/* This job's record is safe; its outcome's is. */
-int disk_has_job(const struct disk *d, const struct wf_id *id);
-int disk_has_outcome(const struct disk *d, const struct wf_id *id);
+/* This job's record is safe; its outcome's is.  In a store that is shared, whoever has
+ * the job. */
+int disk_has_job(const struct host *h, const struct wf_id *id);
+int disk_has_outcome(const struct host *h, const struct wf_id *id);
 
-/* Everything appended is safe, and nothing is under way. */
-int disk_is_still(const struct disk *d);
+/* Everything appended is safe, nothing is under way, and nothing is to be read. */
+int disk_is_still(const struct host *h);
 
 #endif

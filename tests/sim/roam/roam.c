@@ -34,10 +34,14 @@ void roam_draw(struct sim *s, struct actor *a)
 {
     int known_to_all = percent(&s->clock, 60);
 
-    if (!percent(&s->clock, 70)) {
+    if (!percent(&s->clock, 70) && !s->shares) {
         return;
     }
     a->roam = (struct roam){.on = 1, .known = 1u << a->home->index};
+    if (s->shares) {
+        /* What one of them leaves is to be had at the other alone. */
+        a->roam.known |= (1u << JOINT_BROKERS) - 1;
+    }
     for (unsigned i = 0; i < s->nhosts; i++) {
         a->roam.far_us[i] = draw_way(s);
         if (percent(&s->clock, 70)) {

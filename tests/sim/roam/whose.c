@@ -4,8 +4,15 @@
 
 int whose_is_at(const struct host *h, const struct hjob *j)
 {
-    return h->up ? jobs_get(&h->core->jobs, &j->id) != NULL
-                 : disk_has_job(&h->disk, &j->id);
+    if (h->joint.base != NULL && j->class_ != WF_CLASS_FAST && disk_has_job(h, &j->id)) {
+        return 1; /* there, or where it was taken over */
+    }
+    return h->up ? jobs_get(&h->core->jobs, &j->id) != NULL : disk_has_job(h, &j->id);
+}
+
+int whose_is_one(const struct hjob *j, const struct host *at)
+{
+    return j->home == at || (j->class_ != WF_CLASS_FAST && joint_is_one(j->home, at));
 }
 
 /* It asks another broker for it: what it submits goes there as well. */
@@ -30,7 +37,7 @@ int whose_may_submit(const struct client *c, const struct hjob *j)
             : NULL;
 
     return !c->a.roam.on || j->home == NULL ||
-           (j->home == here && !asks_elsewhere(c, j)) || !whose_is_at(j->home, j);
+           (whose_is_one(j, here) && !asks_elsewhere(c, j)) || !whose_is_at(j->home, j);
 }
 
 /* What was known of it was of the broker before. */
@@ -64,6 +71,10 @@ void whose_sent(struct sim *s, const struct actor *a, struct host *to,
     if (j == NULL || j->owner != a || j->home == to) {
         return;
     }
+    if (whose_is_one(j, to)) {
+        j->home = to;
+        return;
+    }
     if (j->home != NULL && j->unkept && whose_is_at(j->home, j)) {
         /* A power cut came before it was written that it is not to be there.  That run
          * and this one know nothing of each other. */
@@ -83,19 +94,21 @@ void whose_reached(struct sim *s, struct host *at, const struct actor *a,
     struct hjob *j = history_by_id(s, &m->job);
     int is_other;
 
-    if (j == NULL || jobs_get(&at->core->jobs, &m->job) != NULL) {
-        return;
+    if (j == NULL || jobs_get(&at->core->jobs, &m->job) != NULL ||
+        (at->joint.base != NULL && disk_has_job(at, &m->job))) {
+        return; /* where the store is shared the id is not free, whoever has it */
     }
     is_other = a != j->owner || m->payload.len < 6 || m->payload.p[5] != 0;
-    if (is_other && j->home != at) {
+    if (is_other && !whose_is_one(j, at)) {
         j->stolen = 1;
     }
-    if (j->home == at) {
+    if (whose_is_one(j, at)) {
         /* Whoever comes first owns an id: nothing can be said of this job from here on.
          */
         j->disputed |= is_other;
         j->damaged |= at->disk.is_old;
+        /* Of two that share a store it may be either that takes it. */
+        j->left_ms = at->joint.base == NULL || j->taken_us == 0 ? m->deadline_ms : 0;
         j->taken_us = s->clock.now_us;
-        j->left_ms = m->deadline_ms;
     }
 }

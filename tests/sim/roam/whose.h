@@ -22,6 +22,10 @@ void whose_reached(struct sim *s, struct host *at, const struct actor *a,
 /* Whether that broker has it, in memory or on its disk. */
 int whose_is_at(const struct host *h, const struct hjob *j);
 
+/* Is it that broker's?  One that is stored is of all that share the store; one of class
+ * fast is in the memory of its own. */
+int whose_is_one(const struct hjob *j, const struct host *at);
+
 /* May its owner submit it, or submit it again, where it is now?  A sensible one does not
  * where that could be a second broker. */
 int whose_may_submit(const struct client *c, const struct hjob *j);

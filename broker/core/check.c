@@ -107,7 +107,9 @@ void core_check(const struct core *c)
     WF_CHECK(live == c->jobs.live && all - live == c->jobs.retained);
     WF_CHECK(bytes == c->jobs.bytes);
     /* What was accepted stays, also when more comes out of the store than may come in. */
-    WF_CHECK(live <= wf_max_u64(c->cfg.max_jobs, c->replayed));
+    /* What is taken over comes to what there is. */
+    WF_CHECK(live <= (c->cfg.shared ? c->cfg.max_jobs + c->replayed
+                                    : wf_max_u64(c->cfg.max_jobs, c->replayed)));
     for (const struct wf_list_node *n = c->agents.all.next; n != &c->agents.all;
          n = n->next) {
         check_agent(c, CONTAINER_OF(n, struct agent, in_all));

@@ -238,8 +238,8 @@ static int audit(struct sim *s, struct client *c)
     if (c->audited < s->history.njobs) {
         struct hjob *j = &s->history.jobs[c->audited];
 
-        if (j->home != c->a.home || !history_knows(s, j) || j->disputed || j->damaged ||
-            history_evicts(s)) {
+        if (j->home == NULL || joint_owner(s, j->home, &j->id) != c->a.home ||
+            !history_knows(s, j) || j->disputed || j->damaged || history_evicts(s)) {
             c->audited++;
         } else if (client_watch(s, c, j, 0) != NULL) {
             s->history.fetched++;

@@ -42,6 +42,14 @@ int joint_must_know(const struct host *h, const struct wf_id *id)
     return h->joint.base == NULL || (r != NULL && r->broker == h->index && r->ver == 0);
 }
 
+struct host *joint_owner(struct sim *s, struct host *home, const struct wf_id *id)
+{
+    const struct base_row *r =
+        home->joint.base != NULL ? base_job(home->joint.base, id) : NULL;
+
+    return r != NULL ? &s->hosts[r->broker] : home;
+}
+
 static uint64_t lease_us(const struct host *h)
 {
     return h->cfg.lease_ms * MS;

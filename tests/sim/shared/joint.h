@@ -62,6 +62,9 @@ int joint_poll(struct sim *s, struct host *h, store_row_fn *fn, void *arg);
  * the job was always its own; else it may not have read it yet. */
 int joint_must_know(const struct host *h, const struct wf_id *id);
 
+/* The broker that has a job of `home` now: it may have been taken over. */
+struct host *joint_owner(struct sim *s, struct host *home, const struct wf_id *id);
+
 /* What a process would read that begins now; and whether it would read the same in a
  * moment. */
 void joint_walk(struct host *h, store_row_fn *fn, void *arg);

@@ -64,6 +64,7 @@ struct job {
     uint64_t wall_ms, deadline_us; /* 0: none */
     uint64_t retry_us;             /* not before; 0: now */
     uint64_t overdue_us;           /* the agent should have answered; 0: no limit */
+    const char *was_ours;          /* borrowed: it ended here as another broker's guest */
     uint32_t attempt;              /* number of the last assignment, */
     uint32_t numbers;              /* which has taken so many: see numbers.h; 0: one */
     uint32_t number;               /* that its handler saw; 0: of the assignment */

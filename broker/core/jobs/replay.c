@@ -332,6 +332,7 @@ static int replay_outcome(struct core *c, struct wf_slice record)
     j->reserved = (uint32_t) wf_max_u64(j->reserved, j->attempt);
     p = registry_key(&c->registry, &m->agent);
     j->agent = p != NULL ? p->agent : NULL;
+    j->was_ours = wf_key_eq(&m->agent, &c->cfg.key) ? c->cfg.name : NULL;
     j->wait_us = m->wait_us;
     j->run_us = m->run_us;
     j->started_us = j->attempt != 0 ? j->accepted_us + j->wait_us : 0;

@@ -303,7 +303,9 @@ const char *agent_attribute(const struct agent *a, struct wf_slice key, char *ro
 
 struct wf_slice job_node(const struct job *j)
 {
-    return wf_slice_of(j->agent != NULL ? j->agent->principal->name : "");
+    return wf_slice_of(j->agent != NULL ? j->agent->principal->name
+                       : j->was_ours    ? j->was_ours
+                                        : "");
 }
 
 unsigned agent_view_state(const struct agent *a)

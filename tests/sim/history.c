@@ -257,8 +257,7 @@ static void judge_result(struct sim *s, const struct hjob *j, const struct wf_ou
         judge_reused(s, j, m, head.mark == RESULT_MARK ? head.index : HISTORY_JOBS);
         return;
     }
-    /* Who took over what it had done itself may have no name for itself. */
-    if (at == NULL && !is_broker(s, m->node) && !(s->shares && m->node.len == 0)) {
+    if (at == NULL && !is_broker(s, m->node)) {
         sim_fail(s, "job %u: an outcome from a node that there is not", j->index);
         return;
     }

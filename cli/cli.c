@@ -159,36 +159,6 @@ static int usage(struct cli *cli, const char *detail)
     return report(cli, WEFT_EINVAL, next, detail);
 }
 
-/* Do commands act as an operator? */
-static int is_operator(const struct cli *cli)
-{
-    const char *name = cli->context != NULL ? cli->context : getenv("WEFT_CONTEXT");
-    struct weft_context *rows;
-    int found = 0;
-    size_t n;
-
-    if (weft_contexts(&rows, &n, NULL, 0) < 0) {
-        return 0;
-    }
-    for (size_t i = 0; i < n; i++) {
-        found |= (name != NULL ? strcmp(rows[i].name, name) == 0 : rows[i].selected) &&
-                 strcmp(rows[i].role, "operator") == 0;
-    }
-    weft_rows_free(rows);
-    return found;
-}
-
-/* Clients are let in at every broker of a mesh: of those that a context knows another one
- * may have answered. */
-static const char *hint(const struct cli *cli, int code)
-{
-    return code == WEFT_EAUTH && is_operator(cli)
-               ? "operators are let in where they were enrolled alone: is that broker up "
-                 "(`weft ctx show`), or have you a context of this one (`weft ctx ls`)? "
-                 "Else join with a fresh token: `weft token create`"
-               : weft_errhint(code);
-}
-
 int cli_fail(struct cli *cli, int code, const char *fmt, ...)
 {
     char detail[512];
@@ -198,7 +168,7 @@ int cli_fail(struct cli *cli, int code, const char *fmt, ...)
     vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
     return code == WEFT_EINVAL ? usage(cli, detail)
-                               : report(cli, code, hint(cli, code), detail);
+                               : report(cli, code, weft_errhint(code), detail);
 }
 
 int cli_fail_next(struct cli *cli, int code, const char *next, const char *fmt, ...)

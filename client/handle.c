@@ -302,10 +302,42 @@ int client_wait(struct weft_client *c, uint64_t until_us)
                                        : run_loop(c, until_us);
 }
 
+/* The broker whose word counts: of one that was only heard of it says little that it is
+ * away or refuses this key, when those of the context were tried as well. */
+static unsigned spokesman(const struct wf_link *l)
+{
+    const struct wf_ways *w = &l->ways;
+
+    for (unsigned i = 0; w->brokers.v[l->endpoint].learned && i < w->brokers.n; i++) {
+        if (wf_ways_is(w, i) && !w->brokers.v[i].learned && w->v[i].error != 0) {
+            return i;
+        }
+    }
+    return l->endpoint;
+}
+
+static void say_of(const struct wf_link *l, unsigned i, char *text, size_t cap)
+{
+    const char *where = l->ways.brokers.v[i].endpoint;
+    const char *others =
+        l->error == WEFT_EAUTH
+            ? "; another broker, of which it told, does not know this key"
+            : "";
+
+    if (l->ways.v[i].error == WEFT_EUNREACH) {
+        (void) snprintf(text, cap, "cannot reach %s: is weft-broker running?%s", where,
+                        others);
+    } else {
+        (void) snprintf(text, cap, "%s: %s%s", where, weft_strerror(l->ways.v[i].error),
+                        others);
+    }
+}
+
 int client_trouble(const struct weft_client *c, char *text, size_t cap)
 {
     const struct wf_link *l = &c->calls.link;
     const char *where = client_broker(c)->endpoint;
+    const unsigned who = spokesman(l);
 
     if (wf_calls_ready(&c->calls)) {
         (void) snprintf(text, cap, "%s at %s", l->welcome.broker, where);
@@ -314,6 +346,10 @@ int client_trouble(const struct weft_client *c, char *text, size_t cap)
     if (l->error == 0) {
         (void) snprintf(text, cap, "no answer from %s yet", where);
         return WEFT_EUNREACH;
+    }
+    if (who != l->endpoint) {
+        say_of(l, who, text, cap);
+        return l->ways.v[who].error;
     }
     if (c->down_why == WEFT_EUNREACH) {
         (void) snprintf(text, cap, "cannot reach %s: is weft-broker running?", where);

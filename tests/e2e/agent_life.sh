@@ -9,7 +9,7 @@ ctl=$tmp/ctl
 mkdir -m 777 "$ctl"
 agent one 'words@1:wc -w' 'copy@1:cp {payload} {result}' 'bad@1:/bin/sh -c '"'echo why >&2; exit 3'" \
     "held@1:/bin/sh -c 'echo up; until [ -e $ctl/go ]; do sleep 0.02; done; echo done'" \
-    '    slots = 2' "py@1:python3 $top/examples/worker.py" '    kind = worker' '    concurrency = 4' \
+    '    slots = 2' "py@1:python3 $top/client/examples/worker.py" '    kind = worker' '    concurrency = 4' \
     'die@1:/bin/sh -c '"'kill -SEGV \$\$'" 'slow@1:sleep 60' '    wall = 200ms' \
     'big@1:head -c 5000 /dev/zero' '    output = 1000'
 

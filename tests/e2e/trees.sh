@@ -134,7 +134,7 @@ like "$(weft job show "$id")" 'one.*lost' "and the job tells which agent was los
 # -- workers ----------------------------------------------------------------------------
 
 agent three "work@1:$worker 8" '    kind = worker' '    concurrency = 8' \
-    "py@1:python3 $top/examples/worker.py" '    kind = worker' '    workers = 2'
+    "py@1:python3 $top/client/examples/worker.py" '    kind = worker' '    workers = 2'
 run weft run work --data hello
 is "$out" hello "a worker in C"
 run weft run py --data 'a b c'

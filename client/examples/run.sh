@@ -1,7 +1,7 @@
 #!/bin/bash
 # The examples do what they say: a C function serves, the others submit to it.
-. "$(dirname "$0")/../tests/e2e/lib.sh"
-PATH=$build/examples:$PATH
+. "$(dirname "$0")/../../tests/e2e/lib.sh"
+PATH=$build/client/examples:$PATH
 
 broker
 join shouter

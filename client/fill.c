@@ -398,6 +398,10 @@ int make_job(const struct wf_msg *msg, size_t wire, void **ret_object)
     j->hedged = x->hedged;
     j->preempted = x->preempted;
     j->uncounted = x->uncounted;
+    copy_id(&j->there, &x->there);
+    copy_id(&j->of, &x->of);
+    j->silent_ms = x->silent_ms;
+    j->cut_off = x->cut_off != 0;
     j->fetch_stands = x->fetch_stands < WEFT_STAND_OTHER
                           ? (enum weft_stand) x->fetch_stands
                           : WEFT_STAND_OTHER;

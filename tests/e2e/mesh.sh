@@ -35,6 +35,10 @@ is "$(weft -C a job result "$who")" "$who 1" "handlers there see its own id and 
 first=$(weft -C a submit held --data 1)
 await "it runs" at_site a job_is "$first" RUNNING
 like "$(weft -C a job show "$first")" '\bb\b' "at b, as its home knows"
+there=$(weft -C a job show "$first" --json | value there)
+like "$(weft -C a job show "$first")" "^there.${there:0:8} at b\$" "and what it is there"
+is "$(weft -C b job show "${there:0:8}" --json | value of)" "$first" "b knows it as that"
+like "$(weft -C b job show "$there")" "^of.a's job ${first:0:8}\$" "and whose it is"
 await "its output to come home" bash -c "weft -C a job logs $first | grep -q begun"
 second=$(weft -C a submit held --data 2)
 await "the second runs" at_site a job_is "$second" RUNNING

@@ -2,6 +2,7 @@
 #include "broker/core/data/inputs.h"
 #include "broker/core/jobs/ledger.h"
 #include "broker/core/jobs/work.h"
+#include "broker/core/mesh/guests.h"
 #include "broker/core/mesh/numbers.h"
 #include "broker/core/place/unmet.h"
 #include "broker/core/place/wishes.h"
@@ -245,6 +246,31 @@ static uint64_t uncounted(const struct job *j)
     return seen - wf_min_u64(counted, seen);
 }
 
+/* Its other names, at the brokers on either side; and whether its node can be seen.  One
+ * that waits is nowhere: its node is only the last one. */
+static void add_whereabouts(const struct core *c, const struct job *j,
+                            struct wf_job_info *m)
+{
+    const struct agent *a = j->agent;
+    const int waits = j->state == WF_JOB_QUEUED || j->state == WF_JOB_ACCEPTED;
+
+    if (j->guest != NULL) {
+        m->of = j->guest->job;
+    }
+    if (a == NULL || j->attempt == 0 || waits) {
+        return;
+    }
+    if (agent_is_site(a)) {
+        m->there = guest_id(&c->cfg.key, &j->id, j->attempt);
+    }
+    if (a->state != AGENT_UP && !wf_job_is_final(j->state)) {
+        const uint64_t since_us = a->heard_us != 0 ? a->heard_us : a->since_us;
+
+        m->silent_ms = wf_max_u64((c->now_us - since_us) / 1000, 1);
+        m->cut_off = a->session == NULL;
+    }
+}
+
 void query_job(struct turn *t)
 {
     struct core *c = t->c;
@@ -286,6 +312,7 @@ void query_job(struct turn *t)
         .hedged = j->wishes != NULL ? j->wishes->hedged.copies : 0,
         .stored = j->class_ == WF_CLASS_DURABLE && ledger_settled(c, j)};
     add_data(c, j, &m);
+    add_whereabouts(c, j, &m);
     if (!is_told(c, j)) {
         m.reason = wf_slice_of("");
         m.exit_code = m.signal = m.result_len = m.wait_us = m.cut = 0;

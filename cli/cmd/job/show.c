@@ -72,6 +72,10 @@ static void print_json(struct cli *cli, const struct weft_job_full *job)
     json_uint(&json, "disconnect_ms", job->disconnect_ms);
     json_id(&json, "retry_of", &job->retry_of);
     json_id(&json, "reused", &job->reused);
+    json_id(&json, "there", &job->there);
+    json_id(&json, "of", &job->of);
+    json_uint(&json, "silent_ms", job->silent_ms);
+    json_bool(&json, "cut_off", job->cut_off);
     json_uint(&json, "crashes", job->crashes);
     json_uint(&json, "lost", job->lost);
     print_json_data(&json, job);
@@ -281,17 +285,37 @@ static void print_attempt(struct out *out, const struct weft_job_full *job)
              job->max_attempts, none);
 }
 
+/* Where it is, whether that can be seen now, and what the brokers beside call it. */
+static void print_where(struct out *out, const struct weft_job_full *job)
+{
+    const struct weft_job_row *row = &job->job;
+    const char *node = job_place(row->state, row->node);
+    char unseen[96] = "";
+
+    if (job->silent_ms > 0) {
+        snprintf(unseen, sizeof(unseen), ", which is %s: last heard %s ago",
+                 job->cut_off ? "cut off" : "silent", fmt_ms(job->silent_ms).s);
+    }
+    out_pair(out, "state", *unseen != '\0' ? TINT_WARN : job_tint(row->state), "%s%s%s%s",
+             weft_state_name(row->state), *node != '\0' ? " on " : "", node,
+             *node != '\0' ? unseen : "");
+    if (!job_is_none(&job->there)) {
+        out_pair(out, "there", TINT_NONE, "%s at %s", job_id8(&job->there).s, row->node);
+    }
+    if (!job_is_none(&job->of)) {
+        out_pair(out, "of", TINT_NONE, "%s's job %s", row->owner, job_id8(&job->of).s);
+    }
+}
+
 static void print(struct cli *cli, const struct weft_job_full *job)
 {
     struct out *out = &cli->out;
     const struct weft_job_row *row = &job->job;
-    const char *node = job_place(row->state, row->node);
 
     out_pair(out, "id", TINT_NONE, "%s", job_id(&row->id).s);
     out_pair(out, "capability", TINT_NONE, "%s",
              job_capability(row->capability, row->version).s);
-    out_pair(out, "state", job_tint(row->state), "%s%s%s", weft_state_name(row->state),
-             *node != '\0' ? " on " : "", node);
+    print_where(out, job);
     if (row->code != 0) {
         out_pair(out, "code", TINT_BAD, "%s: %s", job_code(row->code),
                  weft_strerror(row->code > 0 ? -row->code : row->code));

@@ -129,6 +129,13 @@ struct weft_job_full {
     uint64_t fetch_resume_ms;     /* until that is over; 0: not known */
     uint64_t uncounted;           /* attempts that no agent took: they are none of
                                      max_attempts */
+    weft_id there;                /* its id at the neighbour that `job.node` names; all
+                                     zero: no other broker has or had it */
+    weft_id of;                   /* of work of another broker, `job.owner`: its id there;
+                                     else all zero */
+    uint64_t silent_ms;           /* its node was not heard for so long; 0: it was, as is
+                                     due */
+    int cut_off;                  /* and has no session any more */
 };
 
 struct weft_count {

@@ -87,7 +87,11 @@ static void test_job(void)
                             .max_cost_pusd = 40,
                             .cost_pusd = 50,
                             .hedged = 1,
-                            .preempted = 2};
+                            .preempted = 2,
+                            .there = {{10}},
+                            .of = {{11}},
+                            .silent_ms = 6000,
+                            .cut_off = 1};
     struct wf_msg msg;
     struct weft_job_full *j;
     void *made = NULL;
@@ -111,6 +115,8 @@ static void test_job(void)
     ok(j->second_pusd == 30 && j->max_cost_pusd == 40 && j->cost_pusd == 50,
        "what a second is worth, what it may cost and what it did");
     ok(j->hedged == 1 && j->preempted == 2, "second copies and preemptions");
+    ok(j->there.bytes[0] == 10 && j->of.bytes[0] == 11, "its names at other brokers");
+    ok(j->silent_ms == 6000 && j->cut_off == 1, "its node is cut off");
     weft_free(j);
     wf_buf_fini(&rows);
     wf_buf_fini(&bytes);

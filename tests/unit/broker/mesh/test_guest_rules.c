@@ -128,6 +128,33 @@ static void waits_for_its_agent(void)
     bed_fini(&b);
 }
 
+static void names_what_it_is_an_attempt_of(void)
+{
+    const struct wf_id id = id_of(HOME, 1);
+    const struct wf_assign m = work(1);
+    char hex[WF_ID_TEXT], text[WF_TEXT_MAX + 1];
+    const struct wf_query q = {
+        .req = 3, .kind = WF_QUERY_JOB, .key = wf_slice_of(wf_id_text(&id, hex))};
+    struct wf_job_row row;
+    struct wf_msg msg;
+    uint32_t home, op;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    (void) bed_agent(&b, 1, "a1", 1);
+    op = bed_operator(&b, 2);
+    home = broker(&b, HOME, "home");
+    bed_say(&b, home, WF_MSG_assign, &m);
+    bed_say(&b, op, WF_MSG_query, &q);
+    must(bed_told(&b, op, WF_MSG_job_info, 0, &msg));
+    ok(wf_id_eq(&msg.u.job_info.of, &m.job), "a guest names the job that it is part of");
+    must(wf_rows_next(&msg.u.job_info.job, wf_desc_job_row(), &row));
+    is_str(wf_slice_str(row.owner, text, sizeof text), "home", "and whose that is");
+    ok(wf_id_is_zero(&msg.u.job_info.there), "it went no further");
+    bed_fini(&b);
+}
+
 /* How many of `n` jobs it takes, by ids from `first` on. */
 static unsigned taken(struct bed *b, uint32_t peer, uint8_t first, unsigned n)
 {
@@ -277,6 +304,7 @@ int main(void)
     is_back_when_that_is_safe();
     is_told_by_silence_later();
     waits_for_its_agent();
+    names_what_it_is_an_attempt_of();
     leaves_room_for_others();
     is_not_passed_round();
     return done();

@@ -1,6 +1,8 @@
 /* Where another site is and what its agents meet, as it tells: what is shown of it, which
  * needs lead there, and how often it is asked for what it refused. */
 #include "broker/core/mesh/told.h"
+
+#include "broker/core/mesh/guests.h"
 #include "tests/unit/broker/mesh/far.h"
 
 static void say(struct bed *b, struct far *f, unsigned kind, struct wf_slice key,
@@ -236,11 +238,70 @@ static void says_which(void)
     bed_fini(&b);
 }
 
+static void says_what_it_is_called_there(void)
+{
+    const struct wf_started begun = {.job = bed_id(1), .attempt = 1};
+    const struct wf_key home = bed_key(200);
+    const struct wf_id job = bed_id(1), there = guest_id(&home, &job, 1);
+    struct wf_submit s = bed_work(1);
+    struct wf_job_info m;
+    uint32_t client;
+    struct far f;
+    struct bed b;
+
+    start(&b, &f);
+    client = bed_client(&b, 9, "app");
+    s.disconnect = WF_KEEP;
+    bed_say(&b, client, WF_MSG_submit, &s);
+    bed_say(&b, f.peer, WF_MSG_started, &begun);
+    m = shown(&b, client, 1);
+    is_int(m.job.count, 1, "a job at another broker");
+    ok(wf_id_eq(&m.there, &there), "its home tells what it is called there");
+    ok(wf_id_is_zero(&m.of), "it is nobody else's");
+    ok(m.silent_ms == 0 && !m.cut_off, "and can be seen");
+    bed_tick(&b, 300 * BED_SECOND);
+    m = shown(&b, client, 1);
+    ok(m.silent_ms >= 300000 && !m.cut_off, "until the other broker is silent");
+    bed_down(&b, f.peer);
+    bed_tick(&b, 5 * BED_SECOND);
+    m = shown(&b, client, 1);
+    ok(m.silent_ms >= 305000 && m.cut_off, "then cut off");
+    ok(wf_id_eq(&m.there, &there), "which does not change its name");
+    far_fini(&f);
+    bed_fini(&b);
+}
+
+static void is_nowhere_while_it_waits(void)
+{
+    struct wf_job_info m;
+    uint32_t client;
+    struct far f;
+    struct bed b;
+
+    start(&b, &f);
+    client = bed_client(&b, 9, "app");
+    bed_submit(&b, client, 1);
+    m = shown(&b, client, 1);
+    ok(!wf_id_is_zero(&m.there), "a job went to another broker");
+    refuses_it(&b, &f, 1);
+    m = shown(&b, client, 1);
+    ok(wf_id_is_zero(&m.there), "one that was refused there has no name there");
+    (void) bed_agent(&b, 1, "a1", 1);
+    bed_tick(&b, BED_SECOND);
+    m = shown(&b, client, 1);
+    ok(bed_state(&b, 1) == WF_JOB_ASSIGNED && wf_id_is_zero(&m.there),
+       "nor has one that an agent has");
+    far_fini(&f);
+    bed_fini(&b);
+}
+
 int main(void)
 {
     has_the_site_it_tells();
     has_what_its_agents_have();
     is_asked_less_and_less();
     says_which();
+    says_what_it_is_called_there();
+    is_nowhere_while_it_waits();
     return done();
 }

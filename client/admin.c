@@ -1,6 +1,7 @@
 #include "client/include/weft/admin.h"
 
 #include "client/ask.h"
+#include "common/io/keys.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "proto/name.h"
@@ -8,6 +9,20 @@
 #include "proto/words.h"
 
 #include <string.h>
+
+_Static_assert(WEFT_FINGERPRINT_TEXT == KEY_FINGERPRINT, "one text of fingerprints");
+
+int weft_fingerprint(const char *key, char text[WEFT_FINGERPRINT_TEXT])
+{
+    uint8_t pub[KEY_BYTES];
+    size_t len = 0;
+
+    if (key == NULL || wf_unhex(pub, sizeof pub, key, &len) != 0 || len != sizeof pub) {
+        return WEFT_EINVAL;
+    }
+    keys_fingerprint(pub, text);
+    return 0;
+}
 
 /* -- tokens ------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
 #include "cli/view/job.h"
+#include "cli/view/keys.h"
 #include "cli/view/node.h"
 
 static void json_lists(struct json *json, const struct weft_node_full *node)
@@ -39,6 +40,7 @@ static void print_json(struct cli *cli, const struct weft_node_full *node)
 
     json_begin(&json, cli->out.f, "node");
     node_json(&json, &node->node);
+    json_text(&json, "fingerprint", key_fingerprint(node->node.key).s);
     json_text(&json, "cpu", node->cpu);
     json_text(&json, "software", node->software);
     json_text(&json, "sandbox_why", node->sandbox_why);
@@ -127,7 +129,7 @@ static void print_what(struct out *out, const struct weft_node_full *node)
 
     out_pair(out, "node", TINT_BOLD, "%s", row->name);
     out_pair(out, "state", node_tint(row->state), "%s", node_state(row).s);
-    out_pair(out, "key", TINT_NONE, "%s", row->key);
+    out_pair(out, "key", TINT_NONE, "%s", key_fingerprint(row->key).s);
     out_pair(out, "place", TINT_NONE, "%s%s%s%s%s", node_tier(row),
              *node_tier(row) != '\0' ? " " : "", row->role,
              *row->site != '\0' ? ", site " : "", row->site);

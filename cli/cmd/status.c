@@ -4,6 +4,7 @@
 #include "cli/cmd.h"
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
+#include "cli/view/keys.h"
 
 struct status_args {
     int all;
@@ -26,6 +27,7 @@ static void print_json(struct cli *cli, const struct weft_status *status)
     json_bool(&json, "store_failing", status->store_failing);
     json_uint(&json, "store_lsn", status->store_lsn);
     json_text(&json, "key", status->key);
+    json_text(&json, "fingerprint", key_fingerprint(status->key).s);
     json_uint(&json, "up_ms", status->up_ms);
     json_uint(&json, "rtt_us", weft_rtt_us(cli->client));
     json_bool(&json, "draining", status->draining);
@@ -75,7 +77,7 @@ static void print(struct cli *cli, const struct weft_status *status, int all)
              status->draining ? ", draining" : "");
     out_pair(out, "up", TINT_NONE, "%s", fmt_ms(status->up_ms).s);
     out_pair(out, "software", TINT_NONE, "%s", status->software);
-    out_pair(out, "key", TINT_NONE, "%s", status->key);
+    out_pair(out, "key", TINT_NONE, "%s", key_fingerprint(status->key).s);
     out_pair(out, "store", status->store_failing ? TINT_BAD : TINT_NONE, "%s%s",
              status->store,
              status->store_failing ? ", FAILING: nothing durable is accepted" : "");

@@ -6,6 +6,20 @@
 #include "cli/tool/fmt.h"
 #include "cli/tool/table.h"
 
+struct key_text key_fingerprint(const char *key)
+{
+    struct key_text text = {""};
+
+    (void) weft_fingerprint(key, text.s);
+    return text;
+}
+
+/* Keys of tokens are read out by nobody. */
+static int is_of_keys(const char *schema)
+{
+    return strcmp(schema, "keys") == 0;
+}
+
 static void print_json(struct cli *cli, const char *schema, const struct weft_key *rows,
                        size_t n)
 {
@@ -21,6 +35,9 @@ static void print_json(struct cli *cli, const char *schema, const struct weft_ke
         json_text(&json, "site", rows[i].site);
         json_text(&json, "tier", rows[i].tier);
         json_text(&json, "key", rows[i].key);
+        if (is_of_keys(schema)) {
+            json_text(&json, "fingerprint", key_fingerprint(rows[i].key).s);
+        }
         json_uint(&json, "created_ms", rows[i].created_ms);
         json_uint(&json, "expires_ms", rows[i].expires_ms);
         json_uint(&json, "seen_ms", rows[i].seen_ms);
@@ -44,6 +61,7 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
                                       {"ROLE", 0},
                                       {"STATE", 0},
                                       {"KEY", 0},
+                                      {"FINGERPRINT", COL_OPTIONAL},
                                       {"SEEN", COL_OPTIONAL},
                                       {"EXPIRES", 0},
                                       {"CREATED", COL_OPTIONAL},
@@ -51,6 +69,7 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
                                       {"SITE", COL_SHRINK | COL_OPTIONAL}};
     struct table *table = table_new(cols, sizeof(cols) / sizeof(cols[0]));
     uint64_t now = clock_wall_ms();
+    const int is_key = is_of_keys(schema);
     int seen = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -66,6 +85,7 @@ void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows
         table_cell(table, TINT_NONE, "%s", rows[i].role);
         table_cell(table, tint_of(rows[i].state), "%s", rows[i].state);
         table_cell(table, TINT_NONE, "%.8s", rows[i].key);
+        table_cell(table, TINT_NONE, "%s", is_key ? key_fingerprint(rows[i].key).s : "");
         table_cell(table, TINT_NONE, "%s", seen ? fmt_wall(rows[i].seen_ms, now).s : "");
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].expires_ms, now).s);
         table_cell(table, TINT_NONE, "%s", fmt_wall(rows[i].created_ms, now).s);

@@ -4,6 +4,13 @@
 
 #include "cli/cli.h"
 
+struct key_text {
+    char s[WEFT_FINGERPRINT_TEXT];
+};
+
+/* What logs and joins call the key of these 64 digits; empty when it is none. */
+struct key_text key_fingerprint(const char *key);
+
 /* Print rows as a table, or as document `schema`. */
 void keys_print(struct cli *cli, const char *schema, const struct weft_key *rows,
                 size_t n);

@@ -50,6 +50,14 @@ is "$rc" 2 "a name that is not the token's"
 try "$tmp/t"
 is "$rc" 0 "the right token"
 like "$out" '^ok  key kept from before' "the key of the first try is kept"
+read_out=$(sed -n 's/^ok  key kept .*  //p' <<< "$out")
+like "$read_out" '^([0-9a-f]{4}-){3}[0-9a-f]{4}$' "and read out"
+like "$(weft -C op key ls)" "^dev.*$read_out" "as the operator sees it"
+is "$(weft -C op key ls --json | tr '{' '\n' | grep '"name":"dev"' | value fingerprint)" \
+    "$read_out" "also as JSON"
+has "$tmp/broker.log" "event=ready .*key=$(weft -C op status --json | value fingerprint)"
+is "$?" 0 "so is the broker's own"
+like "$(weft -C op status)" '^key.([0-9a-f]{4}-){3}[0-9a-f]{4}$' "in its status"
 is "$(cat "$state/key" | sha256sum)" "$fingerprint" "and is the same"
 like "$out" '^ok  enrolled as dev ' "it says who it is now"
 is "$(stat -c %a "$state/key" "$state/identity" | paste -sd' ')" "600 600" \

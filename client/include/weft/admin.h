@@ -48,6 +48,11 @@ struct weft_key {
     uint64_t created_ms, expires_ms, seen_ms; /* wall clock, ms since 1970; 0: never */
 };
 
+/* What logs and joins call a key, given as hex: "7d04-8079-75d0-2f03", the first digits
+ * of its BLAKE2b hash.  WEFT_EINVAL: these are not 64 digits.  Thread-safe. */
+#define WEFT_FINGERPRINT_TEXT 20 /* with the zero */
+WEFT_API int weft_fingerprint(const char *key, char text[WEFT_FINGERPRINT_TEXT]);
+
 /* Enrolled keys; or join tokens that are open or not long gone. */
 WEFT_API int weft_keys(weft_client *client, int timeout_ms, struct weft_key **ret_rows,
                        size_t *ret_n);

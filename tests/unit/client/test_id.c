@@ -1,7 +1,9 @@
 #include "client/id.h"
 
-#include "client/include/weft/job.h"
+#include "client/include/weft/admin.h"
 #include "common/err.h"
+#include "common/io/keys.h"
+#include "common/str.h"
 #include "tests/lib/tap.h"
 
 static void test_pool(void)
@@ -38,6 +40,24 @@ static void test_text(void)
     is_int(weft_id_parse(NULL, &back), WEFT_EINVAL, "nor nothing");
 }
 
+static void test_fingerprint(void)
+{
+    uint8_t pub[KEY_BYTES];
+    char hex[2 * KEY_BYTES + 1], text[WEFT_FINGERPRINT_TEXT] = "as before";
+    char logged[KEY_FINGERPRINT];
+
+    keys_random(pub, sizeof pub);
+    keys_fingerprint(pub, logged);
+    wf_hex(hex, pub, sizeof pub);
+    hex[63] = '\0';
+    is_int(weft_fingerprint(hex, text), WEFT_EINVAL, "63 digits are no key");
+    is_int(weft_fingerprint(NULL, text), WEFT_EINVAL, "nor is nothing");
+    is_str(text, "as before", "and have no fingerprint");
+    wf_hex(hex, pub, sizeof pub);
+    is_int(weft_fingerprint(hex, text), 0, "64 are one");
+    is_str(text, logged, "with the fingerprint that logs show");
+}
+
 static void test_names(void)
 {
     is_str(weft_state_name(WEFT_JOB_OK), "OK", "states have names");
@@ -49,6 +69,7 @@ int main(void)
 {
     test_pool();
     test_text();
+    test_fingerprint();
     test_names();
     return done();
 }

@@ -111,7 +111,8 @@ static void print_caps(struct out *out, const struct weft_node_full *node)
         const struct weft_capability *cap = &node->caps[i];
 
         table_cell(table, TINT_BOLD, "%s", job_capability(cap->name, cap->version).s);
-        table_cell(table, TINT_NONE, "%s", cap->kind);
+        table_cell(table, TINT_NONE, "%s",
+                   strcmp(cap->kind, "none") != 0 ? cap->kind : "");
         table_cell(table, TINT_NONE, "%" PRIu64, cap->slots);
         table_cell(table, TINT_NONE, "%" PRIu64, cap->queue);
         table_cell(table, TINT_NONE, "%s",
@@ -134,8 +135,11 @@ static void print_what(struct out *out, const struct weft_node_full *node)
              *node_tier(row) != '\0' ? " " : "", row->role,
              *row->site != '\0' ? ", site " : "", row->site);
     out_pair(out, "software", TINT_NONE, "%s", node->software);
-    out_pair(out, "machine", TINT_NONE, "%s, %" PRIu64 " cpus, %s memory, %s disk",
-             row->arch, row->cpus, fmt_size(row->mem).s, fmt_size(node->disk).s);
+    /* What a broker tells of cpus and memory is what its agents have at most. */
+    if (node_is_agent(row)) {
+        out_pair(out, "machine", TINT_NONE, "%s, %" PRIu64 " cpus, %s memory, %s disk",
+                 row->arch, row->cpus, fmt_size(row->mem).s, fmt_size(node->disk).s);
+    }
     if (*node->cpu != '\0') {
         out_pair(out, "cpu", TINT_NONE, "%s", node->cpu);
     }

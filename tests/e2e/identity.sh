@@ -115,6 +115,9 @@ start alice weft -C alice run held --data x
 await "her job to run" bash -c 'weft jobs --filter state=RUNNING,cap=held --json | grep -q "\"id\""'
 run weft key revoke alice
 is "$rc" 0 "a client is revoked"
+run weft key revoke alice
+is "$rc" 5 "but once"
+like "$err" 'alice is revoked already' "which is said"
 within 10000 "and its session ends at once" ended "${pid[alice]}"
 wait "${pid[alice]}"
 is $? 4 "with exit code 4"

@@ -39,6 +39,9 @@ there=$(weft -C a job show "$first" --json | value there)
 like "$(weft -C a job show "$first")" "^there.${there:0:8} at b\$" "and what it is there"
 is "$(weft -C b job show "${there:0:8}" --json | value of)" "$first" "b knows it as that"
 like "$(weft -C b job show "$there")" "^of.a's job ${first:0:8}\$" "and whose it is"
+like "$(weft -C b events)" 'broker a is up' "a neighbour is called a broker"
+run weft -C a node show b
+unlike "$out" '^machine|none' "of which nothing is shown that it does not have"
 await "its output to come home" bash -c "weft -C a job logs $first | grep -q begun"
 second=$(weft -C a submit held --data 2)
 await "the second runs" at_site a job_is "$second" RUNNING
@@ -121,6 +124,7 @@ like "$err" 'revoked' "and to say why"
 
 stop b KILL
 await "a to miss b" at_site a node_is b lost
+like "$(weft -C a events)" 'broker b is gone' "which is said"
 run weft -C a submit deep --data later
 is "$rc" 0 "what only a cut off site can do is accepted"
 late=$out

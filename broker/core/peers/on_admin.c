@@ -170,10 +170,14 @@ static struct principal *find(struct turn *t, struct wf_slice key, uint64_t req)
     if (rc == 0) {
         return p;
     }
-    (void) snprintf(line, sizeof line,
-                    rc == WEFT_ENOENT ? "nothing here is called %.200s"
-                                      : "several keys begin with %.200s",
-                    text);
+    if (rc == WEFT_ENOENT && registry_was_revoked(&t->c->registry, text)) {
+        (void) snprintf(line, sizeof line, "%.200s is revoked already", text);
+    } else {
+        (void) snprintf(line, sizeof line,
+                        rc == WEFT_ENOENT ? "nothing here is called %.200s"
+                                          : "several keys begin with %.200s",
+                        text);
+    }
     reply_done(t, req, rc, line);
     return NULL;
 }

@@ -98,6 +98,12 @@ static void drop_watches(struct session *s)
     }
 }
 
+/* What events call it: to its neighbour a broker is an agent in all but name. */
+static const char *noun_of(const struct agent *a)
+{
+    return agent_is_site(a) ? "broker" : "agent";
+}
+
 static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
 {
     a->session = NULL;
@@ -106,8 +112,8 @@ static void agent_lost(struct core *c, struct agent *a, struct wf_effects *out)
     a->lost_until_us =
         c->now_us + (agent_is_site(a) ? c->cfg.site_grace_ms : c->cfg.grace_ms) * 1000;
     core_news(c, out, WF_LOG_WARN, "agent-lost", a->principal->name, NULL,
-              "agent %s is gone; %u attempts wait for its return", a->principal->name,
-              (unsigned) a->assigned);
+              "%s %s is gone; %u attempts wait for its return", noun_of(a),
+              a->principal->name, (unsigned) a->assigned);
     work_cut(c, a);
     if (a->neighbour != NULL) {
         guests_cut(c, a);
@@ -177,10 +183,11 @@ void agent_opened(struct core *c, struct session *s, uint64_t epoch,
     if (a->session != NULL && a->session != s) {
         /* The older connection is half-open, or the key was copied to a second machine.
          */
-        core_news(
-            c, out, WF_LOG_WARN, "agent-replaced", a->principal->name, NULL,
-            "agent %s opened a second session; the first is closed%s", a->principal->name,
-            a->epoch != epoch ? " (another process: is its key on two machines?)" : "");
+        core_news(c, out, WF_LOG_WARN, "agent-replaced", a->principal->name, NULL,
+                  "%s %s opened a second session; the first is closed%s", noun_of(a),
+                  a->principal->name,
+                  a->epoch != epoch ? " (another process: is its key on two machines?)"
+                                    : "");
         session_end(c, a->session, WEFT_ECLOSED,
                     "a newer session of this key replaced it", out);
     }
@@ -204,8 +211,8 @@ void agent_opened(struct core *c, struct session *s, uint64_t epoch,
 
         wf_effects_send(out, s->peer, WF_MSG_drain, &drain);
     }
-    core_news(c, out, WF_LOG_INFO, "agent-up", a->principal->name, NULL, "agent %s is up",
-              a->principal->name);
+    core_news(c, out, WF_LOG_INFO, "agent-up", a->principal->name, NULL, "%s %s is up",
+              noun_of(a), a->principal->name);
     if (s->role == WF_ROLE_BROKER) {
         events_follow(s, out);
         mesh_greet(c, s, out);
@@ -357,7 +364,7 @@ void on_bye(struct turn *t)
     if (a != NULL && a->session == t->s && a->neighbour == NULL) {
         /* It leaves in order: its attempts need not wait for it. */
         core_news(t->c, t->out, WF_LOG_INFO, "agent-left", a->principal->name, NULL,
-                  "agent %s left", a->principal->name);
+                  "%s %s left", noun_of(a), a->principal->name);
         a->session = NULL;
         agent_move(a, AGENT_OFFLINE, t->c->now_us);
         routes_open(t->c, a);
@@ -507,7 +514,7 @@ static void still_open(struct core *c, struct session *s, uint64_t end_us,
         agent_move(a, AGENT_TORPID, c->now_us);
         routes_open(c, a);
         core_news(c, out, WF_LOG_WARN, "agent-silent", a->principal->name, NULL,
-                  "agent %s is silent: it gets no new work", a->principal->name);
+                  "%s %s is silent: it gets no new work", noun_of(a), a->principal->name);
     }
     wf_heap_update(&c->sessions.leases, &s->lease, end_us);
 }

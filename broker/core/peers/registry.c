@@ -115,6 +115,24 @@ int registry_find(const struct registry *r, const char *text,
     return 0;
 }
 
+static int has_revoked(const struct wf_map *m, const char *name)
+{
+    const struct principal *p;
+    size_t it = 0;
+
+    while ((p = wf_map_next(m, &it)) != NULL) {
+        if (p->state == WF_KEY_REVOKED && strcmp(p->name, name) == 0 && name[0] != '\0') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int registry_was_revoked(const struct registry *r, const char *name)
+{
+    return has_revoked(r->keys, name) || has_revoked(r->tokens, name);
+}
+
 static struct wf_map *map_of(const struct registry *r, unsigned table)
 {
     return table == REGISTRY_TOKENS ? r->tokens : r->keys;

@@ -55,6 +55,9 @@ struct principal *registry_named(const struct registry *r, struct wf_slice name)
 int registry_find(const struct registry *r, const char *text,
                   struct principal **ret_principal);
 
+/* Was a key or a token of this name revoked? */
+int registry_was_revoked(const struct registry *r, const char *name);
+
 /* Add a principal or a token: the caller fills `p` (copied).  WEFT_EEXIST for a key known
  * already or a name taken, WEFT_EFULL, WEFT_ENOMEM. */
 int registry_add(struct registry *r, unsigned table, const struct principal *p,

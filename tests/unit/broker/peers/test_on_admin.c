@@ -168,6 +168,9 @@ static void revokes(void)
     const struct wf_key_revoke m = {7, wf_slice_of("edge")};
     const struct wf_key_revoke self = {8, wf_slice_of("boss")};
     const struct wf_key_revoke client = {9, wf_slice_of("02020202")};
+    const struct wf_key_revoke nobody = {10, wf_slice_of("nobody")};
+    char text[WF_TEXT_MAX + 1];
+    struct wf_msg msg;
     struct scene s;
     int code;
 
@@ -182,6 +185,16 @@ static void revokes(void)
     bed_say(&s.b, s.op, WF_MSG_key_revoke, &client);
     is_int(bed_refusal(&s.b, s.client), WEFT_EREVOKED, "by digits of its key as well");
     ok(!core_admits(s.b.c, &app), "a client too");
+    bed_say(&s.b, s.op, WF_MSG_key_revoke, &m);
+    ok(bed_told(&s.b, s.op, WF_MSG_done, 0, &msg) && msg.u.done.code == -WEFT_ENOENT,
+       "a name that was revoked is nobody's");
+    is_str(wf_slice_str(msg.u.done.text, text, sizeof text), "edge is revoked already",
+           "which is said");
+    bed_say(&s.b, s.op, WF_MSG_key_revoke, &nobody);
+    ok(bed_told(&s.b, s.op, WF_MSG_done, 0, &msg) && msg.u.done.code == -WEFT_ENOENT,
+       "nor is one that never was");
+    is_str(wf_slice_str(msg.u.done.text, text, sizeof text),
+           "nothing here is called nobody", "which is another thing");
     bed_say(&s.b, s.op, WF_MSG_key_revoke, &self);
     is_int(bed_refusal(&s.b, s.op), WEFT_ESTATE, "but not the last operator itself");
     bed_fini(&s.b);

@@ -328,6 +328,43 @@ static void says_good_bye(void)
     bed_fini(&b);
 }
 
+/* The text of the last event, as an operator reads it. */
+static const char *last_event(struct bed *b, uint32_t op, char text[WF_TEXT_MAX + 1])
+{
+    const struct wf_query q = {.req = 5, .kind = WF_QUERY_EVENTS, .limit = 1};
+    struct wf_event_row row = {0};
+    struct wf_msg m;
+
+    bed_say(b, op, WF_MSG_query, &q);
+    must(bed_told(b, op, WF_MSG_events_page, 0, &m));
+    while (wf_rows_next(&m.u.events_page.rows, wf_desc_event_row(), &row)) {
+    }
+    return wf_slice_str(row.text, text, WF_TEXT_MAX + 1);
+}
+
+static void calls_a_broker_one(void)
+{
+    char text[WF_TEXT_MAX + 1];
+    uint32_t op, agent, broker;
+    struct bed b;
+
+    bed_init(&b);
+    bed_start(&b);
+    op = bed_operator(&b, 1);
+    agent = bed_agent(&b, 2, "edge", 1);
+    is_str(last_event(&b, op, text), "agent edge is up", "an agent is called that");
+    bed_down(&b, agent);
+    is_str(last_event(&b, op, text), "agent edge is gone; 0 attempts wait for its return",
+           "when it is lost as well");
+    bed_enrol(&b, 3, WF_ROLE_BROKER, "plant");
+    broker = bed_hello(&b, 3, WF_ROLE_BROKER, 1);
+    is_str(last_event(&b, op, text), "broker plant is up", "a broker is none");
+    bed_down(&b, broker);
+    is_str(last_event(&b, op, text),
+           "broker plant is gone; 0 attempts wait for its return", "nor when it is lost");
+    bed_fini(&b);
+}
+
 int main(void)
 {
     begins();
@@ -341,5 +378,6 @@ int main(void)
     joins_in_vain();
     may_only_join_by_token();
     says_good_bye();
+    calls_a_broker_one();
     return done();
 }

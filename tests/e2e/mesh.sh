@@ -58,6 +58,9 @@ is "$(weft -C a job show "$first" --json | value attempt)" 1 "as the same attemp
 
 # And now the broker of the site where it runs.
 stop b KILL
+await "a to miss b meanwhile" at_site a node_is b lost
+like "$(weft -C a job show "$first")" '^state.RUNNING on b, which is cut off: last heard .* ago$' \
+    "what cannot be seen now is said to be out of sight"
 site_again b
 await "b's agent is back" at_site b node_is far up
 await "b is back" at_site a node_is b up

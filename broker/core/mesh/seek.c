@@ -15,14 +15,13 @@ static const struct wf_rows no_runs;
 /* -- how many --------------------------------------------------------------------------
  */
 
-/* The share of each kind, of which brokers that ask get no more than what is over half:
- * so they do not keep our own clients, and strays, from asking.  What is looked through
- * costs more than what is looked up. */
+/* The share of each kind, for our own clients, and strays; brokers that ask have half as
+ * much apart from it: neither side, however much it asks, keeps the other from asking.
+ * What is looked through costs more than what is looked up. */
 static const struct {
     unsigned places, per_second;
-} shares[SEEK_KINDS] = {[SEEK_ID] = {SEEKS_MAX - 24, 32},
-                        [SEEK_DIGITS_ONLY] = {8, 8},
-                        [SEEK_AGENT] = {16, 16}};
+} shares[SEEK_KINDS] = {
+    [SEEK_ID] = {40, 32}, [SEEK_DIGITS_ONLY] = {8, 8}, [SEEK_AGENT] = {16, 16}};
 
 static enum seek_kind kind_of(const struct seek *x)
 {
@@ -39,23 +38,21 @@ static int is_theirs(const struct seek *x)
 
 static int may_begin(struct core *c, enum seek_kind kind, int theirs)
 {
-    struct seeks *k = &c->mesh.seeks;
-    const unsigned per_second = shares[kind].per_second;
+    struct seek_credit *k = &c->mesh.seeks.credit[kind][theirs];
+    const unsigned per_second = shares[kind].per_second / (theirs ? 2 : 1);
     const uint64_t most = (uint64_t) per_second * CREDIT;
-    const uint64_t passed_us = wf_min_u64(c->now_us - k->credit_us[kind], CREDIT);
+    const uint64_t passed_us = wf_min_u64(c->now_us - k->at_us, CREDIT);
 
-    k->credit[kind] = k->credit_us[kind] == 0
-                          ? most
-                          : wf_min_u64(most, k->credit[kind] + passed_us * per_second);
-    k->credit_us[kind] = c->now_us;
-    if (k->credit[kind] < CREDIT + (theirs ? most / 2 : 0)) {
+    k->left = k->at_us == 0 ? most : wf_min_u64(most, k->left + passed_us * per_second);
+    k->at_us = c->now_us;
+    if (k->left < CREDIT) {
         return 0;
     }
-    k->credit[kind] -= CREDIT;
+    k->left -= CREDIT;
     return 1;
 }
 
-/* A place of the share of that kind. */
+/* A place of the share of that kind and side. */
 static struct seek *free_one(struct seeks *k, enum seek_kind kind, int theirs)
 {
     struct seek *x = NULL;
@@ -65,7 +62,7 @@ static struct seek *free_one(struct seeks *k, enum seek_kind kind, int theirs)
         if (k->v[i].number == 0) {
             x = x != NULL ? x : &k->v[i];
         } else {
-            taken += kind_of(&k->v[i]) == kind;
+            taken += kind_of(&k->v[i]) == kind && is_theirs(&k->v[i]) == theirs;
         }
     }
     return taken < shares[kind].places / (theirs ? 2 : 1) ? x : NULL;
@@ -74,7 +71,25 @@ static struct seek *free_one(struct seeks *k, enum seek_kind kind, int theirs)
 /* -- asking ----------------------------------------------------------------------------
  */
 
-/* Ask all neighbours but who asked us. */
+/* Who asked us is not asked. */
+static const struct session *to_ask(const struct wf_list_node *i, const struct seek *x)
+{
+    const struct session *s = CONTAINER_OF(i, struct neighbour, node)->agent->session;
+
+    return s != NULL && s->peer != x->peer ? s : NULL;
+}
+
+static int has_anybody(const struct core *c, const struct seek *x)
+{
+    for (const struct wf_list_node *i = wf_list_first(&c->mesh.neighbours); i != NULL;
+         i = wf_list_next(&c->mesh.neighbours, i)) {
+        if (to_ask(i, x) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void ask_all(struct core *c, struct seek *x, unsigned hops, struct wf_rows runs,
                     struct wf_effects *out)
 {
@@ -89,9 +104,9 @@ static void ask_all(struct core *c, struct seek *x, unsigned hops, struct wf_row
 
     for (const struct wf_list_node *i = wf_list_first(&c->mesh.neighbours);
          i != NULL && x->left < SEEK_ASKS; i = wf_list_next(&c->mesh.neighbours, i)) {
-        const struct session *s = CONTAINER_OF(i, struct neighbour, node)->agent->session;
+        const struct session *s = to_ask(i, x);
 
-        if (s != NULL && s->peer != x->peer) {
+        if (s != NULL) {
             x->asked[x->left++] = s->peer;
             wf_effects_send(out, s->peer, WF_MSG_seek, &m);
         }
@@ -116,14 +131,14 @@ static struct seek *take(struct core *c, const struct seek *what, unsigned hops)
     return x;
 }
 
-/* 1 when somebody was asked, 0 when there is nobody, WEFT_EBUSY when too much is asked.
- */
+/* 1 when somebody was asked, 0 when there is nobody, however much is asked; WEFT_EBUSY:
+ * too much is. */
 static int begin(struct core *c, const struct seek *what, unsigned hops,
                  struct wf_rows runs, struct wf_effects *out)
 {
     struct seek *x;
 
-    if (wf_list_empty(&c->mesh.neighbours)) {
+    if (!has_anybody(c, what)) {
         return 0;
     }
     x = take(c, what, hops);
@@ -131,10 +146,7 @@ static int begin(struct core *c, const struct seek *what, unsigned hops,
         return WEFT_EBUSY;
     }
     ask_all(c, x, hops, runs, out);
-    if (x->left == 0) {
-        x->number = 0;
-    }
-    return x->left != 0;
+    return 1;
 }
 
 int seek_begin(struct turn *t, const struct wf_id *job, uint64_t req)

@@ -3,8 +3,9 @@
  * Who asks a broker for a job by its id, and comes from another broker, is told which one
  * has it.  The neighbours are asked, and ask theirs: over three links at the most, each
  * broker once, and no more of such questions than so many at a time and in a second.  Of
- * these questions by the whole id, by its first digits and for agents have a share each:
- * none keeps the others from being asked.  By digits the newest jobs are looked through,
+ * these questions by the whole id, by its first digits and for agents have a share each,
+ * and brokers that ask one apart from our own clients': none keeps the others from being
+ * asked.  By digits the newest jobs are looked through,
  * so many in a step.  The answer names the broker and its addresses; what may be seen of
  * the job that one judges itself, when it is asked.  Guests are not found: they are
  * another broker's jobs.
@@ -19,7 +20,7 @@
 #include "proto/effects.h"
 #include "proto/msg.h"
 
-#define SEEKS_MAX   64u   /* under way, here */
+#define SEEKS_MAX   96u   /* under way, here: the shares of both sides */
 #define SEEK_DIGITS 8u    /* of an id that are asked around for, at least */
 #define SEEK_LOOKS  8192u /* jobs looked through for them */
 #define SEEK_HOPS   3u
@@ -50,12 +51,16 @@ struct seek {
     uint64_t due_us;
 };
 
+/* Questions that may be begun, as of when. */
+struct seek_credit {
+    uint64_t left, at_us;
+};
+
 struct seeks {
     struct seek v[SEEKS_MAX];
     uint64_t number;
     uint64_t look_us; /* nothing is due before: seek_step() is part of each step */
-    /* Of each kind: questions that may be begun, as of when. */
-    uint64_t credit[SEEK_KINDS], credit_us[SEEK_KINDS];
+    struct seek_credit credit[SEEK_KINDS][2]; /* of our own; of brokers that ask */
 };
 
 /* Look for it on behalf of this turn's client, whose request is `req`.  1: that is under

@@ -329,6 +329,33 @@ static void shares_are_apart(void)
     bed_fini(&b);
 }
 
+/* A broker whose clients ask without end answers others all the same. */
+static void own_clients_leave_some(void)
+{
+    struct wf_seek ask = {.req = 3, .job = bed_id(9), .hops = 3, .origin = 100};
+    uint32_t client, west, east;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b, &client, &west, &east);
+    for (unsigned i = 0; i < 200; i++) {
+        watch(&b, client, 1, i + 1);
+    }
+    must(bed_refusal(&b, client) == WEFT_EBUSY);
+    bed_say(&b, west, WF_MSG_seek, &ask);
+    ok(asked(&b, east) != 0, "a neighbour's question is passed on whatever clients ask");
+    bed_fini(&b);
+    start(&b, &client, &west, &east);
+    bed_down(&b, east);
+    for (unsigned i = 0; i < 60; i++) {
+        ask.origin++;
+        bed_say(&b, west, WF_MSG_seek, &ask);
+        must(bed_told(&b, west, WF_MSG_sought, 0, &m) && m.u.sought.at.count == 0);
+    }
+    ok(!m.u.sought.busy, "who could ask nobody else says no, however much is asked");
+    bed_fini(&b);
+}
+
 /* So many jobs are looked through, the newest first. */
 static void looks_through_the_newest(void)
 {
@@ -384,6 +411,7 @@ int main(void)
     answers_digits();
     passes_on_that_one_was_busy();
     shares_are_apart();
+    own_clients_leave_some();
     looks_through_the_newest();
     stays_private();
     return done();

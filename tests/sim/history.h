@@ -83,7 +83,9 @@ struct hguest {
     struct wf_id id;
     const struct host *at;
     struct wf_key from;
-    int held; /* it told of it, and is not free to forget it */
+    int held;    /* it told of it, and is not free to forget it */
+    int at_home; /* who holds it took its home over, and with it the job, which was open
+                  */
     struct hjob *job;
     unsigned attempt; /* of the job, at home */
     unsigned through; /* brokers that it was at before, a bit each */

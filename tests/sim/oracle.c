@@ -144,7 +144,7 @@ static void check_held(struct sim *s, const struct host *h, const struct wf_key 
     for (unsigned i = 0; i < s->history.nguests; i++) {
         const struct hguest *g = &s->history.guests[i];
 
-        if (g->at == h && g->held && g->job->class_ != WF_CLASS_FAST &&
+        if (g->at == h && g->held && !g->at_home && g->job->class_ != WF_CLASS_FAST &&
             wf_key_eq(&g->from, home) && jobs_get(&h->core->jobs, &g->id) == NULL) {
             sim_fail(s, "%s forgot a guest: attempt %u of job %u", h->name, g->attempt,
                      g->job->index);

@@ -1,5 +1,6 @@
 #include "tests/sim/shared/joint.h"
 
+#include "broker/core/mesh/guests.h"
 #include "common/err.h"
 #include "tests/sim/abroad.h"
 #include "tests/sim/sim.h"
@@ -284,19 +285,42 @@ static int is_claimed(const struct base_row *r, const void *arg)
            memcmp(r->index, h->joint.handed, sizeof h->joint.handed) > 0;
 }
 
+struct move {
+    struct host *to;
+    const struct host *dead;
+};
+
+/* An attempt of that job that the dead one had given to who takes the job over: nobody
+ * asks for it any more. */
+static void note_at_home(const struct move *x, const struct wf_id *job)
+{
+    struct history *all = &x->to->joint.sim->history;
+
+    for (unsigned i = 0; i < all->nguests; i++) {
+        struct hguest *g = &all->guests[i];
+        const struct wf_id id = guest_id(&x->dead->key, job, g->attempt);
+
+        if (g->at == x->to && wf_id_eq(&g->id, &id)) {
+            g->at_home = 1;
+        }
+    }
+}
+
 /* Who had a guest need not know of it any more. */
 static void note_moved(void *arg, unsigned table, struct wf_slice record)
 {
-    struct host *h = arg;
+    const struct move *x = arg;
     struct hguest *g;
     struct wf_id id;
 
     if (table == STORE_JOBS) {
         memcpy(id.b, record.p + 8, sizeof id.b);
-        g = history_find_guest(h->joint.sim, &id);
+        g = history_find_guest(x->to->joint.sim, &id);
         if (g != NULL) {
             g->held = 0;
-            g->at = h;
+            g->at = x->to;
+        } else if (!base_has_outcome(x->to->joint.base, &id)) {
+            note_at_home(x, &id);
         }
     }
 }
@@ -349,6 +373,7 @@ static int claim(struct sim *s, struct host *h, store_row_fn *fn, void *arg)
     struct joint *x = &h->joint;
     unsigned dead,
         most = percent(&s->clock, 30) ? 1 + (unsigned) below(&s->clock, 4) : 1000;
+    struct move move;
     uint64_t mark;
     int rc = begin(s, h, 0);
 
@@ -360,7 +385,8 @@ static int claim(struct sim *s, struct host *h, store_row_fn *fn, void *arg)
     x->claim = mark;
     memset(x->handed, 0, sizeof x->handed);
     x->claims += base_move(x->base, dead, h->index, mark, most);
-    base_each(x->base, is_claimed, h, ALL, note_moved, h);
+    move = (struct move){h, &s->hosts[dead]};
+    base_each(x->base, is_claimed, h, ALL, note_moved, &move);
     return hand_out(s, h, fn, arg);
 }
 

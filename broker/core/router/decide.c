@@ -92,6 +92,7 @@ struct deciding {
     const struct routing *r;
     const struct route_job *job;
     uint64_t now_us, rho_pusd_s;
+    uint32_t pressure;
     int occupies;
     struct fetching fetch;
     struct fetch_plan plans[ROUTE_ROWS_MAX]; /* of the rows, */
@@ -279,7 +280,8 @@ static inline void score_row(struct deciding *x, const struct entry *e,
     s->warm_us = e->warm ? 0 : warm_us(x, known);
     s->run_us = score_run(work_us, n->speed_pm);
     s->others_us =
-        score_others(wf_max_u64(s->wait_us, s->fetch_us), s->run_us, work_us, n->crowd);
+        score_others(wf_max_u64(s->wait_us, score_pressed(s->fetch_us, x->pressure)),
+                     score_pressed(s->run_us, x->pressure), work_us, n->crowd);
     row->cost_pusd =
         wf_add_sat(score_mul_div(price_of(n, e), s->run_us, 1000000), fetch->pusd);
     s->money_us = score_money(row->cost_pusd, x->rho_pusd_s);
@@ -330,6 +332,7 @@ static void begin(struct deciding *x, const struct routing *r,
     x->now_us = now_us;
     x->rho_pusd_s = job->rho_pusd_s != 0 ? job->rho_pusd_s : route_rho(job->goal);
     x->occupies = job->goal == WF_GOAL_THROUGHPUT;
+    x->pressure = score_pressure(x->r->taken, x->r->slots);
     x->filled = 0;
     x->weighing = (struct weighing){KEY_NONE, KEY_NONE, KEY_NONE};
 }

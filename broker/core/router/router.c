@@ -164,13 +164,27 @@ static void note_idle(struct routing *r, uint32_t node)
     }
 }
 
+/* Count its slots, and those that are taken: out (-1) before something of it changes, in
+ * (1) after that. */
+static void tally(struct routing *r, uint32_t node, int by)
+{
+    const struct rnode *n = &r->nodes[node];
+
+    if (n->open) {
+        r->slots += (uint64_t) by * n->slots;
+        r->taken += (uint64_t) by * wf_min_u64(n->jobs, n->slots);
+    }
+}
+
 static void note_load(struct routing *r, uint32_t node)
 {
     const struct load *load = &r->rest[node].load;
     const struct route_load view = load_view(load);
     struct rnode *n = &r->nodes[node];
 
+    tally(r, node, -1);
     n->jobs = (uint32_t) wf_min_u64(view.jobs, UINT32_MAX);
+    tally(r, node, 1);
     n->wait_us = score_wait(view.jobs, view.work_us, n->slots, n->speed_pm);
     n->crowd = crowd_of(&r->rest[node].crowd, n->wait_us);
     n->reported_us = load->reported_us;
@@ -302,6 +316,7 @@ void routing_remove(struct routing *r, uint32_t node)
     wf_free(rest->more);
     rest->more = NULL;
     rest->cap_more = 0;
+    tally(r, node, -1);
     n->used = n->open = 0;
     note_idle(r, node);
     r->free_nodes[r->nfree++] = node;
@@ -319,7 +334,9 @@ void routing_describe(struct routing *r, uint32_t node, const struct route_about
     n->tier = about->tier & 15;
     n->spot = about->spot != 0;
     n->whole = about->whole != 0;
+    tally(r, node, -1);
     n->slots = (uint32_t) wf_max_u64(1, about->slots);
+    tally(r, node, 1);
     n->speed_pm = about->speed_pm != 0 ? about->speed_pm : 1000;
     n->price_pusd_s = about->price_pusd_s;
     offers_reweigh(r, node);
@@ -353,7 +370,9 @@ void routing_pair(struct routing *r, uint32_t holder, uint32_t getter, uint32_t 
 
 void routing_open(struct routing *r, uint32_t node, int open)
 {
+    tally(r, node, -1);
     r->nodes[node].open = open != 0;
+    tally(r, node, 1);
     note_idle(r, node);
 }
 

@@ -143,8 +143,9 @@ struct routing {
     struct rnode *nodes; /* grows by doubling, */
     struct rrest *rest;  /* as does this */
     uint32_t nnodes, cap_nodes;
-    uint64_t *idle;       /* owned; a bit a node: open, with a slot free */
-    uint32_t *free_nodes; /* owned */
+    uint64_t *idle;        /* owned; a bit a node: open, with a slot free */
+    uint64_t slots, taken; /* of all that are open */
+    uint32_t *free_nodes;  /* owned */
     uint32_t nfree;
     uint32_t *site_heads; /* owned; a node of each site, or ROUTE_NONE */
     uint32_t nsites;

@@ -65,12 +65,28 @@ uint64_t score_wait(uint64_t jobs, uint64_t work_us, uint32_t slots, uint32_t sp
 #define OTHERS_BITS    60u
 #define OTHERS_WORK_US (UINT64_C(1) << 42) /* with any crowd, it fits */
 
+#define PRESS_ONE 64u
+
+/* How much it counts, of PRESS_ONE, that a slot or a link is held: nothing where all are
+ * idle, in full from half of the slots taken on. */
+static inline uint32_t score_pressure(uint64_t taken, uint64_t slots)
+{
+    return slots == 0 ? 0
+                      : (uint32_t) wf_min_u64(PRESS_ONE, taken * 2 * PRESS_ONE / slots);
+}
+
+static inline uint64_t score_pressed(uint64_t us, uint32_t pressure)
+{
+    return wf_min_u64(us, UINT64_MAX / PRESS_ONE) * pressure / PRESS_ONE;
+}
+
 /* The same where a time is longer than any is. */
 uint64_t score_others_wide(uint64_t before_us, uint64_t run_us, uint64_t work_us,
                            uint32_t crowd);
 
-/* O: of what takes so long, after so long in a queue or over links; and of so much work
- * where there is such a crowd (crowd.h). */
+/* O: of what takes so long, after so long in a queue or over links (both by the pressure,
+ * but for the queue, which is there); and of so much work where there is such a crowd
+ * (crowd.h). */
 static inline uint64_t score_others(uint64_t before_us, uint64_t run_us, uint64_t work_us,
                                     uint16_t crowd)
 {

@@ -183,9 +183,14 @@ static int node_is_sound(const struct model *m, uint32_t node)
 
 static int is_sound(const struct model *m)
 {
+    uint64_t slots = 0, taken = 0;
     uint32_t places = 0, entries = 0;
 
     for (uint32_t i = 0; i < m->b.r->nnodes; i++) {
+        const struct rnode *n = &m->b.r->nodes[i];
+
+        slots += n->open ? n->slots : 0;
+        taken += n->open ? wf_min_u64(n->jobs, n->slots) : 0;
         if (m->b.r->nodes[i].used != m->used[i] || (m->used[i] && !node_is_sound(m, i))) {
             return 0;
         }
@@ -194,7 +199,7 @@ static int is_sound(const struct model *m)
     for (uint32_t cap = 0; cap < CAPS; cap++) {
         entries += m->b.r->caps[cap].n;
     }
-    return places == entries;
+    return places == entries && slots == m->b.r->slots && taken == m->b.r->taken;
 }
 
 /* Returns 0 when a record does not explain the decision. */

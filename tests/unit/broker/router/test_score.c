@@ -40,6 +40,18 @@ static void runs(void)
     ok(score_run(1000, 0) == UINT64_MAX, "and at none");
 }
 
+static void presses(void)
+{
+    is_int(score_pressure(0, 0), 0, "nobody is pressed where there is nobody");
+    is_int(score_pressure(1, 8), PRESS_ONE / 4, "with an eighth taken by a quarter");
+    is_int(score_pressure(4, 8), PRESS_ONE, "with half of them in full");
+    is_int(score_pressure(8, 8), PRESS_ONE, "and no more than that");
+    is_int(score_pressed(1000, 0), 0, "what is held costs nobody in an idle mesh");
+    is_int(score_pressed(1000, PRESS_ONE / 4), 250, "then by the pressure");
+    is_int(score_pressed(1001, PRESS_ONE), 1001, "at last all of it");
+    ok(score_pressed(UINT64_MAX, PRESS_ONE) == UINT64_MAX / PRESS_ONE, "within bounds");
+}
+
 static void others_wait(void)
 {
     is_int(score_others(0, 0, 1000, 0), 0, "who is gone at once is in nobody's way");
@@ -80,6 +92,7 @@ int main(void)
     adds_up();
     waits();
     runs();
+    presses();
     others_wait();
     risks();
     pays();

@@ -1,5 +1,8 @@
 #include "cli/view/flip.h"
 
+/* So many times itself a wait costs those who come after (docs/PLACEMENT.md). */
+#define WAIT_OTHERS 3u
+
 static uint64_t max3(uint64_t a, uint64_t b, uint64_t c)
 {
     uint64_t ab = a > b ? a : b;
@@ -70,8 +73,8 @@ struct flip flip_compute(const struct weft_scored *winner,
 
     flip.margin_us =
         other->score_us > winner->score_us ? other->score_us - winner->score_us : 0;
-    flip.wait_us =
-        max3(winner->wait_us, winner->fetch_us, winner->warm_us) + flip.margin_us;
+    flip.wait_us = max3(winner->wait_us, winner->fetch_us, winner->warm_us) +
+                   flip.margin_us / (1 + WAIT_OTHERS);
     for (enum flip_term t = FLIP_LINK; t < FLIP_TERMS; t++) {
         uint64_t value = flip_value(other, t), behind = flip_value(winner, t);
 
@@ -88,6 +91,11 @@ struct flip flip_compute(const struct weft_scored *winner,
     return flip;
 }
 
+static uint64_t more(uint64_t than, uint64_t us)
+{
+    return us > than ? us - than : 0;
+}
+
 enum flip_term flip_worst(const struct weft_scored *winner,
                           const struct weft_scored *other, uint64_t *ret_us)
 {
@@ -102,11 +110,17 @@ enum flip_term flip_worst(const struct weft_scored *winner,
             worst = t;
         }
     }
-    /* The rest grows with the wait, which says more. */
-    if (worst == FLIP_REST && other->wait_us > winner->wait_us &&
-        2 * (other->wait_us - winner->wait_us) >= most) {
-        worst = FLIP_WAIT;
-        most = other->wait_us - winner->wait_us;
+    /* The rest is mostly what they wait who come after, behind the queue and the link: it
+     * grows with the greater of wait and data, which say more. */
+    if (worst == FLIP_REST) {
+        const uint64_t wait_us = more(winner->wait_us, other->wait_us);
+        const uint64_t fetch_us = more(winner->fetch_us, other->fetch_us);
+        const uint64_t us = wait_us > fetch_us ? wait_us : fetch_us;
+
+        if (us != 0 && (WAIT_OTHERS + 1) * us >= most) {
+            worst = wait_us > fetch_us ? FLIP_WAIT : FLIP_FETCH;
+            most = us;
+        }
     }
     *ret_us = most;
     return worst;

@@ -117,7 +117,7 @@ static void test_widths(void)
         "ru~\n"
         "   edge-7                                                      offline\n"
         "chosen by 1.1 s over edge-112. It would go there if fra-op-07 had a wait\n"
-        "    above 1.2 s (it has 0).\n"
+        "    above 326 ms (it has 0).\n"
         "It would go to aws-eu1-3 if 1 s were worth more than $0.00247.\n"
         "It would go to edge-112 if 1 s were worth less than $0.00000945.\n"
         "          LINK+WAIT     RUN   TOTAL    MOVED        COST\n"
@@ -164,8 +164,8 @@ static void test_sums(void)
     ok(prints(&why, 120, "  REST  ") && prints(&why, 120, "wait +900 ms") &&
            prints(&why, 0, "\t1.4 s\t3.1 s\t"),
        "what else is in the score is shown, with the wait that it comes from");
-    two[1].score_us += 1350000;
-    ok(prints(&why, 120, "rest +2.7 s"), "or for itself");
+    two[1].score_us += 4050000;
+    ok(prints(&why, 120, "rest +5.4 s"), "or for itself");
 }
 
 static void test_plan(void)

@@ -328,7 +328,10 @@ static void say_of(const struct wf_link *l, unsigned i, char *text, size_t cap)
         (void) snprintf(text, cap, "cannot reach %s: is weft-broker running?%s", where,
                         others);
     } else {
-        (void) snprintf(text, cap, "%s: %s%s", where, weft_strerror(l->ways.v[i].error),
+        (void) snprintf(text, cap, "%s: %s%s", where,
+                        l->ways.v[i].error == WEFT_EAUTH
+                            ? "the broker does not know this key, or it was revoked"
+                            : weft_strerror(l->ways.v[i].error),
                         others);
     }
 }

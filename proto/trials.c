@@ -245,7 +245,7 @@ void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)
         l->try_us = has_work(l, i) ? wf_min_u64(l->try_us, v->ready_us) : l->try_us;
         return;
     }
-    v->error = 0;
+    wf_ways_answered(&l->ways, i);
     wf_ways_measured(&l->ways, i, now_us, (now_us - l->tried_us) / ROUND_TRIPS);
     v->good = speaks_for(l, now_us, i) ? v->good + 1 : 0;
     if (v->good >= TWICE && now_us >= go_us(l, i)) {

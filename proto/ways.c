@@ -289,6 +289,15 @@ void wf_ways_failed(struct wf_ways *w, unsigned i, uint64_t now_us, int error,
     }
 }
 
+void wf_ways_answered(struct wf_ways *w, unsigned i)
+{
+    for (unsigned k = 0; k < w->brokers.n; k++) {
+        if (k == i || (is_refusal(w->v[k].error) && same_key(w, i, k))) {
+            w->v[k].error = 0;
+        }
+    }
+}
+
 void wf_ways_missed(struct wf_ways *w, unsigned i, int moved)
 {
     wf_brokers_missed(&w->brokers, &w->brokers.v[i].key, moved ? MISS_VISIT : 1);
@@ -315,7 +324,7 @@ void wf_ways_opened(struct wf_ways *w, unsigned i, const struct wf_welcome *m)
     struct wf_broker *row = &w->brokers.v[i];
 
     wf_backoff_reset(&v->backoff);
-    v->error = 0;
+    wf_ways_answered(w, i);
     v->opened = 1;
     v->good = 0;
     v->store_lsn = m->store_lsn;

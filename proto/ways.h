@@ -91,6 +91,9 @@ unsigned wf_ways_pick_other(const struct wf_ways *w, uint64_t now_us, unsigned p
 void wf_ways_failed(struct wf_ways *w, unsigned i, uint64_t now_us, int error,
                     uint64_t min_ms, struct wf_rng *rng);
 
+/* It answered: what was wrong with it is over, and a refusal at all its addresses. */
+void wf_ways_answered(struct wf_ways *w, unsigned i);
+
 /* Nobody let us in there, so who may wait for us there may be gone for good: that counts
  * for more after a move, which was made for nothing. */
 void wf_ways_missed(struct wf_ways *w, unsigned i, int moved);

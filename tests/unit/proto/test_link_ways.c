@@ -407,6 +407,28 @@ static void test_stores(void)
     wf_effects_fini(&b.fx);
 }
 
+/* A broker with two addresses that refused us at one of them, and then lets us in. */
+static void test_refused(void)
+{
+    const struct wf_key key = key_of(1);
+    const struct wf_welcome m = {0};
+    struct wf_broker_table t = {0};
+    struct wf_rng rng = {1};
+    struct wf_home home;
+    struct wf_ways w;
+
+    must(wf_brokers_give(&t, &key, "tcp://h:1") == 0);
+    must(wf_brokers_give(&t, &key, "tcp://h:2") == 0);
+    wf_ways_init(&w, &t, 2, 10, 100);
+    home = wf_ways_home(&w, 0);
+    wf_ways_failed(&w, 0, SECOND, WEFT_EAUTH, 0, &rng);
+    ok(wf_ways_refused(&w, &home), "it refused us");
+    wf_ways_opened(&w, 1, &m);
+    ok(!wf_ways_refused(&w, &home), "let in by its other address we are not refused");
+    wf_ways_failed(&w, 1, 2 * SECOND, WEFT_EUNREACH, 0, &rng);
+    ok(!wf_ways_refused(&w, &home), "nor when it is away later");
+}
+
 int main(void)
 {
     test_break();
@@ -418,6 +440,7 @@ int main(void)
     test_unsteady();
     test_nearest_first();
     test_barred();
+    test_refused();
     test_gone();
     test_learned();
     test_untried();

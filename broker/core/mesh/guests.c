@@ -442,13 +442,9 @@ void guests_orphaned(struct core *c, const struct principal *home, struct wf_eff
                                  .code = WEFT_ELOST,
                                  .reason = "the broker that it was at is gone"};
 
-    if (WF_PLANT(GUESTS_OF_REVOKED)) {
-        return;
-    }
     for (struct wf_list_node *n = wf_list_first(&c->jobs.all); n != NULL;
          n = wf_list_next(&c->jobs.all, n)) {
         struct job *j = CONTAINER_OF(n, struct job, in_all);
-
         const struct work_end *end = &revoked;
 
         if (j->guest == NULL || (home != NULL && j->owner != home)) {
@@ -460,6 +456,8 @@ void guests_orphaned(struct core *c, const struct principal *home, struct wf_eff
                 continue;
             }
             end = &own;
+        } else if (WF_PLANT(GUESTS_OF_REVOKED)) {
+            continue;
         }
         guest_let_go(c, j);
         if (!wf_job_is_final(j->state)) {

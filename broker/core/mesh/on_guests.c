@@ -87,6 +87,10 @@ static int take_guest(struct turn *t, const struct wf_assign *m, const struct wf
     struct job *j;
     int rc;
 
+    if (m->payload.len + m->inputs.len > t->c->cfg.max_bytes) {
+        *ret_why = "it is more than this broker holds of all jobs";
+        return WEFT_ETOOBIG;
+    }
     if (!guest_fits(t->c, t->s->principal, m->payload.len + m->inputs.len, t->out)) {
         *ret_why = "its broker has as much here as it may";
         return WEFT_EBUSY;

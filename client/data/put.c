@@ -197,6 +197,7 @@ static void finish(struct put *p, uint64_t now_us, struct wf_slice dataset)
         m->files = p->tree.n;
         m->bytes = p->size;
         m->moved = p->moved;
+        m->skipped = p->tree.links;
         m->nodes = p->nodes;
         if (p->tree.n == 1) {
             memcpy(m->digest.bytes, only->digest.b, sizeof m->digest.bytes);

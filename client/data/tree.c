@@ -98,6 +98,7 @@ static int add_entry(struct walk *w, const char *path, const char *file, unsigne
     if (S_ISREG(st.st_mode)) {
         return add_file(w, path, file, (uint64_t) st.st_size);
     }
+    w->tree->links += S_ISLNK(st.st_mode);
     return S_ISDIR(st.st_mode) ? add_folder(w, path, file, depth + 1) : 0;
 }
 

@@ -1,9 +1,9 @@
 /* tree.h - which files stand below some paths
  *
  * Regular files only, sorted by their path in the dataset: links are not followed but for
- * those named themselves, what is no file is left out.  Files of one folder are named by
- * their paths in it; of several paths by the last part of each and what is below.
- * Blocks.
+ * those named themselves, and counted; what is no file is left out.  Files of one folder
+ * are named by their paths in it; of several paths by the last part of each and what is
+ * below. Blocks.
  */
 #ifndef CLIENT_DATA_TREE_H
 #define CLIENT_DATA_TREE_H
@@ -17,6 +17,7 @@
 struct tree {
     struct source *files; /* owned */
     size_t n, cap;
+    uint64_t links; /* symbolic ones that were left out */
 };
 
 /* Sizes are those of now.  `stop` (may be NULL) ends it with WEFT_ECANCELLED when it

@@ -19,6 +19,7 @@ echo small > "$tmp/in/sub/b"
 ln -s a "$tmp/in/link"
 run weft -C alice data put "$tmp/in" --name maps --label source=osm --to site=lyon
 is "$out" 'maps@1' "a folder becomes a dataset"
+like "$err" '1 symbolic link left out: links are not followed' "without its link, which is said"
 run weft -C alice data show maps --json
 like "$out" '"name":"maps","version":1,.*"labels":"source=osm","files":4,' "of its files"
 like "$out" '"node":"one"' "where it was to go"
@@ -108,4 +109,10 @@ wait "${pid[get]}"
 is $? 0 "a get outlives the broker"
 ok "with the same bytes" cmp "$tmp/large" "$tmp/got"
 
+mkdir "$tmp/linked"
+echo linked > "$tmp/linked/file"
+ln -s file "$tmp/linked/one"
+ln -s file "$tmp/linked/two"
+run weft -C alice data put "$tmp/linked" --name linked --json
+like "$out" '"files":1,.*"skipped":2,' "programs are told how many links were left out"
 finish

@@ -23,7 +23,8 @@ static const struct opt opts[] = {
     {"name", 'n', OPT_TEXT, "NAME", AT(name), 0, 0,
      "the dataset: a new version of it (default: a lone blob, whose digest is printed)"},
     {"label", 'l', OPT_LIST, "KEY=VALUE", AT(labels), 0, 0,
-     "of the dataset; residency=eu binds where it may be; repeatable"},
+     "of the dataset; residency=eu binds where it may be, public=yes lets everybody read "
+     "it; repeatable"},
     {"to", 't', OPT_LIST, "NODE | NEED", AT(to), 0, 0, MOVE_TO_HELP},
     {"copies", 'c', OPT_TEXT, "N | all", AT(copies), 0, 0,
      "at so many nodes (default 1)"},
@@ -97,6 +98,7 @@ static void print_json(struct cli *cli, const struct weft_moved *m, uint64_t ms)
     json_uint(&json, "bytes", m->bytes);
     json_uint(&json, "moved", m->moved);
     json_uint(&json, "nodes", m->nodes);
+    json_uint(&json, "skipped", m->skipped);
     json_text(&json, "node", m->node);
     json_uint(&json, "took_ms", ms);
     json_end(&json);
@@ -104,6 +106,10 @@ static void print_json(struct cli *cli, const struct weft_moved *m, uint64_t ms)
 
 static void print(struct cli *cli, const struct weft_moved *m, uint64_t ms)
 {
+    if (m->skipped != 0) {
+        cli_note(cli, "%" PRIu64 " symbolic link%s left out: links are not followed",
+                 m->skipped, m->skipped == 1 ? "" : "s");
+    }
     if (cli->json) {
         print_json(cli, m, ms);
         return;
@@ -219,7 +225,8 @@ const struct cmd cmd_data_put = {
         "  pg_dump db | weft data put - --name db --file db.sql\n"
         "\n"
         "Only what no node there has is sent.  The files of one folder are named by\n"
-        "their paths in it; links in it and what is no file are left out.\n"
+        "their paths in it; links in it, which are counted, and what is no file are left "
+        "out.\n"
         "NAME@VERSION, or the digest, is printed.  --timeout is how long to wait while\n"
         "nothing moves (default: for ever).\n",
     CMD_OPTS(opts),

@@ -170,6 +170,7 @@ struct weft_moved {
     const char *node; /* the last of them, or who gave most */
     const void *data; /* what was got to memory, with a zero byte behind it; else NULL */
     size_t len;
+    uint64_t skipped; /* symbolic links that were not put */
 };
 
 /* NULL until it went well.  Borrowed until weft_future_free(). */

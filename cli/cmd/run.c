@@ -256,7 +256,7 @@ static int conclude(struct running *running, const struct run_args *args)
     int saved = CLI_OK, rc;
 
     if (outcome == NULL) {
-        return outcome_refused(cli, running->future);
+        return outcome_refused(cli, running->job, running->future);
     }
     if (cli->json) {
         outcome_line(cli, outcome);

@@ -273,8 +273,9 @@ static void land(struct batch *batch, struct slot *slot, uint64_t now)
         batch->resume_ms = now + retry_ms;
     } else {
         refuse(batch, slot,
-               is_news(batch, code) ? outcome_refused(batch->cli, slot->future)
-                                    : cli_exit_of(code));
+               is_news(batch, code)
+                   ? outcome_refused(batch->cli, &batch->job, slot->future)
+                   : cli_exit_of(code));
     }
 }
 

@@ -112,17 +112,19 @@ int outcome_report(struct cli *cli, const struct weft_outcome *outcome)
     return job_exit(outcome->state);
 }
 
-int outcome_refused(struct cli *cli, weft_future *future)
+int outcome_refused(struct cli *cli, const struct weft_job *job, weft_future *future)
 {
     int code = weft_future_error(future);
     uint64_t retry_ms = weft_future_retry_ms(future);
     char next[64];
 
     if (code == WEFT_ENOENT) {
-        return cli_fail_next(cli, code,
-                             "`weft data ls`, `weft nodes` and `weft jobs` list what "
-                             "there is",
-                             "%s", weft_future_text(future));
+        return cli_fail_next(
+            cli, code,
+            job->ninputs != 0
+                ? "`weft nodes`, `weft data ls` and `weft jobs` list what there is"
+                : "`weft nodes` and `weft jobs` list what there is",
+            "%s", weft_future_text(future));
     }
     if (cli_exit_of(code) != CLI_BUSY || retry_ms == 0) {
         return cli_fail(cli, code, "%s", weft_future_text(future));

@@ -15,9 +15,9 @@ void outcome_json(struct json *json, const struct weft_outcome *outcome);
  * the exit code; CLI_OK and silence for an OK one. */
 int outcome_report(struct cli *cli, const struct weft_outcome *outcome);
 
-/* Say why the mesh did not take a job, and when to come back if it told.  The exit code.
+/* Say why the mesh did not take `job`, and when to come back if it told.  The exit code.
  */
-int outcome_refused(struct cli *cli, weft_future *future);
+int outcome_refused(struct cli *cli, const struct weft_job *job, weft_future *future);
 
 /* Report that the library did not take `job`, whose payload has so many bytes: `code` is
  * its WEFT_E*. */

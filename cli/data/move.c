@@ -100,6 +100,10 @@ int move_wait(struct move *move, weft_future *future, const char *what)
         return cli_fail_next(cli, code, move->missing, "%s: %s", what,
                              weft_future_text(future));
     }
+    if (code == WEFT_EPERM && move->denied != NULL) {
+        return cli_fail_next(cli, code, move->denied, "%s: %s", what,
+                             weft_future_text(future));
+    }
     if (code == WEFT_EEXIST && move->exists != NULL) {
         return cli_fail_next(cli, code, move->exists, "%s", weft_future_text(future));
     }

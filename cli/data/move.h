@@ -14,6 +14,7 @@ struct move {
     struct progress progress;
     enum weft_phase phase;
     const char *missing; /* next step when something is not found; NULL: the datasets */
+    const char *denied;  /* and when that is not allowed */
     const char *exists;  /* and when a file is there; NULL: names of datasets */
     char note[160];      /* what is said behind the bar */
     char waits[160];     /* what it waits for; told once when there is no bar */

@@ -58,9 +58,10 @@ static int is_better(const struct rank *a, const struct rank *b)
 static int is_possible(const struct stage *g, const struct agent *a, struct lack *lack,
                        struct rank *ret_rank)
 {
-    int is_away;
+    int is_away, may_have;
 
-    if (a->principal->state != WF_KEY_ACTIVE || has_order(g, a)) {
+    if (a->principal->role != WF_ROLE_AGENT || a->principal->state != WF_KEY_ACTIVE ||
+        has_order(g, a)) {
         return 0;
     }
     lack->known++;
@@ -77,7 +78,9 @@ static int is_possible(const struct stage *g, const struct agent *a, struct lack
     }
     if (is_away) {
         /* One that holds nothing does not say what it has. */
-        lack->away += a->session == NULL || a->info_seq == 0 || a->data_cap != 0;
+        may_have = a->session == NULL || a->info_seq == 0 || a->data_cap != 0;
+        lack->away += may_have;
+        lack->waited = lack->waited == NULL && may_have ? a : lack->waited;
         lack->full += a->session != NULL && a->info_seq != 0 && a->data_cap == 0;
         return 0;
     }
@@ -126,7 +129,8 @@ const char *stage_lacks(const struct stage *g, const struct lack *lack)
     }
     if (lack->elsewhere == lack->known) {
         return g->node[0] != '\0' ? "no such node, or it is not an agent"
-                                  : "no agent meets these needs; see `weft nodes`";
+                                  : "no agent of this broker meets these needs; see "
+                                    "`weft nodes`";
     }
     if (lack->outside != 0 && lack->full == 0) {
         return "the residency of the data forbids every agent that would do";

@@ -2,7 +2,7 @@
  *
  * One that may have the bytes, has room, meets the needs and was not tried yet; of these
  * where the capability is offered before others, then where most of it is, then the
- * nearest.
+ * nearest.  A neighbour is none: it keeps no data, and its agents are its own.
  */
 #ifndef BROKER_CORE_DATA_CHOOSE_H
 #define BROKER_CORE_DATA_CHOOSE_H
@@ -13,6 +13,7 @@
 /* Why no agent will do, counted. */
 struct lack {
     unsigned known, elsewhere, outside, full, away;
+    const struct agent *waited; /* the first of those that are away; borrowed */
 };
 
 /* NULL: none. */

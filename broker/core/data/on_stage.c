@@ -9,6 +9,7 @@
 #include "common/str.h"
 #include "proto/name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TRIES_MAX  3u /* orders of one stage that may fail, unless it goes everywhere */
@@ -165,13 +166,24 @@ static int order_more(struct core *c, struct stage *g, struct lack *ret_lack,
     return rc;
 }
 
-/* For an agent that is away. */
-static void wait(struct core *c, struct stage *g, struct wf_effects *out)
+/* For an agent that is away, which is told by its name. */
+static void wait(struct core *c, struct stage *g, const struct lack *lack,
+                 struct wf_effects *out)
 {
+    const char *name = lack->waited->principal->name;
+    char text[WF_TEXT_MAX + 1];
+
     wf_list_push_back(&c->data.stages.waiting, &g->in_waiting);
-    if (g->sent == 0) {
-        tell(c, g, 0, g->node, "waits for an agent that is away", out);
+    if (g->sent != 0) {
+        return;
     }
+    if (lack->away == 1) {
+        (void) snprintf(text, sizeof text, "waits for %s, which is away", name);
+    } else {
+        (void) snprintf(text, sizeof text, "waits for %s or %u more, which are away",
+                        name, lack->away - 1);
+    }
+    tell(c, g, 0, g->node, text, out);
 }
 
 static int lack_code(const struct lack *lack)
@@ -219,7 +231,7 @@ void stage_go_on(struct core *c, struct stage *g, struct wf_effects *out)
                !(is_everywhere(g) && g->sent + g->done != 0) &&
                (g->session != NULL || g->sent != 0);
     if (may_wait) {
-        wait(c, g, out);
+        wait(c, g, &lack, out);
     } else if (g->sent == 0) {
         conclude(c, g, &lack, rc, out);
     }
@@ -361,7 +373,9 @@ void on_stage(struct turn *t)
     if (g != NULL && g->running) {
         return; /* said twice */
     }
-    if (g == NULL && !m->mine && lead_to_node(t, m->req, m->node)) {
+    if (g == NULL && !m->mine &&
+        (lead_to_node(t, m->req, m->node) ||
+         (m->node.len == 0 && lead_to_needs(t, m->req, m->needs)))) {
         data_refuse_pages(t->s, m->req, m->more != 0);
         return;
     }

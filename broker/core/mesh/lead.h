@@ -16,8 +16,12 @@ struct turn;
 /* Refuse: that is for the broker with that key.  `what` begins the sentence. */
 void lead_to(struct turn *t, uint64_t req, const struct wf_key *broker, const char *what);
 
-/* The node is not one of ours, but of another broker: refused, 1.  0: nothing is known of
- * that. */
+/* The node is not one of ours, but of another broker, or a broker itself: refused, 1.  0:
+ * nothing is known of that. */
 int lead_to_node(struct turn *t, uint64_t req, struct wf_slice node);
+
+/* No agent that is known here is at such a site, or of such a tier, but another broker's
+ * may be (told_where()): refused, 1. */
+int lead_to_needs(struct turn *t, uint64_t req, struct wf_rows needs);
 
 #endif

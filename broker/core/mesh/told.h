@@ -29,4 +29,12 @@ struct told {
 int told_may_meet(const struct core *c, struct agent *neighbour, const struct need *need,
                   struct wf_slice text);
 
+/* 1: no agent that was enrolled here, or came here, is where these needs (label_row) say
+ * by site and tier, and this broker tells of such an agent, or is itself at that site.  0
+ * else, and when they say nothing of site or tier.
+ *
+ * Who asks there is not sent on for ever: a broker that told of an agent knows it, and
+ * one at whose site that is sends on only to one that told of an agent. */
+int told_where(const struct core *c, struct wf_rows needs, struct wf_key *ret_broker);
+
 #endif

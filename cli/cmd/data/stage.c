@@ -87,6 +87,12 @@ static int run(struct cli *cli, const void *args_, int n, char **operands)
 
         move_init(&move, cli, 0);
         move.patience_ms = cli->timeout_ms;
+        move.missing = "`weft nodes` lists the nodes of this broker, and `weft data ls` "
+                       "the datasets";
+        move.denied = "`weft -C CONTEXT data stage` with a context of the broker whose "
+                      "node it is (`weft ctx ls`); others than its owner can bring a "
+                      "dataset to another broker's nodes only when it was put with "
+                      "`--label public=yes`";
         what.dataset = operands[i];
         what.arg = &move;
         rc = stage(cli, &what, &move);
@@ -104,9 +110,13 @@ const struct cmd cmd_data_stage = {
                "\n"
                "The nodes fetch from each other; what is there already is not moved.  A "
                "dataset\n"
-               "of any site can be brought to nodes of this one, or to a node of another "
-               "by its\n"
-               "name.\n"
+               "of any site can be brought to nodes of this one.  To a node or a site of "
+               "another\n"
+               "broker that one brings it: its owner, of role client, is led there; an "
+               "operator,\n"
+               "who is one only where he was enrolled, uses a context of that broker, "
+               "and the\n"
+               "dataset must be public (`weft data put --label public=yes`).\n"
                "--timeout is how long to wait while nothing moves (default: for ever).\n",
     CMD_OPTS(opts),
     .args_size = sizeof(struct stage_args),

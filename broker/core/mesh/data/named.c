@@ -436,10 +436,10 @@ int named_denied(const struct core *c, const struct session *s, struct wf_slice 
     wf_slice_str(msg.u.dataset_fact.owner_name, owner, sizeof owner);
     (void) word_site(c, &x->home, &site);
     wf_slice_str(site.name, home, sizeof home);
-    (void) snprintf(ret_text, cap,
-                    "it is %s's, of broker %s: its owner may read it here, an operator "
-                    "there",
-                    owner[0] != '\0' ? owner : "somebody",
-                    home[0] != '\0' ? home : "another site");
+    (void) snprintf(
+        ret_text, cap,
+        "it is %s's, of broker %s, and not public: only its owner may read it "
+        "here",
+        owner[0] != '\0' ? owner : "somebody", home[0] != '\0' ? home : "another site");
     return 1;
 }

@@ -382,8 +382,8 @@ static void agents_go(void)
     ok(ordered(&w, w.two) != 0, "an agent goes: another one goes on");
     bed_down(&w.b, w.two);
     ok(told(&w, &info) && !info.over &&
-           wf_slice_is(info.text, "waits for an agent that is away"),
-       "with nobody left it waits");
+           wf_slice_is(info.text, "waits for one or 1 more, which are away"),
+       "with nobody left it waits, and says for whom");
     bed_tick(&w.b, BED_SECOND);
     ok(!told(&w, &info), "and says so once");
     m.residency = wf_slice_of("ch");

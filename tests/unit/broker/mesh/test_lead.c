@@ -9,7 +9,7 @@
 static void far_listens(struct world *w)
 {
     const struct wf_label_row row = {wf_slice_of("tcp://far.example:7601")};
-    struct wf_site_fact m = {.name = wf_slice_of("far")};
+    struct wf_site_fact m = {.name = wf_slice_of("far"), .site = wf_slice_of("metz")};
     struct wf_buf rows = WF_BUF_INIT(1024), body = WF_BUF_INIT(4096);
 
     must(wf_rows_add(&rows, &m.endpoints, wf_desc_label_row(), &row) == 0);
@@ -22,11 +22,12 @@ static void far_listens(struct world *w)
 }
 
 /* And that it enrolled an agent. */
-static void far_enrols(struct world *w, uint8_t key, const char *name)
+static void far_enrols(struct world *w, uint8_t key, const char *name, const char *site)
 {
     const struct wf_key k = bed_key(key);
     const struct wf_key_fact m = {.role = WF_ROLE_AGENT,
                                   .name = wf_slice_of(name),
+                                  .site = wf_slice_of(site),
                                   .state = WF_KEY_ACTIVE,
                                   .version = 1};
     struct wf_buf body = WF_BUF_INIT(4096);
@@ -189,7 +190,7 @@ static void stages_elsewhere(void)
     struct world w;
 
     listening(&w);
-    far_enrols(&w, 55, "there");
+    far_enrols(&w, 55, "there", "metz");
     stage(&w, w.ann, "hers", "there");
     ok(led(&w, w.ann, 8) && !asked(&w, "hers@1", &list),
        "to a node of another broker that one brings it");
@@ -200,6 +201,108 @@ static void stages_elsewhere(void)
        "what nobody brought here is not pinned here");
     stage(&w, w.ann, "hers", "nowhere");
     ok(!led(&w, w.ann, 8), "of a node that nobody knows nobody is asked");
+    close_world(&w);
+}
+
+/* With one need, and perhaps another. */
+static void stage_needs(struct world *w, uint32_t peer, const char *need,
+                        const char *other)
+{
+    struct list needs = LIST;
+    struct wf_stage m = {.req = 8, .dataset = wf_slice_of("mine")};
+
+    list_label(&needs, need);
+    if (other != NULL) {
+        list_label(&needs, other);
+    }
+    m.needs = needs.rows;
+    bed_say(&w->b, peer, WF_MSG_stage, &m);
+    list_fini(&needs);
+}
+
+/* Did the stage end with that? */
+static int told_over(const struct world *w, uint32_t peer, int code, const char *text)
+{
+    struct wf_msg m;
+
+    return bed_told(&w->b, peer, WF_MSG_stage_info, 0, &m) && m.u.stage_info.over &&
+           m.u.stage_info.code == (uint64_t) -code &&
+           wf_slice_is(m.u.stage_info.text, text);
+}
+
+#define NOBODY "no agent of this broker meets these needs; see `weft nodes`"
+
+static void needs_lead(void)
+{
+    struct wf_msg m;
+    struct world w;
+    uint32_t op;
+
+    listening(&w);
+    stock_simple(&w.b, w.ann, "mine", NULL, 2, 1);
+    stage_needs(&w, w.ann, "site=metz", NULL);
+    ok(led(&w, w.ann, 8), "to the site of another broker that one brings it");
+    stage_needs(&w, w.ann, "site=metz", "gpu>=1");
+    ok(led(&w, w.ann, 8), "which knows what else its agents have");
+    stage_needs(&w, w.ann, "site=toul", NULL);
+    ok(told_over(&w, w.ann, WEFT_ENOENT, NOBODY),
+       "of a site that nobody tells of there is no agent: nobody waits for it");
+    stage_needs(&w, w.ann, "gpu>=1", NULL);
+    ok(told_over(&w, w.ann, WEFT_ENOENT, NOBODY), "nor with what is not told of others");
+    stage_needs(&w, w.ann, "site=lyon", "gpu>=1");
+    ok(told_over(&w, w.ann, WEFT_ENOENT, NOBODY), "nor at a site that is ours");
+    far_enrols(&w, 55, "there", "toul");
+    stage_needs(&w, w.ann, "site=toul", NULL);
+    ok(led(&w, w.ann, 8), "where it enrolled an agent");
+    stage_needs(&w, w.ann, "site=lyon", NULL);
+    is_int(bed_count(&w.b, w.agent, WF_MSG_fetch), 1, "what is here is brought here");
+    bed_say(&w.b, w.ann, WF_MSG_stage, &(struct wf_stage){.req = 8, .end = 1});
+    bed_down(&w.b, w.agent);
+    stage_needs(&w, w.ann, "site=lyon", NULL);
+    ok(bed_told(&w.b, w.ann, WF_MSG_stage_info, 0, &m) && !m.u.stage_info.over &&
+           wf_slice_is(m.u.stage_info.text, "waits for one, which is away"),
+       "also when that is away: it is waited for");
+    bed_enrol(&w.b, OP, WF_ROLE_OPERATOR, "op");
+    op = bed_hello(&w.b, OP, WF_ROLE_OPERATOR, 1);
+    stage_needs(&w, op, "site=metz", NULL);
+    ok(bed_told(&w.b, op, WF_MSG_error, 0, &m) && m.u.error.at.count == 0 &&
+           m.u.error.code == (uint64_t) -WEFT_EPERM &&
+           wf_slice_is(m.u.error.text,
+                       "no agent here meets these needs, but one may of the broker far "
+                       "(tcp://far.example:7601): ask there"),
+       "an operator is told in words");
+    close_world(&w);
+}
+
+static void brokers_hold_nothing(void)
+{
+    struct wf_stage gift = {.req = 9, .mine = 1};
+    struct list blobs = LIST, needs = LIST;
+    const char *name;
+    struct wf_key key;
+    struct wf_msg m;
+    struct world w;
+
+    listening(&w);
+    key = bed_key(FAR);
+    name = registry_key(&w.b.c->registry, &key)->name;
+    stage(&w, w.ann, "hers", name);
+    ok(bed_told(&w.b, w.ann, WF_MSG_error, 0, &m) && m.u.error.req == 8 &&
+           m.u.error.code == (uint64_t) -WEFT_ENOENT && m.u.error.at.count == 0 &&
+           memcmp(m.u.error.text.p, name, strlen(name)) == 0 &&
+           wf_slice_is(wf_slice_make(m.u.error.text.p + strlen(name),
+                                     m.u.error.text.len - strlen(name)),
+                       " is a broker, not an agent: name one of its, or site=metz"),
+       "a broker is no node to bring it to");
+    list_blob(&blobs, 3, KIB);
+    list_label(&needs, "site=metz");
+    gift.rows = blobs.rows;
+    gift.needs = needs.rows;
+    bed_say(&w.b, w.ann, WF_MSG_stage, &gift);
+    ok(told_over(&w, w.ann, WEFT_ENOENT, NOBODY),
+       "nor does it meet needs: nobody waits for it with what he gives");
+    list_fini(&needs);
+    list_fini(&blobs);
     close_world(&w);
 }
 
@@ -230,6 +333,8 @@ int main(void)
     removes_ours_first();
     stages_here();
     stages_elsewhere();
+    needs_lead();
+    brokers_hold_nothing();
     may_be_given_up();
     return done();
 }

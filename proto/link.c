@@ -395,8 +395,9 @@ void wf_link_move(struct wf_link *l, uint64_t now_us, struct wf_effects *out)
     if (l->state != WF_LINK_READY || way == WF_BROKERS_NONE) {
         return;
     }
-    /* Since it was found better, work may have ended there or come up here. */
-    if (!wf_trials_stands(l, way)) {
+    /* Since it was found better, work may have ended there or come up here; what else
+     * there is to go for may have to wait. */
+    if (!wf_trials_stands(l, now_us, way)) {
         l->better = WF_BROKERS_NONE;
         return;
     }

@@ -219,16 +219,22 @@ uint64_t wf_trials_due_us(const struct wf_link *l)
     return wf_min_u64(l->try_us, wf_max_u64(silent_us, l->ways.v[other].ready_us));
 }
 
-int wf_trials_stands(const struct wf_link *l, unsigned i)
+/* There is a reason to be there rather than here, though it may not be time yet. */
+static int stands(const struct wf_link *l, unsigned i)
 {
     return wf_trials_due(l, i) ||
            (!wf_trials_bound(l, i) && wf_ways_nearer(&l->ways, i, l->endpoint));
 }
 
+int wf_trials_stands(const struct wf_link *l, uint64_t now_us, unsigned i)
+{
+    return now_us >= go_us(l, i) && stands(l, i);
+}
+
 /* Is it time to move there, as far as one answer says? */
 static int speaks_for(const struct wf_link *l, uint64_t now_us, unsigned i)
 {
-    return wf_trials_due(l, i) || (now_us >= l->stay_us && wf_trials_stands(l, i));
+    return wf_trials_due(l, i) || (now_us >= l->stay_us && stands(l, i));
 }
 
 void wf_trials_told(struct wf_link *l, uint64_t now_us, int answered)

@@ -29,8 +29,8 @@ int wf_trials_due(const struct wf_link *l, unsigned i);
 /* Who goes there leaves work behind that it does not finish first. */
 int wf_trials_bound(const struct wf_link *l, unsigned to);
 
-/* There is still a reason to be there rather than here. */
-int wf_trials_stands(const struct wf_link *l, unsigned i);
+/* There is still a reason to be there rather than here, and it is time for that one. */
+int wf_trials_stands(const struct wf_link *l, uint64_t now_us, unsigned i);
 
 /* It answered, or not, as wf_link_tried() has it: takes note.  The caller moves when the
  * present one is silent. */

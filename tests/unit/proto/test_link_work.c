@@ -128,6 +128,48 @@ static void test_stay(void)
     wf_effects_fini(&b.fx);
 }
 
+/* Its work there is over before it goes, and what else there is to go for has to wait:
+ * the broker is nearer, or (1) awaits it. */
+static void other_reason(int awaits)
+{
+    const char *const what = awaits ? "awaits it" : "is nearer";
+    unsigned to = awaits;
+    struct bed b;
+
+    start_on(&b, WF_ROLE_AGENT, 2, 800);
+    work_at = 2;
+    (void) live(&b, 3600 * SECOND, 800, 2000);
+    must(b.l.better == 1);
+    wf_link_move(&b.l, b.now, &b.fx);
+    opens(&b);
+    measure(&b, 90000);
+    if (awaits) {
+        wf_link_down(&b.l, b.now, &b.fx);
+        tick(&b, b.l.due_us - b.now);
+        must(b.l.endpoint == 0);
+        opens(&b);
+        measure(&b, 800);
+    }
+    work_at = (uint8_t) (to + 1);
+    (void) live(&b, 50 * SECOND, 90000, awaits ? 90000 : 4 * 800);
+    must(b.l.better == to && b.now < b.l.stay_us);
+    work_at = 0;
+    wf_link_move(&b.l, b.now, &b.fx);
+    ok(b.l.state == WF_LINK_READY && b.l.better == WF_BROKERS_NONE,
+       "when the work is over, that the broker %s is no reason so soon", what);
+    (void) live(&b, 3600 * SECOND, 90000, awaits ? 90000 : 4 * 800);
+    ok(b.l.better == to && b.now >= b.l.stay_us, "but it is in its time");
+    wf_link_move(&b.l, b.now, &b.fx);
+    is_int(b.l.endpoint, (int) to, "and then it goes");
+    wf_effects_fini(&b.fx);
+}
+
+static void test_other_reason(void)
+{
+    other_reason(0);
+    other_reason(1);
+}
+
 /* Where an agent was last when it said nothing, it may be waited for. */
 static void test_awaited(void)
 {
@@ -444,6 +486,7 @@ int main(void)
     test_awaited();
     test_work_apart();
     test_work_ends();
+    test_other_reason();
     test_stay();
     test_refused();
     test_cut_short();

@@ -350,6 +350,12 @@ static void undo(struct core *c, struct job *j, int code, uint64_t retry_ms,
     jobs_undo(&c->jobs, j);
 }
 
+void ledger_other(struct core *c, struct job *j, struct wf_effects *out)
+{
+    c->count.conflicts++;
+    undo(c, j, WEFT_ECONFLICT, 0, "this id belongs to other work", out);
+}
+
 void ledger_failed(struct core *c, uint64_t lsn, struct wf_effects *out)
 {
     struct wf_list_node failed;

@@ -56,6 +56,10 @@ void ledger_failed(struct core *c, uint64_t lsn, struct wf_effects *out);
 /* The store did not take the job of this lsn: another broker has its id. */
 void ledger_taken(struct core *c, uint64_t lsn, struct wf_effects *out);
 
+/* Take back a job that is not accepted yet: the id is that of other work, which is being
+ * taken over. */
+void ledger_other(struct core *c, struct job *j, struct wf_effects *out);
+
 /* Delete the records of a job that is about to be forgotten. */
 void ledger_drop(struct core *c, const struct job *j, struct wf_effects *out);
 

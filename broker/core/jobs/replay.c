@@ -86,6 +86,16 @@ static int make_way(struct core *c, struct job *old, uint64_t seq, struct wf_eff
     return 1;
 }
 
+/* Was it submitted by the owner of the stored one, and the same work?  (Its inputs were
+ * resolved by another broker: they may have become others.) */
+static int is_same(const struct job *j, const struct principal *owner,
+                   const struct capability *cap, const struct wf_submit *m)
+{
+    return j->owner == owner && j->capability == cap && j->version == m->version &&
+           wf_slice_eq(job_payload(j), m->payload) &&
+           wf_digest_eq(&j->payload_blob, &m->payload_blob);
+}
+
 static void set_accepted(struct core *c, struct job *j, uint64_t wall_ms)
 {
     j->accepted_ms = wall_ms;
@@ -216,6 +226,10 @@ static int replay_job(struct core *c, struct wf_slice record, struct wf_effects 
     memcpy(submit.job.b, record.p + 8, WF_ID_SIZE);
     wf_list_init(&watches);
     j = jobs_get(&c->jobs, &submit.job);
+    if (j != NULL && !j->told && !is_same(j, owner, cap, &submit)) {
+        ledger_other(c, j, out);
+        j = NULL;
+    }
     if (j != NULL) {
         acceptor = j->acceptor;
         owed = j->owed;

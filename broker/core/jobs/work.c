@@ -374,11 +374,15 @@ static void count_end(struct core *c, const struct job *j)
 
 void work_accept(struct core *c, struct job *j, struct wf_effects *out)
 {
-    struct wf_accepted m = {
-        .job = j->id, .class_ = j->class_, .state = WF_JOB_QUEUED, .reused = j->reused};
+    const int was_told = j->told; /* by the broker that we took it over from */
+    struct wf_accepted m = {.job = j->id,
+                            .class_ = j->class_,
+                            .state = WF_JOB_QUEUED,
+                            .known = (uint64_t) was_told,
+                            .reused = j->reused};
 
+    c->count.accepted += !was_told;
     j->told = 1;
-    c->count.accepted++;
     for (; j->owed != 0 && session_get(&c->sessions, j->acceptor) != NULL; j->owed--) {
         if (j->class_ == WF_CLASS_FAST && j->submitter != 0) {
             wf_effects_send_lazy(out, j->acceptor, WF_MSG_accepted, &m);

@@ -25,7 +25,7 @@ struct work_end {
 };
 
 /* The job is accepted for good: say so.  A durable one: its record is on stable storage.
- */
+ * One that is told was taken over: it is known, and who submitted it here hears that. */
 void work_accept(struct core *c, struct job *j, struct wf_effects *out);
 
 /* Record the outcome, once; it is told when the record is on stable storage. */

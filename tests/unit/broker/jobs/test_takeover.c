@@ -135,6 +135,64 @@ static void adopts_what_is_submitted_again(void)
     bed_fini(&b);
 }
 
+/* The answer to a submit that came here while its job was with the broker that died. */
+static void answers_what_is_submitted_again(void)
+{
+    uint32_t client;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit(&b, client, 1);
+    sync_all(&b);
+    die(&b, 7);
+    client = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit(&b, client, 1);
+    must(bed_count(&b, client, WF_MSG_accepted) == 0);
+    adopt(&b, LEDGER_JOBS);
+    ok(bed_told(&b, client, WF_MSG_accepted, 0, &m) && m.u.accepted.known == 1 &&
+           bed_count(&b, client, WF_MSG_accepted) == 1,
+       "who submitted here what is taken over hears once that it is known");
+    is_int(b.c->count.accepted, 0, "it is no new job");
+    bed_fini(&b);
+}
+
+static void answers_somebody_else(void)
+{
+    const struct wf_watch watch = {.req = 5, .job = bed_id(1)};
+    const struct wf_key app = bed_key(1);
+    uint32_t other;
+    struct wf_msg m;
+    struct bed b;
+
+    start(&b);
+    other = client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    submit(&b, other, 1);
+    sync_all(&b);
+    die(&b, 7);
+    (void) client_of(&b, 1, "app");
+    (void) agent_of(&b, 2, "edge", 4);
+    other = client_of(&b, 3, "other");
+    submit(&b, other, 1);
+    bed_say(&b, other, WF_MSG_watch, &watch);
+    must(bed_count(&b, other, WF_MSG_accepted) == 0);
+    adopt(&b, LEDGER_JOBS);
+    ok(bed_count(&b, other, WF_MSG_accepted) == 0 &&
+           bed_told(&b, other, WF_MSG_error, 0, &m) && m.u.error.about == WF_MSG_submit &&
+           m.u.error.code == (uint64_t) -WEFT_ECONFLICT,
+       "somebody else who submitted here with its id is refused");
+    ok(bed_told(&b, other, WF_MSG_error, 1, &m) && m.u.error.about == WF_MSG_watch,
+       "and watches it no more");
+    ok(wf_key_eq(&bed_job(&b, 1)->owner->key, &app) && bed_job(&b, 1)->submitter == 0 &&
+           wf_list_empty(&bed_job(&b, 1)->watches),
+       "the job stays its owner's, and nobody else hears of it");
+    bed_fini(&b);
+}
+
 static void numbers_jobs_of_its_own_boot(void)
 {
     uint32_t client;
@@ -428,6 +486,8 @@ int main(void)
     adopts_what_an_agent_here_kept();
     adopts_what_an_agent_here_has();
     adopts_what_is_submitted_again();
+    answers_what_is_submitted_again();
+    answers_somebody_else();
     numbers_jobs_of_its_own_boot();
     adopts_an_outcome_late();
     adopts_without_its_owner();
